@@ -1,0 +1,154 @@
+//! Disagreements between the two sides, and what became of them. The loser is kept, readable and restorable.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::{
+    account::ConflictPolicy,
+    event::EventContent,
+    ids::{AccountId, CalendarId, ConflictId, EventId, HoldId, RemoteEventId, SpaceId},
+};
+use crate::words;
+
+words! {
+    /// What the two sides disagreed about.
+    ConflictKind {
+        /// Both changed the same field.
+        Edit = "edit",
+        /// Deleted there, edited here.
+        DeletedRemotely = "deleted_remotely",
+        /// Deleted here, edited there.
+        DeletedLocally = "deleted_locally",
+    }
+}
+
+words! {
+    /// How a conflict stands.
+    ConflictStatus {
+        /// A person must decide (policy `ask`).
+        Pending = "pending",
+        /// The policy, or a person, decided.
+        Resolved = "resolved",
+        /// The loser was brought back.
+        Restored = "restored",
+    }
+}
+
+words! {
+    /// Whose version a decision kept.
+    Winner {
+        /// Ours.
+        Local = "local",
+        /// The provider's.
+        Remote = "remote",
+    }
+}
+
+words! {
+    /// How much a person should care.
+    Severity {
+        /// Texts differ.
+        Low = "low",
+        /// Times differ.
+        Normal = "normal",
+        /// One side is gone, or it starts within a day.
+        High = "high",
+    }
+}
+
+/// One disagreement, with all three versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// Ours.
+    pub id: ConflictId,
+    /// The isolation boundary it belongs to.
+    pub space_id: SpaceId,
+    /// The account.
+    pub account_id: AccountId,
+    /// The calendar.
+    pub calendar_id: CalendarId,
+    /// The local event.
+    pub event_id: EventId,
+    /// What about.
+    pub kind: ConflictKind,
+    /// The fields both sides changed.
+    pub fields: Vec<String>,
+    /// The last agreed content.
+    pub base: Option<EventContent>,
+    /// Ours at the time; `None`: deleted.
+    pub local: Option<EventContent>,
+    /// The provider's at the time; `None`: deleted.
+    pub remote: Option<EventContent>,
+    /// The rule that decided.
+    pub policy: ConflictPolicy,
+    /// Whose version stands; `None` while pending.
+    pub winner: Option<Winner>,
+    /// How it stands.
+    pub status: ConflictStatus,
+    /// How much a person should care.
+    pub severity: Severity,
+    /// The decision's reason word.
+    pub reason: String,
+    /// When it was met.
+    pub created_at: DateTime<Utc>,
+    /// When it was settled.
+    pub resolved_at: Option<DateTime<Utc>>,
+}
+
+words! {
+    /// How a held deletion stands.
+    HoldState {
+        /// Waiting for a person.
+        Held = "held",
+        /// Go ahead and delete.
+        Approved = "approved",
+        /// Keep the local events; asked again only when the picture changes.
+        Refused = "refused",
+    }
+}
+
+/// Deletions that the brake stopped (I-15).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Ours.
+    pub id: HoldId,
+    /// The isolation boundary it belongs to.
+    pub space_id: SpaceId,
+    /// The account.
+    pub account_id: AccountId,
+    /// The calendar.
+    pub calendar_id: CalendarId,
+    /// What would go.
+    pub removed: Vec<RemoteEventId>,
+    /// How many mapped events the calendar had.
+    pub mapped: u32,
+    /// Why it was held.
+    pub reason: String,
+    /// How it stands.
+    pub state: HoldState,
+    /// When it was held.
+    pub created_at: DateTime<Utc>,
+    /// When a person decided.
+    pub decided_at: Option<DateTime<Utc>>,
+}
+
+/// One line of the audit log: who did what to what. Never titles, addresses or secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLine {
+    /// Ours.
+    pub id: super::ids::AuditId,
+    /// The space, if any.
+    pub space_id: Option<SpaceId>,
+    /// The account, if any.
+    pub account_id: Option<AccountId>,
+    /// Who: `api_key:<id>`, `account`, `janitor`, `operator`.
+    pub actor: String,
+    /// What: `account.connected`, `event.updated`, …
+    pub action: String,
+    /// To what: the id of the thing.
+    pub subject: String,
+    /// Reason words and counts.
+    pub detail: Value,
+    /// When.
+    pub at: DateTime<Utc>,
+}

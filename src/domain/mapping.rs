@@ -1,0 +1,92 @@
+//! Events, their remote copies, and the bond between the two.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    event::EventContent,
+    ids::{AccountId, CalendarId, EventId, MappingId, RemoteEventId, Revision, SpaceId, Uid, UserId},
+};
+use crate::words;
+
+words! {
+    /// Where an event was first made.
+    Origin {
+        /// Through our API.
+        Local = "local",
+        /// At a provider.
+        Remote = "remote",
+    }
+}
+
+/// One local, canonical event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Ours.
+    pub id: EventId,
+    /// The isolation boundary it belongs to.
+    pub space_id: SpaceId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Its home calendar; `None`: it lives here only.
+    pub calendar_id: Option<CalendarId>,
+    /// Its iCalendar identity, chosen once.
+    pub uid: Uid,
+    /// What it says.
+    pub content: EventContent,
+    /// Where it was first made.
+    pub origin: Origin,
+    /// Deleted softly: kept 30 days, restorable.
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When a person last changed it.
+    pub updated_at: DateTime<Utc>,
+    /// Grows with every change: the `ETag` of the resource.
+    pub version: i64,
+}
+
+/// Event ↔ remote event in one calendar, with the last content both sides agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Ours.
+    pub id: MappingId,
+    /// The isolation boundary it belongs to.
+    pub space_id: SpaceId,
+    /// The account.
+    pub account_id: AccountId,
+    /// The calendar.
+    pub calendar_id: CalendarId,
+    /// The local event.
+    pub event_id: EventId,
+    /// The remote event.
+    pub remote_id: RemoteEventId,
+    /// Its `UID` at the provider.
+    pub uid: Uid,
+    /// The remote version the base was read at; `None`: unknown, so read before writing.
+    pub revision: Option<Revision>,
+    /// The last agreed content, in the provider's canonical form.
+    pub base: EventContent,
+    /// The remote object's own bytes, so that what we do not model survives our writes.
+    pub raw: Option<Vec<u8>>,
+    /// We made the remote copy, so disconnecting may take it away again.
+    pub created_by_us: bool,
+    /// When the bond was last confirmed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A remote event as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteEvent {
+    /// Its name at the provider.
+    pub id: RemoteEventId,
+    /// Its `UID`.
+    pub uid: Uid,
+    /// Its version stamp; `None`: the provider has none (feeds).
+    pub revision: Option<Revision>,
+    /// What it says.
+    pub content: EventContent,
+    /// Its own bytes.
+    pub raw: Option<Vec<u8>>,
+    /// When the provider says it last changed, for `most_recent_wins` and nothing else.
+    pub changed_at: Option<DateTime<Utc>>,
+}

@@ -1,0 +1,19 @@
+//! The names: what Calwarden talks about, with no I/O, no clock and no randomness.
+//!
+//! **Invariant:** nothing here is `async`, reads a clock, draws a random number or imports another layer.
+
+pub mod account;
+pub mod calendar;
+pub mod conflict;
+pub mod event;
+pub mod failure;
+pub mod ids;
+pub mod mapping;
+pub mod notice;
+pub mod outbox;
+pub mod person;
+pub mod ports;
+pub mod round;
+pub mod secret;
+pub mod time;
+mod words;

@@ -1,0 +1,54 @@
+//! What a person is told.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    conflict::Severity,
+    ids::{AccountId, EventId, NoticeId, SpaceId, UserId},
+};
+use crate::words;
+
+words! {
+    /// What a notice is about.
+    NoticeKind {
+        /// The account must be connected again.
+        ReconnectRequired = "reconnect_required",
+        /// A local edit is being overwritten.
+        EditOverwritten = "edit_overwritten",
+        /// Both sides changed; a person must decide.
+        ConflictPending = "conflict_pending",
+        /// A write was given up.
+        WriteParked = "write_parked",
+        /// Many deletions are held.
+        DeletionsHeld = "deletions_held",
+        /// Some remote events could not be read.
+        Unreadable = "unreadable",
+        /// The account's actor failed too often.
+        Quarantined = "quarantined",
+    }
+}
+
+/// One notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Ours.
+    pub id: NoticeId,
+    /// The isolation boundary it belongs to.
+    pub space_id: SpaceId,
+    /// Who is told.
+    pub user_id: UserId,
+    /// The account it is about.
+    pub account_id: Option<AccountId>,
+    /// The event it is about.
+    pub event_id: Option<EventId>,
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// How much they should care.
+    pub severity: Severity,
+    /// Plain words.
+    pub text: String,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// When they read it.
+    pub read_at: Option<DateTime<Utc>>,
+}

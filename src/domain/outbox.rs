@@ -1,0 +1,68 @@
+//! Writes that are owed to a provider.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    event::EventContent,
+    ids::{AccountId, CalendarId, EventId, OutboxId, SpaceId, Uid},
+};
+use crate::words;
+
+words! {
+    /// What is to be done there.
+    WriteOp {
+        /// Make the remote copy.
+        Create = "create",
+        /// Bring it to our content.
+        Update = "update",
+        /// Take it away.
+        Delete = "delete",
+    }
+}
+
+words! {
+    /// How a queued write stands.
+    OutboxState {
+        /// It will be tried when `not_before` has come.
+        Queued = "queued",
+        /// It will not be tried again unless a person asks.
+        Parked = "parked",
+    }
+}
+
+/// One queued write; at most one per event and calendar, later edits join it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxEntry {
+    /// Ours.
+    pub id: OutboxId,
+    /// The isolation boundary it belongs to.
+    pub space_id: SpaceId,
+    /// The account that drains it.
+    pub account_id: AccountId,
+    /// The calendar written to.
+    pub calendar_id: CalendarId,
+    /// The local event.
+    pub event_id: EventId,
+    /// What is to be done.
+    pub op: WriteOp,
+    /// The `UID` chosen for a create, so that a second attempt meets the first (I-11).
+    pub key: Uid,
+    /// What was last sent, stored *before* sending: a lost answer is then recognised as ours, not taken for an edit.
+    pub intent: Option<EventContent>,
+    /// 1 (first) … 7.
+    pub priority: u8,
+    /// How it stands.
+    pub state: OutboxState,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Not before this instant.
+    pub not_before: DateTime<Utc>,
+    /// The local version at fault or at hand when it was queued.
+    pub event_version: i64,
+    /// Why it was queued: the same word as in plan, audit and log.
+    pub reason: String,
+    /// Why the last attempt failed, in words for the owner.
+    pub last_error: Option<String>,
+    /// When it was queued.
+    pub created_at: DateTime<Utc>,
+}

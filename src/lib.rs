@@ -1,0 +1,5 @@
+//! Calwarden: self-hosted calendar sync.
+
+#[macro_use]
+pub mod domain;
+pub mod provider;

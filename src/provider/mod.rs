@@ -1,0 +1,99 @@
+//! The provider speaks: one trait per capability, one folder per provider, no provider naming another.
+//!
+//! - **cursor**: where a calendar's change list was read to; it exists only in [`Next::Done`], so it cannot be saved early.
+//! - **page**: one bounded piece of a pull. A pull begins with [`PageToken::Start`].
+//! - **snapshot**: a pull that lists everything there is; only a *finished* snapshot deletes by absence.
+//!
+//! **Invariant:** a provider decides nothing about sync. It prepares requests, reads answers, and classes failures.
+
+pub mod change;
+pub mod error;
+pub mod transport;
+
+use async_trait::async_trait;
+
+pub use change::{ChangePage, Known, Next, PageKind, PageToken, Pull, Unreadable};
+pub use error::{ProviderError, Result};
+
+use crate::domain::{
+    account::ProviderKind,
+    calendar::RemoteCalendar,
+    event::EventContent,
+    ids::{RemoteCalendarId, RemoteEventId, Revision, Uid},
+    mapping::RemoteEvent,
+};
+
+/// What callers need to know of a provider without asking which one it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Which provider, for logs and metrics; nothing branches on it.
+    pub kind: ProviderKind,
+    /// Requests a minute the account may make (0: no limit of ours).
+    pub requests_per_minute: u32,
+    /// Seconds between polls when nobody wakes us.
+    pub poll_every_s: u32,
+    /// Compare a complete listing with what we hold at least this often, whatever the cursors say.
+    pub reconcile_every_s: u32,
+    /// Absence from one snapshot may be an error of the publisher: the brake also holds a calendar that turns empty.
+    pub absence_is_doubtful: bool,
+}
+
+/// One remote account, authorised and ready. Object-safe; cheap to hold.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Pace and habits.
+    fn profile(&self) -> &Profile;
+
+    /// Every event calendar of the account. A `CalDAV` account makes one request of this; the stamps in its answer tell
+    /// which calendars need a pull at all.
+    async fn calendars(&self) -> Result<Vec<RemoteCalendar>>;
+
+    /// One page of changes since the cursor, or of everything.
+    async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage>;
+
+    /// The hand that writes; `None`: read-only.
+    fn writer(&self) -> Option<&dyn EventWriter> {
+        None
+    }
+
+    /// Requests made through this value so far.
+    fn requests_made(&self) -> u32;
+}
+
+/// The remote copy that an update or a delete is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The calendar it is in.
+    pub calendar: &'a RemoteCalendarId,
+    /// Its name there.
+    pub id: &'a RemoteEventId,
+    /// The version we expect (`If-Match`); a changed one is [`Conflict`](crate::domain::failure::FailureClass::Conflict).
+    pub revision: &'a Revision,
+    /// Its own bytes at that version, to be edited rather than rebuilt.
+    pub raw: Option<&'a [u8]>,
+}
+
+/// Writes to one account.
+///
+/// **Invariant:** every update and delete is conditional (I-13); a create carries a chosen key, so that doing it twice
+/// makes one event (I-11).
+#[async_trait]
+pub trait EventWriter: Send + Sync {
+    /// What the provider will give back for this content: plans compare that, or they churn for ever.
+    fn canonical(&self, content: &EventContent) -> EventContent;
+
+    /// Makes the remote copy under the chosen key. Already there: `Conflict`. Unclear: `Ambiguous`; then [`find`](Self::find).
+    async fn create(&self, calendar: &RemoteCalendarId, key: &Uid, content: &EventContent) -> Result<RemoteEvent>;
+
+    /// Brings the remote copy to `content`; everything not modelled stays. Answers what the server now holds.
+    async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent>;
+
+    /// Takes the remote copy away. Already gone is done.
+    async fn delete(&self, target: Target<'_>) -> Result<()>;
+
+    /// Reads one event as it is now; `None`: it is not there.
+    async fn read(&self, calendar: &RemoteCalendarId, id: &RemoteEventId) -> Result<Option<RemoteEvent>>;
+
+    /// What a create with this key has made, if anything: settles an ambiguous create.
+    async fn find(&self, calendar: &RemoteCalendarId, key: &Uid) -> Result<Option<RemoteEvent>>;
+}
