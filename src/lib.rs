@@ -2,4 +2,5 @@
 
 #[macro_use]
 pub mod domain;
+pub mod engine;
 pub mod provider;
