@@ -1,0 +1,64 @@
+//! The janitor's rounds: what has been kept long enough goes, and secrets move under the current key.
+
+use chrono::Duration;
+
+use super::{Failure, Services};
+use crate::{domain::person::Scope, store::Mode};
+
+/// Rows handled per transaction.
+const BATCH: i64 = 500;
+/// Transactions per sweep and table; the rest waits for the next sweep.
+const BATCHES_MAX: usize = 200;
+/// Hours that answers to repeated POSTs are kept.
+const IDEMPOTENCY_HOURS: i64 = 24;
+
+impl Services {
+    /// Deletes what has been kept long enough.
+    pub async fn sweep(&self) -> Result<(), Failure> {
+        let now = self.world.now();
+        let ago = |days: u32| now - Duration::days(i64::from(days));
+        let kept = &self.settings;
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.sweep_rounds(ago(kept.rounds_kept_days)).await?;
+        tx.sweep_conflicts(ago(kept.conflicts_kept_days)).await?;
+        tx.sweep_audit(ago(kept.audit_kept_days)).await?;
+        tx.sweep_notices(ago(kept.rounds_kept_days)).await?;
+        tx.sweep_idempotency(now - Duration::hours(IDEMPOTENCY_HOURS)).await?;
+        tx.commit().await?;
+        for _ in 0..BATCHES_MAX {
+            let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+            let gone = tx.purge_deleted_events(ago(kept.deleted_kept_days), BATCH).await?;
+            tx.commit().await?;
+            if gone == 0 {
+                break;
+            }
+        }
+        self.reseal().await?;
+        Ok(())
+    }
+
+    /// Seals every secret under the current key; answers how many were moved. Readers never wait: each secret can be
+    /// opened under its old key until the moment it is replaced.
+    pub async fn reseal(&self) -> Result<usize, Failure> {
+        let mut moved = 0;
+        for _ in 0..BATCHES_MAX {
+            let current = self.vault.current_id();
+            let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+            let old = tx.secrets_not_under(&current, BATCH).await?;
+            tx.commit().await?;
+            if old.is_empty() {
+                break;
+            }
+            let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+            for sealed in &old {
+                let secret = self.vault.open(sealed)?;
+                let fresh = self.vault.seal(sealed.account_id, sealed.kind, &secret, self.world.random.as_ref())?;
+                if tx.replace_secret(sealed, &fresh).await? {
+                    moved += 1;
+                }
+            }
+            tx.commit().await?;
+        }
+        Ok(moved)
+    }
+}
