@@ -36,7 +36,7 @@ impl Services {
                 ..held
             },
             None => {
-                let home_space = home_space(id);
+                let home_space = SpaceId::home_of(id);
                 tx.put_space(&Space { id: home_space.clone(), name: facts.name.clone(), created_at: now }).await?;
                 User {
                     id: id.clone(),
@@ -63,16 +63,4 @@ impl Services {
         tx.commit().await?;
         Ok(Scope::Spaces(spaces))
     }
-}
-
-/// The space made for one user alone. A user id always fits: the prefix may cost the last characters of the longest ids.
-fn home_space(id: &UserId) -> SpaceId {
-    let name: String = format!("home:{id}").chars().take(crate::domain::ids::CALLER_ID_BYTES_MAX).collect();
-    // The characters are those of a user id, so this parses; the id itself is the fallback that must as well.
-    name.parse().unwrap_or_else(|_| unreachable_space(id))
-}
-
-fn unreachable_space(id: &UserId) -> SpaceId {
-    #[expect(clippy::expect_used, reason = "user and space ids have one grammar")]
-    id.as_str().parse().expect("a user id is a valid space id")
 }
