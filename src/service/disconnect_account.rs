@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Bonds looked at per transaction.
-const BATCH: i64 = 500;
+const BATCH: u32 = 500;
 
 impl Services {
     /// Marks an account as going; its actor lets the running round end, then cleans up.

@@ -125,4 +125,4 @@ pub enum Failure {
 /// How often a transaction that lost a race is tried again.
 pub const RETRIES_MAX: u32 = 8;
 /// How many queued writes of an account are looked through for one to retry.
-pub const RETRY_LOOKUP_MAX: i64 = 10_000;
+pub const RETRY_LOOKUP_MAX: u32 = 10_000;

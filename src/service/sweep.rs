@@ -6,7 +6,7 @@ use super::{Failure, Services};
 use crate::{domain::person::Scope, store::Mode};
 
 /// Rows handled per transaction.
-const BATCH: i64 = 500;
+const BATCH: u32 = 500;
 /// Transactions per sweep and table; the rest waits for the next sweep.
 const BATCHES_MAX: usize = 200;
 /// Hours that answers to repeated POSTs are kept.
@@ -42,7 +42,7 @@ impl Services {
     pub async fn reseal(&self) -> Result<usize, Failure> {
         let mut moved = 0;
         for _ in 0..BATCHES_MAX {
-            let current = self.vault.current_id();
+            let current = self.vault.current_id()?;
             let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
             let old = tx.secrets_not_under(&current, BATCH).await?;
             tx.commit().await?;
@@ -52,7 +52,7 @@ impl Services {
             let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
             for sealed in &old {
                 let secret = self.vault.open(sealed)?;
-                let fresh = self.vault.seal(sealed.account_id, sealed.kind, &secret, self.world.random.as_ref())?;
+                let fresh = self.vault.seal(sealed.account_id, sealed.kind, &secret)?;
                 if tx.replace_secret(sealed, &fresh).await? {
                     moved += 1;
                 }
