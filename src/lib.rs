@@ -3,3 +3,4 @@
 #[macro_use]
 pub mod domain;
 pub mod provider;
+pub mod vault;
