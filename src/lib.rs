@@ -1,6 +1,9 @@
 //! Calwarden: self-hosted calendar sync.
 
+pub mod app;
+pub mod config;
 #[macro_use]
 pub mod domain;
 pub mod provider;
+pub mod telemetry;
 pub mod vault;
