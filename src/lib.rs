@@ -6,5 +6,6 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod provider;
+pub mod store;
 pub mod telemetry;
 pub mod vault;
