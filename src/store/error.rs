@@ -26,8 +26,7 @@ pub enum StoreError {
 impl From<Diesel> for StoreError {
     fn from(error: Diesel) -> Self {
         match error {
-            Diesel::NotFound => Self::NotFound,
-            Diesel::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::NotFound,
+            Diesel::NotFound | Diesel::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::NotFound,
             Diesel::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Stale,
             Diesel::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Busy,
             // The message alone: PostgreSQL's detail line quotes the row.

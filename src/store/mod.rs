@@ -20,7 +20,7 @@ mod sqlite;
 mod tx;
 mod types;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use diesel_async::pooled_connection::deadpool::Pool;
 
@@ -95,7 +95,7 @@ pub struct Store {
 #[derive(Clone)]
 enum Backend {
     Sqlite { writer: sqlite::writer::Writer, readers: Pool<sqlite::Conn> },
-    Postgres(postgres::Database),
+    Postgres(Arc<postgres::Database>),
 }
 
 impl Store {
@@ -108,7 +108,7 @@ impl Store {
                 let readers = sqlite::readers(&path, config.blocking, config.readers)?;
                 Backend::Sqlite { writer: sqlite::writer::Writer::start(path, config.blocking), readers }
             }
-            Target::Postgres(url) => Backend::Postgres(postgres::Database::open(&url, config.readers).await?),
+            Target::Postgres(url) => Backend::Postgres(Arc::new(postgres::Database::open(&url, config.readers).await?)),
         };
         Ok(Self { backend, data_dir: config.data_dir })
     }

@@ -3,8 +3,8 @@
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 
 table! {
-    use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use super::super::types::Instant;
+    use diesel::sql_types::Text;
 
     spaces (id) {
         id -> Text,
@@ -14,8 +14,8 @@ table! {
 }
 
 table! {
-    use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use super::super::types::{Document, Instant};
+    use diesel::sql_types::{BigInt, Text};
 
     users (id) {
         id -> Text,
@@ -29,8 +29,7 @@ table! {
 }
 
 table! {
-    use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use diesel::sql_types::Text;
 
     memberships (space_id, user_id) {
         space_id -> Text,
@@ -41,7 +40,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Nullable, Text};
 
     accounts (id) {
         id -> Id,
@@ -66,8 +65,8 @@ table! {
 }
 
 table! {
-    use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use super::super::types::Id;
+    use diesel::sql_types::{Binary, Text};
 
     secrets (account_id, kind) {
         account_id -> Id,
@@ -78,8 +77,8 @@ table! {
 }
 
 table! {
-    use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use super::super::types::{Id, Instant};
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
     calendars (id) {
         id -> Id,
@@ -103,7 +102,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
     events (id) {
         id -> Id,
@@ -125,7 +124,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use diesel::sql_types::{Binary, Bool, Nullable, Text};
 
     mappings (id) {
         id -> Id,
@@ -145,7 +144,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Nullable, Text};
 
     outbox (id) {
         id -> Id,
@@ -169,7 +168,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use diesel::sql_types::{Nullable, Text};
 
     rounds (id) {
         id -> Id,
@@ -186,7 +185,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use diesel::sql_types::{Nullable, Text};
 
     conflicts (id) {
         id -> Id,
@@ -211,7 +210,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Nullable, Text};
 
     holds (id) {
         id -> Id,
@@ -228,8 +227,8 @@ table! {
 }
 
 table! {
-    use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use super::super::types::{Id, Instant};
+    use diesel::sql_types::{Nullable, Text};
 
     notices (id) {
         id -> Id,
@@ -246,8 +245,8 @@ table! {
 }
 
 table! {
-    use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use super::super::types::{Id, Instant};
+    use diesel::sql_types::{Nullable, Text};
 
     unreadable (calendar_id, remote_id) {
         calendar_id -> Id,
@@ -260,8 +259,8 @@ table! {
 }
 
 table! {
-    use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use super::super::types::{Id, Instant};
+    use diesel::sql_types::{Binary, Nullable, Text};
 
     channels (id) {
         id -> Id,
@@ -277,7 +276,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use diesel::sql_types::{Nullable, Text};
 
     audit (id) {
         id -> Id,
@@ -293,7 +292,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use diesel::sql_types::{Binary, Nullable, Text};
 
     api_keys (id) {
         id -> Id,
@@ -307,8 +306,8 @@ table! {
 }
 
 table! {
-    use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::*;
+    use super::super::types::{Id, Instant};
+    use diesel::sql_types::{BigInt, Binary, Text};
 
     idempotency_keys (api_key_id, key) {
         api_key_id -> Id,

@@ -37,7 +37,7 @@ pub struct Tx {
 enum Held {
     Writer(sqlite::writer::Lease),
     Reader(sqlite::Reader),
-    Postgres(postgres::Pooled),
+    Postgres(Box<postgres::Pooled>),
 }
 
 /// The connection a query runs on.
@@ -60,7 +60,7 @@ impl Tx {
     }
 
     pub(super) fn postgres(pooled: postgres::Pooled) -> Self {
-        Self { held: Some(Held::Postgres(pooled)), spoilt: false }
+        Self { held: Some(Held::Postgres(Box::new(pooled))), spoilt: false }
     }
 
     fn link(&mut self) -> Result<Link<'_>, StoreError> {
@@ -103,7 +103,7 @@ impl Drop for Tx {
     fn drop(&mut self) {
         match self.held.take() {
             Some(Held::Reader(reader)) => drop(Object::take(reader)),
-            Some(Held::Postgres(pooled)) => drop(Object::take(pooled)),
+            Some(Held::Postgres(pooled)) => drop(Object::take(*pooled)),
             // The writer rolls the savepoint back itself.
             Some(Held::Writer(lease)) => drop(lease),
             None => {}

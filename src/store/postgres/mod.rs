@@ -33,6 +33,7 @@ macro_rules! batch {
 }
 
 #[path = "../queries/mod.rs"]
+#[allow(clippy::duplicate_mod, reason = "one text, compiled once per backend")]
 pub mod queries;
 
 /// How long a transaction waits for a connection.
@@ -45,7 +46,6 @@ const SESSION: &str = "SET application_name = 'calwarden';
     SET idle_in_transaction_session_timeout = '120s'";
 
 /// A server, and whether transactions there give up their rights for those of `calwarden_app`.
-#[derive(Clone)]
 pub struct Database {
     server: Server,
     pool: Pool<Conn>,

@@ -49,7 +49,6 @@ pub async fn update_account(conn: &mut Conn, account: &Account, expected_version
     Ok(diesel::update(expected).set(row).execute(conn).await? > 0)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the columns that the account's own actor keeps, in one statement")]
 pub async fn set_account_state(
     conn: &mut Conn,
     id: AccountId,

@@ -18,10 +18,6 @@ use crate::{
     },
 };
 
-fn row_of(mapping: &&Mapping) -> Done<MappingRow> {
-    MappingRow::of(mapping)
-}
-
 fn bound((mapping, event): (MappingRow, EventRow)) -> Done<(Mapping, Event)> {
     Ok((mapping.read()?, event.read()?))
 }
@@ -30,7 +26,7 @@ pub async fn put_mappings(conn: &mut Conn, written: &[Mapping]) -> Done<()> {
     // PostgreSQL refuses an upsert that names one row twice; the last one stands, as it would on SQLite.
     let once: BTreeMap<_, _> = written.iter().map(|mapping| (mapping.id, mapping)).collect();
     let once: Vec<_> = once.into_values().collect();
-    for batch in batches(&once, row_of) {
+    for batch in batches(&once, |mapping| MappingRow::of(mapping)) {
         let batch = batch?;
         batch!(conn, batch => diesel::insert_into(mappings::table)
             .values(&batch)

@@ -27,7 +27,7 @@ pub type Conn = SyncConnectionWrapper<SqliteConnection, Calls>;
 /// A pooled connection that only reads.
 pub type Reader = Object<Conn>;
 
-/// Writes many rows in one statement. diesel-async cannot run such an insert on SQLite itself (diesel_async issue 277), so
+/// Writes many rows in one statement. diesel-async cannot run such an insert on SQLite itself (diesel-async issue 277), so
 /// synchronous diesel does, on the connection's own thread.
 macro_rules! batch {
     ($conn:expr, $rows:ident => $statement:expr) => {
@@ -36,6 +36,7 @@ macro_rules! batch {
 }
 
 #[path = "../queries/mod.rs"]
+#[allow(clippy::duplicate_mod, reason = "one text, compiled once per backend")]
 pub mod queries;
 
 /// How long a statement waits for another process (`calwarden api-key create`) to let go of the file, in milliseconds.
