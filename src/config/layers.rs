@@ -80,12 +80,11 @@ impl Layers {
         let mut leaves = Vec::new();
         flatten("", table, DEPTH_MAX, &mut leaves);
         for (key, value) in leaves {
-            match shape_of(&key) {
-                Some(shape) => self.set(&key, place, shape, value),
-                None => {
-                    let meant = alike(&key, SHAPES.iter().map(|(known, _)| (*known).to_owned()));
-                    self.wrong(&key, place, unknown(meant, "config/default.toml lists every key"));
-                }
+            if let Some(shape) = shape_of(&key) {
+                self.set(&key, place, shape, value);
+            } else {
+                let meant = alike(&key, SHAPES.iter().map(|(known, _)| (*known).to_owned()));
+                self.wrong(&key, place, unknown(meant, "config/default.toml lists every key"));
             }
         }
     }
@@ -99,16 +98,11 @@ impl Layers {
             if let Some((_, key)) = PLAIN_NAMES.iter().find(|(known, _)| *known == name) {
                 plain.push((name, (*key).to_owned(), value));
             } else if name.starts_with(PREFIX) && !is_not_ours(&name) {
-                match SHAPES.iter().find(|(key, _)| variable_of(key) == name) {
-                    Some((key, _)) => ours.push((name, (*key).to_owned(), value)),
-                    None => {
-                        let meant = alike(&name, SHAPES.iter().map(|(key, _)| variable_of(key)));
-                        self.wrong(
-                            &name,
-                            "environment",
-                            unknown(meant, "the keys of config/default.toml, in capitals"),
-                        );
-                    }
+                if let Some((key, _)) = SHAPES.iter().find(|(key, _)| variable_of(key) == name) {
+                    ours.push((name, (*key).to_owned(), value));
+                } else {
+                    let meant = alike(&name, SHAPES.iter().map(|(key, _)| variable_of(key)));
+                    self.wrong(&name, "environment", unknown(meant, "the keys of config/default.toml, in capitals"));
                 }
             }
         }
