@@ -21,7 +21,14 @@ const PLAIN_NAMES: &[(&str, &str)] = &[
     ("API_BASE_URL", "api_base_url"),
 ];
 /// Variables with our prefix that are no settings: of the command line, and of the test suite.
-const NOT_SETTINGS: &[&str] = &["CALWARDEN_CONFIG", "CALWARDEN_BIN", "CALWARDEN_PEERS_BIN", "CALWARDEN_PEERS_PYTHON"];
+const NOT_SETTINGS: &[&str] = &[
+    "CALWARDEN_CONFIG",
+    "CALWARDEN_BIN",
+    "CALWARDEN_CORPORA",
+    "CALWARDEN_PEERS_BIN",
+    "CALWARDEN_PEERS_PYTHON",
+    "CALWARDEN_POSTGRES_BIN",
+];
 /// What Kubernetes puts into every container beside a service named `calwarden`.
 const SERVICE_LINKS: &[&str] = &["CALWARDEN_SERVICE_", "CALWARDEN_PORT"];
 /// How alike an unknown key must be to a known one to be taken for it, from 0 to 1.
