@@ -21,7 +21,14 @@ const PLAIN_NAMES: &[(&str, &str)] = &[
     ("API_BASE_URL", "api_base_url"),
 ];
 /// Variables with our prefix that are no settings: of the command line, and of the test suite.
-const NOT_SETTINGS: &[&str] = &["CALWARDEN_CONFIG", "CALWARDEN_BIN", "CALWARDEN_PEERS_BIN", "CALWARDEN_PEERS_PYTHON"];
+const NOT_SETTINGS: &[&str] = &[
+    "CALWARDEN_CONFIG",
+    "CALWARDEN_BIN",
+    "CALWARDEN_CORPORA",
+    "CALWARDEN_PEERS_BIN",
+    "CALWARDEN_PEERS_PYTHON",
+    "CALWARDEN_POSTGRES_BIN",
+];
 /// What Kubernetes puts into every container beside a service named `calwarden`.
 const SERVICE_LINKS: &[&str] = &["CALWARDEN_SERVICE_", "CALWARDEN_PORT"];
 /// How alike an unknown key must be to a known one to be taken for it, from 0 to 1.
@@ -80,12 +87,11 @@ impl Layers {
         let mut leaves = Vec::new();
         flatten("", table, DEPTH_MAX, &mut leaves);
         for (key, value) in leaves {
-            match shape_of(&key) {
-                Some(shape) => self.set(&key, place, shape, value),
-                None => {
-                    let meant = alike(&key, SHAPES.iter().map(|(known, _)| (*known).to_owned()));
-                    self.wrong(&key, place, unknown(meant, "config/default.toml lists every key"));
-                }
+            if let Some(shape) = shape_of(&key) {
+                self.set(&key, place, shape, value);
+            } else {
+                let meant = alike(&key, SHAPES.iter().map(|(known, _)| (*known).to_owned()));
+                self.wrong(&key, place, unknown(meant, "config/default.toml lists every key"));
             }
         }
     }
@@ -99,16 +105,11 @@ impl Layers {
             if let Some((_, key)) = PLAIN_NAMES.iter().find(|(known, _)| *known == name) {
                 plain.push((name, (*key).to_owned(), value));
             } else if name.starts_with(PREFIX) && !is_not_ours(&name) {
-                match SHAPES.iter().find(|(key, _)| variable_of(key) == name) {
-                    Some((key, _)) => ours.push((name, (*key).to_owned(), value)),
-                    None => {
-                        let meant = alike(&name, SHAPES.iter().map(|(key, _)| variable_of(key)));
-                        self.wrong(
-                            &name,
-                            "environment",
-                            unknown(meant, "the keys of config/default.toml, in capitals"),
-                        );
-                    }
+                if let Some((key, _)) = SHAPES.iter().find(|(key, _)| variable_of(key) == name) {
+                    ours.push((name, (*key).to_owned(), value));
+                } else {
+                    let meant = alike(&name, SHAPES.iter().map(|(key, _)| variable_of(key)));
+                    self.wrong(&name, "environment", unknown(meant, "the keys of config/default.toml, in capitals"));
                 }
             }
         }

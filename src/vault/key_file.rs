@@ -24,6 +24,8 @@ use crate::domain::secret::Secret;
 
 /// Most bytes read: some thousand keys.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
+/// Bytes of one key in the file, generously.
+const KEY_TEXT_BYTES: usize = 256;
 const HEADER: &str = "# The keys that seal stored credentials, newest first. Without this file no stored credential can be used:\n\
                       # back it up, apart from the database. Change it with `calwarden keys rotate`.\n";
 
@@ -115,16 +117,14 @@ impl KeyFile {
 
     /// Replaces the file with these keys.
     pub(super) fn write(&self, keys: &[Key]) -> Result<(), VaultError> {
-        let mut text = Zeroizing::new(HEADER.to_owned());
+        // Room for all of it from the start: a buffer that grows leaves copies of the keys behind.
+        let mut text = Zeroizing::new(String::with_capacity(HEADER.len() + KEY_TEXT_BYTES * keys.len()));
+        text.push_str(HEADER);
         for key in keys {
-            text.push_str("\n[[keys]]\n");
-            text.push_str(&format!("id = \"{}\"\n", key.id));
-            if let Some(at) = key.created_at {
-                text.push_str(&format!("created_at = \"{}\"\n", at.to_rfc3339()));
+            let made = key.created_at.map(|at| format!("created_at = \"{}\"\n", at.to_rfc3339())).unwrap_or_default();
+            for part in ["\n[[keys]]\nid = \"", &key.id, "\"\n", &made, "key = \"", &key.to_text(), "\"\n"] {
+                text.push_str(part);
             }
-            text.push_str("key = \"");
-            text.push_str(&key.to_text());
-            text.push_str("\"\n");
         }
         self.replace(text.as_bytes()).map_err(|why| self.failed(why))
     }

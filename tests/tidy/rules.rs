@@ -179,7 +179,7 @@ pub fn purity(file: &Source) -> Vec<String> {
 /// Files stay short.
 pub fn length(file: &Source) -> Vec<String> {
     let lines = file.text.lines().count();
-    let long = file.path.starts_with("src/") && file.path.ends_with(".rs") && lines > SRC_LINES_MAX;
+    let long = file.path.starts_with("src/") && file.is_rust() && lines > SRC_LINES_MAX;
     let told = || format!("{}: {lines} lines, at most {SRC_LINES_MAX}: what in it wants a file of its own?", file.path);
     long.then(told).into_iter().collect()
 }
@@ -193,7 +193,7 @@ pub fn names(file: &Source) -> Vec<String> {
 
 /// Every module says first what it is for.
 pub fn purpose(file: &Source) -> Vec<String> {
-    let ours = file.path.starts_with("src/") && file.path.ends_with(".rs") && !file.path.ends_with("/tests.rs");
+    let ours = file.path.starts_with("src/") && file.is_rust() && !file.path.ends_with("/tests.rs");
     let silent = ours && !file.text.starts_with("//! ");
     let told = || format!("{}: begins without `//!` and a sentence of purpose", file.path);
     silent.then(told).into_iter().collect()
@@ -213,7 +213,7 @@ pub fn sleeps(file: &Source) -> Vec<String> {
 }
 
 fn sleeps_but(file: &Source, may: &[(&str, &str)]) -> Vec<String> {
-    if !file.path.ends_with(".rs") {
+    if !file.is_rust() {
         return Vec::new();
     }
     let whole = file.path.starts_with("tests/") || file.module().contains(&"tests");

@@ -21,6 +21,11 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), code: blank(text) }
     }
 
+    /// Whether it is Rust.
+    pub fn is_rust(&self) -> bool {
+        Path::new(&self.path).extension().is_some_and(|end| end == "rs")
+    }
+
     /// `src/provider/caldav/wire.rs` is `provider, caldav, wire`; empty outside `src` and for its roots.
     pub fn module(&self) -> Vec<&str> {
         let Some(inside) = self.path.strip_prefix("src/").and_then(|path| path.strip_suffix(".rs")) else {
@@ -161,7 +166,7 @@ fn literal_or_comment(bytes: &[u8], at: usize) -> usize {
     let until = |from: usize, end: &[u8]| {
         rest[from..].windows(end.len()).position(|held| held == end).map_or(bytes.len(), |found| at + from + found)
     };
-    let found = match rest {
+    match rest {
         [b'/', b'/', ..] => until(2, b"\n"),
         [b'/', b'*', ..] => {
             let mut depth = 0usize;
@@ -191,8 +196,7 @@ fn literal_or_comment(bytes: &[u8], at: usize) -> usize {
             (until(2 + hashes, &end) + end.len()).min(bytes.len())
         }
         _ => at,
-    };
-    found
+    }
 }
 
 fn one_char(bytes: &[u8]) -> bool {
