@@ -188,6 +188,7 @@ impl Services {
             writes_through: asked.writes_through,
             status: AccountStatus::Active,
             status_reason: None,
+            delete_copies: false,
             policy: asked.policy.unwrap_or(ConflictPolicy::ExternalWins),
             privacy: asked.privacy.unwrap_or(PrivacyLevel::Full),
             schedule: Schedule::default(),

@@ -37,6 +37,8 @@ pub struct Settings {
     pub deleted_kept_days: u32,
     /// Days that settled conflicts are kept.
     pub conflicts_kept_days: u32,
+    /// Days that notices are kept.
+    pub notices_kept_days: u32,
     /// Days that audit lines are kept.
     pub audit_kept_days: u32,
 }

@@ -3,7 +3,14 @@
 use chrono::Duration;
 
 use super::{Failure, Services};
-use crate::{domain::person::Scope, store::Mode};
+use crate::{
+    domain::{
+        conflict::ConflictStatus,
+        notice::{Notice, NoticeKind},
+        person::Scope,
+    },
+    store::{ConflictFilter, Mode},
+};
 
 /// Rows handled per transaction.
 const BATCH: u32 = 500;
@@ -19,10 +26,11 @@ impl Services {
         let ago = |days: u32| now - Duration::days(i64::from(days));
         let kept = &self.settings;
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        // Each call forgets some thousands at most; what is left waits for the next sweep.
         tx.sweep_rounds(ago(kept.rounds_kept_days)).await?;
         tx.sweep_conflicts(ago(kept.conflicts_kept_days)).await?;
         tx.sweep_audit(ago(kept.audit_kept_days)).await?;
-        tx.sweep_notices(ago(kept.rounds_kept_days)).await?;
+        tx.sweep_notices(ago(kept.notices_kept_days)).await?;
         tx.sweep_idempotency(now - Duration::hours(IDEMPOTENCY_HOURS)).await?;
         tx.commit().await?;
         for _ in 0..BATCHES_MAX {
@@ -34,6 +42,31 @@ impl Services {
             }
         }
         self.reseal().await?;
+        Ok(())
+    }
+
+    /// Tells the owners of conflicts that nobody has decided; a notice still unread is refreshed, not doubled.
+    pub async fn remind_of_conflicts(&self) -> Result<(), Failure> {
+        let filter =
+            ConflictFilter { status: Some(ConflictStatus::Pending), limit: BATCH, ..ConflictFilter::default() };
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        for conflict in tx.conflicts(&Scope::Whole, &filter).await? {
+            let Some(account) = tx.account(&Scope::Whole, conflict.account_id).await? else { continue };
+            tx.put_notice(&Notice {
+                id: self.world.new_id(),
+                space_id: account.space_id,
+                user_id: account.user_id,
+                account_id: Some(account.id),
+                event_id: Some(conflict.event_id),
+                kind: NoticeKind::ConflictPending,
+                severity: conflict.severity,
+                text: "An event was changed here and at its calendar. Choose which to keep.".to_owned(),
+                created_at: self.world.now(),
+                read_at: None,
+            })
+            .await?;
+        }
+        tx.commit().await?;
         Ok(())
     }
 

@@ -52,6 +52,7 @@ table! {
         writes_through -> Nullable<Id>,
         status -> Text,
         status_reason -> Nullable<Text>,
+        delete_copies -> Bool,
         policy -> Text,
         privacy -> Text,
         schedule -> Document,

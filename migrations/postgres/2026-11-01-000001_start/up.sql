@@ -36,6 +36,7 @@ CREATE TABLE accounts (
     writes_through uuid REFERENCES accounts (id) ON DELETE SET NULL,
     status text NOT NULL,
     status_reason text,
+    delete_copies boolean NOT NULL,
     policy text NOT NULL,
     privacy text NOT NULL,
     schedule json NOT NULL,

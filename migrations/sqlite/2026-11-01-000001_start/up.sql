@@ -36,6 +36,7 @@ CREATE TABLE accounts (
     writes_through TEXT REFERENCES accounts (id) ON DELETE SET NULL,
     status TEXT NOT NULL,
     status_reason TEXT,
+    delete_copies INTEGER NOT NULL,
     policy TEXT NOT NULL,
     privacy TEXT NOT NULL,
     schedule TEXT NOT NULL,
