@@ -40,7 +40,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::{BigInt, Nullable, Text};
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
     accounts (id) {
         id -> Id,
