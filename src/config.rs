@@ -55,6 +55,8 @@ pub struct Config {
     pub allow_private_networks: bool,
     /// Hosts, addresses and networks that are allowed although private.
     pub allowed_hosts: Vec<String>,
+    /// Whether an actor may be made to panic.
+    pub allow_fault_injection: bool,
     /// The log filter.
     pub log: String,
     /// The form of the log.

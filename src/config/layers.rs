@@ -107,10 +107,10 @@ impl Layers {
             } else if name.starts_with(PREFIX) && !is_not_ours(&name) {
                 if let Some((key, _)) = SHAPES.iter().find(|(key, _)| variable_of(key) == name) {
                     ours.push((name, (*key).to_owned(), value));
-                } else {
-                    let meant = alike(&name, SHAPES.iter().map(|(key, _)| variable_of(key)));
-                    self.wrong(&name, "environment", unknown(meant, "the keys of config/default.toml, in capitals"));
+                } else if let Some(known) = alike(&name, SHAPES.iter().map(|(key, _)| variable_of(key))) {
+                    self.wrong(&name, "environment", unknown(Some(known), ""));
                 }
+                // Anything else with our prefix is somebody's own: a deployment's, a test's, a newer version's.
             }
         }
         for (name, key, value) in plain.into_iter().chain(ours) {

@@ -38,6 +38,7 @@ pub(super) const SHAPES: &[(&str, Shape)] = &[
     ("api_base_url", Shape::Text(base_url)),
     ("token_encryption_key", Shape::Secret(|_| Ok(()))),
     ("allow_private_networks", Shape::Flag),
+    ("allow_fault_injection", Shape::Flag),
     ("allowed_hosts", Shape::List(host_or_network)),
     ("log", Shape::Text(log_filter)),
     ("log_format", Shape::Text(log_format)),

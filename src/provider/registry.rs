@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     Provider, ProviderError,
-    caldav::{Caldav, CaldavConfig},
+    caldav::{Caldav, CaldavConfig, ICLOUD_START},
     feed::{Feed, FeedConfig},
     transport::{Credential, Http},
 };
@@ -29,8 +29,6 @@ pub struct Access {
     pub feed_url: Option<Secret>,
 }
 
-/// Where iCloud's discovery starts when its owner gives no address.
-const ICLOUD_START: &str = "https://caldav.icloud.com/";
 
 /// Opens a provider. Makes no request.
 pub fn open(access: Access, http: Arc<dyn Http>, world: &World) -> Result<Arc<dyn Provider>, ProviderError> {
@@ -48,7 +46,7 @@ pub fn open(access: Access, http: Arc<dyn Http>, world: &World) -> Result<Arc<dy
         }
         ProviderKind::Feed => {
             let url = access.feed_url.ok_or_else(|| refused("the feed has no address"))?;
-            Ok(Arc::new(Feed::new(http, world.clone(), FeedConfig { url })))
+            Ok(Arc::new(Feed::new(http, &FeedConfig { url })?))
         }
     }
 }

@@ -94,4 +94,18 @@ impl Services {
         }
         Ok(moved)
     }
+
+    /// Opens every account's secrets and throws them away: whether the keys at hand fit. Answers how many there are.
+    pub async fn check_secrets(&self) -> Result<usize, Failure> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let mut count = 0;
+        for account in tx.account_ids().await? {
+            for sealed in tx.secrets_of(account).await? {
+                self.vault.open(&sealed)?;
+                count += 1;
+            }
+        }
+        tx.commit().await?;
+        Ok(count)
+    }
 }
