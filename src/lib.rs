@@ -5,6 +5,7 @@ pub mod config;
 #[macro_use]
 pub mod domain;
 pub mod engine;
+pub mod ical;
 pub mod provider;
 pub mod store;
 pub mod telemetry;
