@@ -2,4 +2,6 @@
 
 #[macro_use]
 pub mod domain;
+pub mod engine;
+pub mod ical;
 pub mod provider;

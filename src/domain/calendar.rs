@@ -56,6 +56,8 @@ pub struct Calendar {
     pub direction: Direction,
     /// How far its changes were read; `None` before the first round ends.
     pub cursor: Option<SyncCursor>,
+    /// The provider's stamp of the whole calendar when the cursor was saved: the same stamp, nothing to pull.
+    pub stamp: Option<String>,
     /// When a complete listing was last compared with what we hold (reconciliation: `caldav.md` §3.1).
     pub reconciled_at: Option<DateTime<Utc>>,
     /// When the provider stopped listing it.

@@ -1,0 +1,8 @@
+//! The engine decides: pure functions from what is known to what is to be done, each with its reason.
+//!
+//! **Invariant:** no I/O, no clock, no randomness, no hash maps: the same inputs give the same decision on every machine.
+
+pub mod conflict;
+pub mod outbox;
+pub mod privacy;
+pub mod sync;

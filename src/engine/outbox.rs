@@ -1,0 +1,109 @@
+//! Queued writes: how urgent, how they join, what exactly is to be sent.
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::domain::{event::EventContent, ids::Revision, outbox::WriteOp};
+
+/// Smallest number first: starts within an hour 1, a delete 2, within a day 3, within a week 5, later 7.
+#[must_use]
+pub fn priority(op: WriteOp, start: DateTime<Utc>, now: DateTime<Utc>) -> u8 {
+    let ahead = start - now;
+    let soon = |limit: Duration| ahead >= Duration::zero() && ahead <= limit;
+    if op != WriteOp::Delete && soon(Duration::hours(1)) {
+        1
+    } else if op == WriteOp::Delete {
+        2
+    } else if soon(Duration::hours(24)) {
+        3
+    } else if soon(Duration::days(7)) {
+        5
+    } else {
+        7
+    }
+}
+
+/// A remote copy as we hold it, at draining time.
+#[derive(Clone, Copy, Debug)]
+pub struct Copy<'a> {
+    /// The last agreed content.
+    pub base: &'a EventContent,
+    /// Its version; `None`: unknown.
+    pub revision: Option<&'a Revision>,
+}
+
+/// What is to be sent for one event and calendar, seen from what is stored *now*: the queue only says "look again".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Make the copy.
+    Create,
+    /// Bring the copy to our content.
+    Update,
+    /// Take the copy away.
+    Delete,
+    /// Learn the copy's version first, then decide again.
+    Read,
+    /// A create was sent and its answer lost, and the event is deleted since: find what it made, if anything.
+    FindThenDelete,
+    /// Nothing is owed any more.
+    Settled,
+}
+
+/// Decides what one queued entry means now. `told`: our content as the provider may see it, `None` when deleted;
+/// `attempted`: something was sent for this entry and never settled.
+#[must_use]
+pub fn next_write(told: Option<&EventContent>, copy: Option<Copy<'_>>, attempted: bool) -> Write {
+    match (told, copy) {
+        (Some(_), None) => Write::Create,
+        (Some(told), Some(copy)) if told == copy.base && !attempted => Write::Settled,
+        (Some(_) | None, Some(Copy { revision: None, .. })) => Write::Read,
+        // After a lost answer the remote side may be ahead of the base, even when our content is back at the base.
+        (Some(told), Some(copy)) if told == copy.base => Write::Read,
+        (Some(_), Some(_)) => Write::Update,
+        (None, Some(_)) => Write::Delete,
+        (None, None) if attempted => Write::FindThenDelete,
+        (None, None) => Write::Settled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{event::Facts, time::EventTime};
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn what_starts_soon_goes_first_and_a_delete_goes_second() {
+        let now = at("2026-11-20T10:00:00Z");
+        let asked = [
+            (WriteOp::Update, "2026-11-20T10:30:00Z", 1),
+            (WriteOp::Delete, "2026-11-20T10:30:00Z", 2),
+            (WriteOp::Create, "2026-11-21T09:00:00Z", 3),
+            (WriteOp::Create, "2026-11-25T09:00:00Z", 5),
+            (WriteOp::Update, "2027-11-25T09:00:00Z", 7),
+            (WriteOp::Update, "2020-11-25T09:00:00Z", 7),
+        ];
+        for (op, start, expected) in asked {
+            assert_eq!(priority(op, at(start), now), expected, "{op} at {start}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_follows_from_what_is_stored_now() {
+        let time = EventTime::utc(at("2026-11-20T10:00:00Z"));
+        let base = EventContent::single(Facts::new("a", time, time));
+        let edited = EventContent::single(Facts::new("b", time, time));
+        let revision = Revision::from("\"1\"");
+        let copy = |revision| Some(Copy { base: &base, revision });
+        assert_eq!(next_write(Some(&edited), None, false), Write::Create);
+        assert_eq!(next_write(Some(&edited), copy(Some(&revision)), false), Write::Update);
+        assert_eq!(next_write(Some(&base), copy(Some(&revision)), false), Write::Settled);
+        assert_eq!(next_write(Some(&base), copy(Some(&revision)), true), Write::Read);
+        assert_eq!(next_write(Some(&edited), copy(None), false), Write::Read);
+        assert_eq!(next_write(None, copy(Some(&revision)), false), Write::Delete);
+        assert_eq!(next_write(None, None, true), Write::FindThenDelete);
+        assert_eq!(next_write(None, None, false), Write::Settled);
+    }
+}

@@ -1,0 +1,268 @@
+//! The plan table: one event's base, local and remote side in; one decision with its reason out.
+
+use chrono::{DateTime, Utc};
+
+use super::merge::{merge, overlay};
+use crate::domain::{
+    account::ConflictPolicy,
+    conflict::{ConflictKind, Winner},
+    event::EventContent,
+};
+use crate::words;
+
+words! {
+    /// Why a decision was taken: the same word in dry run, audit, API and log.
+    Reason {
+        /// Neither side changed.
+        Unchanged = "unchanged",
+        /// Only the provider's side changed.
+        RemoteChanged = "remote_changed",
+        /// Only our side changed.
+        LocalChanged = "local_changed",
+        /// Both sides say the same.
+        SameOnBothSides = "same_on_both_sides",
+        /// Both sides changed different fields.
+        DisjointEdits = "disjoint_edits",
+        /// Both sides changed the same field.
+        OverlappingEdits = "overlapping_edits",
+        /// It was deleted at the provider.
+        DeletedRemotely = "deleted_remotely",
+        /// It was deleted here.
+        DeletedLocally = "deleted_locally",
+        /// Deleted at the provider, edited here.
+        DeletedRemotelyEditedHere = "deleted_remotely_edited_here",
+        /// Deleted here, edited at the provider.
+        DeletedLocallyEditedThere = "deleted_locally_edited_there",
+        /// Deleted on both sides.
+        DeletedOnBothSides = "deleted_on_both_sides",
+        /// New at the provider.
+        NewRemotely = "new_remotely",
+        /// New here.
+        NewLocally = "new_locally",
+        /// New at the provider and already here.
+        Matched = "matched",
+        /// What we sent, come back.
+        Echo = "echo",
+    }
+}
+
+/// The provider's side of one event.
+#[derive(Clone, Copy, Debug)]
+pub enum Remote<'a> {
+    /// It is there and says this.
+    Here {
+        /// What it says.
+        content: &'a EventContent,
+        /// When the provider says it last changed.
+        changed_at: Option<DateTime<Utc>>,
+    },
+    /// It was there and is gone.
+    Gone,
+}
+
+/// Our side of one event.
+#[derive(Clone, Copy, Debug)]
+pub enum Local<'a> {
+    /// It is here.
+    Here {
+        /// All it says.
+        full: &'a EventContent,
+        /// What of it the provider may see, in the provider's canonical form.
+        told: &'a EventContent,
+        /// When a person last changed it.
+        changed_at: DateTime<Utc>,
+    },
+    /// It was deleted here.
+    Gone {
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+/// What to do about one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing.
+    Rest,
+    /// Our side becomes this; nothing is sent.
+    Take(EventContent),
+    /// Our side stays; send it.
+    Push,
+    /// Our side becomes this; send it.
+    TakeAndPush(EventContent),
+    /// Delete softly here.
+    DeleteLocal,
+    /// Delete at the provider.
+    DeleteRemote,
+    /// Bring our deleted event back with this content; send it if `push`.
+    Restore {
+        /// What it says now.
+        content: EventContent,
+        /// Whether the provider must hear of it.
+        push: bool,
+    },
+    /// Make the remote copy again: ours stands.
+    Recreate,
+    /// The bond has no ends any more.
+    Forget,
+    /// Wait for a person.
+    Wait,
+}
+
+/// The disagreement that a decision settled or left open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispute {
+    /// What about.
+    pub kind: ConflictKind,
+    /// The fields.
+    pub fields: Vec<String>,
+    /// Who stands; `None`: a person decides.
+    pub winner: Option<Winner>,
+}
+
+/// What to do, why, and what was disputed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What to do.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+    /// The disagreement, if there was one.
+    pub dispute: Option<Dispute>,
+}
+
+impl Decision {
+    fn plain(action: Action, reason: Reason) -> Self {
+        Self { action, reason, dispute: None }
+    }
+}
+
+/// Decides about one event that both sides have known.
+#[must_use]
+pub fn plan(base: &EventContent, local: Local<'_>, remote: Remote<'_>, policy: ConflictPolicy) -> Decision {
+    match (local, remote) {
+        (Local::Gone { .. }, Remote::Gone) => Decision::plain(Action::Forget, Reason::DeletedOnBothSides),
+        (Local::Here { told, .. }, Remote::Gone) if told == base => {
+            Decision::plain(Action::DeleteLocal, Reason::DeletedRemotely)
+        }
+        (Local::Here { .. }, Remote::Gone) => deleted_there_edited_here(policy),
+        (Local::Gone { .. }, Remote::Here { content, .. }) if content == base => {
+            Decision::plain(Action::DeleteRemote, Reason::DeletedLocally)
+        }
+        (Local::Gone { at }, Remote::Here { content, changed_at }) => {
+            deleted_here_edited_there(at, content, changed_at, policy)
+        }
+        (Local::Here { full, told, changed_at: ours }, Remote::Here { content, changed_at: theirs }) => {
+            match (told != base, content != base) {
+                (false, false) => Decision::plain(Action::Rest, Reason::Unchanged),
+                (false, true) => Decision::plain(Action::Take(overlay(full, told, content)), Reason::RemoteChanged),
+                (true, false) => Decision::plain(Action::Push, Reason::LocalChanged),
+                (true, true) if told == content => Decision::plain(Action::Rest, Reason::SameOnBothSides),
+                (true, true) => both_changed(base, full, told, content, preferred(policy, ours, theirs)),
+            }
+        }
+    }
+}
+
+/// Whose version an overlap goes to; `None`: a person decides.
+fn preferred(policy: ConflictPolicy, ours: DateTime<Utc>, theirs: Option<DateTime<Utc>>) -> Option<Winner> {
+    match policy {
+        ConflictPolicy::ExternalWins => Some(Winner::Remote),
+        ConflictPolicy::LocalWins => Some(Winner::Local),
+        // An unknown time cannot be later than a known one.
+        ConflictPolicy::MostRecentWins if theirs.is_some_and(|theirs| theirs > ours) => Some(Winner::Remote),
+        ConflictPolicy::MostRecentWins => Some(Winner::Local),
+        ConflictPolicy::Ask => None,
+    }
+}
+
+fn both_changed(
+    base: &EventContent,
+    full: &EventContent,
+    told: &EventContent,
+    remote: &EventContent,
+    prefer: Option<Winner>,
+) -> Decision {
+    let merged = merge(base, told, remote, prefer.unwrap_or(Winner::Remote));
+    let disputed = !merged.overlaps.is_empty();
+    let action = if disputed && prefer.is_none() {
+        Action::Wait
+    } else if merged.content == *remote {
+        Action::Take(overlay(full, told, &merged.content))
+    } else if merged.content == *told {
+        Action::Push
+    } else {
+        Action::TakeAndPush(overlay(full, told, &merged.content))
+    };
+    let dispute = disputed.then(|| Dispute { kind: ConflictKind::Edit, fields: merged.overlaps, winner: prefer });
+    let reason = if disputed { Reason::OverlappingEdits } else { Reason::DisjointEdits };
+    Decision { action, reason, dispute }
+}
+
+fn deleted_there_edited_here(policy: ConflictPolicy) -> Decision {
+    let (action, winner) = match policy {
+        ConflictPolicy::ExternalWins => (Action::DeleteLocal, Some(Winner::Remote)),
+        // Nobody knows when the deletion happened, and an edit that is kept can still be deleted; so the edit stands.
+        ConflictPolicy::LocalWins | ConflictPolicy::MostRecentWins => (Action::Recreate, Some(Winner::Local)),
+        ConflictPolicy::Ask => (Action::Wait, None),
+    };
+    let dispute = Dispute { kind: ConflictKind::DeletedRemotely, fields: vec!["existence".into()], winner };
+    Decision { action, reason: Reason::DeletedRemotelyEditedHere, dispute: Some(dispute) }
+}
+
+fn deleted_here_edited_there(
+    deleted_at: DateTime<Utc>,
+    remote: &EventContent,
+    theirs: Option<DateTime<Utc>>,
+    policy: ConflictPolicy,
+) -> Decision {
+    let winner = preferred(policy, deleted_at, theirs);
+    let action = match winner {
+        Some(Winner::Remote) => Action::Restore { content: remote.clone(), push: false },
+        Some(Winner::Local) => Action::DeleteRemote,
+        None => Action::Wait,
+    };
+    let dispute = Dispute { kind: ConflictKind::DeletedLocally, fields: vec!["existence".into()], winner };
+    Decision { action, reason: Reason::DeletedLocallyEditedThere, dispute: Some(dispute) }
+}
+
+/// Decides about a local and a remote event that were never bonded and are taken to be one (first-sync matching, or a
+/// create whose answer was lost). Where only one side says something, that stands; where both differ, the policy decides.
+#[must_use]
+pub fn link(full: &EventContent, told: &EventContent, remote: &EventContent, policy: ConflictPolicy) -> Decision {
+    if told == remote {
+        return Decision::plain(Action::Rest, Reason::Matched);
+    }
+    let decision = both_changed(&common_ground(told, remote), full, told, remote, Some(prefer_in_link(policy)));
+    Decision { reason: Reason::Matched, ..decision }
+}
+
+/// A person cannot be asked about an event before it is theirs, so `ask` follows the provider here and keeps the loser.
+fn prefer_in_link(policy: ConflictPolicy) -> Winner {
+    match policy {
+        ConflictPolicy::LocalWins => Winner::Local,
+        ConflictPolicy::ExternalWins | ConflictPolicy::MostRecentWins | ConflictPolicy::Ask => Winner::Remote,
+    }
+}
+
+/// A base for two versions that never had one: what both say. A text that only one side has counts as its addition;
+/// a text that both have and that differs overlaps; small print (status, class) follows the provider.
+fn common_ground(told: &EventContent, remote: &EventContent) -> EventContent {
+    let mut base = told.clone();
+    if told.facts.title != remote.facts.title {
+        base.facts.title.clear();
+    }
+    for (field, theirs) in [
+        (&mut base.facts.description, &remote.facts.description),
+        (&mut base.facts.location, &remote.facts.location),
+        (&mut base.facts.url, &remote.facts.url),
+    ] {
+        if field != theirs {
+            *field = (field.is_some() && theirs.is_some()).then(String::new);
+        }
+    }
+    base.overrides.retain(|held| remote.override_at(&held.recurrence_id) == Some(held));
+    base.recurrence.excluded.retain(|held| remote.recurrence.excluded.contains(held));
+    base.recurrence.added.retain(|held| remote.recurrence.added.contains(held));
+    base
+}
