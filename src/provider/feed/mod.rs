@@ -1,7 +1,7 @@
 //! A published iCalendar file (`webcal:`, `https:`): read-only, one calendar, everything in one answer.
 //!
 //! - **bookmark**: what the cursor of a feed remembers of the last answer: validators, a fingerprint, names of events.
-//! - **name**: an event's id here. Publishers' `UID`s are not always stable; see [`identity`].
+//! - **name**: an event's id here. Publishers' `UID`s are not always stable; see `identity.rs`.
 //!
 //! **Invariant:** only a whole calendar that was read makes a page; a web page, a cut-off file or an error changes
 //! nothing. Absence is told only by a finished snapshot in which every unreadable event could be named.
