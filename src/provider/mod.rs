@@ -8,6 +8,7 @@
 
 pub mod change;
 pub mod error;
+pub mod feed;
 pub mod transport;
 
 use async_trait::async_trait;
