@@ -6,4 +6,5 @@ pub mod conflict;
 pub mod outbox;
 pub mod privacy;
 pub mod recurrence;
+pub mod series;
 pub mod sync;

@@ -15,7 +15,7 @@ mod plan;
 mod rule;
 mod set;
 #[cfg(test)]
-mod tests;
+pub(in crate::engine) mod tests;
 mod walk;
 
 use std::borrow::Cow;
@@ -30,12 +30,12 @@ use crate::domain::time::{EventTime, Window};
 pub use rule::{RULE_BYTES_MAX, RuleRefused};
 pub use set::RULES_MAX;
 
-pub(in crate::engine) use frame::{Frame, Key};
+pub(in crate::engine) use frame::{Frame, Keys};
 pub(in crate::engine) use set::Set;
 pub(in crate::engine) use set::Stretch;
 pub(in crate::engine) use walk::Steps;
 
-use frame::{Keys, Length, is_computable};
+use frame::{Key, Length, is_computable};
 use rule::Rule;
 use set::Original;
 
