@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** a provider decides nothing about sync. It prepares requests, reads answers, and classes failures.
 
+pub mod caldav;
 pub mod change;
 pub mod error;
 pub mod feed;
