@@ -2,4 +2,6 @@
 
 #[macro_use]
 pub mod domain;
+pub mod actor;
+pub mod engine;
 pub mod provider;
