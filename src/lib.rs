@@ -1,12 +1,15 @@
 //! Calwarden: self-hosted calendar sync.
 
-pub mod app;
-pub mod config;
 #[macro_use]
 pub mod domain;
+pub mod actor;
+pub mod app;
+pub mod config;
 pub mod engine;
 pub mod ical;
 pub mod provider;
+pub mod service;
 pub mod store;
 pub mod telemetry;
 pub mod vault;
+pub mod web;
