@@ -5,4 +5,5 @@
 pub mod conflict;
 pub mod outbox;
 pub mod privacy;
+pub mod recurrence;
 pub mod sync;

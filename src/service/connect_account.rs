@@ -118,7 +118,7 @@ impl Services {
         let calendars: Vec<_> = listed.iter().map(|remote| new_calendar(self, &account, remote)).collect();
         let mut sealed = Vec::new();
         for (kind, secret) in secrets(&asked) {
-            sealed.push(self.vault.seal(account.id, kind, &secret, self.world.random.as_ref())?);
+            sealed.push(self.vault.seal(account.id, kind, &secret)?);
         }
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         tx.insert_account(&account).await?;
@@ -143,7 +143,7 @@ impl Services {
         let mut account = tx.account(scope, id).await?.ok_or(ConnectError::NotFound("account"))?;
         let mut sealed = Vec::new();
         for (kind, secret) in secrets(&fresh) {
-            sealed.push(self.vault.seal(id, kind, &secret, self.world.random.as_ref())?);
+            sealed.push(self.vault.seal(id, kind, &secret)?);
         }
         tx.put_secrets(&sealed).await?;
         account.status = AccountStatus::Active;
@@ -188,6 +188,7 @@ impl Services {
             writes_through: asked.writes_through,
             status: AccountStatus::Active,
             status_reason: None,
+            delete_copies: false,
             policy: asked.policy.unwrap_or(ConflictPolicy::ExternalWins),
             privacy: asked.privacy.unwrap_or(PrivacyLevel::Full),
             schedule: Schedule::default(),

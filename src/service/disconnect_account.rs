@@ -15,14 +15,22 @@ use crate::{
 };
 
 /// Bonds looked at per transaction.
-const BATCH: i64 = 500;
+const BATCH: u32 = 500;
 
 impl Services {
     /// Marks an account as going; its actor lets the running round end, then cleans up.
-    pub async fn begin_disconnect(&self, scope: &Scope, actor: &str, id: AccountId) -> Result<(), Failure> {
+    pub async fn begin_disconnect(
+        &self,
+        scope: &Scope,
+        actor: &str,
+        id: AccountId,
+        delete_copies: bool,
+    ) -> Result<(), Failure> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let account = tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
-        tx.set_account_state(id, AccountStatus::Disconnecting, None, account.failures, None, None).await?;
+        let mut account = tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+        account.status = AccountStatus::Disconnecting;
+        account.delete_copies = delete_copies;
+        tx.update_account(&account, account.version).await?;
         tx.audit(&[self.audit_line(&account, actor, "account.disconnected")]).await?;
         tx.commit().await?;
         Ok(())

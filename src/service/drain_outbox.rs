@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Entries taken from the queue at a time.
-const BATCH: i64 = 64;
+const BATCH: u32 = 64;
 /// Writes of one round; the rest goes with the next, which is due at once.
 const WRITES_MAX: u32 = 2_000;
 /// How often one entry is looked at in one round: read, decide, write, and once more for a lost race.
@@ -139,7 +139,9 @@ impl Desk<'_> {
         let Some(case) = self.load(entry).await? else { return Ok(Ok(())) };
         let scene = self.scene(&case.calendar);
         let ours = case.mapping.as_ref().is_none_or(|mapping| mapping.created_by_us);
-        let told = case.event.deleted_at.is_none().then(|| scene.told(&case.event.content, ours));
+        // A copy that is taken out of one calendar goes, though its event lives on.
+        let wanted = case.event.deleted_at.is_none() && case.entry.op != WriteOp::Delete;
+        let told = wanted.then(|| scene.told(&case.event.content, ours));
         let copy = case.mapping.as_ref().map(|held| Copy { base: &held.base, revision: held.revision.as_ref() });
         let result = match (next_write(told.as_ref(), copy, !case.entry.sent.is_empty()), told) {
             (Write::Settled, _) => return self.settled(&case).await.map(Ok),
@@ -320,8 +322,14 @@ impl Desk<'_> {
         let mapping = tx.mapping_of(case.event.id, case.calendar.id).await?;
         let entry = tx.outbox_entry(case.event.id, case.calendar.id).await?;
         if let (Some(event), Some(mapping)) = (event, mapping) {
+            let unlinked = entry.as_ref().is_some_and(|held| held.reason == Reason::Unlinked.as_str());
             let sent = entry.map(|entry| entry.sent).unwrap_or_default();
-            changes.settle(&scene, mapping, event, remote, &sent);
+            if unlinked && remote.is_none() {
+                changes.forgotten.push(mapping.id);
+                changes.settled.push((event.id, case.calendar.id));
+            } else {
+                changes.settle(&scene, mapping, event, remote, &sent);
+            }
             changes.write(&mut tx, scene.floating_in()).await?;
         }
         tx.commit().await?;

@@ -214,7 +214,19 @@ impl Services {
             let why = "this is the event's home calendar; delete the event instead".to_owned();
             return Err(EditError::Invalid { field: "calendar_id", why });
         }
-        tx.request_unlink(id, calendar.id).await?;
+        match tx.mapping_of(id, calendar.id).await? {
+            Some(mapping) => {
+                let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+                let entry = self.entry(&event, &calendar, WriteOp::Delete, mapping.uid, user.time_zone);
+                let entry = OutboxEntry { reason: Reason::Unlinked.as_str().to_owned(), ..entry };
+                join_queue(&mut tx, &entry).await?;
+            }
+            None => {
+                if let Some(entry) = tx.outbox_entry(id, calendar.id).await?.filter(|entry| entry.sent.is_empty()) {
+                    tx.delete_outbox(entry.id).await?;
+                }
+            }
+        }
         tx.commit().await?;
         self.wake(calendar.account_id, Cause::LocalEdit);
         Ok(())

@@ -44,6 +44,8 @@ pub struct Settings {
     pub deleted_kept_days: u32,
     /// Days that settled conflicts are kept.
     pub conflicts_kept_days: u32,
+    /// Days that notices are kept.
+    pub notices_kept_days: u32,
     /// Days that audit lines are kept.
     pub audit_kept_days: u32,
 }
@@ -132,4 +134,4 @@ pub enum Failure {
 /// How often a transaction that lost a race is tried again.
 pub const RETRIES_MAX: u32 = 8;
 /// How many queued writes of an account are looked through for one to retry.
-pub const RETRY_LOOKUP_MAX: i64 = 10_000;
+pub const RETRY_LOOKUP_MAX: u32 = 10_000;

@@ -3,10 +3,17 @@
 use chrono::Duration;
 
 use super::{Failure, Services};
-use crate::{domain::person::Scope, store::Mode};
+use crate::{
+    domain::{
+        conflict::ConflictStatus,
+        notice::{Notice, NoticeKind},
+        person::Scope,
+    },
+    store::{ConflictFilter, Mode},
+};
 
 /// Rows handled per transaction.
-const BATCH: i64 = 500;
+const BATCH: u32 = 500;
 /// Transactions per sweep and table; the rest waits for the next sweep.
 const BATCHES_MAX: usize = 200;
 /// Hours that answers to repeated POSTs are kept.
@@ -19,10 +26,11 @@ impl Services {
         let ago = |days: u32| now - Duration::days(i64::from(days));
         let kept = &self.settings;
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        // Each call forgets some thousands at most; what is left waits for the next sweep.
         tx.sweep_rounds(ago(kept.rounds_kept_days)).await?;
         tx.sweep_conflicts(ago(kept.conflicts_kept_days)).await?;
         tx.sweep_audit(ago(kept.audit_kept_days)).await?;
-        tx.sweep_notices(ago(kept.rounds_kept_days)).await?;
+        tx.sweep_notices(ago(kept.notices_kept_days)).await?;
         tx.sweep_idempotency(now - Duration::hours(IDEMPOTENCY_HOURS)).await?;
         tx.commit().await?;
         for _ in 0..BATCHES_MAX {
@@ -37,12 +45,37 @@ impl Services {
         Ok(())
     }
 
+    /// Tells the owners of conflicts that nobody has decided; a notice still unread is refreshed, not doubled.
+    pub async fn remind_of_conflicts(&self) -> Result<(), Failure> {
+        let filter =
+            ConflictFilter { status: Some(ConflictStatus::Pending), limit: BATCH, ..ConflictFilter::default() };
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        for conflict in tx.conflicts(&Scope::Whole, &filter).await? {
+            let Some(account) = tx.account(&Scope::Whole, conflict.account_id).await? else { continue };
+            tx.put_notice(&Notice {
+                id: self.world.new_id(),
+                space_id: account.space_id,
+                user_id: account.user_id,
+                account_id: Some(account.id),
+                event_id: Some(conflict.event_id),
+                kind: NoticeKind::ConflictPending,
+                severity: conflict.severity,
+                text: "An event was changed here and at its calendar. Choose which to keep.".to_owned(),
+                created_at: self.world.now(),
+                read_at: None,
+            })
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Seals every secret under the current key; answers how many were moved. Readers never wait: each secret can be
     /// opened under its old key until the moment it is replaced.
     pub async fn reseal(&self) -> Result<usize, Failure> {
         let mut moved = 0;
         for _ in 0..BATCHES_MAX {
-            let current = self.vault.current_id();
+            let current = self.vault.current_id()?;
             let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
             let old = tx.secrets_not_under(&current, BATCH).await?;
             tx.commit().await?;
@@ -52,7 +85,7 @@ impl Services {
             let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
             for sealed in &old {
                 let secret = self.vault.open(sealed)?;
-                let fresh = self.vault.seal(sealed.account_id, sealed.kind, &secret, self.world.random.as_ref())?;
+                let fresh = self.vault.seal(sealed.account_id, sealed.kind, &secret)?;
                 if tx.replace_secret(sealed, &fresh).await? {
                     moved += 1;
                 }

@@ -423,6 +423,10 @@ pub async fn join_queue(tx: &mut Tx, entry: &OutboxEntry) -> Result<(), StoreErr
     let Some(queued) = tx.outbox_entry(entry.event_id, entry.calendar_id).await? else {
         return tx.put_outbox(entry).await;
     };
+    // Its owner wants this copy gone, whatever the event says by then.
+    if queued.reason == Reason::Unlinked.as_str() {
+        return Ok(());
+    }
     let key = if queued.sent.is_empty() { entry.key.clone() } else { queued.key };
     let joined =
         OutboxEntry { id: queued.id, key, sent: queued.sent, created_at: queued.created_at, ..entry.clone() };

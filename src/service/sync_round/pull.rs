@@ -204,7 +204,6 @@ impl Puller<'_> {
 
     fn unreadable_row(&self, row: Unreadable) -> UnreadableRow {
         UnreadableRow {
-            calendar_id: self.scene.calendar.id,
             remote_id: row.id,
             revision: row.revision,
             uid: row.uid,

@@ -1,0 +1,20 @@
+-- The role stays: it is the cluster's, and another database may use it.
+DROP TABLE idempotency_keys;
+DROP TABLE api_keys;
+DROP TABLE audit;
+DROP TABLE channels;
+DROP TABLE unreadable;
+DROP TABLE notices;
+DROP TABLE holds;
+DROP TABLE conflicts;
+DROP TABLE rounds;
+DROP TABLE outbox;
+DROP TABLE mappings;
+DROP TABLE events;
+DROP TABLE calendars;
+DROP TABLE secrets;
+DROP TABLE accounts;
+DROP TABLE memberships;
+DROP TABLE users;
+DROP TABLE spaces;
+DROP FUNCTION calwarden_admits (text);

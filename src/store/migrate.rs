@@ -1,0 +1,57 @@
+//! Bringing the tables to the form this program knows.
+//!
+//! Twin folders are embedded: same numbers, same names, one per database. Any number of processes may migrate at once; one does
+//! it, the others wait and find nothing left to do.
+
+use diesel::Connection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, async_connection_wrapper::AsyncConnectionWrapper};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::{StoreConfig, Target, error::StoreError, lock, postgres::tls::Server};
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// The advisory lock that is held while migrating: "calwarde" read as a number.
+const ADVISORY_KEY: i64 = 0x6361_6c77_6172_6465;
+
+/// Runs what is pending and tells the names of what ran, oldest first.
+pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
+    match config.target() {
+        Target::Postgres(url) => {
+            let mut conn = Server::parse(&url)?.connect().await?;
+            // Session locks are the connection's: they end with it, however this goes.
+            conn.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_KEY})")).await?;
+            // Not `AsyncMigrationHarness`: it uses `block_in_place`, which panics on actix's runtimes.
+            off_the_runtime(move || run(&mut AsyncConnectionWrapper::<AsyncPgConnection>::from(conn), POSTGRES)).await
+        }
+        Target::Sqlite(path) => {
+            let data_dir = config.data_dir.clone();
+            off_the_runtime(move || {
+                lock::prepare(&data_dir, &path)?;
+                let held = lock::wait(&data_dir.join("migrate.lock"))?;
+                let mut conn = diesel::SqliteConnection::establish(&path.display().to_string())?;
+                let ran = run(&mut conn, SQLITE);
+                drop(held);
+                ran
+            })
+            .await
+        }
+    }
+}
+
+fn run<C, DB>(conn: &mut C, migrations: EmbeddedMigrations) -> Result<Vec<String>, StoreError>
+where
+    DB: diesel::backend::Backend,
+    C: MigrationHarness<DB>,
+    EmbeddedMigrations: diesel::migration::MigrationSource<DB>,
+{
+    let ran = conn.run_pending_migrations(migrations).map_err(|error| StoreError::Backend(error.to_string()))?;
+    Ok(ran.iter().map(ToString::to_string).collect())
+}
+
+async fn off_the_runtime(
+    work: impl FnOnce() -> Result<Vec<String>, StoreError> + Send + 'static,
+) -> Result<Vec<String>, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Backend(error.to_string()))?
+}

@@ -1,0 +1,144 @@
+//! The store remembers: every table, behind methods that say what is meant, on SQLite or PostgreSQL.
+//!
+//! A [`Tx`] is a transaction as a value: [`Store::begin`] with a [`Mode`] and a [`Scope`], queries as its methods, then
+//! [`Tx::commit`]. Dropped without a commit it never happened, at whatever point the future around it was cancelled.
+//!
+//! **Invariant:** one query text for both databases (`queries/`), compiled once for each.
+//! **Invariant:** a committed transaction is durable; a group of them on SQLite shares one physical commit.
+//! **Invariant:** people's queries filter by [`Scope`]; on PostgreSQL row-level security is the second wall.
+
+#[macro_use]
+mod phrases;
+mod error;
+mod lock;
+mod migrate;
+mod postgres;
+mod records;
+mod rows;
+mod schema;
+mod sqlite;
+mod tx;
+mod types;
+
+use std::{path::PathBuf, sync::Arc};
+
+use diesel_async::pooled_connection::deadpool::Pool;
+
+pub use self::{
+    error::StoreError,
+    lock::InstanceLock,
+    migrate::migrate,
+    records::{ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
+    tx::Tx,
+};
+use crate::domain::person::Scope;
+
+/// The advisory lock of the one service on a PostgreSQL database: "wardserv" read as a number.
+const INSTANCE_KEY: i64 = 0x7761_7264_7365_7276;
+
+/// Where SQLite's blocking calls run. PostgreSQL has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocking {
+    /// On tokio's blocking pool: production.
+    Pool,
+    /// Right where the query is awaited: simulation, where one thread makes a run repeatable.
+    Inline,
+}
+
+/// What a transaction may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Look: several at once.
+    Read,
+    /// Look and change: on SQLite one at a time, in the order they came.
+    Write,
+}
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// `postgres://…`, or the path of a SQLite file; `None`: `calwarden.db` in `data_dir`.
+    pub url: Option<String>,
+    /// Our own folder: lock files, and the database file unless `url` says otherwise.
+    pub data_dir: PathBuf,
+    /// Reading connections on SQLite; all connections on PostgreSQL. At least one.
+    pub readers: usize,
+    /// Where SQLite's blocking calls run.
+    pub blocking: Blocking,
+}
+
+/// The two kinds of database.
+pub(crate) enum Target {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+impl StoreConfig {
+    pub(crate) fn target(&self) -> Target {
+        match self.url.as_deref() {
+            None => Target::Sqlite(self.data_dir.join("calwarden.db")),
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Target::Postgres(url.to_owned())
+            }
+            Some(path) => Target::Sqlite(path.strip_prefix("sqlite://").unwrap_or(path).into()),
+        }
+    }
+}
+
+/// The database, open. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    backend: Backend,
+    data_dir: PathBuf,
+}
+
+#[derive(Clone)]
+enum Backend {
+    Sqlite { writer: sqlite::writer::Writer, readers: Pool<sqlite::Conn> },
+    Postgres(Arc<postgres::Database>),
+}
+
+impl Store {
+    /// Opens the database, whose tables [`migrate`] has brought up to date. On SQLite a task is started on the current runtime
+    /// and ends with the last clone.
+    pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
+        let backend = match config.target() {
+            Target::Sqlite(path) => {
+                lock::prepare(&config.data_dir, &path)?;
+                let readers = sqlite::readers(&path, config.blocking, config.readers)?;
+                Backend::Sqlite { writer: sqlite::writer::Writer::start(path, config.blocking), readers }
+            }
+            Target::Postgres(url) => Backend::Postgres(Arc::new(postgres::Database::open(&url, config.readers).await?)),
+        };
+        Ok(Self { backend, data_dir: config.data_dir })
+    }
+
+    /// Begins a transaction that sees the spaces of `scope` and no others.
+    pub async fn begin(&self, mode: Mode, scope: &Scope) -> Result<Tx, StoreError> {
+        Ok(match (&self.backend, mode) {
+            (Backend::Sqlite { writer, .. }, Mode::Write) => Tx::writing(writer.begin().await?),
+            (Backend::Sqlite { readers, .. }, Mode::Read) => Tx::reading(sqlite::begin_reading(readers).await?),
+            (Backend::Postgres(database), _) => Tx::postgres(database.begin(mode, scope).await?),
+        })
+    }
+
+    /// Takes the right to be the one service on this database; [`StoreError::Busy`] when another process has it. The command
+    /// line's short writes need no such right.
+    pub async fn lock_instance(&self) -> Result<InstanceLock, StoreError> {
+        match &self.backend {
+            Backend::Sqlite { .. } => {
+                Ok(lock::Held::File { _lock: lock::take(&self.data_dir.join("calwarden.lock"))? }.into())
+            }
+            Backend::Postgres(database) => {
+                let mut conn = database.connect().await?;
+                let taken =
+                    diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("pg_try_advisory_lock({INSTANCE_KEY})"));
+                if diesel_async::RunQueryDsl::get_result(diesel::select(taken), &mut conn).await? {
+                    Ok(lock::Held::Session { _conn: Box::new(conn) }.into())
+                } else {
+                    Err(StoreError::Busy)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! PostgreSQL over tokio-postgres.
+//!
+//! Every transaction is `REPEATABLE READ`: one picture of the database, as on SQLite. Where two change the same row, the later
+//! one gets [`StoreError::Busy`] instead of silently undoing the earlier.
+
+pub mod tls;
+
+use std::time::Duration;
+
+use diesel_async::{
+    AsyncPgConnection, SimpleAsyncConnection,
+    pooled_connection::{
+        AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+        deadpool::{Object, Pool},
+    },
+};
+
+use self::tls::Server;
+use super::{Mode, error::StoreError};
+use crate::domain::person::Scope;
+
+/// A connection to PostgreSQL.
+pub type Conn = AsyncPgConnection;
+
+/// A pooled connection.
+pub type Pooled = Object<Conn>;
+
+/// Writes many rows in one statement.
+macro_rules! batch {
+    ($conn:expr, $rows:ident => $statement:expr) => {
+        diesel_async::RunQueryDsl::execute($statement, $conn).await
+    };
+}
+
+#[path = "../queries/mod.rs"]
+#[allow(clippy::duplicate_mod, reason = "one text, compiled once per backend")]
+pub mod queries;
+
+/// How long a transaction waits for a connection.
+const CONNECTION_WAIT: Duration = Duration::from_secs(30);
+
+/// Limits on the server's side, for what we cancelled or lost sight of.
+const SESSION: &str = "SET application_name = 'calwarden';
+    SET statement_timeout = '60s';
+    SET lock_timeout = '10s';
+    SET idle_in_transaction_session_timeout = '120s'";
+
+/// A server, and whether transactions there give up their rights for those of `calwarden_app`.
+pub struct Database {
+    server: Server,
+    pool: Pool<Conn>,
+    app_role: bool,
+}
+
+impl Database {
+    /// Connects once, so that a wrong address shows at the start.
+    pub async fn open(url: &str, size: usize) -> Result<Self, StoreError> {
+        let server = Server::parse(url)?;
+        let app_role = has_app_role(&mut server.connect().await?).await?;
+        let mut config = ManagerConfig::<Conn>::default();
+        config.recycling_method = RecyclingMethod::Fast;
+        let to = server.clone();
+        config.custom_setup = Box::new(move |_| {
+            let to = to.clone();
+            Box::pin(async move {
+                let mut conn = to.connect().await.map_err(|e| diesel::ConnectionError::BadConnection(e.to_string()))?;
+                conn.batch_execute(SESSION).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+                Ok(conn)
+            })
+        });
+        let manager = AsyncDieselConnectionManager::<Conn>::new_with_config("", config);
+        let pool = Pool::builder(manager).max_size(size.max(1)).build();
+        let pool = pool.map_err(|error| StoreError::Backend(error.to_string()))?;
+        Ok(Self { server, pool, app_role })
+    }
+
+    /// A connection of its own, outside the pool.
+    pub async fn connect(&self) -> Result<Conn, StoreError> {
+        self.server.connect().await
+    }
+
+    /// Begins a transaction that sees the spaces of `scope`.
+    pub async fn begin(&self, mode: Mode, scope: &Scope) -> Result<Pooled, StoreError> {
+        let pooled = tokio::time::timeout(CONNECTION_WAIT, self.pool.get()).await.map_err(|_| StoreError::Busy)?;
+        let mut pooled = pooled.map_err(|error| StoreError::Backend(error.to_string()))?;
+        if let Err(error) = pooled.batch_execute(&self.opening(mode, scope)).await {
+            drop(Object::take(pooled));
+            return Err(error.into());
+        }
+        Ok(pooled)
+    }
+
+    /// The statements that begin a transaction, sent as one.
+    fn opening(&self, mode: Mode, scope: &Scope) -> String {
+        let access = match mode {
+            Mode::Read => "READ ONLY",
+            Mode::Write => "READ WRITE",
+        };
+        let role = if self.app_role { "SET LOCAL ROLE calwarden_app;" } else { "" };
+        let seen = match scope {
+            Scope::Whole => "SET LOCAL app.whole = 'on'".to_owned(),
+            Scope::Spaces(spaces) => {
+                // A space's id holds neither quote nor comma: its type refuses them.
+                let list: Vec<_> = spaces.iter().map(crate::domain::ids::SpaceId::as_str).collect();
+                format!("SET LOCAL app.spaces = '{}'", list.join(","))
+            }
+        };
+        format!("BEGIN ISOLATION LEVEL REPEATABLE READ {access}; {role} {seen}")
+    }
+}
+
+/// Whether the migrations could make the role and give it to us.
+async fn has_app_role(conn: &mut Conn) -> Result<bool, StoreError> {
+    use diesel::{dsl::sql, sql_types::Bool};
+    let given =
+        "EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'calwarden_app' AND pg_has_role(current_user, oid, 'MEMBER'))";
+    Ok(diesel_async::RunQueryDsl::get_result(diesel::select(sql::<Bool>(given)), conn).await?)
+}

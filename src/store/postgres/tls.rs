@@ -1,0 +1,87 @@
+//! The way to the server: plain, or over rustls.
+//!
+//! `sslmode` is read and obeyed here and never reaches the driver, which refuses some of its values. Absent, `disable`, `allow`
+//! and `prefer` connect in plain text; `require`, `verify-ca` and `verify-full` all encrypt *and* verify the server's name
+//! against the public roots, or against the PEM file named by `sslrootcert`: encryption to an unknown server protects nothing.
+
+use std::{str::FromStr, sync::Arc};
+
+use diesel_async::AsyncPgConnection;
+use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
+use tokio_postgres::NoTls;
+use tokio_postgres_rustls::MakeRustlsConnect;
+use url::Url;
+
+use crate::store::error::StoreError;
+
+/// Where the server is and how it is reached.
+#[derive(Clone)]
+pub struct Server {
+    config: tokio_postgres::Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Server {
+    /// Reads a `postgres://` URL.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        let wrong = |what: &str| StoreError::Backend(format!("database.url: {what}"));
+        let mut url = Url::parse(url).map_err(|_| wrong("not a postgres:// URL"))?;
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            url.query_pairs().into_owned().partition(|(name, _)| matches!(name.as_str(), "sslmode" | "sslrootcert"));
+        url.set_query(None);
+        if !theirs.is_empty() {
+            url.query_pairs_mut().extend_pairs(theirs);
+        }
+        let given = |wanted: &str| ours.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        let tls = match given("sslmode") {
+            None | Some("disable" | "allow" | "prefer") => None,
+            Some("require" | "verify-ca" | "verify-full") => Some(rustls_to(given("sslrootcert"))?),
+            Some(_) => return Err(wrong("sslmode is none of disable, prefer, require, verify-ca, verify-full")),
+        };
+        // The parser's own error may quote the URL, password and all.
+        let mut config = tokio_postgres::Config::from_str(url.as_str())
+            .map_err(|_| wrong("has a part that PostgreSQL does not know"))?;
+        config.ssl_mode(if tls.is_some() {
+            tokio_postgres::config::SslMode::Require
+        } else {
+            tokio_postgres::config::SslMode::Disable
+        });
+        Ok(Self { config, tls })
+    }
+
+    /// Connects.
+    pub async fn connect(&self) -> Result<AsyncPgConnection, StoreError> {
+        let failed = |error: tokio_postgres::Error| StoreError::Backend(error.to_string());
+        let connected = match &self.tls {
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await
+            }
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await.map_err(failed)?;
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await
+            }
+        };
+        connected.map_err(StoreError::from)
+    }
+}
+
+fn rustls_to(root_file: Option<&str>) -> Result<MakeRustlsConnect, StoreError> {
+    let unreadable = || StoreError::Backend("database.url: sslrootcert is not a readable PEM file".to_owned());
+    let mut roots = RootCertStore::empty();
+    match root_file {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(file) => {
+            for certificate in CertificateDer::pem_file_iter(file).map_err(|_| unreadable())? {
+                roots.add(certificate.map_err(|_| unreadable())?).map_err(|_| unreadable())?;
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| StoreError::Backend(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}

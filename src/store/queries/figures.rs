@@ -1,0 +1,40 @@
+//! Figures for metrics and health.
+
+use diesel::{dsl::count_star, prelude::*};
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, Done};
+use crate::{
+    domain::{conflict::ConflictStatus, outbox::OutboxState},
+    store::{
+        records::Counts,
+        schema::{accounts, conflicts, events, outbox},
+        types::Ts,
+    },
+};
+
+fn count(rows: i64) -> u64 {
+    u64::try_from(rows).unwrap_or(0)
+}
+
+pub async fn counts(conn: &mut Conn) -> Done<Counts> {
+    let by_status = accounts::table.group_by(accounts::status).select((accounts::status, count_star()));
+    let by_status: Vec<(_, i64)> = by_status.order(accounts::status).load(conn).await?;
+    let by_state = outbox::table.group_by(outbox::state).select((outbox::state, count_star()));
+    let by_state: Vec<(_, i64)> = by_state.order(outbox::state).load(conn).await?;
+    let waiting = outbox::table.filter(outbox::state.eq(OutboxState::Queued)).order(outbox::created_at);
+    let oldest: Option<Ts> = waiting.select(outbox::created_at).first(conn).await.optional()?;
+    let pending = conflicts::table.filter(conflicts::status.eq(ConflictStatus::Pending)).count();
+    Ok(Counts {
+        accounts: by_status.into_iter().map(|(status, rows)| (status, count(rows))).collect(),
+        outbox: by_state.into_iter().map(|(state, rows)| (state, count(rows))).collect(),
+        oldest_outbox: oldest.map(|at| at.0),
+        unresolved_conflicts: count(pending.get_result(conn).await?),
+        events: count(events::table.filter(events::deleted_at.is_null()).count().get_result(conn).await?),
+    })
+}
+
+pub async fn ping(conn: &mut Conn) -> Done<()> {
+    diesel::select(1.into_sql::<diesel::sql_types::Integer>()).get_result::<i32>(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Deletions that the brake stopped.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, Done, read_all};
+use crate::{
+    domain::{
+        conflict::{Hold, HoldState},
+        ids::{AccountId, CalendarId, HoldId},
+        person::Scope,
+    },
+    store::{rows::HoldRow, schema::holds},
+};
+
+/// Most holds told at once; there is seldom more than one per calendar.
+const HOLDS_MAX: i64 = 500;
+
+pub async fn put_hold(conn: &mut Conn, hold: &Hold) -> Done<()> {
+    let row = HoldRow::of(hold)?;
+    let insert = diesel::insert_into(holds::table).values(&row).on_conflict(holds::id);
+    insert.do_update().set(&row).execute(conn).await?;
+    Ok(())
+}
+
+pub async fn open_hold(conn: &mut Conn, calendar: CalendarId) -> Done<Option<Hold>> {
+    let query =
+        holds::table.filter(holds::calendar_id.eq(calendar)).order((holds::created_at.desc(), holds::id.desc()));
+    query.select(HoldRow::as_select()).first(conn).await.optional()?.map(HoldRow::read).transpose()
+}
+
+pub async fn holds(
+    conn: &mut Conn,
+    scope: &Scope,
+    account: Option<AccountId>,
+    state: Option<HoldState>,
+) -> Done<Vec<Hold>> {
+    let query = holds::table.order(holds::id.desc()).limit(HOLDS_MAX).select(HoldRow::as_select()).into_boxed();
+    let mut query = within!(query, scope, holds::space_id);
+    if let Some(account) = account {
+        query = query.filter(holds::account_id.eq(account));
+    }
+    if let Some(state) = state {
+        query = query.filter(holds::state.eq(state));
+    }
+    read_all(query.load(conn).await?, HoldRow::read)
+}
+
+pub async fn hold(conn: &mut Conn, scope: &Scope, id: HoldId) -> Done<Option<Hold>> {
+    let query = holds::table.filter(holds::id.eq(id)).select(HoldRow::as_select()).into_boxed();
+    let row = within!(query, scope, holds::space_id).first(conn).await.optional()?;
+    row.map(HoldRow::read).transpose()
+}

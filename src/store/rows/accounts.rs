@@ -1,0 +1,73 @@
+//! Accounts, their secrets and their calendars.
+
+use diesel::prelude::*;
+
+use super::{Column, StoreError};
+use crate::{
+    domain::{
+        account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, SealedSecret, SecretKind},
+        calendar::{Calendar, Direction},
+        ids::{AccountId, CalendarId, RemoteCalendarId, SpaceId, SyncCursor, UserId},
+    },
+    store::{
+        schema::{accounts, calendars, secrets},
+        types::{Json, Ts},
+    },
+};
+
+row! {
+    /// A connected account.
+    AccountRow is Account in accounts (id) {
+        id: AccountId,
+        space_id: SpaceId,
+        user_id: UserId,
+        provider: ProviderKind,
+        label: String,
+        url: String,
+        writes_through: Option<AccountId>,
+        status: AccountStatus,
+        status_reason: Option<String>,
+        delete_copies: bool,
+        policy: ConflictPolicy,
+        privacy: PrivacyLevel,
+        schedule: Json,
+        provider_interval_s: Option<i64>,
+        failures: i64,
+        next_round_at: Option<Ts>,
+        created_at: Ts,
+        updated_at: Ts,
+        version: i64,
+    }
+}
+
+row! {
+    /// A sealed secret.
+    SecretRow is SealedSecret in secrets (account_id, kind) {
+        account_id: AccountId,
+        kind: SecretKind,
+        key_id: String,
+        sealed: Vec<u8>,
+    }
+}
+
+row! {
+    /// A calendar of an account.
+    CalendarRow is Calendar in calendars (id) {
+        id: CalendarId,
+        account_id: AccountId,
+        space_id: SpaceId,
+        remote_id: RemoteCalendarId,
+        name: String,
+        color: Option<String>,
+        time_zone: Option<String>,
+        read_only: bool,
+        selected: bool,
+        direction: Direction,
+        cursor: Option<SyncCursor>,
+        stamp: Option<String>,
+        reconciled_at: Option<Ts>,
+        gone_at: Option<Ts>,
+        last_error: Option<String>,
+        version: i64,
+    }
+}

@@ -1,0 +1,159 @@
+//! Rows: a domain record field by field, each field in a type that a column can hold.
+//!
+//! **Invariant:** a row goes to its record and back without loss, or fails as [`StoreError::Corrupt`] and names the column.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    error::StoreError,
+    types::{Json, Ts},
+};
+use crate::domain::{
+    account::{AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, SecretKind},
+    calendar::Direction,
+    conflict::{ConflictKind, ConflictStatus, HoldState, Severity, Winner},
+    ids::{
+        AccountId, ApiKeyId, AuditId, CalendarId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId,
+        RemoteCalendarId, RemoteEventId, Revision, RoundId, SpaceId, SyncCursor, Uid, UserId,
+    },
+    mapping::Origin,
+    notice::NoticeKind,
+    outbox::{OutboxState, WriteOp},
+    round::{Cause, Outcome},
+};
+
+/// A column's value for a domain field of type `D`.
+pub trait Column<D>: Sized {
+    /// What is stored.
+    fn of(field: &D) -> Result<Self, StoreError>;
+    /// What was meant; `column` is named in the error.
+    fn read(self, column: &'static str) -> Result<D, StoreError>;
+}
+
+fn corrupt(column: &'static str, why: &str) -> StoreError {
+    StoreError::Corrupt(format!("{column} {why}"))
+}
+
+/// Types that are stored as they are.
+macro_rules! as_it_is {
+    ($($plain:ty),+ $(,)?) => {$(
+        impl Column<Self> for $plain {
+            fn of(field: &Self) -> Result<Self, StoreError> {
+                Ok(field.clone())
+            }
+            fn read(self, _column: &'static str) -> Result<Self, StoreError> {
+                Ok(self)
+            }
+        }
+    )+};
+}
+
+as_it_is! {
+    bool, i64, String, Vec<u8>,
+    AccountId, ApiKeyId, AuditId, CalendarId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId, RoundId,
+    SpaceId, UserId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid,
+    AccountStatus, Cause, ConflictKind, ConflictPolicy, ConflictStatus, Direction, HoldState, NoticeKind, Origin,
+    Outcome, OutboxState, PrivacyLevel, ProviderKind, SecretKind, Severity, Winner, WriteOp,
+}
+
+impl<D, C: Column<D>> Column<Option<D>> for Option<C> {
+    fn of(field: &Option<D>) -> Result<Self, StoreError> {
+        field.as_ref().map(C::of).transpose()
+    }
+    fn read(self, column: &'static str) -> Result<Option<D>, StoreError> {
+        self.map(|held| held.read(column)).transpose()
+    }
+}
+
+impl Column<DateTime<Utc>> for Ts {
+    fn of(field: &DateTime<Utc>) -> Result<Self, StoreError> {
+        Ok(Self::from(*field))
+    }
+    fn read(self, _column: &'static str) -> Result<DateTime<Utc>, StoreError> {
+        Ok(self.0)
+    }
+}
+
+/// Unsigned numbers, which neither database has.
+macro_rules! as_big_int {
+    ($($unsigned:ty),+) => {$(
+        impl Column<$unsigned> for i64 {
+            fn of(field: &$unsigned) -> Result<Self, StoreError> {
+                Ok(Self::from(*field))
+            }
+            fn read(self, column: &'static str) -> Result<$unsigned, StoreError> {
+                self.try_into().map_err(|_| corrupt(column, "is out of range"))
+            }
+        }
+    )+};
+}
+
+as_big_int!(u8, u16, u32);
+
+impl Column<Tz> for String {
+    fn of(field: &Tz) -> Result<Self, StoreError> {
+        Ok(field.name().to_owned())
+    }
+    fn read(self, column: &'static str) -> Result<Tz, StoreError> {
+        self.parse().map_err(|_| corrupt(column, "is no time zone"))
+    }
+}
+
+impl<D: Serialize + DeserializeOwned> Column<D> for Json {
+    fn of(field: &D) -> Result<Self, StoreError> {
+        serde_json::to_string(field).map(Self).map_err(|error| StoreError::Backend(error.to_string()))
+    }
+    fn read(self, column: &'static str) -> Result<D, StoreError> {
+        // serde's own words may quote the value, which may be someone's title.
+        serde_json::from_str(&self.0)
+            .map_err(|error| corrupt(column, &format!("is not the document we write, from byte {}", error.column())))
+    }
+}
+
+/// A row of a table that holds a domain record, one column per field.
+macro_rules! row {
+    ($(#[$meta:meta])* $row:ident is $record:ident in $table:ident ($($key:ident),+) {
+        $($field:ident: $column:ty),+ $(,)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
+        #[diesel(
+            table_name = $table,
+            primary_key($($key),+),
+            treat_none_as_null = true,
+            treat_none_as_default_value = false,
+            check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite),
+        )]
+        pub struct $row {
+            $(pub $field: $column,)+
+        }
+
+        impl $row {
+            /// The row of a record.
+            pub fn of(record: &$record) -> Result<Self, StoreError> {
+                Ok(Self { $($field: Column::of(&record.$field)?,)+ })
+            }
+
+            /// The record in a row.
+            pub fn read(self) -> Result<$record, StoreError> {
+                Ok($record {
+                    $($field: self.$field.read(concat!(stringify!($table), ".", stringify!($field)))?,)+
+                })
+            }
+        }
+    };
+}
+
+mod accounts;
+mod events;
+mod history;
+mod people;
+
+pub use self::{
+    accounts::{AccountRow, CalendarRow, SecretRow},
+    events::{EventRow, MappingRow, OutboxRow, PlacedEventRow, UnreadableEntry},
+    history::{AuditRow, ConflictRow, HoldRow, NoticeRow, RoundRow},
+    people::{ApiKeyRow, IdempotencyKeyRow, SpaceRow, UserRow},
+};

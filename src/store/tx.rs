@@ -1,0 +1,360 @@
+//! A transaction as a value, and its queries: one line each, forwarded to the backend at hand.
+
+use chrono::{DateTime, Utc};
+use diesel_async::{SimpleAsyncConnection, pooled_connection::deadpool::Object};
+
+use super::{
+    error::StoreError,
+    postgres,
+    records::{ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
+    sqlite,
+};
+use crate::domain::{
+    account::{Account, AccountStatus, SealedSecret},
+    calendar::Calendar,
+    conflict::{AuditLine, Conflict, Hold, HoldState},
+    ids::{
+        AccountId, ApiKeyId, CalendarId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId, RemoteEventId,
+        RoundId, SpaceId, SyncCursor, UserId,
+    },
+    mapping::{Event, Mapping},
+    notice::Notice,
+    outbox::OutboxEntry,
+    person::{ApiKey, Scope, Space, User},
+    round::Round,
+};
+
+/// An open transaction. Dropped without [`Tx::commit`], nothing of it happened; its connection is thrown away or rolled back.
+///
+/// After a query that failed, or whose future was dropped half-way, only dropping is left: every further query and the commit
+/// are [`StoreError::Backend`]. Values that cannot be read ([`StoreError::Corrupt`]) leave it usable.
+pub struct Tx {
+    held: Option<Held>,
+    /// Set while a query runs, and left set when it fails or is cancelled.
+    spoilt: bool,
+}
+
+enum Held {
+    Writer(sqlite::writer::Lease),
+    Reader(sqlite::Reader),
+    Postgres(Box<postgres::Pooled>),
+}
+
+/// The connection a query runs on.
+enum Link<'tx> {
+    Sqlite(&'tx mut sqlite::Conn),
+    Postgres(&'tx mut postgres::Conn),
+}
+
+fn over() -> StoreError {
+    StoreError::Backend("this transaction failed or was interrupted, begin another".to_owned())
+}
+
+impl Tx {
+    pub(super) fn writing(lease: sqlite::writer::Lease) -> Self {
+        Self { held: Some(Held::Writer(lease)), spoilt: false }
+    }
+
+    pub(super) fn reading(reader: sqlite::Reader) -> Self {
+        Self { held: Some(Held::Reader(reader)), spoilt: false }
+    }
+
+    pub(super) fn postgres(pooled: postgres::Pooled) -> Self {
+        Self { held: Some(Held::Postgres(Box::new(pooled))), spoilt: false }
+    }
+
+    fn link(&mut self) -> Result<Link<'_>, StoreError> {
+        if std::mem::replace(&mut self.spoilt, true) {
+            return Err(over());
+        }
+        match self.held.as_mut() {
+            Some(Held::Writer(lease)) => lease.conn().map(Link::Sqlite).ok_or_else(over),
+            Some(Held::Reader(reader)) => Ok(Link::Sqlite(reader)),
+            Some(Held::Postgres(pooled)) => Ok(Link::Postgres(pooled)),
+            None => Err(over()),
+        }
+    }
+
+    /// A query has come to its end: the transaction goes on unless the database refused something.
+    fn settle<T>(&mut self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.spoilt = !matches!(done, Ok(_) | Err(StoreError::Corrupt(_)));
+        done
+    }
+
+    /// Ends the transaction; `Ok` means durable. Cancelled half-way, it may or may not have happened.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.spoilt, true) {
+            return Err(over());
+        }
+        // A pooled connection is left in place until its COMMIT has succeeded, so that any other end throws it away.
+        match self.held.as_mut() {
+            Some(Held::Reader(reader)) => reader.batch_execute("COMMIT").await?,
+            Some(Held::Postgres(pooled)) => pooled.batch_execute("COMMIT").await?,
+            Some(Held::Writer(_)) | None => {}
+        }
+        match self.held.take() {
+            Some(Held::Writer(lease)) => lease.commit().await,
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        match self.held.take() {
+            Some(Held::Reader(reader)) => drop(Object::take(reader)),
+            Some(Held::Postgres(pooled)) => drop(Object::take(*pooled)),
+            // The writer rolls the savepoint back itself.
+            Some(Held::Writer(lease)) => drop(lease),
+            None => {}
+        }
+    }
+}
+
+/// Methods of [`Tx`] that are queries of the noun they stand under.
+macro_rules! queries {
+    ($($noun:ident {
+        $($(#[$about:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $told:ty;)+
+    })+) => {
+        impl Tx {$($(
+            $(#[$about])*
+            #[allow(clippy::too_many_arguments)]
+            pub async fn $name(&mut self, $($arg: $type),*) -> Result<$told, StoreError> {
+                let done = match self.link()? {
+                    Link::Sqlite(conn) => sqlite::queries::$noun::$name(conn, $($arg),*).await,
+                    Link::Postgres(conn) => postgres::queries::$noun::$name(conn, $($arg),*).await,
+                };
+                self.settle(done)
+            }
+        )+)+}
+    };
+}
+
+queries! {
+    people {
+        /// Makes a space or overwrites it.
+        fn put_space(space: &Space) -> ();
+        /// A space.
+        fn space(id: &SpaceId) -> Option<Space>;
+        /// Makes a person or overwrites them. Their home space exists already.
+        fn put_user(user: &User) -> ();
+        /// A person.
+        fn user(id: &UserId) -> Option<User>;
+        /// Forgets a person with their accounts, events, notices and memberships; `false`: there was none.
+        fn delete_user(id: &UserId) -> bool;
+        /// Puts a person into a space, or changes their role there.
+        fn put_member(space: &SpaceId, user: &UserId, role: &str) -> ();
+        /// Takes a person out of a space; `false`: they were not in it.
+        fn remove_member(space: &SpaceId, user: &UserId) -> bool;
+        /// The spaces of a person. Asked under [`Scope::Whole`]: the answer is what a narrower scope is made of.
+        fn spaces_of(user: &UserId) -> Vec<SpaceId>;
+        /// The people in a space, with their roles.
+        fn members_of(space: &SpaceId) -> Vec<(UserId, String)>;
+    }
+    accounts {
+        /// Adds an account; its space and person exist already.
+        fn insert_account(account: &Account) -> ();
+        /// An account.
+        fn account(scope: &Scope, id: AccountId) -> Option<Account>;
+        /// Accounts in the order they were made: of one person or of all, after the last of the page before.
+        fn accounts(scope: &Scope, user: Option<&UserId>, after: Option<AccountId>, limit: u32) -> Vec<Account>;
+        /// Overwrites an account whole and sets its version to `expected_version + 1`; `false`: its version is another, nothing
+        /// was written.
+        fn update_account(account: &Account, expected_version: i64) -> bool;
+        /// Overwrites what the account's own actor keeps. The version stays: nobody chose this. `false`: no such account.
+        fn set_account_state(
+            id: AccountId,
+            status: AccountStatus,
+            reason: Option<&str>,
+            failures: u32,
+            next_round_at: Option<DateTime<Utc>>,
+            provider_interval_s: Option<u32>,
+        ) -> bool;
+        /// Every account.
+        fn account_ids() -> Vec<AccountId>;
+        /// Removes an account with its calendars, mappings, outbox, rounds, conflicts, holds, notices and secrets. Its events
+        /// stay, without a home; `false`: there was none.
+        fn delete_account(id: AccountId) -> bool;
+    }
+    secrets {
+        /// Keeps secrets, one per account and kind.
+        fn put_secrets(sealed: &[SealedSecret]) -> ();
+        /// The secrets of an account.
+        fn secrets_of(account: AccountId) -> Vec<SealedSecret>;
+        /// Secrets that are sealed under any key but this one.
+        fn secrets_not_under(key_id: &str, limit: u32) -> Vec<SealedSecret>;
+        /// Replaces a secret if it is still `old`; `false`: it is not.
+        fn replace_secret(old: &SealedSecret, new: &SealedSecret) -> bool;
+    }
+    calendars {
+        /// Adds calendars or overwrites them by id (account and space stay).
+        fn put_calendars(listed: &[Calendar]) -> ();
+        /// A calendar.
+        fn calendar(scope: &Scope, id: CalendarId) -> Option<Calendar>;
+        /// The calendars of an account.
+        fn calendars_of(account: AccountId) -> Vec<Calendar>;
+        /// Remembers how far a calendar was read, by which stamp, and when it was last compared completely; its last error is
+        /// over. The version stays. `false`: no such calendar.
+        fn save_cursor(
+            id: CalendarId,
+            cursor: Option<&SyncCursor>,
+            stamp: Option<&str>,
+            reconciled_at: Option<DateTime<Utc>>,
+        ) -> bool;
+        /// Remembers why a calendar could not be read. `false`: no such calendar.
+        fn set_calendar_error(id: CalendarId, why: &str) -> bool;
+        /// Overwrites a calendar whole and sets its version to `expected_version + 1`; `false`: its version is another.
+        fn update_calendar(calendar: &Calendar, expected_version: i64) -> bool;
+    }
+    events {
+        /// Adds events or overwrites them by id, each with its span. What has no partner in the other list is left out.
+        fn put_events(written: &[Event], spans: &[Span]) -> ();
+        /// An event, deleted or not.
+        fn event(scope: &Scope, id: EventId) -> Option<Event>;
+        /// Those of these events that exist, deleted or not, in the order of their ids.
+        fn events_by_ids(ids: &[EventId]) -> Vec<Event>;
+        /// A person's events whose span touches `from..to`, series included, by first instant and id; each with its first
+        /// instant, which with the id of the last one is `after` for the next page.
+        fn events_in(
+            scope: &Scope,
+            user: &UserId,
+            from: DateTime<Utc>,
+            to: DateTime<Utc>,
+            calendar: Option<CalendarId>,
+            include_deleted: bool,
+            after: Option<(DateTime<Utc>, EventId)>,
+            limit: u32,
+        ) -> Vec<(DateTime<Utc>, Event)>;
+        /// Live events whose home is this calendar and which have no remote copy there.
+        fn unlinked_events(calendar: CalendarId) -> Vec<Event>;
+        /// Forgets events deleted before an instant, oldest first; those with a mapping or a queued write are kept.
+        fn purge_deleted_events(before: DateTime<Utc>, limit: u32) -> u64;
+        /// Forgets events with their mappings and queued writes.
+        fn delete_events(ids: &[EventId]) -> u64;
+    }
+    mappings {
+        /// Adds mappings or overwrites them by id (space, account and calendar stay).
+        fn put_mappings(written: &[Mapping]) -> ();
+        /// Forgets mappings.
+        fn delete_mappings(ids: &[MappingId]) -> u64;
+        /// Every mapping of a calendar, without documents.
+        fn mapping_index(calendar: CalendarId) -> Vec<MappingKey>;
+        /// The mappings of these remote events, with their local events.
+        fn mappings_by_remote(calendar: CalendarId, remote: &[RemoteEventId]) -> Vec<(Mapping, Event)>;
+        /// The mapping of an event in a calendar.
+        fn mapping_of(event: EventId, calendar: CalendarId) -> Option<Mapping>;
+        /// Every mapping of an event.
+        fn mappings_of_event(event: EventId) -> Vec<Mapping>;
+        /// The mappings of these events in every calendar but this one.
+        fn other_mappings(events: &[EventId], calendar: CalendarId) -> Vec<Mapping>;
+        /// The mappings of a calendar by id, with their local events, after the last of the page before.
+        fn mappings_of_calendar(calendar: CalendarId, after: Option<MappingId>, limit: u32) -> Vec<(Mapping, Event)>;
+    }
+    outbox {
+        /// Queues a write, in place of what was queued for the same event and calendar.
+        fn put_outbox(entry: &OutboxEntry) -> ();
+        /// What is queued for an event in a calendar.
+        fn outbox_entry(event: EventId, calendar: CalendarId) -> Option<OutboxEntry>;
+        /// What is queued for a calendar, oldest first.
+        fn outbox_of_calendar(calendar: CalendarId) -> Vec<OutboxEntry>;
+        /// What an account may write now: most urgent first, then oldest.
+        fn outbox_due(account: AccountId, now: DateTime<Utc>, limit: u32) -> Vec<OutboxEntry>;
+        /// What is queued or parked for an account: most urgent first, then oldest.
+        fn outbox_of(scope: &Scope, account: AccountId, limit: u32) -> Vec<OutboxEntry>;
+        /// When the first queued write of an account may be tried.
+        fn next_outbox_at(account: AccountId) -> Option<DateTime<Utc>>;
+        /// Takes a write out of the queue; `false`: it was not there.
+        fn delete_outbox(id: OutboxId) -> bool;
+        /// Takes a write out of the queue unless a later edit has joined it; `false`: it has, or it was not there.
+        fn delete_outbox_if(id: OutboxId, event_version: i64) -> bool;
+    }
+    rounds {
+        /// Adds a round to the log.
+        fn insert_round(round: &Round) -> ();
+        /// Overwrites a round with its end; `false`: no such round.
+        fn finish_round(round: &Round) -> bool;
+        /// The rounds of an account, newest first, older than `before`.
+        fn rounds_of(scope: &Scope, account: AccountId, before: Option<RoundId>, limit: u32) -> Vec<Round>;
+        /// The newest round of an account that came to its end.
+        fn last_round(account: AccountId) -> Option<Round>;
+        /// Forgets rounds begun before an instant: some thousands at most, so ask again until none went.
+        fn sweep_rounds(before: DateTime<Utc>) -> u64;
+    }
+    conflicts {
+        /// Adds conflicts to the history.
+        fn insert_conflicts(met: &[Conflict]) -> ();
+        /// A conflict.
+        fn conflict(scope: &Scope, id: ConflictId) -> Option<Conflict>;
+        /// The conflict about an event in a calendar that waits for a person.
+        fn pending_conflict(event: EventId, calendar: CalendarId) -> Option<Conflict>;
+        /// Conflicts, newest first.
+        fn conflicts(scope: &Scope, wanted: &ConflictFilter) -> Vec<Conflict>;
+        /// Overwrites a conflict; `false`: no such conflict.
+        fn update_conflict(conflict: &Conflict) -> bool;
+        /// Forgets conflicts settled before an instant: some thousands at most, so ask again until none went.
+        fn sweep_conflicts(before: DateTime<Utc>) -> u64;
+    }
+    holds {
+        /// Adds a hold or overwrites it by id.
+        fn put_hold(hold: &Hold) -> ();
+        /// The latest hold of a calendar, in whatever state.
+        fn open_hold(calendar: CalendarId) -> Option<Hold>;
+        /// Holds, newest first, five hundred at most.
+        fn holds(scope: &Scope, account: Option<AccountId>, state: Option<HoldState>) -> Vec<Hold>;
+        /// A hold.
+        fn hold(scope: &Scope, id: HoldId) -> Option<Hold>;
+    }
+    notices {
+        /// Tells a person something. An unread notice of the same person, kind, account and event is refreshed (severity, text,
+        /// time; it keeps its id) instead of doubled.
+        fn put_notice(notice: &Notice) -> ();
+        /// Notices, newest first, older than `after`.
+        fn notices(
+            scope: &Scope,
+            user: Option<&UserId>,
+            unread_only: bool,
+            after: Option<NoticeId>,
+            limit: u32,
+        ) -> Vec<Notice>;
+        /// Marks a notice as read; `false`: it was read before, or is not to be seen.
+        fn read_notice(scope: &Scope, id: NoticeId, at: DateTime<Utc>) -> bool;
+        /// Forgets notices made before an instant, read or not: some thousands at most, so ask again until none went.
+        fn sweep_notices(before: DateTime<Utc>) -> u64;
+    }
+    unreadable {
+        /// Takes `clear` off a calendar's list of what cannot be read, then puts `add` on it.
+        fn replace_unreadable(calendar: CalendarId, add: &[UnreadableRow], clear: &[RemoteEventId]) -> ();
+        /// What cannot be read in a calendar.
+        fn unreadable_of(calendar: CalendarId) -> Vec<UnreadableRow>;
+    }
+    audit {
+        /// Adds lines to the audit log.
+        fn audit(lines: &[AuditLine]) -> ();
+        /// The audit log of an account, newest first.
+        fn audit_of(scope: &Scope, account: AccountId, limit: u32) -> Vec<AuditLine>;
+        /// Forgets lines from before an instant: some thousands at most, so ask again until none went.
+        fn sweep_audit(before: DateTime<Utc>) -> u64;
+    }
+    keys {
+        /// Adds an API key.
+        fn insert_api_key(key: &ApiKey) -> ();
+        /// The API key with this SHA-256, revoked and expired ones included.
+        fn api_key_by_hash(hash: &[u8]) -> Option<ApiKey>;
+        /// Every API key, oldest first, a thousand at most.
+        fn api_keys() -> Vec<ApiKey>;
+        /// Revokes an API key; `false`: there is none, or it was revoked before.
+        fn revoke_api_key(id: ApiKeyId, at: DateTime<Utc>) -> bool;
+        /// The answer that was given to a request with this key.
+        fn idempotency(api_key: ApiKeyId, key: &str) -> Option<IdempotencyRow>;
+        /// Keeps an answer; `false`: one is kept already, and stays.
+        fn put_idempotency(answer: &IdempotencyRow) -> bool;
+        /// Forgets answers from before an instant: some thousands at most, so ask again until none went.
+        fn sweep_idempotency(before: DateTime<Utc>) -> u64;
+    }
+    figures {
+        /// How much there is of what, under [`Scope::Whole`].
+        fn counts() -> Counts;
+        /// Whether the database answers.
+        fn ping() -> ();
+    }
+}
