@@ -9,7 +9,7 @@ use crate::{
         ids::{AccountId, SpaceId, UserId},
         person::{Scope, Space, User, WorkingHours},
     },
-    store::Mode,
+    store::{Mode, StoreError},
 };
 
 /// Accounts of a user read at a time.
@@ -29,9 +29,23 @@ pub struct UserFacts {
 impl Services {
     /// Makes or changes a user. A new one gets a space of their own.
     pub async fn put_user(&self, id: &UserId, facts: UserFacts) -> Result<User, Failure> {
+        self.put_user_if(id, None, facts).await
+    }
+
+    /// The same, if the user has the version that the caller has seen.
+    pub async fn put_user_if(
+        &self,
+        id: &UserId,
+        expected_version: Option<i64>,
+        facts: UserFacts,
+    ) -> Result<User, Failure> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        let user = match tx.user(id).await? {
+        let held = tx.user(id).await?;
+        if expected_version.is_some_and(|expected| held.as_ref().is_none_or(|user| user.version != expected)) {
+            return Err(Failure::Store(StoreError::Stale));
+        }
+        let user = match held {
             Some(held) => User {
                 name: facts.name,
                 time_zone: facts.time_zone,

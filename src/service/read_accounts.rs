@@ -1,5 +1,7 @@
 //! Accounts, calendars, rounds, queues and figures, read for the people they belong to.
 
+use std::collections::BTreeSet;
+
 use super::{Failure, Services};
 use crate::{
     domain::{
@@ -16,6 +18,9 @@ use crate::{
 
 /// Queued writes shown at most; the most urgent first.
 const OUTBOX_SHOWN_MAX: u32 = 500;
+
+/// Accounts read at a time.
+const ACCOUNTS_BATCH: u32 = 500;
 
 /// An account with what its owner wants to see beside it.
 #[derive(Clone, Debug)]
@@ -56,6 +61,24 @@ impl Services {
         }
         tx.commit().await?;
         Ok(found)
+    }
+
+    /// The accounts of a scope; `None`: all.
+    pub async fn visible_accounts(&self, scope: &Scope) -> Result<Option<BTreeSet<AccountId>>, Failure> {
+        if *scope == Scope::Whole {
+            return Ok(None);
+        }
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        let mut seen = BTreeSet::new();
+        loop {
+            let page = tx.accounts(scope, None, seen.last().copied(), ACCOUNTS_BATCH).await?;
+            if page.is_empty() {
+                break;
+            }
+            seen.extend(page.iter().map(|account| account.id));
+        }
+        tx.commit().await?;
+        Ok(Some(seen))
     }
 
     /// The rounds of an account, newest first.

@@ -91,6 +91,12 @@ impl Ask {
         body::read(&self.body)
     }
 
+    /// Whether there is a body at all.
+    #[must_use]
+    pub fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
     /// A query parameter; an empty one is none.
     pub fn param<T>(&self, name: &str) -> Result<Option<T>, Problem>
     where

@@ -23,8 +23,11 @@ pub async fn live(_: Ask) -> Answer {
     json(200, &HealthView { status: "live" })
 }
 
-/// The database answers and has its tables.
+/// The database answers, and somebody keeps the accounts in step.
 pub async fn ready(ask: Ask) -> Answer {
+    if !ask.desk.actors.alive() {
+        return Err(Problem::new(Code::Unavailable, "the actors have stopped; restart the service"));
+    }
     ask.services().ping().await.map_err(|failure| {
         let cause = Problem::from(failure).cause;
         let detail = "the database does not answer; the service works again as soon as it does";

@@ -25,7 +25,7 @@ use std::{collections::BTreeMap, io, net::TcpListener, rc::Rc, sync::Arc};
 
 use actix_web::{App, HttpRequest, HttpServer, dev::Server, http::Method, middleware::Compress, web};
 
-pub use actors::{Actors, Order};
+pub use actors::{Actors, Front, Order};
 pub use answer::REQUEST_ID;
 
 use crate::{

@@ -35,7 +35,9 @@ pub struct Shape {
 }
 
 impl Shape {
-    fn of<T: ToSchema>() -> Self {
+    /// The shape of a type.
+    #[must_use]
+    pub fn of<T: ToSchema>() -> Self {
         Self { name: T::name, schema: T::schema, others: T::schemas }
     }
 }

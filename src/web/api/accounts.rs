@@ -283,7 +283,7 @@ pub async fn schedule(ask: Ask) -> Answer {
     };
     let change = AccountChange { schedule: Some(schedule), policy: body.conflict_policy, ..AccountChange::default() };
     let answer = changed(&ask, change).await?;
-    ask.desk.actors.order(ask.id("id", "account")?, Order::ScheduleChanged);
+    told_later(ask.desk.actors.order(ask.id("id", "account")?, Order::ScheduleChanged).await);
     Ok(answer)
 }
 
@@ -298,9 +298,9 @@ async fn changed(ask: &Ask, change: AccountChange) -> Answer {
 pub async fn delete(ask: Ask) -> Answer {
     let id = ask.id("id", "account")?;
     let delete_events = ask.param("delete_events")?.unwrap_or(false);
-    ask.services().begin_disconnect(ask.scope(), &ask.caller.actor(), id).await?;
+    ask.services().begin_disconnect(ask.scope(), &ask.caller.actor(), id, delete_events).await?;
     let answer = told(&ask, 202, id).await?;
-    ask.desk.actors.order(id, Order::Disconnect { delete_events });
+    told_later(ask.desk.actors.order(id, Order::Disconnect { delete_events }).await);
     Ok(answer)
 }
 
@@ -332,8 +332,15 @@ pub async fn resume(ask: Ask) -> Answer {
 async fn ordered(ask: &Ask, order: Order) -> Answer {
     let id = ask.id("id", "account")?;
     ask.services().account(ask.scope(), id).await?;
-    ask.desk.actors.order(id, order);
+    ask.desk.actors.order(id, order).await?;
     told(ask, 202, id).await
+}
+
+/// What is stored already holds whether its actor hears of it or not: one that is built later reads it there.
+fn told_later(ordered: Result<(), Problem>) {
+    if let Err(problem) = ordered {
+        tracing::info!(detail = problem.detail, "an account's actor reads a change from the store when it is built");
+    }
 }
 
 /// `POST /v1/accounts/{id}/reconnect`
@@ -360,6 +367,6 @@ pub async fn reconnect(ask: Ask) -> Answer {
         privacy: None,
     };
     ask.services().reconnect(ask.scope(), &ask.caller.actor(), id, fresh).await?;
-    ask.desk.actors.order(id, Order::Reauthorised);
+    told_later(ask.desk.actors.order(id, Order::Reauthorised).await);
     told(&ask, 200, id).await
 }

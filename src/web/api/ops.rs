@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    actor::health::ActorHealth,
+    actor::ActorHealth,
     domain::{
         ids::AccountId,
         round::{Cause, Outcome},
@@ -146,7 +146,7 @@ async fn account(ask: &Ask) -> Result<AccountId, Problem> {
 
 async fn ordered(ask: &Ask, order: Order) -> Answer {
     let id = account(ask).await?;
-    ask.desk.actors.order(id, order);
+    ask.desk.actors.order(id, order).await?;
     told(ask, 202, id)
 }
 

@@ -108,8 +108,8 @@ pub async fn get(ask: Ask) -> Answer {
 pub async fn delete(ask: Ask) -> Answer {
     let gone = ask.services().delete_user(ask.scope(), &ask.caller.actor(), &ask.own_id("id")?).await?;
     for account in gone {
-        // What its rows stood on is gone: built anew from the store, the actor finds no account and ends.
-        ask.desk.actors.order(account, Order::Restart);
+        // Built anew from the store, the actor finds no account and ends; the census finds it too.
+        let _ = ask.desk.actors.order(account, Order::Restart).await;
     }
     Ok(nothing())
 }
