@@ -15,6 +15,9 @@ use crate::{
     store::{ConflictFilter, Mode},
 };
 
+/// Conflicts of an event that are shown; the latest.
+const CONFLICTS_SHOWN: u32 = 100;
+
 /// One event, explained.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
@@ -71,6 +74,16 @@ pub struct PastConflict {
 }
 
 impl Services {
+    /// Gives an event a copy in one more calendar, and says how it stands there.
+    pub async fn link(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<Place, EditError> {
+        let before: Vec<_> = self.explain(scope, id).await?.places.iter().map(|place| place.calendar_id).collect();
+        self.link_event(scope, id, calendar).await?;
+        // A read-only calendar's copy goes to the one it is paired with.
+        let places = self.explain(scope, id).await?.places;
+        let place = places.into_iter().find(|p| p.calendar_id == calendar || !before.contains(&p.calendar_id));
+        place.ok_or(EditError::NotFound("calendar"))
+    }
+
     /// Explains one event.
     pub async fn explain(&self, scope: &Scope, id: EventId) -> Result<Explanation, EditError> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
@@ -79,6 +92,11 @@ impl Services {
         let mappings = tx.mappings_of_event(id).await?;
         let mut calendars: Vec<_> = mappings.iter().map(|held| held.calendar_id).collect();
         calendars.extend(event.calendar_id.filter(|home| !calendars.contains(home)));
+        for entry in tx.outbox_of_event(id).await? {
+            if !calendars.contains(&entry.calendar_id) {
+                calendars.push(entry.calendar_id);
+            }
+        }
         for calendar_id in calendars {
             let Some(calendar) = tx.calendar(scope, calendar_id).await? else { continue };
             let mapping = mappings.iter().find(|held| held.calendar_id == calendar_id);
@@ -97,7 +115,7 @@ impl Services {
                 next_try: entry.filter(|entry| entry.state == OutboxState::Queued).map(|entry| entry.not_before),
             });
         }
-        let filter = ConflictFilter { event: Some(id), ..ConflictFilter::default() };
+        let filter = ConflictFilter { event: Some(id), limit: CONFLICTS_SHOWN, ..ConflictFilter::default() };
         let conflicts = tx.conflicts(scope, &filter).await?;
         tx.commit().await?;
         let conflicts = conflicts.into_iter().map(|conflict| PastConflict {

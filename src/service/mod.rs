@@ -2,13 +2,20 @@
 //!
 //! **Invariant:** gather, decide (pure), commit, act. Nothing here knows of actors or of HTTP.
 
+pub mod api_keys;
+pub mod change_account;
 pub mod connect_account;
 pub mod connections;
 pub mod disconnect_account;
 pub mod drain_outbox;
 pub mod edit_event;
 pub mod explain;
+pub mod patch_event;
 pub mod people;
+pub mod read_accounts;
+pub mod read_events;
+pub mod read_history;
+pub mod repeat_request;
 pub mod resolve_conflict;
 pub mod sweep;
 pub mod sync_round;

@@ -255,6 +255,8 @@ queries! {
         fn put_outbox(entry: &OutboxEntry) -> ();
         /// What is queued for an event in a calendar.
         fn outbox_entry(event: EventId, calendar: CalendarId) -> Option<OutboxEntry>;
+        /// What is queued for an event, oldest first.
+        fn outbox_of_event(event: EventId) -> Vec<OutboxEntry>;
         /// What is queued for a calendar, oldest first.
         fn outbox_of_calendar(calendar: CalendarId) -> Vec<OutboxEntry>;
         /// What an account may write now: most urgent first, then oldest.
@@ -316,6 +318,8 @@ queries! {
             after: Option<NoticeId>,
             limit: u32,
         ) -> Vec<Notice>;
+        /// A notice.
+        fn notice(scope: &Scope, id: NoticeId) -> Option<Notice>;
         /// Marks a notice as read; `false`: it was read before, or is not to be seen.
         fn read_notice(scope: &Scope, id: NoticeId, at: DateTime<Utc>) -> bool;
         /// Forgets notices made before an instant, read or not: some thousands at most, so ask again until none went.
