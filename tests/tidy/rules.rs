@@ -239,11 +239,13 @@ fn sleeps_but(file: &Source, may: &[(&str, &str)]) -> Vec<String> {
     }
 }
 
-/// Whether the test around this place has tokio's paused clock, and waits by it: that takes no time.
+/// Whether the test around this place, or every runtime of its file, has tokio's paused clock, and the test waits by it:
+/// that takes no time.
 fn virtual_time(file: &Source, at: usize) -> bool {
     let before = &file.code[..at];
     let attribute = before.lines().rev().find(|line| line.trim_start().starts_with("#[") && line.contains("test"));
-    attribute.is_some_and(|line| line.contains("start_paused = true")) && !before.ends_with("thread::")
+    let paused = attribute.is_some_and(|line| line.contains("start_paused = true"));
+    (paused || file.code.contains("start_paused(true)")) && !before.ends_with("thread::")
 }
 
 /// Nothing names a folder of one machine.
