@@ -181,8 +181,16 @@ fn a_test_that_sleeps_is_told() {
             ("src/actor/tests.rs", "tokio::time::sleep(d).await;"),
             ("src/actor/live/tests/mod.rs", "use tokio::time::sleep_until;"),
             ("src/actor/mod.rs", "mod tests { fn a() { sleep(d) } }"),
+            ("tests/it/main.rs", "#[tokio::test(start_paused = true)]\nfn a() { std::thread::sleep(d) }"),
+            ("tests/sim/main.rs", "fn world() { Builder::new().start_paused(true) } fn a() { thread::sleep(d) }"),
+            ("tests/it/main.rs", "#[tokio::test(start_paused = true)]\nfn a() {}\n#[tokio::test]\nfn b() { sleep(d) }"),
         ],
-        &[("src/actor/mod.rs", "tokio::time::sleep(d).await; mod tests { fn a() {} }"), ("tests/run", "sleep 1")],
+        &[
+            ("src/actor/mod.rs", "tokio::time::sleep(d).await; mod tests { fn a() {} }"),
+            ("tests/it/main.rs", "#[tokio::test(start_paused = true)]\nasync fn a() { tokio::time::sleep(d).await }"),
+            ("tests/sim/main.rs", "fn world() { Builder::new().start_paused(true) } fn a() { sleep(d) }"),
+            ("tests/run", "sleep 1"),
+        ],
     );
     let may = [("tests/it/peer.rs", "a port opens")];
     let listed = |text: &str| sleeps_but(&file("tests/it/peer.rs", text), &may);

@@ -193,8 +193,9 @@ pub fn names(file: &Source) -> Vec<String> {
 
 /// Every module says first what it is for.
 pub fn purpose(file: &Source) -> Vec<String> {
-    let ours = file.path.starts_with("src/") && file.is_rust() && !file.path.ends_with("/tests.rs");
-    let silent = ours && !file.text.starts_with("//! ");
+    let ours = file.path.starts_with("src/") && file.is_rust();
+    let tests = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
+    let silent = ours && !tests && !file.text.starts_with("//! ");
     let told = || format!("{}: begins without `//!` and a sentence of purpose", file.path);
     silent.then(told).into_iter().collect()
 }
@@ -207,7 +208,7 @@ pub fn skipped_tests(file: &Source) -> Vec<String> {
     file.code.match_indices("#[ignore").map(told).collect()
 }
 
-/// Tests wait for events, not for time; a file that may sleep does so, or leaves the list.
+/// Tests wait for events or in virtual time, not for real time; a file that may sleep does so, or leaves the list.
 pub fn sleeps(file: &Source) -> Vec<String> {
     sleeps_but(file, MAY_SLEEP)
 }
@@ -219,8 +220,11 @@ fn sleeps_but(file: &Source, may: &[(&str, &str)]) -> Vec<String> {
     let whole = file.path.starts_with("tests/") || file.module().contains(&"tests");
     let bodies = file.inline_modules();
     let in_test = |at: &usize| whole || bodies.iter().any(|(body, name)| *name == "tests" && body.contains(at));
-    let waits: Vec<usize> =
-        ["sleep", "sleep_until"].iter().flat_map(|word| file.mentions(word)).filter(in_test).collect();
+    let waits: Vec<usize> = ["sleep", "sleep_until"]
+        .iter()
+        .flat_map(|word| file.mentions(word))
+        .filter(|at| in_test(at) && !virtual_time(file, *at))
+        .collect();
     match may.iter().find(|(path, _)| *path == file.path) {
         Some((_, why)) if waits.is_empty() => {
             vec![format!("{}: sleeps no more: take it off the list ({why})", file.path)]
@@ -233,6 +237,15 @@ fn sleeps_but(file: &Source, may: &[(&str, &str)]) -> Vec<String> {
             })
             .collect(),
     }
+}
+
+/// Whether the test around this place, or every runtime of its file, has tokio's paused clock, and the test waits by it:
+/// that takes no time.
+fn virtual_time(file: &Source, at: usize) -> bool {
+    let before = &file.code[..at];
+    let attribute = before.lines().rev().find(|line| line.trim_start().starts_with("#[") && line.contains("test"));
+    let paused = attribute.is_some_and(|line| line.contains("start_paused = true"));
+    (paused || file.code.contains("start_paused(true)")) && !before.ends_with("thread::")
 }
 
 /// Nothing names a folder of one machine.
