@@ -15,6 +15,7 @@ use super::{
 use crate::{
     domain::{ids::AccountId, round::Cause},
     engine::account::{Input, Pace, status::Phase},
+    service::Wakes,
 };
 
 /// Reaches the actors from any thread. Cheap to clone.
@@ -25,6 +26,16 @@ pub struct Handle {
     supervisor: Addr<Supervisor>,
     inbox: Inbox,
     board: HealthBoard,
+}
+
+impl Wakes for Handle {
+    fn wake(&self, account: AccountId, cause: Cause) {
+        Self::wake(self, account, cause);
+    }
+
+    fn adopt(&self, account: AccountId) {
+        Self::adopt(self, account);
+    }
 }
 
 impl Handle {

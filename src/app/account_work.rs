@@ -1,13 +1,14 @@
 //! What the actors have done, done by the use cases.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
 
 use crate::{
-    actor::work::{
-        AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError,
-    },
+    actor::work::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
     domain::{
         account::{AccountStatus, ProviderKind},
         conflict::Severity,
@@ -35,6 +36,8 @@ pub struct Work {
     pub services: Arc<Services>,
     /// How often accounts look by themselves.
     pub pace: Pace,
+    /// What providers asked for between polls, until it is stored with the account's state.
+    intervals: Mutex<BTreeMap<AccountId, u32>>,
 }
 
 impl From<Failure> for WorkError {
@@ -53,6 +56,16 @@ impl From<crate::store::StoreError> for WorkError {
 }
 
 impl Work {
+    /// The use cases, at this pace.
+    #[must_use]
+    pub fn new(services: Arc<Services>, pace: Pace) -> Self {
+        Self { services, pace, intervals: Mutex::default() }
+    }
+
+    fn intervals(&self) -> MutexGuard<'_, BTreeMap<AccountId, u32>> {
+        self.intervals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn poll_every_s(&self, kind: ProviderKind) -> u32 {
         match kind {
             ProviderKind::Caldav | ProviderKind::Icloud => self.pace.caldav_s,
@@ -89,7 +102,7 @@ impl Work {
             return Ok(());
         }
         let reason = state.reason.as_deref();
-        let interval = account.provider_interval_s;
+        let interval = self.intervals().remove(&id).or(account.provider_interval_s);
         tx.set_account_state(id, state.status, reason, state.failures, state.next_round_at, interval).await?;
         tx.commit().await?;
         Ok(())
@@ -113,6 +126,7 @@ impl AccountWork for Work {
         let chosen = account.schedule.sync_frequency_minutes.map(|minutes| minutes.saturating_mul(60));
         Ok(AccountStart {
             status: account.status,
+            reason: account.status_reason,
             delete_events: account.delete_copies,
             auto_sync: account.schedule.auto_sync_enabled,
             poll_every_s: chosen.unwrap_or_else(|| self.poll_every_s(account.provider)),
@@ -130,6 +144,9 @@ impl AccountWork for Work {
         match done {
             Ok(report) => {
                 log_round(id, cause, &report, took_ms);
+                if let Some(interval_s) = report.interval_s {
+                    self.intervals().insert(id, interval_s);
+                }
                 RoundReport {
                     retry_after: report.failure.as_ref().and_then(|failure| failure.retry_after),
                     outcome: report.outcome,
@@ -163,12 +180,8 @@ impl AccountWork for Work {
     async fn note_quarantined(&self, id: AccountId, restarts: u32) {
         tracing::error!(account.id = %id, restarts, "the account's actor fails too often and is quarantined");
         let reason = Some(format!("its actor failed {restarts} times in a short while"));
-        let state = AccountState {
-            status: AccountStatus::Quarantined,
-            reason,
-            failures: restarts,
-            next_round_at: None,
-        };
+        let state =
+            AccountState { status: AccountStatus::Quarantined, reason, failures: restarts, next_round_at: None };
         log(id, "the quarantine", self.keep(id, state).await);
         let text = "Syncing this account was stopped because it kept failing. Nothing is lost; we are looking into it.";
         log(id, "the notice of the quarantine", self.tell(id, NoticeKind::Quarantined, text).await);

@@ -55,7 +55,15 @@ pub async fn api_key(command: ApiKeyCommand, config: &Config, world: &World, out
                     (None, Some(at)) => format!("until {}", at.format("%F")),
                     (None, None) => "active".to_owned(),
                 };
-                writeln!(out, "{}  {}  {}  made {}  {}", key.id, scopes.join(","), state, key.created_at.format("%F"), key.name)?;
+                writeln!(
+                    out,
+                    "{}  {}  {}  made {}  {}",
+                    key.id,
+                    scopes.join(","),
+                    state,
+                    key.created_at.format("%F"),
+                    key.name
+                )?;
             }
             tx.commit().await?;
             Ok(())
@@ -176,7 +184,9 @@ pub async fn doctor(config: &Config, world: World, out: &mut impl Write) -> Resu
     let store = assemble::open_store(config).await;
     let answer = match &store {
         Ok(store) => match store.begin(Mode::Read, &Scope::Whole).await {
-            Ok(mut tx) => tx.ping().await.map(|()| "answers, and its tables are up to date".to_owned()).map_err(Into::into),
+            Ok(mut tx) => {
+                tx.ping().await.map(|()| "answers, and its tables are up to date".to_owned()).map_err(Into::into)
+            }
             Err(why) => Err(why.into()),
         },
         Err(why) => Err(anyhow::anyhow!("{why:#}")),
@@ -187,7 +197,10 @@ pub async fn doctor(config: &Config, world: World, out: &mut impl Write) -> Resu
         let keys = services.as_ref().map_err(|why| anyhow::anyhow!("{why:#}"));
         check("sealing keys", keys.and_then(|s| Ok(format!("key {} seals", s.vault.current_id()?))))?;
         if let Ok(services) = services {
-            check("secrets", services.check_secrets().await.map(|count| format!("{count} can be opened")).map_err(Into::into))?;
+            check(
+                "secrets",
+                services.check_secrets().await.map(|count| format!("{count} can be opened")).map_err(Into::into),
+            )?;
         }
     }
     if sick > 0 {

@@ -8,14 +8,17 @@ use std::{net::TcpListener, sync::Arc, time::Duration};
 use anyhow::{Context as _, Result};
 use tokio::runtime;
 
-use super::{account_work::{Pace, Work}, assemble};
+use super::{
+    account_work::{Pace, Work},
+    assemble,
+};
 use crate::{
-    actor::{self, spawn::Spawner},
+    actor::{self, AccountWork, Spawner},
     config::Config,
     domain::ports::World,
     service::Services,
     telemetry::Metrics,
-    web,
+    web::{self, Desk, Front, WebSettings},
 };
 
 /// How often what was measured is folded into its buckets.
@@ -53,13 +56,13 @@ async fn run(
     listener: TcpListener,
 ) -> Result<()> {
     let pace = Pace { caldav_s: config.poll.caldav_s, feed_s: config.poll.feed_s };
-    let account_work = Arc::new(Work { services: Arc::clone(&services), pace });
-    let settings = actor::Settings {
+    let account_work: Arc<dyn AccountWork> = Arc::new(Work::new(Arc::clone(&services), pace));
+    let limits = actor::Config {
         round_limit: Duration::from_secs(u64::from(config.round.time_limit_s)),
         allow_fault_injection: config.allow_fault_injection,
-        ..actor::Settings::default()
+        ..actor::Config::default()
     };
-    let handle = actor::start(account_work, world, Spawner::on(work.handle().clone()), settings);
+    let handle = actor::start(Arc::clone(&account_work), world, Spawner::on(work.handle().clone()), limits);
     services.set_wakes(Arc::new(handle.clone()));
     let upkeep = metrics.clone();
     work.spawn(async move {
@@ -69,13 +72,38 @@ async fn run(
             upkeep.upkeep();
         }
     });
-    let state = web::State::new(services, handle.clone(), move || metrics.render(), web::Limits {
-        body_bytes: usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX),
-        sync_requests_per_hour: config.limits.sync_requests_per_hour,
-    });
+    let grace_s = u64::from(config.shutdown_s);
+    let settings = WebSettings {
+        body_bytes_max: usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX),
+        sync_per_hour: config.limits.sync_requests_per_hour,
+        shutdown_s: grace_s,
+    };
+    let front = Arc::new(Front { handle: handle.clone(), work: account_work });
+    let desk = Desk::new(services, front, settings, Box::new(move || metrics.render()));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let server = web::server(desk, listener, workers)?;
+    let serving = server.handle();
     tracing::info!(address = %config.listen, "serving");
-    let served = web::serve(state, listener, Duration::from_secs(u64::from(config.shutdown_s))).await;
-    handle.shutdown(Duration::from_secs(u64::from(config.shutdown_s))).await;
+    actix::spawn(async move {
+        stop_signal().await;
+        tracing::info!("stopping: running rounds may end");
+        serving.stop(true).await;
+    });
+    let served = server.await;
+    handle.shutdown(Duration::from_secs(grace_s)).await;
     tracing::info!("stopped");
     served.context("the HTTP server failed")
+}
+
+/// SIGTERM or SIGINT. Where neither can be waited for, nothing but SIGKILL stops the process, and that is safe too.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        biased;
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }

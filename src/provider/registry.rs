@@ -29,7 +29,6 @@ pub struct Access {
     pub feed_url: Option<Secret>,
 }
 
-
 /// Opens a provider. Makes no request.
 pub fn open(access: Access, http: Arc<dyn Http>, world: &World) -> Result<Arc<dyn Provider>, ProviderError> {
     match access.kind {

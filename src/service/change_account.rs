@@ -97,7 +97,9 @@ impl Services {
                 let page = tx.mappings_of_calendar(calendar.id, after, BATCH).await?;
                 let Some((last, _)) = page.last() else { break };
                 after = Some(last.id);
-                for (_, event) in page.iter().filter(|(mapping, event)| mapping.created_by_us && event.deleted_at.is_none()) {
+                for (_, event) in
+                    page.iter().filter(|(mapping, event)| mapping.created_by_us && event.deleted_at.is_none())
+                {
                     if let Some(user) = tx.user(&event.user_id).await? {
                         self.owe_all(tx, event, user.time_zone).await?;
                     }

@@ -85,11 +85,7 @@ impl Services {
     }
 
     /// Stops keeping a calendar in step: its imported events go from here, never from the provider.
-    pub async fn deselect_calendar(
-        &self,
-        scope: &Scope,
-        id: CalendarId,
-    ) -> Result<(), Failure> {
+    pub async fn deselect_calendar(&self, scope: &Scope, id: CalendarId) -> Result<(), Failure> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut calendar = tx.calendar(scope, id).await?.ok_or(Failure::NotFound("calendar"))?;
         let version = calendar.version;

@@ -233,12 +233,7 @@ impl Services {
     }
 
     /// Queues what an event owes to every calendar it lives in; answers which accounts to wake.
-    pub(super) async fn owe_all(
-        &self,
-        tx: &mut Tx,
-        event: &Event,
-        zone: Tz,
-    ) -> Result<Vec<AccountId>, StoreError> {
+    pub(super) async fn owe_all(&self, tx: &mut Tx, event: &Event, zone: Tz) -> Result<Vec<AccountId>, StoreError> {
         let mut wake = Vec::new();
         let mappings = tx.mappings_of_event(event.id).await?;
         let mut homes: Vec<_> = mappings.iter().map(|held| (held.calendar_id, Some(held.uid.clone()))).collect();

@@ -76,13 +76,7 @@ pub struct Services {
 impl Services {
     /// Puts the use cases on their feet.
     #[must_use]
-    pub fn new(
-        store: Store,
-        world: World,
-        vault: Arc<KeyRing>,
-        connections: Connections,
-        settings: Settings,
-    ) -> Self {
+    pub fn new(store: Store, world: World, vault: Arc<KeyRing>, connections: Connections, settings: Settings) -> Self {
         Self { store, world, vault, connections, settings, wakes: OnceLock::new() }
     }
 

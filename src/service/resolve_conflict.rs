@@ -35,7 +35,9 @@ impl Services {
                     mapping.base.clone_from(remote);
                     tx.put_mappings(&[mapping]).await?;
                 }
-                None => tx.delete_mappings(&[mapping.id]).await?,
+                None => {
+                    tx.delete_mappings(&[mapping.id]).await?;
+                }
             }
         }
         conflict.winner = Some(winner);

@@ -104,9 +104,7 @@ impl Ask {
         T::Err: ToString,
     {
         let given = self.query.iter().find(|(held, value)| held == name && !value.is_empty());
-        given
-            .map(|(_, value)| value.parse().map_err(|why: T::Err| Problem::invalid(name, why.to_string())))
-            .transpose()
+        given.map(|(_, value)| value.parse().map_err(|why: T::Err| Problem::invalid(name, why.to_string()))).transpose()
     }
 
     /// The user a list is about: the one named in the query, else the one the request acts for.

@@ -99,7 +99,11 @@ mod tests {
     #[test]
     fn text_that_is_no_json_is_told_apart_from_a_wrong_field() {
         for bad in ["", "{", "{}x", "nonsense"] {
-            assert_eq!(read::<serde_json::Value>(bad.as_bytes()).expect_err("refused").code, Code::MalformedJson, "{bad}");
+            assert_eq!(
+                read::<serde_json::Value>(bad.as_bytes()).expect_err("refused").code,
+                Code::MalformedJson,
+                "{bad}"
+            );
         }
     }
 

@@ -16,7 +16,8 @@ use super::{
 
 const STYLE: &str = include_str!("docs.css");
 /// Nothing comes from anywhere else, and nothing runs.
-const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// `GET /docs/style.css`
@@ -88,9 +89,8 @@ fn whole(document: &Value) -> Markup {
 }
 
 fn of_topic<'a>(document: &'a Value, topic: &'a str) -> impl Iterator<Item = (&'a String, &'static str, &'a Value)> {
-    let operations = fields(document, "paths").flat_map(|(path, item)| {
-        METHODS.into_iter().filter_map(move |method| Some((path, method, item.get(method)?)))
-    });
+    let operations = fields(document, "paths")
+        .flat_map(|(path, item)| METHODS.into_iter().filter_map(move |method| Some((path, method, item.get(method)?))));
     operations.filter(move |(_, _, operation)| list(operation, "tags").any(|tag| tag.as_str() == Some(topic)))
 }
 

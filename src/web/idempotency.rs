@@ -88,7 +88,10 @@ impl Answering {
             Recalled::Answer(answer) => Ok(Begun::Again(answer)),
             Recalled::OtherRequest => {
                 let detail = "this key was used for another request within 24 hours; choose a new one for each request";
-                Err(Problem { field: Some(IDEMPOTENCY_KEY.to_owned()), ..Problem::new(Code::IdempotencyKeyReused, detail) })
+                Err(Problem {
+                    field: Some(IDEMPOTENCY_KEY.to_owned()),
+                    ..Problem::new(Code::IdempotencyKeyReused, detail)
+                })
             }
         }
     }
@@ -132,7 +135,10 @@ mod tests {
         let answering = Answering::default();
         let place = || (ApiKeyId(uuid::Uuid::nil()), "k".to_owned());
         let turn = answering.take(place(), Vec::new()).expect("free");
-        assert_eq!(answering.take(place(), Vec::new()).err().map(|problem| problem.code), Some(Code::RequestInProgress));
+        assert_eq!(
+            answering.take(place(), Vec::new()).err().map(|problem| problem.code),
+            Some(Code::RequestInProgress)
+        );
         drop(turn);
         assert!(answering.take(place(), Vec::new()).is_ok());
     }

@@ -75,7 +75,8 @@ impl SyncLimit {
         if !refused {
             return Ok(allowance);
         }
-        let detail = format!("an account may be asked to sync {} times an hour; it also does so by itself", self.per_hour);
+        let detail =
+            format!("an account may be asked to sync {} times an hour; it also does so by itself", self.per_hour);
         let mut problem = Problem::new(Code::RateLimited, detail).header("Retry-After", reset_s);
         problem.headers.extend(allowance.headers());
         Err(problem)

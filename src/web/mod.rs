@@ -23,7 +23,7 @@ pub mod session;
 
 use std::{collections::BTreeMap, io, net::TcpListener, rc::Rc, sync::Arc};
 
-use actix_web::{App, HttpRequest, HttpServer, dev::Server, http::Method, middleware::Compress, web};
+use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::Compress, web};
 
 pub use actors::{Actors, Front, Order};
 pub use answer::REQUEST_ID;
@@ -99,7 +99,8 @@ const CURSOR: Param = Param { name: "cursor", about: "Where the page begins: `ne
 const LIMIT: Param = Param { name: "limit", about: "Rows of the page: 1 to 500, 100 without it." };
 const PAGE: &[Param] = &[CURSOR, LIMIT];
 const OF_USER: &[Param] = &[USER, CURSOR, LIMIT];
-const REACH: Param = Param { name: "scope", about: "How far a change of a series reaches: `this`, `following` or `all`." };
+const REACH: Param =
+    Param { name: "scope", about: "How far a change of a series reaches: `this`, `following` or `all`." };
 const OCCURRENCE: Param = Param {
     name: "recurrence_id",
     about: "The occurrence that is meant, by its original start: a date, a wall time of the series, or an instant.",
@@ -108,7 +109,10 @@ const OF_SERIES: &[Param] = &[REACH, OCCURRENCE];
 const EVENTS: &[Param] = &[
     USER,
     Param { name: "from", about: "What ends after this date or instant (RFC 3339). Needed with `expand`." },
-    Param { name: "to", about: "What begins before this date or instant. With `expand` two years after `from` at most." },
+    Param {
+        name: "to",
+        about: "What begins before this date or instant. With `expand` two years after `from` at most.",
+    },
     Param { name: "expand", about: "`true`: every occurrence of a series is a row; otherwise a series is one row." },
     Param { name: "calendar_id", about: "Of this calendar." },
     CURSOR,
@@ -203,10 +207,11 @@ pub fn configure(desk: &Arc<Desk>) -> impl FnOnce(&mut web::ServiceConfig) + use
             let mut resource = web::resource(path);
             for row in rows {
                 let desk = Arc::clone(&desk);
+                let method = row.method.clone();
                 let service = move |request: HttpRequest, payload: web::Payload| {
                     answer::serve(Arc::clone(&desk), Rc::clone(&row), request, payload)
                 };
-                resource = resource.route(web::method(row.method.clone()).to(service));
+                resource = resource.route(web::method(method).to(service));
             }
             let desk = Arc::clone(&desk);
             config.service(resource.default_service(web::to(move |request: HttpRequest| {

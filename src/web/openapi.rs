@@ -6,8 +6,8 @@ use actix_web::{HttpResponse, http::Method};
 use utoipa::{
     ToSchema as _,
     openapi::{
-        ComponentsBuilder, Content, ContentBuilder, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr,
-        Required, Response, ResponseBuilder, Tag,
+        ComponentsBuilder, Content, ContentBuilder, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Ref,
+        RefOr, Required, Response, ResponseBuilder, Tag,
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
         schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type},
@@ -119,9 +119,11 @@ fn operation(route: &Route) -> Operation {
         operation = operation.parameter(parameter(param.name, ParameterIn::Query, param.about));
     }
     if let Access::Key(scope) = route.access {
-        operation = operation
-            .security(SecurityRequirement::new(KEY, [scope.as_str()]))
-            .parameter(parameter(ACTS_FOR, ParameterIn::Header, "The user the request acts for."));
+        operation = operation.security(SecurityRequirement::new(KEY, [scope.as_str()])).parameter(parameter(
+            ACTS_FOR,
+            ParameterIn::Header,
+            "The user the request acts for.",
+        ));
     }
     if route.method == Method::POST {
         let about = "The same request with the same key is done once in 24 hours and answered alike.";

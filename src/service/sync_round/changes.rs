@@ -1,5 +1,12 @@
 //! What one transaction of a round will write: collected by pure code, committed as one.
 
+use crate::domain::{
+    account::{Account, PrivacyLevel},
+    calendar::Calendar,
+    conflict::{ConflictKind, ConflictStatus, Severity, Winner},
+    ids::Uid,
+    ports::World,
+};
 use crate::{
     domain::{
         conflict::Conflict,
@@ -21,13 +28,6 @@ use crate::{
     },
     provider::EventWriter,
     store::{StoreError, Tx},
-};
-use crate::domain::{
-    account::{Account, PrivacyLevel},
-    calendar::Calendar,
-    conflict::{ConflictKind, ConflictStatus, Severity, Winner},
-    ids::Uid,
-    ports::World,
 };
 
 /// The fixed surroundings of one calendar's decisions.
@@ -375,7 +375,9 @@ impl Changes {
         });
         let (kind, text) = match dispute.winner {
             Some(Winner::Remote) => (NoticeKind::EditOverwritten, overwritten(dispute.kind)),
-            None => (NoticeKind::ConflictPending, "An event was changed here and at its calendar. Choose which to keep."),
+            None => {
+                (NoticeKind::ConflictPending, "An event was changed here and at its calendar. Choose which to keep.")
+            }
             Some(Winner::Local) => return,
         };
         self.tell(scene, Some(event.id), kind, severity, text.to_owned());
@@ -428,8 +430,7 @@ pub async fn join_queue(tx: &mut Tx, entry: &OutboxEntry) -> Result<(), StoreErr
         return Ok(());
     }
     let key = if queued.sent.is_empty() { entry.key.clone() } else { queued.key };
-    let joined =
-        OutboxEntry { id: queued.id, key, sent: queued.sent, created_at: queued.created_at, ..entry.clone() };
+    let joined = OutboxEntry { id: queued.id, key, sent: queued.sent, created_at: queued.created_at, ..entry.clone() };
     tx.put_outbox(&joined).await
 }
 

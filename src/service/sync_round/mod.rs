@@ -75,12 +75,7 @@ impl Services {
     }
 
     /// Runs one round and keeps its line in the sync log.
-    pub async fn round(
-        &self,
-        id: AccountId,
-        cause: Cause,
-        progress: ProgressSink<'_>,
-    ) -> Result<RoundReport, Failure> {
+    pub async fn round(&self, id: AccountId, cause: Cause, progress: ProgressSink<'_>) -> Result<RoundReport, Failure> {
         let opened = self.open_account(id).await?;
         let mut log = Round {
             id: self.world.new_id(),
@@ -183,12 +178,7 @@ impl Run<'_> {
         if same && !due { None } else { Some(due) }
     }
 
-    async fn pull(
-        &mut self,
-        calendar: &Calendar,
-        remote: &RemoteCalendar,
-        reconcile: bool,
-    ) -> Result<Pulled, Failure> {
+    async fn pull(&mut self, calendar: &Calendar, remote: &RemoteCalendar, reconcile: bool) -> Result<Pulled, Failure> {
         let scene = Scene {
             account: &self.opened.account,
             user: &self.opened.user,
@@ -224,7 +214,7 @@ impl Run<'_> {
         }
         if !self.dry {
             let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-            tx.set_calendar_error(calendar.id, Some(&error.to_string())).await?;
+            tx.set_calendar_error(calendar.id, &error.detail).await?;
             tx.commit().await?;
         }
         self.sum.failures.push((calendar.name.clone(), error));

@@ -192,8 +192,7 @@ impl Puller<'_> {
             changes.write(&mut tx, self.scene.floating_in()).await?;
             let wake = spread(&mut tx, &self.scene, &changes).await?;
             let readable: Vec<_> = changes.mappings.iter().map(|m| m.remote_id.clone()).collect();
-            let cleared: Vec<_> =
-                readable.into_iter().filter(|id| holdings.unreadable.remove(id).is_some()).collect();
+            let cleared: Vec<_> = readable.into_iter().filter(|id| holdings.unreadable.remove(id).is_some()).collect();
             tx.replace_unreadable(self.scene.calendar.id, &rows, &cleared).await?;
             tx.commit().await?;
             self.services.wake_all(&wake, Cause::LocalEdit);

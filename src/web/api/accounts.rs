@@ -277,10 +277,8 @@ pub async fn patch(ask: Ask) -> Answer {
 /// `PUT /v1/accounts/{id}/schedule`
 pub async fn schedule(ask: Ask) -> Answer {
     let body: ScheduleBody = ask.body()?;
-    let schedule = Schedule {
-        auto_sync_enabled: body.auto_sync_enabled,
-        sync_frequency_minutes: body.sync_frequency_minutes,
-    };
+    let schedule =
+        Schedule { auto_sync_enabled: body.auto_sync_enabled, sync_frequency_minutes: body.sync_frequency_minutes };
     let change = AccountChange { schedule: Some(schedule), policy: body.conflict_policy, ..AccountChange::default() };
     let answer = changed(&ask, change).await?;
     told_later(ask.desk.actors.order(ask.id("id", "account")?, Order::ScheduleChanged).await);

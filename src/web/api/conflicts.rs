@@ -149,8 +149,22 @@ pub async fn restore(ask: Ask) -> Answer {
 }
 
 const COLUMNS: [&str; 16] = [
-    "id", "created_at", "resolved_at", "account_id", "calendar_id", "event_id", "kind", "status", "winner", "policy",
-    "severity", "reason", "fields", "base_title", "local_title", "remote_title",
+    "id",
+    "created_at",
+    "resolved_at",
+    "account_id",
+    "calendar_id",
+    "event_id",
+    "kind",
+    "status",
+    "winner",
+    "policy",
+    "severity",
+    "reason",
+    "fields",
+    "base_title",
+    "local_title",
+    "remote_title",
 ];
 
 /// All that match, in one file.

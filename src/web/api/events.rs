@@ -309,8 +309,7 @@ pub async fn create(ask: Ask) -> Answer {
         visibility: body.visibility.unwrap_or_default(),
         url: body.url,
     };
-    let new =
-        NewEvent { user_id: body.user_id, calendar_id: body.calendar_id, content: EventContent::single(facts) };
+    let new = NewEvent { user_id: body.user_id, calendar_id: body.calendar_id, content: EventContent::single(facts) };
     let event = ask.services().create_event_from_lines(ask.scope(), new, &body.recurrence).await?;
     versioned(201, event.version, &EventView::from(EventFacts::whole(event, chrono_tz::Tz::UTC)))
 }
