@@ -3,4 +3,5 @@
 #[macro_use]
 pub mod domain;
 pub mod engine;
+pub mod ical;
 pub mod provider;
