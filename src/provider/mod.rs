@@ -9,6 +9,7 @@
 pub mod caldav;
 pub mod change;
 pub mod error;
+pub mod feed;
 pub mod transport;
 
 use async_trait::async_trait;

@@ -56,7 +56,7 @@ impl Default for ClientConfig {
             body_max: 10 * 1024 * 1024,
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(15),
-            whole: Duration::from_secs(60),
+            whole: Duration::from_mins(1),
         }
     }
 }

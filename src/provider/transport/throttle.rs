@@ -34,7 +34,7 @@ impl Throttle {
     /// A full bucket of `burst` requests (at least one), refilled at `per_minute`; 0 a minute: no limit.
     #[must_use]
     pub fn new(per_minute: u32, burst: u32) -> Self {
-        let cost = Duration::from_secs(60).checked_div(per_minute).unwrap_or(Duration::ZERO);
+        let cost = Duration::from_mins(1).checked_div(per_minute).unwrap_or(Duration::ZERO);
         Self { cost, ahead_max: cost.saturating_mul(burst.max(1) - 1), paid_until: Mutex::new(None) }
     }
 
@@ -112,7 +112,7 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(seconds_for(&throttle, 5).await, 0);
         assert_eq!(seconds_for(&throttle, 1).await, 1);
-        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
         assert_eq!(seconds_for(&throttle, 12).await, 2);
     }
 

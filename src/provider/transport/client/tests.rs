@@ -290,7 +290,7 @@ fn gzipped(body: Vec<u8>) -> Answer {
 async fn a_packed_body_is_unpacked_and_a_bomb_is_not() {
     let server = Server::start(|asked| {
         assert_eq!(asked.header["accept-encoding"], "gzip");
-        gzipped(gzip(if asked.path == "/bomb" { &[0; 8 * 1024 * 1024] } else { b"BEGIN:VCALENDAR" }))
+        gzipped(if asked.path == "/bomb" { gzip(&vec![0; 8 * 1024 * 1024]) } else { gzip(b"BEGIN:VCALENDAR") })
     })
     .await;
     let answer = client().send(propfind(&server.url)).await.expect("an answer");
@@ -318,7 +318,7 @@ async fn a_server_that_does_not_begin_to_answer_is_left_after_fifteen_seconds() 
     for (request, class) in [(propfind as fn(&Url) -> Request, FailureClass::Transient), (put, FailureClass::Ambiguous)]
     {
         let url = raw_server(|socket| async move {
-            tokio::time::sleep(Duration::from_secs(3_600)).await;
+            tokio::time::sleep(Duration::from_hours(1)).await;
             drop(socket);
         })
         .await;
@@ -376,4 +376,12 @@ async fn a_server_that_speaks_no_tls_is_told_from_one_that_is_away() {
     let why = client().send(put(&url)).await.expect_err("no TLS");
     assert_eq!(why.class, FailureClass::Transient);
     assert!(why.detail.contains("encrypted"), "{why}");
+}
+
+#[test]
+fn a_machine_without_roots_gets_those_of_mozilla() {
+    HttpClient::new(ClientConfig::default()).expect("installs the cryptography");
+    assert!(mozilla_roots().alpn_protocols == [b"http/1.1"] && webpki_roots::TLS_SERVER_ROOTS.len() > 50);
+    let config = Arc::new(ClientConfig::default());
+    builder(&config).tls_backend_preconfigured(mozilla_roots()).build().expect("a client");
 }

@@ -120,7 +120,7 @@ fn spellings([a, b, c, d]: [u8; 4]) -> Vec<String> {
         full_width(&dotted),
         circled(&dotted),
         dotted.replace('.', "%2e"),
-        dotted.chars().map(|c| format!("%{:02x}", u32::from(c))).collect(),
+        dotted.bytes().fold(String::new(), |host, byte| format!("{host}%{byte:02x}")),
         format!("[::ffff:{dotted}]"),
         format!("[::{dotted}]"),
         format!("[::ffff:0:{dotted}]"),
