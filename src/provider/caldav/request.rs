@@ -151,5 +151,5 @@ fn xml(method: &'static str, url: Url, depth: Depth, body: String) -> Request {
 }
 
 fn plain(method: &'static str, url: Url, headers: Vec<(&'static str, String)>) -> Request {
-    Request { method, url, headers, body: Bytes::new(), credential: None, writes: false }
+    Request { headers, ..Request::new(method, url) }
 }

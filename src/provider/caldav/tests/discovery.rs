@@ -247,6 +247,18 @@ async fn a_home_that_is_no_longer_there_is_looked_for_again() {
 }
 
 #[tokio::test]
+async fn a_calendar_named_by_itself_is_not_replaced_by_others_when_it_is_gone() {
+    let (account, script) = account(
+        ProviderKind::Caldav,
+        "https://dav.example.org/home/ada/work/",
+        Some("https://dav.example.org/home/ada/work/#calendar"),
+        vec![on("PROPFIND", WORK, 404, "")],
+    );
+    assert_eq!(account.calendars().await.expect_err("gone").class, FailureClass::Gone);
+    script.finished();
+}
+
+#[tokio::test]
 async fn a_list_of_calendars_that_is_cut_short_is_not_believed() {
     let (account, script) = settled(vec![on(
         "PROPFIND",
