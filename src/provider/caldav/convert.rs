@@ -101,7 +101,8 @@ pub(super) fn calendar(listing: &Url, main: &Url, row: &Row) -> Option<RemoteCal
 /// Writing takes `write`, or the right to change content together with the right to add. An empty answer tells nothing.
 fn read_only(privileges: &[Privilege]) -> bool {
     let has = |wanted| privileges.contains(&wanted);
-    !privileges.is_empty() && !has(Privilege::Write) && !(has(Privilege::WriteContent) && has(Privilege::Bind))
+    let writable = has(Privilege::Write) || (has(Privilege::WriteContent) && has(Privilege::Bind));
+    !(writable || privileges.is_empty())
 }
 
 /// `#rrggbb` of `#RRGGBB` or `#RRGGBBAA`; names are nobody's standard.

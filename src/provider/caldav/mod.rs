@@ -157,7 +157,7 @@ impl Caldav {
                     }
                 }
                 Err(error) if matches!(error.class, FailureClass::Forbidden | FailureClass::Gone) => {
-                    closed = Some(error)
+                    closed = Some(error);
                 }
                 Err(error) => return Err(error),
             }

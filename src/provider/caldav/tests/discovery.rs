@@ -6,8 +6,8 @@ fn principal(href: &str) -> String {
 }
 
 fn homes(hrefs: &[&str]) -> String {
-    let hrefs: String = hrefs.iter().map(|href| format!("<d:href>{href}</d:href>")).collect();
-    format!("<c:calendar-home-set>{hrefs}</c:calendar-home-set>")
+    let hrefs = hrefs.join("</d:href><d:href>");
+    format!("<c:calendar-home-set><d:href>{hrefs}</d:href></c:calendar-home-set>")
 }
 
 const COLLECTION: &str = "<d:resourcetype><d:collection/></d:resourcetype>";
