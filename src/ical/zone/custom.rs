@@ -44,7 +44,8 @@ impl CustomZone {
         (!onsets.is_empty()).then_some(Self { onsets, years })
     }
 
-    fn offset_at_utc(&self, at: NaiveDateTime) -> Option<i32> {
+    /// Seconds east of UTC at an instant.
+    pub fn offset_at_utc(&self, at: NaiveDateTime) -> Option<i32> {
         let after = self.onsets.partition_point(|onset| onset.at <= at);
         match after.checked_sub(1) {
             Some(before) => self.onsets.get(before).map(|onset| onset.to),

@@ -79,6 +79,10 @@ fn named(name: &str) -> Option<Zone> {
     if name.is_empty() || name.len() > 255 {
         return None;
     }
+    // An offset spelt in full, as we write it ourselves, needs no VTIMEZONE to explain it.
+    if name.len() >= 8 && name.starts_with("UTC") && name.bytes().skip(4).all(|b| b.is_ascii_digit()) {
+        return offset(name);
+    }
     if let Some(zone) = iana(name).or_else(|| windows::by_name(name).map(Zone::Named).map(canonical)) {
         return Some(zone);
     }
@@ -238,6 +242,16 @@ fn years(calendars: &[Component<'_>]) -> (i32, i32) {
     let (first, last) = years.fold((9999, 1), |(first, last), year| (first.min(year), last.max(year)));
     let first = first.clamp(1970, 2090);
     (first, last.clamp(first, 2090).min(first + 28) + 1)
+}
+
+/// What a definition says of an instant in UTC: how the writer's tests read what it wrote.
+#[cfg(test)]
+pub(super) fn explained_offset(
+    definition: &Component<'_>,
+    years: (i32, i32),
+) -> impl Fn(NaiveDateTime) -> Option<i32> + use<> {
+    let zone = CustomZone::read(definition, years);
+    move |at| zone.as_ref().and_then(|zone| zone.offset_at_utc(at))
 }
 
 #[cfg(test)]

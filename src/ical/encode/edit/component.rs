@@ -68,7 +68,7 @@ impl<'d> Desk<'d> {
         }
         let texts_changed = sheet.splices.len();
         if let Some(id) = wanted.id {
-            self.put_time(&mut sheet, "RECURRENCE-ID", &id, piece.known.start);
+            self.put_id(&mut sheet, piece, &id);
         }
         self.times(&mut sheet, piece, wanted.facts);
         match wanted.rules {
@@ -149,6 +149,16 @@ impl<'d> Desk<'d> {
             }
         }
         sheet.splices.extend(lines.map(|line| Splice::remove(line.raw.clone())));
+    }
+
+    fn put_id(&mut self, sheet: &mut Sheet<'d>, piece: &Piece<'d>, id: &EventTime) {
+        match (piece.known.recurrence_id, piece.known.start) {
+            (None, Some(start)) => {
+                let line = self.time_line("RECURRENCE-ID", &[], id, Some(start));
+                sheet.splices.push(Splice::insert(start.raw.start, self.folded(&line)));
+            }
+            (_, start) => self.put_time(sheet, "RECURRENCE-ID", id, start),
+        }
     }
 
     fn time_line(&mut self, name: &str, kept: &[String], time: &EventTime, like: Option<&Line<'_>>) -> String {
