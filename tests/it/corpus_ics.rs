@@ -95,7 +95,7 @@ fn edits(content: &EventContent) -> Vec<EventContent> {
         skipped.recurrence.excluded.push(at);
         edits.push(skipped);
         let mut facts = content.facts.clone();
-        facts.title = "This time only".to_owned();
+        "This time only".clone_into(&mut facts.title);
         let mut differing = content.clone();
         differing.overrides.push(Override { recurrence_id: at, facts });
         edits.push(differing);

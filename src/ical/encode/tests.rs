@@ -106,7 +106,7 @@ fn a_new_title_changes_its_line_and_the_stamp() {
 #[test]
 fn a_longer_event_takes_an_end_for_its_duration_and_a_higher_sequence() {
     let (gone, new) = edited(|content| {
-        content.facts.end = content.facts.end.with_wall(crate::ical::samples::wall("2026-03-02T11:00:00"))
+        content.facts.end = content.facts.end.with_wall(crate::ical::samples::wall("2026-03-02T11:00:00"));
     });
     assert_eq!(gone, ["DTSTAMP:20260101T000000Z", "DURATION:PT1H", "SEQUENCE:4"]);
     let end = "DTEND;TZID=W. Europe Standard Time:20260302T110000";

@@ -143,7 +143,7 @@ impl YearlyRule {
                 "INTERVAL" if value != "1" => return None,
                 "BYMONTH" => rule.months = value.split(',').take(12).filter_map(|month| month.parse().ok()).collect(),
                 "BYMONTHDAY" => {
-                    rule.month_days = value.split(',').take(31).filter_map(|day| day.parse().ok()).collect()
+                    rule.month_days = value.split(',').take(31).filter_map(|day| day.parse().ok()).collect();
                 }
                 "BYDAY" => rule.weekday = Some(read_weekday(value)?),
                 "UNTIL" => rule.until = wall_of(value::stamp(value)?),

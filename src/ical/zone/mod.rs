@@ -175,14 +175,11 @@ impl<'d> Zones<'d> {
 
     fn zone(&mut self, name: &str, local: NaiveDateTime) -> Zone {
         let name = name.trim();
-        let meaning = match self.known.get(name) {
-            Some(meaning) => *meaning,
-            None => {
-                let meaning = self.meaning(name);
-                self.known.insert(name.to_owned(), meaning);
-                meaning
-            }
-        };
+        let meaning = self.known.get(name).copied().unwrap_or_else(|| {
+            let meaning = self.meaning(name);
+            self.known.insert(name.to_owned(), meaning);
+            meaning
+        });
         match meaning {
             Meaning::Zone(zone) => zone,
             Meaning::Custom(at) => {
