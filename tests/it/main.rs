@@ -1,8 +1,13 @@
 //! Integration tests: one binary, so that everything is linked once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
 mod account_machine;
 mod actors;
+mod corpus_ics;
+mod peers;
 mod rrule_cases;
+mod store_contract;
