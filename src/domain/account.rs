@@ -99,6 +99,8 @@ pub struct Account {
     pub status: AccountStatus,
     /// Why, in words for the owner.
     pub status_reason: Option<String>,
+    /// While it is being disconnected: take back the copies that we made.
+    pub delete_copies: bool,
     /// Who wins a conflict.
     pub policy: ConflictPolicy,
     /// How much is told to the provider.

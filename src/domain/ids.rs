@@ -120,6 +120,14 @@ caller_id! {
     UserId,
 }
 
+impl SpaceId {
+    /// The space made for one user alone: it bears the user's id, which has the same grammar.
+    #[must_use]
+    pub fn home_of(user: &UserId) -> Self {
+        Self(user.0.clone())
+    }
+}
+
 macro_rules! opaque_text {
     ($($(#[$meta:meta])* $name:ident),* $(,)?) => {$(
         $(#[$meta])*

@@ -30,6 +30,9 @@ words! {
     }
 }
 
+/// How many unconfirmed contents an entry remembers; the oldest is forgotten first.
+pub const SENT_MAX: usize = 4;
+
 /// One queued write; at most one per event and calendar, later edits join it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {
@@ -47,8 +50,9 @@ pub struct OutboxEntry {
     pub op: WriteOp,
     /// The `UID` chosen for a create, so that a second attempt meets the first (I-11).
     pub key: Uid,
-    /// What was last sent, stored *before* sending: a lost answer is then recognised as ours, not taken for an edit.
-    pub intent: Option<EventContent>,
+    /// What was sent and never confirmed, stored *before* sending: when the provider says any of it, that is our own write
+    /// come back (a lost answer, or one that was applied late), never somebody's edit. At most [`SENT_MAX`].
+    pub sent: Vec<EventContent>,
     /// 1 (first) … 7.
     pub priority: u8,
     /// How it stands.
@@ -65,4 +69,17 @@ pub struct OutboxEntry {
     pub last_error: Option<String>,
     /// When it was queued.
     pub created_at: DateTime<Utc>,
+}
+
+impl OutboxEntry {
+    /// Notes what is about to be sent.
+    pub fn about_to_send(&mut self, content: EventContent) {
+        if !self.sent.contains(&content) {
+            if self.sent.len() >= SENT_MAX {
+                self.sent.remove(0);
+            }
+            self.sent.push(content);
+        }
+        self.attempts += 1;
+    }
 }

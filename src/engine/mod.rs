@@ -2,7 +2,11 @@
 //!
 //! **Invariant:** no I/O, no clock, no randomness, no hash maps: the same inputs give the same decision on every machine.
 
+pub mod account;
+pub mod backoff;
 pub mod conflict;
 pub mod outbox;
 pub mod privacy;
+pub mod recurrence;
+pub mod series;
 pub mod sync;

@@ -6,8 +6,11 @@
 //!
 //! **Invariant:** a provider decides nothing about sync. It prepares requests, reads answers, and classes failures.
 
+pub mod caldav;
 pub mod change;
 pub mod error;
+pub mod feed;
+pub mod registry;
 pub mod transport;
 
 use async_trait::async_trait;

@@ -1,8 +1,9 @@
 //! Records that only the store's callers know: light keys, filters, counts, and rows without a domain type of their own.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::Queryable;
+use diesel::prelude::{Queryable, Selectable};
 
+use super::types::Ts;
 use crate::domain::{
     account::AccountStatus,
     conflict::ConflictStatus,
@@ -14,7 +15,8 @@ use crate::domain::{
 pub type Span = (DateTime<Utc>, Option<DateTime<Utc>>);
 
 /// A mapping without its documents, for walking a whole calendar.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = super::schema::mappings, check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
 pub struct MappingKey {
     /// The mapping.
     pub id: MappingId,
@@ -26,6 +28,11 @@ pub struct MappingKey {
     pub uid: Uid,
     /// The remote version the base was read at.
     pub revision: Option<Revision>,
+    /// We made the remote copy.
+    pub created_by_us: bool,
+    /// When the bond was last confirmed.
+    #[diesel(deserialize_as = Ts)]
+    pub updated_at: DateTime<Utc>,
 }
 
 /// Which conflicts are wanted; what is `None` does not matter. Newest first.
@@ -33,6 +40,8 @@ pub struct MappingKey {
 pub struct ConflictFilter {
     /// Of this account.
     pub account: Option<AccountId>,
+    /// About this event.
+    pub event: Option<EventId>,
     /// Of this person's accounts.
     pub user: Option<UserId>,
     /// Standing so.

@@ -40,7 +40,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::{BigInt, Nullable, Text};
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
     accounts (id) {
         id -> Id,
@@ -52,6 +52,7 @@ table! {
         writes_through -> Nullable<Id>,
         status -> Text,
         status_reason -> Nullable<Text>,
+        delete_copies -> Bool,
         policy -> Text,
         privacy -> Text,
         schedule -> Document,
@@ -154,7 +155,7 @@ table! {
         event_id -> Id,
         op -> Text,
         key -> Text,
-        intent -> Nullable<Document>,
+        sent -> Document,
         priority -> BigInt,
         state -> Text,
         attempts -> BigInt,

@@ -193,15 +193,16 @@ queries! {
         fn calendar(scope: &Scope, id: CalendarId) -> Option<Calendar>;
         /// The calendars of an account.
         fn calendars_of(account: AccountId) -> Vec<Calendar>;
-        /// Remembers how far a calendar was read, under which stamp, and why that failed, if it did. `reconciled_at` is left as
-        /// it was when `None`. The version stays. `false`: no such calendar.
+        /// Remembers how far a calendar was read, by which stamp, and when it was last compared completely; its last error is
+        /// over. The version stays. `false`: no such calendar.
         fn save_cursor(
             id: CalendarId,
             cursor: Option<&SyncCursor>,
             stamp: Option<&str>,
             reconciled_at: Option<DateTime<Utc>>,
-            last_error: Option<&str>,
         ) -> bool;
+        /// Remembers why a calendar could not be read. `false`: no such calendar.
+        fn set_calendar_error(id: CalendarId, why: &str) -> bool;
         /// Overwrites a calendar whole and sets its version to `expected_version + 1`; `false`: its version is another.
         fn update_calendar(calendar: &Calendar, expected_version: i64) -> bool;
     }
@@ -244,6 +245,8 @@ queries! {
         fn mapping_of(event: EventId, calendar: CalendarId) -> Option<Mapping>;
         /// Every mapping of an event.
         fn mappings_of_event(event: EventId) -> Vec<Mapping>;
+        /// The mappings of these events in every calendar but this one.
+        fn other_mappings(events: &[EventId], calendar: CalendarId) -> Vec<Mapping>;
         /// The mappings of a calendar by id, with their local events, after the last of the page before.
         fn mappings_of_calendar(calendar: CalendarId, after: Option<MappingId>, limit: u32) -> Vec<(Mapping, Event)>;
     }
@@ -252,6 +255,8 @@ queries! {
         fn put_outbox(entry: &OutboxEntry) -> ();
         /// What is queued for an event in a calendar.
         fn outbox_entry(event: EventId, calendar: CalendarId) -> Option<OutboxEntry>;
+        /// What is queued for an event, oldest first.
+        fn outbox_of_event(event: EventId) -> Vec<OutboxEntry>;
         /// What is queued for a calendar, oldest first.
         fn outbox_of_calendar(calendar: CalendarId) -> Vec<OutboxEntry>;
         /// What an account may write now: most urgent first, then oldest.
@@ -282,6 +287,8 @@ queries! {
         fn insert_conflicts(met: &[Conflict]) -> ();
         /// A conflict.
         fn conflict(scope: &Scope, id: ConflictId) -> Option<Conflict>;
+        /// The conflict about an event in a calendar that waits for a person.
+        fn pending_conflict(event: EventId, calendar: CalendarId) -> Option<Conflict>;
         /// Conflicts, newest first.
         fn conflicts(scope: &Scope, wanted: &ConflictFilter) -> Vec<Conflict>;
         /// Overwrites a conflict; `false`: no such conflict.
@@ -311,6 +318,8 @@ queries! {
             after: Option<NoticeId>,
             limit: u32,
         ) -> Vec<Notice>;
+        /// A notice.
+        fn notice(scope: &Scope, id: NoticeId) -> Option<Notice>;
         /// Marks a notice as read; `false`: it was read before, or is not to be seen.
         fn read_notice(scope: &Scope, id: NoticeId, at: DateTime<Utc>) -> bool;
         /// Forgets notices made before an instant, read or not: some thousands at most, so ask again until none went.

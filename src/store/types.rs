@@ -58,6 +58,12 @@ pub struct Document;
 #[diesel(sql_type = Instant)]
 pub struct Ts(pub DateTime<Utc>);
 
+impl From<Ts> for DateTime<Utc> {
+    fn from(at: Ts) -> Self {
+        at.0
+    }
+}
+
 impl From<DateTime<Utc>> for Ts {
     fn from(at: DateTime<Utc>) -> Self {
         Self(Utc.timestamp_micros(at.timestamp_micros()).single().unwrap_or(at))

@@ -2,3 +2,25 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 pub mod postgres;
+
+use std::path::PathBuf;
+
+/// The data that tests read in place and the repository does not hold: `CALWARDEN_CORPORA`, else beside the project.
+pub fn corpora() -> PathBuf {
+    let found = setting("CALWARDEN_CORPORA")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"), PathBuf::from);
+    assert!(found.is_dir(), "no test data in {}: set CALWARDEN_CORPORA", found.display());
+    found
+}
+
+/// The Python that has the test peers (python-dateutil, Radicale) installed.
+pub fn peers_python() -> String {
+    setting("CALWARDEN_PEERS_PYTHON").unwrap_or_else(|| "python3".to_owned())
+}
+
+/// An environment variable, if it is set and not empty.
+pub fn setting(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "tests have no configuration file to be told by")]
+    let value = std::env::var(name).ok();
+    value.filter(|value| !value.is_empty())
+}

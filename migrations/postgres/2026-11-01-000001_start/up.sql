@@ -36,6 +36,7 @@ CREATE TABLE accounts (
     writes_through uuid REFERENCES accounts (id) ON DELETE SET NULL,
     status text NOT NULL,
     status_reason text,
+    delete_copies boolean NOT NULL,
     policy text NOT NULL,
     privacy text NOT NULL,
     schedule json NOT NULL,
@@ -131,7 +132,7 @@ CREATE TABLE outbox (
     event_id uuid NOT NULL REFERENCES events (id) ON DELETE CASCADE,
     op text NOT NULL,
     key text NOT NULL,
-    intent json,
+    sent json NOT NULL,
     priority bigint NOT NULL,
     state text NOT NULL,
     attempts bigint NOT NULL,
@@ -182,6 +183,7 @@ CREATE TABLE conflicts (
 );
 CREATE INDEX conflicts_account ON conflicts (account_id, id);
 CREATE INDEX conflicts_space ON conflicts (space_id, id);
+CREATE INDEX conflicts_event ON conflicts (event_id);
 CREATE INDEX conflicts_calendar ON conflicts (calendar_id);
 CREATE INDEX conflicts_pending ON conflicts (id) WHERE status = 'pending';
 CREATE INDEX conflicts_resolved ON conflicts (resolved_at) WHERE resolved_at IS NOT NULL;

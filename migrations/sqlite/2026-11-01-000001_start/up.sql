@@ -36,6 +36,7 @@ CREATE TABLE accounts (
     writes_through TEXT REFERENCES accounts (id) ON DELETE SET NULL,
     status TEXT NOT NULL,
     status_reason TEXT,
+    delete_copies INTEGER NOT NULL,
     policy TEXT NOT NULL,
     privacy TEXT NOT NULL,
     schedule TEXT NOT NULL,
@@ -131,7 +132,7 @@ CREATE TABLE outbox (
     event_id TEXT NOT NULL REFERENCES events (id) ON DELETE CASCADE,
     op TEXT NOT NULL,
     key TEXT NOT NULL,
-    intent TEXT,
+    sent TEXT NOT NULL,
     priority INTEGER NOT NULL,
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL,
@@ -182,6 +183,7 @@ CREATE TABLE conflicts (
 ) STRICT;
 CREATE INDEX conflicts_account ON conflicts (account_id, id);
 CREATE INDEX conflicts_space ON conflicts (space_id, id);
+CREATE INDEX conflicts_event ON conflicts (event_id);
 CREATE INDEX conflicts_calendar ON conflicts (calendar_id);
 CREATE INDEX conflicts_pending ON conflicts (id) WHERE status = 'pending';
 CREATE INDEX conflicts_resolved ON conflicts (resolved_at) WHERE resolved_at IS NOT NULL;

@@ -191,3 +191,26 @@ pub fn overlay(full: &EventContent, told: &EventContent, wanted: &EventContent) 
     result.normalise();
     result
 }
+
+/// The fields in which two versions differ, by the names that conflicts use.
+#[must_use]
+pub fn differences(a: &EventContent, b: &EventContent) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut note = |differs: bool, name: &str| {
+        if differs {
+            names.push(name.to_owned());
+        }
+    };
+    let (x, y) = (&a.facts, &b.facts);
+    note((x.start, x.end) != (y.start, y.end), "time");
+    note(x.title != y.title, "title");
+    note(x.description != y.description, "description");
+    note(x.location != y.location, "location");
+    note(x.status != y.status, "status");
+    note(x.transparency != y.transparency, "transparency");
+    note(x.visibility != y.visibility, "visibility");
+    note(x.url != y.url, "url");
+    note(a.recurrence != b.recurrence, "recurrence");
+    note(a.overrides != b.overrides, "occurrences");
+    names
+}

@@ -41,8 +41,8 @@ words! {
         NewLocally = "new_locally",
         /// New at the provider and already here.
         Matched = "matched",
-        /// What we sent, come back.
-        Echo = "echo",
+        /// Taken out of one calendar by its owner; the event lives on.
+        Unlinked = "unlinked",
     }
 }
 

@@ -44,16 +44,19 @@ pub async fn save_cursor(
     cursor: Option<&SyncCursor>,
     stamp: Option<&str>,
     reconciled_at: Option<DateTime<Utc>>,
-    last_error: Option<&str>,
 ) -> Done<bool> {
     let changes = (
         calendars::cursor.eq(cursor),
         calendars::stamp.eq(stamp),
-        calendars::last_error.eq(last_error),
-        // Set only when given: a plain `Option` in a changeset is left alone when `None`.
-        reconciled_at.map(|at| calendars::reconciled_at.eq(Ts::from(at))),
+        calendars::last_error.eq(None::<&str>),
+        calendars::reconciled_at.eq(reconciled_at.map(Ts::from)),
     );
     Ok(diesel::update(calendars::table.find(id)).set(changes).execute(conn).await? > 0)
+}
+
+pub async fn set_calendar_error(conn: &mut Conn, id: CalendarId, why: &str) -> Done<bool> {
+    let query = diesel::update(calendars::table.find(id)).set(calendars::last_error.eq(why));
+    Ok(query.execute(conn).await? > 0)
 }
 
 pub async fn update_calendar(conn: &mut Conn, calendar: &Calendar, expected_version: i64) -> Done<bool> {

@@ -6,7 +6,11 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, Done, SWEEP_ROWS, batches, read_all, told};
 use crate::{
-    domain::{conflict::Conflict, ids::ConflictId, person::Scope},
+    domain::{
+        conflict::{Conflict, ConflictStatus},
+        ids::{CalendarId, ConflictId, EventId},
+        person::Scope,
+    },
     store::{
         records::ConflictFilter,
         rows::ConflictRow,
@@ -43,6 +47,9 @@ pub async fn conflicts(conn: &mut Conn, scope: &Scope, wanted: &ConflictFilter) 
         let theirs = accounts::table.filter(accounts::user_id.eq(user)).select(accounts::id);
         query = query.filter(conflicts::account_id.eq_any(theirs));
     }
+    if let Some(event) = wanted.event {
+        query = query.filter(conflicts::event_id.eq(event));
+    }
     if let Some(status) = wanted.status {
         query = query.filter(conflicts::status.eq(status));
     }
@@ -56,6 +63,15 @@ pub async fn conflicts(conn: &mut Conn, scope: &Scope, wanted: &ConflictFilter) 
         query = query.filter(conflicts::id.lt(after));
     }
     read_all(query.load(conn).await?, ConflictRow::read)
+}
+
+pub async fn pending_conflict(conn: &mut Conn, event: EventId, calendar: CalendarId) -> Done<Option<Conflict>> {
+    let query = conflicts::table
+        .filter(conflicts::event_id.eq(event))
+        .filter(conflicts::calendar_id.eq(calendar))
+        .filter(conflicts::status.eq(ConflictStatus::Pending));
+    let row = query.select(ConflictRow::as_select()).first(conn).await.optional()?;
+    row.map(ConflictRow::read).transpose()
 }
 
 pub async fn update_conflict(conn: &mut Conn, conflict: &Conflict) -> Done<bool> {

@@ -46,9 +46,8 @@ pub async fn delete_mappings(conn: &mut Conn, ids: &[MappingId]) -> Done<u64> {
 }
 
 pub async fn mapping_index(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<MappingKey>> {
-    let key = (mappings::id, mappings::event_id, mappings::remote_id, mappings::uid, mappings::revision);
     let query = mappings::table.filter(mappings::calendar_id.eq(calendar)).order(mappings::id);
-    Ok(query.select(key).load(conn).await?)
+    Ok(query.select(MappingKey::as_select()).load(conn).await?)
 }
 
 pub async fn mappings_by_remote(
@@ -78,6 +77,19 @@ pub async fn mapping_of(conn: &mut Conn, event: EventId, calendar: CalendarId) -
 pub async fn mappings_of_event(conn: &mut Conn, event: EventId) -> Done<Vec<Mapping>> {
     let query = mappings::table.filter(mappings::event_id.eq(event)).order(mappings::id);
     read_all(query.select(MappingRow::as_select()).load(conn).await?, MappingRow::read)
+}
+
+pub async fn other_mappings(conn: &mut Conn, events: &[EventId], calendar: CalendarId) -> Done<Vec<Mapping>> {
+    let mut found = Vec::new();
+    for batch in events.chunks(BATCH_ROWS) {
+        let query = mappings::table
+            .filter(mappings::event_id.eq_any(batch))
+            .filter(mappings::calendar_id.ne(calendar))
+            .order(mappings::id)
+            .select(MappingRow::as_select());
+        found.extend(read_all(query.load(conn).await?, MappingRow::read)?);
+    }
+    Ok(found)
 }
 
 pub async fn mappings_of_calendar(

@@ -66,6 +66,12 @@ pub async fn notices(
     read_all(query.load(conn).await?, NoticeRow::read)
 }
 
+pub async fn notice(conn: &mut Conn, scope: &Scope, id: NoticeId) -> Done<Option<Notice>> {
+    let query = notices::table.filter(notices::id.eq(id)).select(NoticeRow::as_select()).into_boxed();
+    let row = within!(query, scope, notices::space_id).first(conn).await.optional()?;
+    row.map(NoticeRow::read).transpose()
+}
+
 pub async fn read_notice(conn: &mut Conn, scope: &Scope, id: NoticeId, at: DateTime<Utc>) -> Done<bool> {
     let unread = notices::table.filter(notices::id.eq(id)).filter(notices::read_at.is_null());
     let update = diesel::update(unread).set(notices::read_at.eq(Ts::from(at))).into_boxed();

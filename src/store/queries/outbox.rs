@@ -32,6 +32,11 @@ pub async fn outbox_entry(conn: &mut Conn, event: EventId, calendar: CalendarId)
     row.map(OutboxRow::read).transpose()
 }
 
+pub async fn outbox_of_event(conn: &mut Conn, event: EventId) -> Done<Vec<OutboxEntry>> {
+    let query = outbox::table.filter(outbox::event_id.eq(event)).order((outbox::created_at, outbox::id));
+    read_all(query.select(OutboxRow::as_select()).load(conn).await?, OutboxRow::read)
+}
+
 pub async fn outbox_of_calendar(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<OutboxEntry>> {
     let query = outbox::table.filter(outbox::calendar_id.eq(calendar)).order((outbox::created_at, outbox::id));
     read_all(query.select(OutboxRow::as_select()).load(conn).await?, OutboxRow::read)

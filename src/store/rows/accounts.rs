@@ -27,6 +27,7 @@ row! {
         writes_through: Option<AccountId>,
         status: AccountStatus,
         status_reason: Option<String>,
+        delete_copies: bool,
         policy: ConflictPolicy,
         privacy: PrivacyLevel,
         schedule: Json,

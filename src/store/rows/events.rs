@@ -75,7 +75,7 @@ row! {
         event_id: EventId,
         op: WriteOp,
         key: Uid,
-        intent: Option<Json>,
+        sent: Json,
         priority: i64,
         state: OutboxState,
         attempts: i64,

@@ -70,9 +70,11 @@ async fn conflicts_come_back_as_they_were(base: Base) {
     tx.insert_conflicts(&[full.clone(), bare.clone()]).await.expect("conflicts");
     assert_eq!(tx.conflict(WHOLE, full.id).await, Ok(Some(full)));
     assert_eq!(tx.conflict(WHOLE, bare.id).await, Ok(Some(bare.clone())), "its event need not exist any more");
+    assert_eq!(tx.pending_conflict(bare.event_id, calendar.id).await, Ok(Some(bare.clone())));
     let settled = Conflict { status: ConflictStatus::Resolved, resolved_at: Some(at(30)), ..bare };
     assert_eq!(tx.update_conflict(&settled).await, Ok(true));
     assert_eq!(tx.conflict(WHOLE, settled.id).await, Ok(Some(settled.clone())));
+    assert_eq!(tx.pending_conflict(settled.event_id, calendar.id).await, Ok(None));
     assert_eq!(tx.update_conflict(&Conflict { id: id(99), ..settled }).await, Ok(false));
 }
 
@@ -84,16 +86,17 @@ async fn conflicts_are_found_by_what_is_asked(base: Base) {
     tx.put_user(&given::user("bob", "home")).await.expect("user");
     tx.insert_account(&others).await.expect("account");
     tx.put_calendars(std::slice::from_ref(&elsewhere)).await.expect("calendar");
-    let mut met: Vec<_> = (10..16).map(|n| given::conflict(n, &calendar, id(1))).collect();
+    let mut met: Vec<_> = (10..16).map(|n| given::conflict(n, &calendar, id(n % 2))).collect();
     met[1].status = ConflictStatus::Resolved;
     met.push(given::conflict(16, &elsewhere, id(1)));
     tx.insert_conflicts(&met).await.expect("conflicts");
     let any = ConflictFilter { limit: 100, ..ConflictFilter::default() };
-    let asked: [(ConflictFilter, &[u64]); 8] = [
+    let asked: [(ConflictFilter, &[u64]); 9] = [
         (any.clone(), &[16, 15, 14, 13, 12, 11, 10]),
         (ConflictFilter { limit: 2, ..any.clone() }, &[16, 15]),
         (ConflictFilter { limit: 2, after: Some(id(15)), ..any.clone() }, &[14, 13]),
         (ConflictFilter { account: Some(account.id), ..any.clone() }, &[15, 14, 13, 12, 11, 10]),
+        (ConflictFilter { event: Some(id(0)), ..any.clone() }, &[14, 12, 10]),
         (ConflictFilter { user: Some(given::user_id("bob")), ..any.clone() }, &[16]),
         (ConflictFilter { status: Some(ConflictStatus::Resolved), ..any.clone() }, &[11]),
         (ConflictFilter { from: Some(at(14)), ..any.clone() }, &[16, 15, 14]),

@@ -18,6 +18,7 @@ on_every_database![
     a_remote_event_is_mapped_once,
     an_event_is_mapped_once_per_calendar,
     a_mapping_goes_with_its_event,
+    mappings_in_other_calendars_are_found,
 ];
 
 async fn a_mapping_comes_back_as_it_was(base: Base) {
@@ -28,8 +29,9 @@ async fn a_mapping_comes_back_as_it_was(base: Base) {
     let bare = Mapping { revision: None, raw: None, created_by_us: false, base: event.content, ..mapping };
     tx.put_mappings(std::slice::from_ref(&bare)).await.expect("mapping");
     assert_eq!(tx.mappings_of_event(event.id).await, Ok(vec![bare.clone()]));
-    let Mapping { id, event_id, remote_id, uid, revision, .. } = bare;
-    assert_eq!(tx.mapping_index(calendar.id).await, Ok(vec![MappingKey { id, event_id, remote_id, uid, revision }]));
+    let Mapping { id, event_id, remote_id, uid, revision, created_by_us, updated_at, .. } = bare;
+    let key = MappingKey { id, event_id, remote_id, uid, revision, created_by_us, updated_at };
+    assert_eq!(tx.mapping_index(calendar.id).await, Ok(vec![key]));
 }
 
 /// So many events with their mappings, from number 1,000 and 9,000 on.
@@ -94,4 +96,16 @@ async fn a_mapping_goes_with_its_event(base: Base) {
     assert_eq!(tx.delete_events(&[event.id]).await, Ok(1));
     assert_eq!(tx.mapping_index(calendar.id).await, Ok(vec![]));
     assert_eq!(tx.outbox_of_calendar(calendar.id).await, Ok(vec![]));
+}
+
+async fn mappings_in_other_calendars_are_found(base: Base) {
+    let (account, calendar, event, mapping) = given::ada_with_an_event(&base).await;
+    let second = given::calendar(20, &account);
+    let elsewhere = given::mapping(21, &second, event.id);
+    let mut tx = base.write().await;
+    tx.put_calendars(std::slice::from_ref(&second)).await.expect("calendar");
+    tx.put_mappings(std::slice::from_ref(&elsewhere)).await.expect("mapping");
+    assert_eq!(tx.other_mappings(&[event.id, id(404)], calendar.id).await, Ok(vec![elsewhere.clone()]));
+    assert_eq!(tx.other_mappings(&[event.id], second.id).await, Ok(vec![mapping.clone()]));
+    assert_eq!(tx.mappings_of_event(event.id).await, Ok(vec![mapping, elsewhere]));
 }

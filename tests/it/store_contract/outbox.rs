@@ -23,12 +23,13 @@ on_every_database![
 async fn a_queued_write_comes_back_as_it_was(base: Base) {
     let (account, calendar, event, _) = given::ada_with_an_event(&base).await;
     let full = given::write(10, &calendar, event.id);
-    let bare = OutboxEntry { intent: None, last_error: None, state: OutboxState::Parked, ..full.clone() };
+    let bare = OutboxEntry { sent: vec![], last_error: None, state: OutboxState::Parked, ..full.clone() };
     for entry in [full, bare] {
         let mut tx = base.write().await;
         tx.put_outbox(&entry).await.expect("queued");
         assert_eq!(tx.outbox_entry(event.id, calendar.id).await, Ok(Some(entry.clone())));
         assert_eq!(tx.outbox_of_calendar(calendar.id).await, Ok(vec![entry.clone()]));
+        assert_eq!(tx.outbox_of_event(event.id).await, Ok(vec![entry.clone()]));
         assert_eq!(tx.outbox_of(&Scope::Whole, account.id, 5).await, Ok(vec![entry]));
     }
 }
@@ -37,7 +38,7 @@ async fn a_later_edit_takes_the_place_of_the_queued_one(base: Base) {
     let (account, calendar, event, _) = given::ada_with_an_event(&base).await;
     let first = given::write(10, &calendar, event.id);
     let later =
-        OutboxEntry { op: WriteOp::Delete, event_version: 8, intent: None, ..given::write(11, &calendar, event.id) };
+        OutboxEntry { op: WriteOp::Delete, event_version: 8, sent: vec![], ..given::write(11, &calendar, event.id) };
     let mut tx = base.write().await;
     tx.put_outbox(&first).await.expect("queued");
     tx.put_outbox(&later).await.expect("queued");

@@ -50,6 +50,7 @@ async fn seen(tx: &mut Tx, scope: &Scope) -> Vec<(&'static str, usize)> {
         ("conflicts", tx.conflicts(scope, &any).await.expect("read").len()),
         ("holds", tx.holds(scope, None, None).await.expect("read").len()),
         ("hold", usize::from(tx.hold(scope, id::<HoldId>(HOLD)).await.expect("read").is_some())),
+        ("notice", usize::from(tx.notice(scope, id::<NoticeId>(NOTICE)).await.expect("read").is_some())),
         ("notices", tx.notices(scope, None, false, None, 9).await.expect("read").len()),
         ("audit_of", tx.audit_of(scope, id(1), 9).await.expect("read").len()),
     ]

@@ -1,6 +1,14 @@
 //! One HTTP exchange as two values, and the port through which it goes.
+//!
+//! - **guard**: which addresses may be contacted at all.
+//! - **client**: the real port. **throttle**: the pace of one account.
 
-use std::time::Duration;
+pub mod client;
+pub mod guard;
+pub mod throttle;
+mod unpack;
+
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,8 +30,27 @@ pub struct Request {
     pub body: Bytes,
     /// The credential; sent to `url`'s origin only, never along a redirect to another.
     pub credential: Option<Credential>,
+    /// A domain whose hosts all belong to the same keeper (`icloud.com` and its partition hosts): when `url` is in it, a
+    /// redirect to another `https` host in it keeps the credential.
+    pub trusted_suffix: Option<&'static str>,
     /// Whether a lost answer leaves it open whether it was applied.
     pub writes: bool,
+}
+
+impl Request {
+    /// A request without headers, body or credential that may be repeated.
+    #[must_use]
+    pub fn new(method: &'static str, url: Url) -> Self {
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            credential: None,
+            trusted_suffix: None,
+            writes: false,
+        }
+    }
 }
 
 /// How a request proves whose it is.
@@ -69,6 +96,13 @@ impl Response {
 pub trait Http: Send + Sync {
     /// One exchange.
     async fn send(&self, request: Request) -> Result<Response>;
+}
+
+#[async_trait]
+impl<H: Http + ?Sized> Http for Arc<H> {
+    async fn send(&self, request: Request) -> Result<Response> {
+        (**self).send(request).await
+    }
 }
 
 /// Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or an HTTP date measured against `now`. Absurd values are capped at a day.

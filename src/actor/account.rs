@@ -1,0 +1,354 @@
+//! The actor of one account: holds its machine, feeds it, runs what it begins, keeps one alarm.
+//!
+//! **Invariant:** no handler waits: work runs through the [`Spawner`], and its end comes back as an input.
+//! **Invariant:** at most one round or clean-up of an account is in flight, its predecessor's included (I-25): the work
+//! itself holds the account's slot, not the actor, so that it outlives a panic of the actor.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use chrono::{DateTime, Utc};
+use tokio::sync::{Semaphore, oneshot};
+
+use super::{
+    exit_notice::ExitNotice,
+    health::{ActorHealth, Current, HealthBoard, Last, MailboxCount},
+    message::{Exit, Inbox, PanicIn, Tell},
+    run::{Done, Slots, run},
+    spawn::{Lost, Spawner},
+    work::{AccountStart, AccountState, AccountWork, ProgressSink},
+};
+use crate::{
+    domain::{ids::AccountId, ports::World, round::Cause},
+    engine::account::{
+        Account, Channel, Credential, Effect, Finished, Input, Moment, Round, Work, deadline,
+        status::{phase, standing},
+        step,
+    },
+};
+
+/// The longest sleep before looking at the clock again: a wall clock that was set is noticed within this time.
+const ALARM_MAX: Duration = Duration::from_mins(15);
+
+/// What every account's actor shares.
+#[derive(Clone)]
+pub(super) struct Tools {
+    pub(super) work: Arc<dyn AccountWork>,
+    pub(super) world: World,
+    pub(super) spawner: Spawner,
+    pub(super) board: HealthBoard,
+    /// Turns: rounds in flight in the whole process.
+    pub(super) turns: Arc<Semaphore>,
+    pub(super) round_limit: Duration,
+}
+
+/// How its supervisor reaches an actor.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) addr: Addr<AccountActor>,
+    mailbox: MailboxCount,
+    wakes: Inbox,
+    stop: Option<oneshot::Sender<Exit>>,
+}
+
+impl Line {
+    /// Says something; `false`: the mailbox is full.
+    pub(super) fn tell(&self, tell: Tell) -> bool {
+        self.mailbox.came();
+        let taken = self.addr.try_send(tell);
+        if taken.is_err() {
+            self.mailbox.went();
+        }
+        // A closed mailbox is the exit notice's business.
+        !matches!(taken, Err(SendError::Full(_)))
+    }
+
+    /// Wakes it; a wake that is already waiting is enough.
+    pub(super) fn wake(&self, account: AccountId, cause: Cause) -> bool {
+        !self.wakes.put(account, cause) || self.tell(Tell::Wake)
+    }
+
+    /// Ends it, whatever its mailbox holds.
+    pub(super) fn stop(&mut self, exit: Exit) {
+        if let Some(stop) = self.stop.take() {
+            // It may have ended by itself meanwhile.
+            let _ = stop.send(exit);
+        }
+    }
+}
+
+/// One account's actor.
+pub(super) struct AccountActor {
+    account: AccountId,
+    machine: Account,
+    owed: Option<Cause>,
+    tools: Tools,
+    slots: Slots,
+    progress: ProgressSink,
+    mailbox: MailboxCount,
+    wakes: Inbox,
+    stop: Option<oneshot::Receiver<Exit>>,
+    alarm: Option<(DateTime<Utc>, SpawnHandle)>,
+    in_flight: u32,
+    current: Option<Current>,
+    reason: Option<String>,
+    noted: AccountState,
+    noting: bool,
+    ask: bool,
+    standing_down: bool,
+    panic_in_work: bool,
+    notice: ExitNotice,
+}
+
+impl AccountActor {
+    /// Starts the actor of an account as the store remembers it. `owed`: a wake came meanwhile, or the actor before
+    /// this one failed.
+    pub(super) fn begin(
+        account: AccountId,
+        remembered: &AccountStart,
+        owed: Option<Cause>,
+        tools: Tools,
+        slots: Slots,
+        notice: ExitNotice,
+    ) -> Line {
+        let (progress, watched) = ProgressSink::new();
+        let (stop, stopped) = oneshot::channel();
+        let (mailbox, wakes) = (MailboxCount::default(), Inbox::default());
+        tools.board.attach(account, mailbox.clone(), watched);
+        let moment = Moment { now: tools.world.now(), fraction: tools.world.fraction() };
+        let actor = Self {
+            account,
+            machine: Account::remembered(&remembered.past(), moment),
+            owed,
+            tools,
+            slots,
+            progress,
+            mailbox: mailbox.clone(),
+            wakes: wakes.clone(),
+            stop: Some(stopped),
+            alarm: None,
+            in_flight: 0,
+            current: None,
+            reason: remembered.reason.clone(),
+            noted: remembered.state(),
+            noting: false,
+            ask: false,
+            standing_down: false,
+            panic_in_work: false,
+            notice,
+        };
+        Line { addr: actor.start(), mailbox, wakes, stop: Some(stop) }
+    }
+
+    fn feed(&mut self, input: Input, ctx: &mut Context<Self>) {
+        let moment = Moment { now: self.tools.world.now(), fraction: self.tools.world.fraction() };
+        let (machine, effects) = step(self.machine, input, moment);
+        self.machine = machine;
+        for effect in effects {
+            match effect {
+                Effect::Begin(work) => self.begin_work(work, ctx),
+                Effect::AskReconnect => self.ask = true,
+                Effect::Stop => return self.leave(Exit::Closed, ctx),
+            }
+        }
+        self.arm(ctx);
+        self.note(ctx);
+        self.show();
+        self.leave_when_idle(ctx);
+    }
+
+    fn begin_work(&mut self, work: Work, ctx: &mut Context<Self>) {
+        if self.standing_down {
+            return;
+        }
+        let (name, cause) = match work {
+            Work::Round { cause } => ("round", Some(cause)),
+            Work::Refresh => ("refresh", None),
+            Work::OpenChannel => ("open_channel", None),
+            Work::CleanUp { .. } => ("clean_up", None),
+        };
+        self.in_flight += 1;
+        self.current = Some(Current { work: name, cause, since: self.tools.world.now() });
+        let drill = std::mem::take(&mut self.panic_in_work);
+        let work = run(work, self.account, &self.tools, &self.slots, self.progress.clone(), drill);
+        let done = self.tools.spawner.spawn(work).into_actor(self);
+        ctx.spawn(done.map(move |done, actor, ctx| actor.came_back(name, done, ctx)));
+    }
+
+    fn came_back(&mut self, name: &'static str, done: Result<Done, Lost>, ctx: &mut Context<Self>) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if self.current.as_ref().is_some_and(|current| current.work == name) {
+            self.current = None;
+        }
+        self.progress.clear();
+        let finished = match done {
+            Ok(Done::Round(report)) => {
+                self.round_ended(&report);
+                self.reason.clone_from(&report.note);
+                Finished::Round(report.end())
+            }
+            Ok(Done::Refresh(end)) => Finished::Refresh(end),
+            Ok(Done::Channel(end)) => Finished::Channel(end),
+            Ok(Done::CleanUp(Ok(()))) => Finished::CleanUp(true),
+            Ok(Done::CleanUp(Err(why))) => {
+                tracing::warn!(account.id = %self.account, why = %why, "clean-up failed and will be tried again");
+                Finished::CleanUp(false)
+            }
+            Err(lost) => return self.lost(name, lost, ctx),
+        };
+        self.feed(Input::Finished(finished), ctx);
+    }
+
+    fn round_ended(&self, report: &super::work::RoundReport) {
+        let at = self.tools.world.now();
+        tracing::info!(
+            account.id = %self.account, round.outcome = %report.outcome, round.writes = report.tally.writes,
+            round.requests = report.tally.requests, "a round ended"
+        );
+        let last = Last { outcome: report.outcome, at, tally: report.tally, note: report.note.clone() };
+        self.tools.board.change(self.account, |health| {
+            health.rounds += 1;
+            health.last = Some(last);
+        });
+    }
+
+    /// Work without an answer: nothing is known of what it did, so the store is asked.
+    fn lost(&mut self, name: &'static str, lost: Lost, ctx: &mut Context<Self>) {
+        tracing::error!(account.id = %self.account, work = name, why = %lost, "work was lost; rebuilding from the store");
+        let exit = match lost {
+            Lost::Panicked => Exit::WorkPanicked,
+            Lost::Cancelled => Exit::Vanished,
+        };
+        self.leave(exit, ctx);
+    }
+
+    fn leave(&mut self, exit: Exit, ctx: &mut Context<Self>) {
+        self.notice.explain(exit);
+        ctx.stop();
+    }
+
+    fn leave_when_idle(&mut self, ctx: &mut Context<Self>) {
+        if self.standing_down && self.in_flight == 0 && !self.noting {
+            self.leave(Exit::StoodDown, ctx);
+        }
+    }
+
+    /// Keeps the one alarm at the machine's deadline.
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        let wanted = deadline(&self.machine).filter(|_| !self.standing_down);
+        if self.alarm.map(|(at, _)| at) == wanted {
+            return;
+        }
+        if let Some((_, handle)) = self.alarm.take() {
+            ctx.cancel_future(handle);
+        }
+        if let Some(at) = wanted {
+            let wait = (at - self.tools.world.now()).to_std().unwrap_or_default();
+            let handle = ctx.run_later(wait.clamp(Duration::from_millis(1), ALARM_MAX), |actor, ctx| {
+                actor.alarm = None;
+                actor.feed(Input::Tick, ctx);
+            });
+            self.alarm = Some((at, handle));
+        }
+    }
+
+    /// Has the owner's view kept when it changed. A round in flight is no change of it: the store then holds a
+    /// `next_round_at` that has passed, and a restart owes the round again.
+    fn note(&mut self, ctx: &mut Context<Self>) {
+        if self.noting || self.standing_down {
+            return;
+        }
+        let standing = standing(&self.machine);
+        let mut state = AccountState {
+            status: standing.status,
+            reason: self.reason.clone(),
+            failures: standing.failures,
+            next_round_at: standing.next_round_at,
+        };
+        if matches!(self.machine.round, Round::Owed { .. } | Round::Running { .. }) {
+            state.next_round_at = self.noted.next_round_at;
+        }
+        if self.noted == state && !self.ask {
+            return;
+        }
+        self.noted = state.clone();
+        self.noting = true;
+        let (work, account, ask) = (Arc::clone(&self.tools.work), self.account, std::mem::take(&mut self.ask));
+        let noting = self.tools.spawner.spawn(async move {
+            if ask {
+                work.ask_reconnect(account).await;
+            }
+            work.note_state(account, state).await;
+        });
+        ctx.spawn(noting.into_actor(self).map(|done, actor, ctx| {
+            actor.noting = false;
+            match done {
+                Ok(()) => actor.note(ctx),
+                Err(lost) => actor.lost("note", lost, ctx),
+            }
+            actor.leave_when_idle(ctx);
+        }));
+    }
+
+    fn show(&self) {
+        let machine = &self.machine;
+        self.tools.board.change(self.account, |health| {
+            *health = ActorHealth {
+                state: phase(machine),
+                current: self.current.clone(),
+                next_alarm: deadline(machine),
+                failures: machine.failures,
+                backoff_until: match machine.round {
+                    Round::BackingOff { until, .. } => Some(until),
+                    Round::Idle { .. } | Round::Owed { .. } | Round::Running { .. } => None,
+                },
+                channel_until: match machine.channel {
+                    Channel::Open { until, .. } => Some(until),
+                    _ => None,
+                },
+                token_expires: match machine.credential {
+                    Credential::Fresh { expires, .. } => expires,
+                    _ => None,
+                },
+                ..health.clone()
+            };
+        });
+    }
+}
+
+impl Actor for AccountActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(stop) = self.stop.take() {
+            ctx.spawn(stop.into_actor(self).map(|exit, actor, ctx| actor.leave(exit.unwrap_or(Exit::Vanished), ctx)));
+        }
+        let owed = self.owed.take();
+        self.feed(Input::Started { owed }, ctx);
+    }
+}
+
+impl Handler<Tell> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, tell: Tell, ctx: &mut Self::Context) {
+        self.mailbox.went();
+        match tell {
+            Tell::Wake => {
+                if let Some(cause) = self.wakes.take().remove(&self.account) {
+                    self.feed(Input::Wake(cause), ctx);
+                }
+            }
+            Tell::Feed(input) => self.feed(input, ctx),
+            Tell::StandDown => {
+                self.standing_down = true;
+                self.feed(Input::Pause, ctx);
+            }
+            Tell::Panic(PanicIn::Handler) => panic!("a drill: this handler was told to panic"),
+            Tell::Panic(PanicIn::Work) => {
+                self.panic_in_work = true;
+                self.feed(Input::Wake(Cause::Requested), ctx);
+            }
+        }
+    }
+}

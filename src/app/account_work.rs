@@ -1,0 +1,224 @@
+//! What the actors have done, done by the use cases.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    actor::work::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
+    domain::{
+        account::{AccountStatus, ProviderKind},
+        conflict::Severity,
+        ids::AccountId,
+        notice::{Notice, NoticeKind},
+        person::Scope,
+        round::{Cause, Outcome},
+    },
+    service::{Failure, Services, sync_round},
+    store::Mode,
+};
+
+/// Seconds between polls, by provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// A CalDAV or iCloud account.
+    pub caldav_s: u32,
+    /// A feed.
+    pub feed_s: u32,
+}
+
+/// The use cases, as the actors know them.
+pub struct Work {
+    /// The use cases.
+    pub services: Arc<Services>,
+    /// How often accounts look by themselves.
+    pub pace: Pace,
+    /// What providers asked for between polls, until it is stored with the account's state.
+    intervals: Mutex<BTreeMap<AccountId, u32>>,
+}
+
+impl From<Failure> for WorkError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotFound(_) => Self::NotFound,
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<crate::store::StoreError> for WorkError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl Work {
+    /// The use cases, at this pace.
+    #[must_use]
+    pub fn new(services: Arc<Services>, pace: Pace) -> Self {
+        Self { services, pace, intervals: Mutex::default() }
+    }
+
+    fn intervals(&self) -> MutexGuard<'_, BTreeMap<AccountId, u32>> {
+        self.intervals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll_every_s(&self, kind: ProviderKind) -> u32 {
+        match kind {
+            ProviderKind::Caldav | ProviderKind::Icloud => self.pace.caldav_s,
+            ProviderKind::Feed => self.pace.feed_s,
+        }
+    }
+
+    async fn tell(&self, id: AccountId, kind: NoticeKind, text: &str) -> Result<(), Failure> {
+        let world = &self.services.world;
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
+        tx.put_notice(&Notice {
+            id: world.new_id(),
+            space_id: account.space_id,
+            user_id: account.user_id,
+            account_id: Some(id),
+            event_id: None,
+            kind,
+            severity: Severity::High,
+            text: text.to_owned(),
+            created_at: world.now(),
+            read_at: None,
+        })
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn keep(&self, id: AccountId, state: AccountState) -> Result<(), Failure> {
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
+        // An owner's disconnect, already stored, is not undone by a round that ends after it.
+        if account.status == AccountStatus::Disconnecting {
+            return Ok(());
+        }
+        let reason = state.reason.as_deref();
+        let interval = self.intervals().remove(&id).or(account.provider_interval_s);
+        tx.set_account_state(id, state.status, reason, state.failures, state.next_round_at, interval).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// A failure that has no one else to be told to: once, here, at the boundary.
+fn log(id: AccountId, what: &'static str, done: Result<(), Failure>) {
+    if let Err(failure) = done {
+        tracing::error!(account.id = %id, error = %failure, "{what} could not be stored");
+    }
+}
+
+#[async_trait]
+impl AccountWork for Work {
+    async fn load(&self, id: AccountId) -> Result<AccountStart, WorkError> {
+        let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
+        let account = tx.account(&Scope::Whole, id).await?.ok_or(WorkError::NotFound)?;
+        let next_outbox_at = tx.next_outbox_at(id).await?;
+        tx.commit().await?;
+        let chosen = account.schedule.sync_frequency_minutes.map(|minutes| minutes.saturating_mul(60));
+        Ok(AccountStart {
+            status: account.status,
+            reason: account.status_reason,
+            delete_events: account.delete_copies,
+            auto_sync: account.schedule.auto_sync_enabled,
+            poll_every_s: chosen.unwrap_or_else(|| self.poll_every_s(account.provider)),
+            provider_interval_s: account.provider_interval_s,
+            failures: account.failures,
+            next_round_at: account.next_round_at,
+            next_outbox_at,
+        })
+    }
+
+    async fn round(&self, id: AccountId, cause: Cause, progress: ProgressSink) -> RoundReport {
+        let began = self.services.world.now();
+        let done = self.services.round(id, cause, &|so_far| progress.tell(so_far)).await;
+        let took_ms = (self.services.world.now() - began).num_milliseconds();
+        match done {
+            Ok(report) => {
+                log_round(id, cause, &report, took_ms);
+                if let Some(interval_s) = report.interval_s {
+                    self.intervals().insert(id, interval_s);
+                }
+                RoundReport {
+                    retry_after: report.failure.as_ref().and_then(|failure| failure.retry_after),
+                    outcome: report.outcome,
+                    next_outbox_at: report.next_outbox_at,
+                    provider_interval_s: report.interval_s,
+                    tally: report.tally,
+                    note: report.note,
+                }
+            }
+            Err(failure) => {
+                tracing::error!(account.id = %id, %cause, error = %failure, "a round could not run");
+                RoundReport { note: Some(for_owner(&failure)), ..RoundReport::new(Outcome::Failed) }
+            }
+        }
+    }
+
+    async fn clean_up(&self, id: AccountId, delete_events: bool) -> Result<(), WorkError> {
+        Ok(self.services.clean_up(id, delete_events).await?)
+    }
+
+    async fn note_state(&self, id: AccountId, state: AccountState) {
+        log(id, "an account's state", self.keep(id, state).await);
+    }
+
+    async fn ask_reconnect(&self, id: AccountId) {
+        let text = "Your calendar account no longer accepts its password. Connect it again to go on syncing; \
+                    changes made meanwhile are kept.";
+        log(id, "the request to reconnect", self.tell(id, NoticeKind::ReconnectRequired, text).await);
+    }
+
+    async fn note_quarantined(&self, id: AccountId, restarts: u32) {
+        tracing::error!(account.id = %id, restarts, "the account's actor fails too often and is quarantined");
+        let reason = Some(format!("its actor failed {restarts} times in a short while"));
+        let state =
+            AccountState { status: AccountStatus::Quarantined, reason, failures: restarts, next_round_at: None };
+        log(id, "the quarantine", self.keep(id, state).await);
+        let text = "Syncing this account was stopped because it kept failing. Nothing is lost; we are looking into it.";
+        log(id, "the notice of the quarantine", self.tell(id, NoticeKind::Quarantined, text).await);
+    }
+
+    async fn account_ids(&self) -> Result<Vec<AccountId>, WorkError> {
+        let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
+        let ids = tx.account_ids().await?;
+        tx.commit().await?;
+        Ok(ids)
+    }
+
+    async fn sweep(&self, sweep: Sweep) -> Result<(), WorkError> {
+        match sweep {
+            Sweep::Conflicts => Ok(self.services.remind_of_conflicts().await?),
+            Sweep::Retention => Ok(self.services.sweep().await?),
+        }
+    }
+}
+
+/// What went wrong inside us is not the owner's to read.
+fn for_owner(failure: &Failure) -> String {
+    match failure {
+        Failure::Provider(error) => error.detail.clone(),
+        Failure::Store(_) | Failure::Vault(_) | Failure::NotFound(_) => "a fault on our side; it is tried again".into(),
+    }
+}
+
+fn log_round(id: AccountId, cause: Cause, report: &sync_round::RoundReport, took_ms: i64) {
+    let tally = report.tally;
+    match (&report.failure, report.outcome) {
+        (Some(failure), outcome) => tracing::warn!(
+            account.id = %id, %cause, %outcome, class = %failure.class, detail = %failure.detail, took_ms, "a round failed"
+        ),
+        (None, outcome) => tracing::info!(
+            account.id = %id, %cause, %outcome, created = tally.created, updated = tally.updated,
+            deleted = tally.deleted, requests = tally.requests, took_ms, "a round ended"
+        ),
+    }
+}

@@ -1,0 +1,68 @@
+//! Puts the parts together: settings in, use cases out.
+
+use std::{sync::Arc, thread};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    config::{Config, Database},
+    domain::ports::World,
+    engine::sync::brake::BrakeRules,
+    provider::transport::{
+        client::{ClientConfig, HttpClient},
+        guard::AddressPolicy,
+    },
+    service::{Services, Settings, connections::Connections},
+    store::{self, Blocking, Store, StoreConfig},
+    vault::KeyRing,
+};
+
+/// Reading connections to the database; more than processors do not help.
+const READERS_MAX: usize = 8;
+
+/// Where the database is and how it is opened.
+#[must_use]
+pub fn store_config(config: &Config) -> StoreConfig {
+    let url = match config.database() {
+        Database::Sqlite(path) => path.to_string_lossy().into_owned(),
+        Database::Postgres(url) => url.expose().to_owned(),
+    };
+    let readers = thread::available_parallelism().map_or(2, usize::from).clamp(2, READERS_MAX);
+    StoreConfig { url: Some(url), data_dir: config.data_dir.clone(), readers, blocking: Blocking::Pool }
+}
+
+/// Brings the database up to date and opens it. Run on the runtime that does the work.
+pub async fn open_store(config: &Config) -> Result<Store> {
+    let store_config = store_config(config);
+    store::migrate(&store_config).await.context("the database cannot be brought up to date")?;
+    Store::open(store_config).await.context("the database cannot be opened")
+}
+
+/// The use cases on a store.
+pub fn services(config: &Config, world: World, store: Store) -> Result<Services> {
+    let policy =
+        AddressPolicy { allow_private: config.allow_private_networks, allow_hosts: config.allowed_hosts.clone() };
+    let http = Arc::new(HttpClient::new(ClientConfig { policy, ..ClientConfig::default() })?);
+    let vault = KeyRing::load(&config.data_dir, config.token_encryption_key.as_ref(), world.clone())?;
+    let connections = Connections::new(http, world.clone());
+    Ok(Services::new(store, world, Arc::new(vault), connections, settings(config)))
+}
+
+/// The operator's choices, in the use cases' terms.
+#[must_use]
+pub fn settings(config: &Config) -> Settings {
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Settings {
+        brake: BrakeRules {
+            account_min: count(config.brake.min_events),
+            share_max: config.brake.share,
+            calendar_min: count(config.brake.calendar_min),
+        },
+        reconcile_every_s: config.poll.reconcile_s,
+        rounds_kept_days: config.retention.rounds_days,
+        deleted_kept_days: config.retention.deleted_events_days,
+        conflicts_kept_days: config.retention.conflicts_days,
+        notices_kept_days: config.retention.notices_days,
+        audit_kept_days: config.retention.audit_days,
+    }
+}

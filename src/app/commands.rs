@@ -1,0 +1,210 @@
+//! The commands that end by themselves. Answers go to standard output, progress and logs to standard error.
+
+use std::io::Write;
+
+use anyhow::{Context as _, Result, bail};
+use base64::Engine as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    assemble,
+    cli::{ApiKeyCommand, ApiKeyCreate, Sync},
+};
+use crate::{
+    config::Config,
+    domain::{
+        ids::ApiKeyId,
+        person::{ApiKey, Scope},
+        ports::World,
+        round::Cause,
+    },
+    store::{self, Mode, Store},
+};
+
+/// What every API key begins with, so that a leaked one can be found.
+pub const KEY_PREFIX: &str = "cw_";
+/// Random bytes of a key.
+const KEY_BYTES: usize = 32;
+/// Accounts listed at a time.
+const PAGE: u32 = 500;
+
+/// `migrate`.
+pub async fn migrate(config: &Config, out: &mut impl Write) -> Result<()> {
+    let done = store::migrate(&assemble::store_config(config)).await?;
+    if done.is_empty() {
+        writeln!(out, "the database is up to date")?;
+    }
+    for name in done {
+        writeln!(out, "applied {name}")?;
+    }
+    Ok(())
+}
+
+/// `api-key …`.
+pub async fn api_key(command: ApiKeyCommand, config: &Config, world: &World, out: &mut impl Write) -> Result<()> {
+    let store = assemble::open_store(config).await?;
+    match command {
+        ApiKeyCommand::Create(wanted) => create_key(&store, world, wanted, out).await,
+        ApiKeyCommand::List => {
+            let mut tx = store.begin(Mode::Read, &Scope::Whole).await?;
+            for key in tx.api_keys().await? {
+                let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+                let state = match (key.revoked_at, key.expires_at) {
+                    (Some(at), _) => format!("revoked {}", at.format("%F")),
+                    (None, Some(at)) => format!("until {}", at.format("%F")),
+                    (None, None) => "active".to_owned(),
+                };
+                writeln!(
+                    out,
+                    "{}  {}  {}  made {}  {}",
+                    key.id,
+                    scopes.join(","),
+                    state,
+                    key.created_at.format("%F"),
+                    key.name
+                )?;
+            }
+            tx.commit().await?;
+            Ok(())
+        }
+        ApiKeyCommand::Revoke { id } => {
+            let mut tx = store.begin(Mode::Write, &Scope::Whole).await?;
+            let found = tx.revoke_api_key(id, world.now()).await?;
+            tx.commit().await?;
+            if !found {
+                bail!("there is no such key, or it was revoked before");
+            }
+            writeln!(out, "revoked {id}")?;
+            Ok(())
+        }
+    }
+}
+
+async fn create_key(store: &Store, world: &World, wanted: ApiKeyCreate, out: &mut impl Write) -> Result<()> {
+    let mut bytes = [0; KEY_BYTES];
+    world.random.fill(&mut bytes);
+    let key = format!("{KEY_PREFIX}{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes));
+    let now = world.now();
+    let id: ApiKeyId = world.new_id();
+    let stored = ApiKey {
+        id,
+        name: wanted.name,
+        hash: Sha256::digest(key.as_bytes()).to_vec(),
+        scopes: wanted.scopes,
+        created_at: now,
+        expires_at: wanted.expires_days.map(|days| now + chrono::Duration::days(i64::from(days))),
+        revoked_at: None,
+    };
+    let mut tx = store.begin(Mode::Write, &Scope::Whole).await?;
+    tx.insert_api_key(&stored).await?;
+    tx.commit().await?;
+    eprintln!("key {id} was made; it is shown this once");
+    writeln!(out, "{key}")?;
+    Ok(())
+}
+
+/// `accounts`.
+pub async fn accounts(config: &Config, out: &mut impl Write) -> Result<()> {
+    let store = assemble::open_store(config).await?;
+    let mut after = None;
+    loop {
+        let mut tx = store.begin(Mode::Read, &Scope::Whole).await?;
+        let page = tx.accounts(&Scope::Whole, None, after, PAGE).await?;
+        tx.commit().await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.id);
+        for account in page {
+            let next = account.next_round_at.map_or_else(|| "-".to_owned(), |at| at.format("%F %R UTC").to_string());
+            writeln!(
+                out,
+                "{}  {}  {}  {}  next {}  {}",
+                account.id, account.provider, account.status, account.user_id, next, account.label
+            )?;
+        }
+    }
+}
+
+/// `sync ACCOUNT [--dry-run]`.
+pub async fn sync(asked: &Sync, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
+    let store = assemble::open_store(config).await?;
+    let services = assemble::services(config, world, store)?;
+    if asked.dry_run {
+        let planned = services.dry_run(asked.account).await?;
+        for line in &planned {
+            writeln!(out, "{}  {}  {}  ({})", line.what, line.remote_id, line.calendar, line.reason)?;
+        }
+        writeln!(out, "{} changes; nothing was written", planned.len())?;
+        return Ok(());
+    }
+    // Two rounds of one account at once would work against each other (I-25).
+    let _alone = services
+        .store
+        .lock_instance()
+        .await
+        .context("the server is running on this data: ask it instead, with POST /v1/accounts/{id}/sync")?;
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template("{spinner} {pos} of {len} events, {elapsed}")?);
+    let report = services
+        .round(asked.account, Cause::Requested, &|progress| {
+            bar.set_length(u64::from(progress.total.unwrap_or(progress.done)));
+            bar.set_position(u64::from(progress.done));
+        })
+        .await?;
+    bar.finish_and_clear();
+    let tally = report.tally;
+    writeln!(
+        out,
+        "{}: {} created, {} updated, {} deleted, {} conflicts, {} requests",
+        report.outcome, tally.created, tally.updated, tally.deleted, tally.conflicts, tally.requests
+    )?;
+    if let Some(note) = report.note {
+        writeln!(out, "{note}")?;
+    }
+    if report.failure.is_some() {
+        bail!("the round did not succeed");
+    }
+    Ok(())
+}
+
+/// `doctor`: every check, its answer, and what to mend.
+pub async fn doctor(config: &Config, world: World, out: &mut impl Write) -> Result<()> {
+    let mut sick = 0;
+    let mut check = |name: &str, done: Result<String>| -> Result<()> {
+        match done {
+            Ok(well) => writeln!(out, "ok    {name}: {well}")?,
+            Err(why) => {
+                sick += 1;
+                writeln!(out, "WRONG {name}: {why:#}")?;
+            }
+        }
+        Ok(())
+    };
+    check("settings", Ok(format!("listening on {}", config.listen)))?;
+    let store = assemble::open_store(config).await;
+    let answer = match &store {
+        Ok(store) => match store.begin(Mode::Read, &Scope::Whole).await {
+            Ok(mut tx) => {
+                tx.ping().await.map(|()| "answers, and its tables are up to date".to_owned()).map_err(Into::into)
+            }
+            Err(why) => Err(why.into()),
+        },
+        Err(why) => Err(anyhow::anyhow!("{why:#}")),
+    };
+    check("database", answer)?;
+    if let Ok(store) = store {
+        let services = assemble::services(config, world, store);
+        let keys = services.as_ref().map_err(|why| anyhow::anyhow!("{why:#}"));
+        check("sealing keys", keys.and_then(|s| Ok(format!("key {} seals", s.vault.current_id()?))))?;
+        if let Ok(services) = services {
+            check(
+                "secrets",
+                services.check_secrets().await.map(|count| format!("{count} can be opened")).map_err(Into::into),
+            )?;
+        }
+    }
+    if sick > 0 {
+        bail!("{sick} checks failed");
+    }
+    Ok(())
+}

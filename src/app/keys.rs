@@ -1,0 +1,64 @@
+//! `calwarden keys`: the sealing keys, seen and rotated from the command line.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use super::cli::KeysCommand;
+use crate::{
+    config::Config,
+    domain::ports::World,
+    vault::{KeyOrigin, KeyRing},
+};
+
+/// Runs one of the commands. A server that is running sees a rotation by itself.
+pub(super) fn run(command: KeysCommand, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
+    let ring = KeyRing::load(&config.data_dir, config.token_encryption_key.as_ref(), world)?;
+    match command {
+        KeysCommand::Rotate => {
+            let id = ring.rotate()?;
+            writeln!(out, "key {id} seals from now on; the older keys are kept until nothing is under them")?;
+        }
+        KeysCommand::List => {
+            for key in ring.list()? {
+                let origin = match key.origin {
+                    KeyOrigin::File => "keys.toml",
+                    KeyOrigin::Environment => "TOKEN_ENCRYPTION_KEY",
+                };
+                let made = key.created_at.map_or_else(|| "-".to_owned(), |at| at.format("%F %R UTC").to_string());
+                let use_ = if key.current { "seals" } else { "opens" };
+                writeln!(out, "{}  {use_}  {made}  {origin}", key.id)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::app::world;
+
+    fn told(command: KeysCommand, folder: &Path) -> String {
+        let mut config = Config::defaults().expect("the defaults");
+        config.data_dir = folder.to_owned();
+        let mut out = Vec::new();
+        run(command, &config, world::system(), &mut out).expect("done");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_rotation_puts_a_new_key_first_and_keeps_the_old_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let before = told(KeysCommand::List, folder.path());
+        assert!(before.lines().count() == 1 && before.contains("seals"), "{before}");
+        let rotated = told(KeysCommand::Rotate, folder.path());
+        let after = told(KeysCommand::List, folder.path());
+        let lines: Vec<&str> = after.lines().collect();
+        assert_eq!(lines.len(), 2, "{after}");
+        assert!(rotated.contains(&lines[0][..16]) && lines[0].contains("seals"), "{rotated}{after}");
+        assert!(lines[1].starts_with(&before[..16]) && lines[1].contains("opens"), "{after}");
+    }
+}

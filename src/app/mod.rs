@@ -1,0 +1,40 @@
+//! The program: puts the parts together and runs one command.
+
+mod account_work;
+pub mod assemble;
+pub mod cli;
+mod commands;
+mod keys;
+mod serve;
+pub mod world;
+
+pub use account_work::{Pace, Work};
+
+use std::io::{self, Write as _};
+
+use anyhow::{Context as _, Result};
+use tokio::runtime;
+
+use self::cli::Command;
+use crate::{config::Config, web};
+
+/// Runs one command; what it answers goes to standard output.
+pub fn run(command: Command, config: &Config) -> Result<()> {
+    let world = world::system();
+    let out = &mut io::stdout();
+    match command {
+        Command::Serve => serve::serve(config, world),
+        Command::Migrate => wait(commands::migrate(config, out)),
+        Command::Doctor => wait(commands::doctor(config, world, out)),
+        Command::ApiKey(command) => wait(commands::api_key(command, config, &world, out)),
+        Command::Accounts => wait(commands::accounts(config, out)),
+        Command::Sync(asked) => wait(commands::sync(&asked, config, world, out)),
+        Command::Keys(command) => keys::run(command, config, world, out),
+        Command::Openapi => Ok(writeln!(out, "{}", web::openapi::document().to_pretty_json()?)?),
+    }
+}
+
+fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build().context("no runtime can be started")?;
+    runtime.block_on(work)
+}

@@ -1,0 +1,109 @@
+//! `calwarden serve`: everything, until it is told to stop.
+//!
+//! Rounds run on a runtime of their own; the actors keep time on theirs; each HTTP worker has one too. What is slow in one
+//! holds up none of the others.
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use tokio::runtime;
+
+use super::{
+    account_work::{Pace, Work},
+    assemble,
+};
+use crate::{
+    actor::{self, AccountWork, Spawner},
+    config::Config,
+    domain::ports::World,
+    service::Services,
+    telemetry::Metrics,
+    web::{self, Desk, Front, WebSettings},
+};
+
+/// How often what was measured is folded into its buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Serves until SIGTERM or SIGINT, then lets running rounds end.
+pub fn serve(config: &Config, world: World) -> Result<()> {
+    let metrics = Metrics::install()?;
+    let mut builder = runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_name("work");
+    if config.worker_threads > 0 {
+        builder.worker_threads(usize::try_from(config.worker_threads).unwrap_or(1));
+    }
+    let work = builder.build().context("the worker threads cannot be started")?;
+    let listener = TcpListener::bind(config.listen)
+        .with_context(|| format!("cannot listen on {}: choose another address in CALWARDEN_LISTEN", config.listen))?;
+    let (services, _alone) = work.block_on(async {
+        let store = assemble::open_store(config).await?;
+        let alone = store.lock_instance().await.context("another calwarden is serving this data")?;
+        anyhow::Ok((Arc::new(assemble::services(config, world.clone(), store)?), alone))
+    })?;
+    let system = actix::System::new();
+    let done = system.block_on(run(config, world, &work, Arc::clone(&services), metrics, listener));
+    drop(services);
+    work.shutdown_timeout(Duration::from_secs(u64::from(config.shutdown_s)));
+    done
+}
+
+async fn run(
+    config: &Config,
+    world: World,
+    work: &runtime::Runtime,
+    services: Arc<Services>,
+    metrics: Metrics,
+    listener: TcpListener,
+) -> Result<()> {
+    let pace = Pace { caldav_s: config.poll.caldav_s, feed_s: config.poll.feed_s };
+    let account_work: Arc<dyn AccountWork> = Arc::new(Work::new(Arc::clone(&services), pace));
+    let limits = actor::Config {
+        round_limit: Duration::from_secs(u64::from(config.round.time_limit_s)),
+        allow_fault_injection: config.allow_fault_injection,
+        ..actor::Config::default()
+    };
+    let handle = actor::start(Arc::clone(&account_work), world, Spawner::on(work.handle().clone()), limits);
+    services.set_wakes(Arc::new(handle.clone()));
+    let upkeep = metrics.clone();
+    work.spawn(async move {
+        let mut tick = tokio::time::interval(UPKEEP);
+        loop {
+            tick.tick().await;
+            upkeep.upkeep();
+        }
+    });
+    let grace_s = u64::from(config.shutdown_s);
+    let settings = WebSettings {
+        body_bytes_max: usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX),
+        sync_per_hour: config.limits.sync_requests_per_hour,
+        shutdown_s: grace_s,
+    };
+    let front = Arc::new(Front { handle: handle.clone(), work: account_work });
+    let desk = Desk::new(services, front, settings, Box::new(move || metrics.render()));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let server = web::server(desk, listener, workers)?;
+    let serving = server.handle();
+    tracing::info!(address = %config.listen, "serving");
+    actix::spawn(async move {
+        stop_signal().await;
+        tracing::info!("stopping: running rounds may end");
+        serving.stop(true).await;
+    });
+    let served = server.await;
+    handle.shutdown(Duration::from_secs(grace_s)).await;
+    tracing::info!("stopped");
+    served.context("the HTTP server failed")
+}
+
+/// SIGTERM or SIGINT. Where neither can be waited for, nothing but SIGKILL stops the process, and that is safe too.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        biased;
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,98 @@
+//! Alarms, read off the state.
+//!
+//! **Invariant:** nothing arms an alarm: the shell looks again at [`deadline`], whatever happened in between.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    state::{Account, Channel, Credential, Life, Moment, RetryAt, Round},
+    step::{CHANNEL_RETRY, ROUND_GAP},
+};
+use crate::engine::backoff::RETRY_AFTER_MAX;
+
+/// No wait of ours is longer than this: the longest that a provider may ask for, with its jitter.
+const WAIT_MAX: Duration = RETRY_AFTER_MAX.saturating_add(RETRY_AFTER_MAX);
+
+/// What an alarm is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alarm {
+    /// Look for changes.
+    Poll,
+    /// A queued write may be tried.
+    Outbox,
+    /// Try a failed round again.
+    Retry,
+    /// The pause before an owed round is over.
+    Quiet,
+    /// Open the watch channel's successor, or try again to open one.
+    Renew,
+    /// Refresh the credential ahead of its end.
+    Refresh,
+    /// Try a failed clean-up again.
+    CleanUp,
+}
+
+/// When the state wants to be looked at; `None`: only an input can move it.
+#[must_use]
+pub fn deadline(account: &Account) -> Option<DateTime<Utc>> {
+    alarms(account).map(|(_, at)| at).min()
+}
+
+/// Every alarm the state has.
+pub fn alarms(account: &Account) -> impl Iterator<Item = (Alarm, DateTime<Utc>)> + use<> {
+    let clean_up = match account.life {
+        Life::Cleaning { retry, .. } => retry.at,
+        _ => None,
+    };
+    let mut found = [(Alarm::CleanUp, clean_up), (Alarm::Poll, None), (Alarm::Renew, None), (Alarm::Refresh, None)];
+    let mut outbox = None;
+    if account.live() {
+        found[1] = match account.round {
+            Round::Idle { poll_at } => (Alarm::Poll, poll_at),
+            Round::BackingOff { until, .. } => (Alarm::Retry, Some(until)),
+            Round::Owed { .. } => (Alarm::Quiet, account.quiet_until),
+            Round::Running { .. } => (Alarm::Poll, None),
+        };
+        found[2].1 = match account.channel {
+            Channel::Open { renew_at, .. } => Some(renew_at),
+            Channel::Lapsed { retry } => Some(retry),
+            Channel::Unsupported | Channel::Absent | Channel::Opening => None,
+        };
+        found[3].1 = match account.credential {
+            Credential::Fresh { refresh_at, .. } => refresh_at,
+            Credential::Stale { .. } | Credential::Refreshing { .. } | Credential::Revoked => None,
+        };
+        // A provider that is failing is not troubled with writes before its retry.
+        outbox = account.outbox_due.filter(|_| matches!(account.round, Round::Idle { .. }));
+    }
+    found.into_iter().chain([(Alarm::Outbox, outbox)]).filter_map(|(alarm, at)| Some((alarm, at?)))
+}
+
+impl Account {
+    /// Brings every alarm into reach. A wall clock that was set back would otherwise leave the account waiting for an
+    /// instant that lies days ahead.
+    pub(super) fn within_reach(&mut self, moment: Moment) {
+        let latest = moment.after(WAIT_MAX);
+        self.quiet_until = self.quiet_until.filter(|at| *at > moment.now).map(|at| at.min(latest));
+        self.outbox_due = self.outbox_due.map(|at| at.min(latest));
+        match &mut self.round {
+            Round::Idle { poll_at: Some(at) } => *at = (*at).min(self.pace.latest_poll(moment).unwrap_or(*at)),
+            Round::BackingOff { until, .. } => *until = (*until).min(latest),
+            Round::Idle { poll_at: None } | Round::Owed { .. } | Round::Running { .. } => {}
+        }
+        if let Channel::Lapsed { retry } = &mut self.channel {
+            *retry = (*retry).min(moment.after(CHANNEL_RETRY));
+        }
+        if let Life::Cleaning { retry: RetryAt { at: Some(at), .. }, .. } = &mut self.life {
+            *at = (*at).min(latest);
+        }
+    }
+
+    /// Keeps the next round at least a moment away, or as long as the provider asks.
+    pub(super) fn keep_quiet(&mut self, asked: Option<Duration>, moment: Moment) {
+        let wait = asked.unwrap_or_default().min(RETRY_AFTER_MAX).max(ROUND_GAP);
+        self.quiet_until = Some(moment.after(wait));
+    }
+}

@@ -1,0 +1,298 @@
+//! The account's state: four regions, and the few facts that outlive a round.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::round::Cause;
+
+/// The shortest time between two polls, whatever a schedule says.
+pub const POLL_EVERY_MIN: Duration = Duration::from_secs(30);
+/// Polls drift later by at most this share, so that accounts connected together do not stay together.
+const POLL_JITTER: f64 = 0.05;
+/// The longest time between two polls: a week, longer than any feed asks for.
+const POLL_EVERY_MAX: Duration = Duration::from_hours(7 * 24);
+
+/// The instant of a step, and a number for its jitter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// In `0.0..1.0`.
+    pub fraction: f64,
+}
+
+impl Moment {
+    /// The instant `wait` from now; the end of time when there is none.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> DateTime<Utc> {
+        let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
+        self.now.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// A failed piece of work that will be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RetryAt {
+    /// Failures in a row.
+    pub attempt: u32,
+    /// When it is tried again; `None`: it is being tried now.
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// Whether the account takes part at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Life {
+    /// It does.
+    Active,
+    /// Its owner or an operator said wait.
+    Paused,
+    /// Being disconnected: work in flight is waited for.
+    Draining {
+        /// Whether what we wrote there goes too.
+        delete_events: bool,
+    },
+    /// Being disconnected: clean-up runs, or waits to be tried again.
+    Cleaning {
+        /// Whether what we wrote there goes too.
+        delete_events: bool,
+        /// How the attempts went.
+        retry: RetryAt,
+    },
+    /// Gone.
+    Closed,
+}
+
+/// Whether a credential can be renewed without its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    /// A password or a secret address: good until refused.
+    Lasting,
+    /// A token with a refresh token behind it.
+    Refreshable,
+}
+
+/// What is known of the credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// It may be used.
+    Fresh {
+        /// Not refused since it last worked or was entered. A refusal of a proven credential is checked by a second try.
+        proven: bool,
+        /// When it ends by itself.
+        expires: Option<DateTime<Utc>>,
+        /// When to renew it, ahead of its end.
+        refresh_at: Option<DateTime<Utc>>,
+    },
+    /// It must be refreshed before use.
+    Stale {
+        /// The provider refused to refresh it once; a second refusal is believed.
+        refused: bool,
+    },
+    /// It is being refreshed.
+    Refreshing {
+        /// As in `Stale`.
+        refused: bool,
+        /// The owner connected again meanwhile: how this refresh ends says nothing of the new credential.
+        superseded: bool,
+    },
+    /// Refused twice: only the owner can help, and was asked.
+    Revoked,
+}
+
+impl Credential {
+    /// A credential just entered by its owner, or read from the store.
+    pub(super) const ENTERED: Self = Self::Fresh { proven: true, expires: None, refresh_at: None };
+
+    /// Whether it may be used.
+    #[must_use]
+    pub fn is_fresh(self) -> bool {
+        matches!(self, Self::Fresh { .. })
+    }
+}
+
+/// The watch channel, through which the provider tells us to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// The provider has none: polls alone.
+    Unsupported,
+    /// None is open.
+    Absent,
+    /// One is being opened.
+    Opening,
+    /// One is open.
+    Open {
+        /// When it ends by itself.
+        until: DateTime<Utc>,
+        /// When to open its successor.
+        renew_at: DateTime<Utc>,
+    },
+    /// Opening one failed.
+    Lapsed {
+        /// When to try again.
+        retry: DateTime<Utc>,
+    },
+}
+
+/// The round: one pass of sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Round {
+    /// Nothing to do before the poll.
+    Idle {
+        /// When the poll is due; `None`: only a wake starts a round.
+        poll_at: Option<DateTime<Utc>>,
+    },
+    /// One must run as soon as it may.
+    Owed {
+        /// Why.
+        cause: Cause,
+    },
+    /// One is in flight.
+    Running {
+        /// A wake came meanwhile: one more round follows, whatever the number of wakes.
+        again: Option<Cause>,
+        /// The credential changed meanwhile: a refusal says nothing of the new one.
+        superseded: bool,
+    },
+    /// The last one failed.
+    BackingOff {
+        /// A wake came meanwhile: the next round answers it.
+        again: Option<Cause>,
+        /// When the next one runs; a person's request brings it forward.
+        until: DateTime<Utc>,
+    },
+}
+
+/// How often an account looks for changes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pace {
+    /// Time between polls; `None`: auto-sync is off.
+    pub every: Option<Duration>,
+    /// What the provider asks for: polls come no more often.
+    pub at_least: Option<Duration>,
+}
+
+impl Pace {
+    /// Time between polls within its bounds; `None`: no polls.
+    #[must_use]
+    pub fn period(self) -> Option<Duration> {
+        let wanted = self.every?.max(self.at_least.unwrap_or_default());
+        Some(wanted.clamp(POLL_EVERY_MIN, POLL_EVERY_MAX))
+    }
+
+    /// When the next poll is due after a round that ends now.
+    pub(super) fn next_poll(self, moment: Moment) -> Option<DateTime<Utc>> {
+        self.period().map(|period| moment.after(period.mul_f64(1.0 + POLL_JITTER * moment.fraction.clamp(0.0, 1.0))))
+    }
+
+    /// The latest instant a poll may lie at, seen from now.
+    pub(super) fn latest_poll(self, moment: Moment) -> Option<DateTime<Utc>> {
+        self.next_poll(Moment { fraction: 1.0, ..moment })
+    }
+}
+
+/// What the store remembers of an account: all that a machine is rebuilt from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Whether its credential can be renewed without its owner.
+    pub kind: CredentialKind,
+    /// Whether the provider can tell us of changes.
+    pub channels: bool,
+    /// How often it looks by itself.
+    pub pace: Pace,
+    /// Its owner or an operator said wait.
+    pub paused: bool,
+    /// Its owner was asked to connect again, and has not.
+    pub revoked: bool,
+    /// It is being disconnected, with or without the events we wrote there.
+    pub disconnecting: Option<bool>,
+    /// Rounds failed in a row.
+    pub failures: u32,
+    /// When the next round was due, as last decided.
+    pub next_round_at: Option<DateTime<Utc>>,
+    /// When the first queued write may be tried.
+    pub next_outbox_at: Option<DateTime<Utc>>,
+}
+
+/// One connected account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Account {
+    /// Whether it takes part at all.
+    pub life: Life,
+    /// Whether its credential can be renewed without its owner.
+    pub kind: CredentialKind,
+    /// What is known of the credential.
+    pub credential: Credential,
+    /// The watch channel.
+    pub channel: Channel,
+    /// The round.
+    pub round: Round,
+    /// How often it looks by itself.
+    pub pace: Pace,
+    /// Rounds failed in a row.
+    pub failures: u32,
+    /// When the first queued write may be tried; `None`: nothing waits.
+    pub outbox_due: Option<DateTime<Utc>>,
+    /// No round begins before this instant, whoever asks: what the provider told us to wait, or the short pause that
+    /// turns a storm of wakes into few rounds.
+    pub quiet_until: Option<DateTime<Utc>>,
+}
+
+impl Account {
+    /// The account as the store remembers it. A round that was due meanwhile is owed; none runs before its time just
+    /// because the process started (I-23).
+    #[must_use]
+    pub fn remembered(past: &Past, moment: Moment) -> Self {
+        let life = match past.disconnecting {
+            Some(delete_events) => Life::Draining { delete_events },
+            None if past.paused => Life::Paused,
+            None => Life::Active,
+        };
+        let credential = if past.revoked { Credential::Revoked } else { Credential::ENTERED };
+        let due_later = past.next_round_at.filter(|at| *at > moment.now);
+        let round = match (due_later, past.failures) {
+            (Some(until), 1..) => Round::BackingOff { again: None, until },
+            (Some(at), 0) if past.pace.every.is_some() => Round::Idle { poll_at: Some(at) },
+            (None, 1..) => Round::Owed { cause: Cause::Retry },
+            // Auto-sync is off: a round runs only when one was asked for and has not ended.
+            _ if past.pace.every.is_none() && (due_later.is_some() || past.next_round_at.is_none()) => {
+                Round::Idle { poll_at: None }
+            }
+            _ => Round::Owed { cause: Cause::Started },
+        };
+        let mut account = Self {
+            life,
+            kind: past.kind,
+            credential,
+            channel: if past.channels { Channel::Absent } else { Channel::Unsupported },
+            round,
+            pace: past.pace,
+            failures: past.failures,
+            outbox_due: past.next_outbox_at,
+            // Whether the provider had asked for the wait is not remembered, so it is taken to have.
+            quiet_until: due_later.filter(|_| past.failures > 0),
+        };
+        if !account.live() {
+            account.round = Round::Idle { poll_at: None };
+        }
+        account
+    }
+
+    /// Active, with a credential that may be used or renewed.
+    #[must_use]
+    pub fn live(&self) -> bool {
+        self.life == Life::Active && self.credential != Credential::Revoked
+    }
+
+    /// Whether a round is in flight.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        matches!(self.round, Round::Running { .. })
+    }
+
+    /// Whether nothing is in flight that clean-up would have to wait for.
+    pub(super) fn quiet(&self) -> bool {
+        let refreshing = matches!(self.credential, Credential::Refreshing { .. });
+        !self.running() && !refreshing && self.channel != Channel::Opening
+    }
+}

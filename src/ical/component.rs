@@ -1,0 +1,231 @@
+//! Components as a tree over the lines (RFC 5545 §3.4, §3.6).
+//!
+//! **Invariant:** a component that its own `END` does not close is not `whole`, and nothing is read from it as if it were.
+
+use std::ops::Range;
+
+use super::{
+    Limits, Refused,
+    line::{Line, Lines},
+};
+
+/// What a component is, as far as we care.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `VCALENDAR`
+    Calendar,
+    /// `VEVENT`
+    Event,
+    /// `VTIMEZONE`
+    Zone,
+    /// `STANDARD` or `DAYLIGHT`
+    Observance,
+    /// Anything else, by its name in upper case; its lines are not kept.
+    Other(String),
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        let name = name.trim().to_ascii_uppercase();
+        match name.as_str() {
+            "VCALENDAR" => Self::Calendar,
+            "VEVENT" => Self::Event,
+            "VTIMEZONE" => Self::Zone,
+            "STANDARD" | "DAYLIGHT" => Self::Observance,
+            _ => Self::Other(name),
+        }
+    }
+
+    fn may_not_nest(&self) -> bool {
+        matches!(self, Self::Calendar | Self::Event)
+    }
+}
+
+/// One component.
+#[derive(Debug)]
+pub(super) struct Component<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Its bytes, from `BEGIN` to the end of the `END` line.
+    pub raw: Range<usize>,
+    /// Where its `END` line begins.
+    pub end_at: usize,
+    /// Its own lines, in order.
+    pub lines: Vec<Line<'a>>,
+    /// The components in it, in order.
+    pub children: Vec<Component<'a>>,
+    /// Whether its own `END` closed it.
+    pub whole: bool,
+}
+
+impl<'a> Component<'a> {
+    fn begin(kind: Kind, line: &Line<'_>) -> Self {
+        let lines = if kind == Kind::Event { Vec::with_capacity(16) } else { Vec::new() };
+        Self { kind, raw: line.raw.clone(), end_at: line.raw.end, lines, children: Vec::new(), whole: false }
+    }
+
+    /// The first line of a name.
+    pub fn line(&self, name: &str) -> Option<&Line<'a>> {
+        self.lines.iter().find(|line| line.is(name))
+    }
+
+    /// The children of a kind.
+    pub fn all(&self, kind: &Kind) -> impl Iterator<Item = &Component<'a>> {
+        self.children.iter().filter(move |child| child.kind == *kind)
+    }
+
+    /// Where a new property goes: before the components inside, for properties come first (RFC 5545 §3.6).
+    pub fn properties_end(&self) -> usize {
+        self.children.first().map_or(self.end_at, |child| child.raw.start)
+    }
+}
+
+/// The calendars of a text.
+///
+/// # Errors
+/// When it is no calendar, is cut off, is vCalendar 1.0, or passes a limit.
+pub(super) fn calendars<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Component<'a>>, Refused> {
+    if bytes.len() > limits.bytes_max {
+        return Err(Refused::because(format!("longer than {} bytes", limits.bytes_max)));
+    }
+    let mut tree = Tree { open: Vec::new(), done: Vec::new(), count: 0, limits };
+    let mut begun = false;
+    for line in Lines::new(bytes, limits.line_bytes_max) {
+        if !begun {
+            if line.name().is_empty() && !line.has_value() {
+                continue;
+            }
+            if !(line.is("BEGIN") && Kind::of(line.value()) == Kind::Calendar) {
+                let html = line.name().starts_with('<');
+                return Err(Refused::because(if html { "a web page, not a calendar" } else { "not a calendar" }));
+            }
+            begun = true;
+        }
+        tree.take(line)?;
+    }
+    if !begun {
+        return Err(Refused::because("empty, not a calendar"));
+    }
+    let calendars = tree.finish()?;
+    for calendar in &calendars {
+        if calendar.line("VERSION").is_some_and(|line| line.value().trim() == "1.0") {
+            return Err(Refused::because("VERSION 1.0 is vCalendar, another format"));
+        }
+    }
+    Ok(calendars)
+}
+
+struct Tree<'a, 'l> {
+    open: Vec<Component<'a>>,
+    done: Vec<Component<'a>>,
+    count: usize,
+    limits: &'l Limits,
+}
+
+impl<'a> Tree<'a, '_> {
+    fn take(&mut self, line: Line<'a>) -> Result<(), Refused> {
+        if line.is("BEGIN") {
+            return self.begin(&line);
+        }
+        if line.is("END") {
+            self.end(&line);
+        } else if let Some(top) = self.open.last_mut()
+            && line.has_value()
+            && !matches!(top.kind, Kind::Other(_))
+        {
+            top.lines.push(line);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, line: &Line<'a>) -> Result<(), Refused> {
+        let kind = Kind::of(line.value());
+        if kind.may_not_nest()
+            && let Some(at) = self.open.iter().rposition(|open| open.kind == kind)
+        {
+            self.close_above(at, line.raw.start);
+            self.close(line.raw.start..line.raw.start, false);
+        }
+        if self.open.is_empty() && kind != Kind::Calendar {
+            return Ok(());
+        }
+        self.count += 1;
+        if self.count > self.limits.components_max {
+            return Err(Refused::because(format!("more than {} components", self.limits.components_max)));
+        }
+        if self.open.len() >= self.limits.depth_max {
+            return Err(Refused::because(format!("components nested deeper than {}", self.limits.depth_max)));
+        }
+        self.open.push(Component::begin(kind, line));
+        Ok(())
+    }
+
+    fn end(&mut self, line: &Line<'a>) {
+        let kind = Kind::of(line.value());
+        if let Some(at) = self.open.iter().rposition(|open| open.kind == kind) {
+            self.close_above(at, line.raw.start);
+            self.close(line.raw.clone(), true);
+        }
+    }
+
+    fn close_above(&mut self, at: usize, here: usize) {
+        while self.open.len() > at + 1 {
+            self.close(here..here, false);
+        }
+    }
+
+    fn close(&mut self, end: Range<usize>, whole: bool) {
+        let Some(mut component) = self.open.pop() else { return };
+        component.end_at = end.start;
+        component.raw.end = end.end;
+        component.whole = whole;
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(component),
+            None => self.done.push(component),
+        }
+    }
+
+    fn finish(self) -> Result<Vec<Component<'a>>, Refused> {
+        if self.open.is_empty() && self.done.iter().all(|calendar| calendar.whole) {
+            Ok(self.done)
+        } else {
+            Err(Refused::because("truncated: a VCALENDAR is not closed"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        calendars(text.as_bytes(), &Limits::default()).expect_err("refused").0
+    }
+
+    #[test]
+    fn what_is_no_calendar_is_told_apart() {
+        assert_eq!(refusal("  \n\n"), "empty, not a calendar");
+        assert_eq!(refusal("<!DOCTYPE html>\n<p>sign in"), "a web page, not a calendar");
+        assert_eq!(refusal("hello"), "not a calendar");
+        assert!(refusal("BEGIN:VCALENDAR\nBEGIN:VEVENT\nEND:VEVENT\n").starts_with("truncated"));
+        assert!(refusal("BEGIN:VCALENDAR\nBEGIN:VCALENDAR\nEND:VCALENDAR\n").starts_with("truncated"));
+        assert!(refusal("BEGIN:VCALENDAR\nVERSION:1.0\nEND:VCALENDAR\n").starts_with("VERSION 1.0"));
+    }
+
+    #[test]
+    fn a_component_that_its_end_does_not_close_is_not_whole() {
+        let text = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nX:1\nBEGIN:VEVENT\nBEGIN:VALARM\nEND:VEVENT\nEND:VCALENDAR\n";
+        let calendars = calendars(text, &Limits::default()).expect("a calendar");
+        let whole: Vec<_> = calendars[0].children.iter().map(|event| event.whole).collect();
+        assert_eq!(whole, [false, true]);
+        assert!(!calendars[0].children[1].children[0].whole);
+    }
+
+    #[test]
+    fn depth_and_number_of_components_are_bounded() {
+        let deep = format!("BEGIN:VCALENDAR\n{}", "BEGIN:X\n".repeat(100_000));
+        assert!(refusal(&deep).contains("deeper than 16"));
+        let many = format!("BEGIN:VCALENDAR\n{}END:VCALENDAR\n", "BEGIN:X\nEND:X\n".repeat(20_001));
+        assert!(refusal(&many).contains("more than 20000 components"));
+    }
+}

@@ -1,0 +1,215 @@
+//! Bringing a resource's own text to new content.
+//!
+//! - **splice**: a range of the raw bytes and what stands there instead.
+//!
+//! **Invariant:** a line whose property keeps its meaning keeps its bytes; so does every line and component we do not model.
+//! **Invariant:** what is given back was read again and says what was wanted.
+
+mod component;
+mod dates;
+mod splice;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use self::{
+    component::{Desk, Rules, Wanted},
+    splice::{Splice, apply},
+};
+use super::vevent::Author;
+use crate::{
+    domain::{
+        event::{EventContent, Facts},
+        ids::Uid,
+        time::EventTime,
+    },
+    ical::{
+        Limits, Refused, canonical,
+        component::{self as tree, Component, Kind},
+        decode::{self, Piece, Series, identity_for},
+        recurrence, vtimezone,
+        zone::{self, Zones},
+    },
+};
+
+/// Brings a resource's text to `content` by changing only the lines whose meaning differs.
+///
+/// Attendees, organizer and alarms are never touched and never added; `SEQUENCE` grows by one where it is and a time or
+/// the recurrence changed; `DTSTAMP` and `LAST-MODIFIED` of changed components tell `stamp`. A new override begins as a copy
+/// of the master, alarms and all. A changed text loses its `ALTREP`, which would still show the old one.
+///
+/// # Errors
+/// When the text cannot be read, or cannot be brought to say `content`.
+pub fn edit(raw: &[u8], content: &EventContent, stamp: DateTime<Utc>) -> Result<Vec<u8>, Refused> {
+    let limits = Limits::default();
+    let target = canonical(content);
+    for care in [Care::Least, Care::EveryTime] {
+        let calendars = tree::calendars(raw, &limits)?;
+        let mut zones = Zones::new(&calendars, &limits);
+        let (series, older) = decode::only_series(&calendars, &mut zones, &limits)?;
+        let current = series.content();
+        if current == *content || current == target {
+            return Ok(raw.to_vec());
+        }
+        let uid = series.uid().ok_or_else(|| Refused::because("UID is missing"))?;
+        let desk = Desk::new(raw, zones, stamp, care);
+        let edited = Job { desk, series: &series, older: &older, target: &target, uid: &uid }.run(&calendars);
+        if decode::resource(&edited, &limits).is_ok_and(|read| read.content == target) {
+            return Ok(edited);
+        }
+    }
+    Err(Refused::because("the text cannot be brought to say what is wanted"))
+}
+
+/// How much is rewritten.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// Only lines whose meaning differs.
+    Least,
+    /// Every line that holds a time: for texts whose own `VTIMEZONE` means something else once another time is in it.
+    EveryTime,
+}
+
+struct Job<'r, 'd> {
+    desk: Desk<'d>,
+    series: &'r Series<'d>,
+    older: &'r [Piece<'d>],
+    target: &'r EventContent,
+    uid: &'r Uid,
+}
+
+/// An override in the text and what becomes of it.
+struct Pair<'r, 'd> {
+    piece: &'r Piece<'d>,
+    old_id: EventTime,
+    id: EventTime,
+    facts: &'r Facts,
+}
+
+impl<'r, 'd> Job<'r, 'd> {
+    fn run(mut self, calendars: &'d [Component<'d>]) -> Vec<u8> {
+        let mut splices = Vec::new();
+        let home = calendars.iter().find(|calendar| calendar.all(&Kind::Event).next().is_some());
+        let (mut first_event, mut events_end, mut zones_at) = (0, 0, 0);
+        if let Some(home) = home {
+            first_event = home.all(&Kind::Event).next().map_or(home.end_at, |event| event.raw.start);
+            events_end = home.all(&Kind::Event).last().map_or(home.end_at, |event| event.raw.end);
+            zones_at = home.properties_end();
+        }
+        self.master(first_event, &mut splices);
+        self.overrides(events_end, &mut splices);
+        let years = super::years(self.target);
+        for tzid in std::mem::take(&mut self.desk.zones_needed) {
+            if let Some(zone) = zone::resolve(&tzid).filter(|_| !self.desk.zones.defines(&tzid)) {
+                let mut text = Vec::new();
+                vtimezone::write(zone, years, self.desk.line_break, &mut text);
+                splices.push(Splice::insert(zones_at, text));
+            }
+        }
+        apply(self.desk.raw, 0..self.desk.raw.len(), splices)
+    }
+
+    fn master(&mut self, first_event: usize, splices: &mut Vec<Splice>) {
+        let wanted = self.target.detached_from.is_none();
+        match &self.series.master {
+            Some(piece) if wanted => {
+                let rules = Rules::Become(&self.target.recurrence);
+                let wanted = Wanted { facts: &self.target.facts, rules, id: None };
+                splices.extend(self.desk.rewrite(piece, &wanted));
+            }
+            Some(piece) => {
+                let all = std::iter::once(piece).chain(self.older);
+                splices.extend(all.map(|piece| Splice::remove(piece.component.raw.clone())));
+            }
+            None if wanted => {
+                let mut text = Vec::new();
+                self.author().write(&self.target.facts, Some(&self.target.recurrence), None, &mut text);
+                self.desk.zones_needed.extend(super::zones(self.target));
+                splices.push(Splice::insert(first_event, text));
+            }
+            None => {}
+        }
+    }
+
+    fn author(&self) -> Author<'r> {
+        Author { uid: self.uid, stamp: self.desk.stamp, line_break: self.desk.line_break }
+    }
+
+    fn overrides(&mut self, events_end: usize, splices: &mut Vec<Splice>) {
+        let (pairs, gone, new) = self.pair();
+        for pair in pairs {
+            let rewritten = self.id_reads_as(&pair) != pair.id || self.desk.care == Care::EveryTime;
+            let id = rewritten.then_some(pair.id);
+            splices.extend(self.desk.rewrite(pair.piece, &Wanted { facts: pair.facts, rules: Rules::Stay, id }));
+            if pair.id != pair.old_id {
+                self.remove_superseded(&pair.old_id, splices);
+            }
+        }
+        for (id, piece) in gone {
+            splices.push(Splice::remove(piece.component.raw.clone()));
+            self.remove_superseded(&id, splices);
+        }
+        for (id, facts) in new {
+            let text = self.new_override(id, facts);
+            splices.push(Splice::insert(events_end, text));
+        }
+    }
+
+    /// What an override's `RECURRENCE-ID` line will mean beside the new master.
+    fn id_reads_as(&self, pair: &Pair<'_, '_>) -> EventTime {
+        let id = pair.piece.recurrence_id.unwrap_or(pair.old_id);
+        if self.target.detached_from.is_some() {
+            return id;
+        }
+        let start = self.target.facts.start;
+        let master = self.series.master.as_ref().filter(|master| master.facts.start.zone() == start.zone());
+        identity_for(pair.piece, id, &start, master.and_then(|master| master.own_zone.as_deref()))
+    }
+
+    fn remove_superseded(&self, id: &EventTime, splices: &mut Vec<Splice>) {
+        let older = self.series.superseded.iter().filter(|(older, _)| older == id);
+        splices.extend(older.map(|(_, piece)| Splice::remove(piece.component.raw.clone())));
+    }
+
+    fn new_override(&mut self, id: EventTime, facts: &Facts) -> Vec<u8> {
+        if let Some(master) = &self.series.master {
+            let wanted = Wanted { facts, rules: Rules::Go, id: Some(id) };
+            let splices = self.desk.rewrite(master, &wanted);
+            return apply(self.desk.raw, master.component.raw.clone(), splices);
+        }
+        let mut text = Vec::new();
+        self.author().write(facts, None, Some(&id), &mut text);
+        let times = [id, facts.start, facts.end];
+        self.desk.zones_needed.extend(times.iter().filter_map(|time| zone::tzid(time.zone())));
+        text
+    }
+
+    /// Which override becomes which. Those that match none by `RECURRENCE-ID` follow one another in order when a moved
+    /// series gave all of them new ones: what we do not model stays with its occurrence.
+    #[expect(clippy::type_complexity, reason = "three lists, named where they are taken apart")]
+    fn pair(&self) -> (Vec<Pair<'r, 'd>>, Vec<(EventTime, &'r Piece<'d>)>, Vec<(EventTime, &'r Facts)>) {
+        let target = self.target;
+        let detached = target.detached_from.iter().map(|id| (*id, &target.facts));
+        let wanted = detached.chain(target.overrides.iter().map(|over| (over.recurrence_id, &over.facts)));
+        let mut wanted: BTreeMap<_, _> = wanted.map(|(id, facts)| (recurrence::key(&id), (id, facts))).collect();
+        let mut pairs = Vec::new();
+        let mut gone = Vec::new();
+        for (old_id, piece) in &self.series.overrides {
+            match wanted.remove(&recurrence::key(old_id)) {
+                Some((id, facts)) => pairs.push(Pair { piece, old_id: *old_id, id, facts }),
+                None => gone.push((*old_id, piece)),
+            }
+        }
+        let mut new: Vec<_> = wanted.into_values().collect();
+        let moved = self.series.master.as_ref().is_some_and(|master| master.facts.start != target.facts.start);
+        if moved && gone.len() == new.len() {
+            let followed = gone.drain(..).zip(new.drain(..));
+            pairs.extend(followed.map(|((old_id, piece), (id, facts))| Pair { piece, old_id, id, facts }));
+        }
+        (pairs, gone, new)
+    }
+}
+
+/// The `TZID`s that new lines name.
+type ZonesNeeded = BTreeSet<String>;

@@ -1,0 +1,1 @@
+//! Shared samples of tests.

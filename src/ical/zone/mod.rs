@@ -1,0 +1,244 @@
+//! Zone names as the world spells them, and what zone each means (RFC 5545 §3.2.19, §3.6.5).
+//!
+//! - **named**: an IANA name, or a Windows name that stands for one.
+//! - **custom**: a name that means something only through its own `VTIMEZONE`.
+//!
+//! **Invariant:** for a known name the zone database wins over the text's `VTIMEZONE`, which may be old.
+//! **Invariant:** an unknown zone floats; it is never taken for UTC.
+
+mod custom;
+mod windows;
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, FixedOffset, NaiveDateTime};
+use chrono_tz::Tz;
+
+use self::custom::CustomZone;
+use super::{
+    Limits,
+    component::{Component, Kind},
+    line::Line,
+    value::{self, Stamp},
+};
+use crate::domain::time::{EventTime, Zone};
+
+/// What a `TZID` means by its name alone: an IANA name in any case, behind any prefix; a Windows name; what Outlook shows;
+/// an offset (`GMT+0200`, `UTC-5`). `None`: only a `VTIMEZONE` can tell.
+#[must_use]
+pub fn resolve(name: &str) -> Option<Zone> {
+    named(name).or_else(|| offset(name))
+}
+
+/// A zone as it reads after having been written: one spelling for each meaning.
+pub(super) fn canonical(zone: Zone) -> Zone {
+    match zone {
+        Zone::Named(tz) if is_utc(tz.name()) => Zone::Utc,
+        Zone::Fixed(0) => Zone::Utc,
+        Zone::Fixed(seconds) if FixedOffset::east_opt(seconds).is_none() => Zone::Utc,
+        other => other,
+    }
+}
+
+/// The `TZID` that names a zone; `None` for UTC and floating times, which need none.
+pub(super) fn tzid(zone: Zone) -> Option<String> {
+    match zone {
+        Zone::Named(tz) => Some(tz.name().to_owned()),
+        Zone::Fixed(seconds) => Some(format!("UTC{}", spell_offset(seconds))),
+        Zone::Utc | Zone::Floating => None,
+    }
+}
+
+/// A UTC-OFFSET (RFC 5545 §3.3.14): `+0100`, with seconds only where there are some.
+pub(super) fn spell_offset(seconds: i32) -> String {
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let total = seconds.unsigned_abs();
+    let (hours, minutes, seconds) = (total / 3600, total / 60 % 60, total % 60);
+    if seconds == 0 {
+        format!("{sign}{hours:02}{minutes:02}")
+    } else {
+        format!("{sign}{hours:02}{minutes:02}{seconds:02}")
+    }
+}
+
+fn is_utc(name: &str) -> bool {
+    let name = name.strip_prefix("Etc/").or_else(|| name.strip_prefix("etc/")).unwrap_or(name);
+    ["UTC", "UCT", "Zulu", "Universal", "Z"].iter().any(|utc| utc.eq_ignore_ascii_case(name))
+}
+
+fn iana(name: &str) -> Option<Zone> {
+    if is_utc(name) {
+        return Some(Zone::Utc);
+    }
+    Tz::from_str_insensitive(name).ok().map(|tz| canonical(Zone::Named(tz)))
+}
+
+fn named(name: &str) -> Option<Zone> {
+    let name = name.trim().trim_matches('"').trim();
+    let name = name.strip_prefix("TZID=").unwrap_or(name);
+    if name.is_empty() || name.len() > 255 {
+        return None;
+    }
+    if let Some(zone) = iana(name).or_else(|| windows::by_name(name).map(Zone::Named).map(canonical)) {
+        return Some(zone);
+    }
+    if name.starts_with('/') || name.contains("://") {
+        return name.match_indices('/').find_map(|(at, _)| name.get(at + 1..).and_then(iana));
+    }
+    if name.contains(' ') && name.contains('/') {
+        return iana(&name.replace(' ', "_"));
+    }
+    let shown = name.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(name, |(_, shown)| shown.trim());
+    windows::by_display(shown).map(|tz| canonical(Zone::Named(tz)))
+}
+
+/// `GMT+0200`, `UTC-5`, `+01:00`, and the offset that begins `(UTC+01:00) Somewhere`.
+fn offset(name: &str) -> Option<Zone> {
+    let name = name.trim().trim_matches('"').trim();
+    let name = name.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(name, |(offset, _)| offset);
+    let tail = ["UTC", "GMT"].iter().find_map(|prefix| {
+        let (head, tail) = name.split_at_checked(3)?;
+        head.eq_ignore_ascii_case(prefix).then_some(tail.trim())
+    });
+    let tail = tail.unwrap_or(name);
+    let negative = match tail.bytes().next()? {
+        b'+' => false,
+        b'-' => true,
+        _ => return None,
+    };
+    let digits: String = tail.chars().skip(1).filter(|c| *c != ':').collect();
+    let padded = match digits.len() {
+        1 => format!("0{digits}0000"),
+        2 => format!("{digits}0000"),
+        4 => format!("{digits}00"),
+        6 => digits,
+        _ => return None,
+    };
+    if !padded.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let part = |at: usize| padded.get(at..at + 2).and_then(|two| two.parse::<i32>().ok());
+    let seconds = part(0)? * 3600 + part(2)? * 60 + part(4)?;
+    let seconds = if negative { -seconds } else { seconds };
+    FixedOffset::east_opt(seconds).map(|_| canonical(Zone::Fixed(seconds)))
+}
+
+/// What a name of a text means.
+#[derive(Clone, Copy)]
+enum Meaning {
+    Zone(Zone),
+    /// The rules at this place in `Zones::custom` fit no zone of the database.
+    Custom(usize),
+}
+
+/// The zones of one text.
+pub(super) struct Zones<'d> {
+    definitions: BTreeMap<String, &'d Component<'d>>,
+    known: BTreeMap<String, Meaning>,
+    custom: Vec<CustomZone>,
+    custom_left: usize,
+    years: (i32, i32),
+}
+
+impl<'d> Zones<'d> {
+    pub fn new(calendars: &'d [Component<'d>], limits: &Limits) -> Self {
+        let mut definitions = BTreeMap::new();
+        for definition in calendars.iter().flat_map(|calendar| calendar.all(&Kind::Zone)) {
+            if let Some(line) = definition.line("TZID") {
+                definitions.entry(line.value().trim().to_owned()).or_insert(definition);
+            }
+        }
+        let years = if definitions.is_empty() { (2000, 2000) } else { years(calendars) };
+        Self { definitions, known: BTreeMap::new(), custom: Vec::new(), custom_left: limits.custom_zones_max, years }
+    }
+
+    /// The time that a stamp and the `TZID` beside it mean. A `TZID` on a date or a UTC time means nothing.
+    pub fn time(&mut self, stamp: Stamp, tzid: Option<&str>) -> EventTime {
+        match (stamp, tzid) {
+            (Stamp::Date(day), _) => EventTime::Date(day),
+            (Stamp::Utc(local), _) => EventTime::DateTime { local, zone: Zone::Utc },
+            (Stamp::Local(local), None) => EventTime::DateTime { local, zone: Zone::Floating },
+            (Stamp::Local(local), Some(name)) => EventTime::DateTime { local, zone: self.zone(name, local) },
+        }
+    }
+
+    /// The time of a line such as `DTSTART`; `None` when it is none. `VALUE=DATE` makes a midnight a date.
+    pub fn time_of(&mut self, line: &Line<'_>) -> Option<EventTime> {
+        let stamp = value::stamp(line.value())?;
+        let time = self.time(stamp, line.param("TZID").as_deref());
+        Some(if is_date(line) { super::repair::midnight_marked_as_date(time) } else { time })
+    }
+
+    fn zone(&mut self, name: &str, local: NaiveDateTime) -> Zone {
+        let name = name.trim();
+        let meaning = match self.known.get(name) {
+            Some(meaning) => *meaning,
+            None => {
+                let meaning = self.meaning(name);
+                self.known.insert(name.to_owned(), meaning);
+                meaning
+            }
+        };
+        match meaning {
+            Meaning::Zone(zone) => zone,
+            Meaning::Custom(at) => {
+                self.custom.get(at).map_or(Zone::Floating, |zone| canonical(Zone::Fixed(zone.offset_at(local))))
+            }
+        }
+    }
+
+    fn meaning(&mut self, name: &str) -> Meaning {
+        if let Some(zone) = named(name) {
+            return Meaning::Zone(zone);
+        }
+        if let Some(definition) = self.definitions.get(name) {
+            let location = definition.line("X-LIC-LOCATION").and_then(|line| named(line.value()));
+            if let Some(zone) = location {
+                return Meaning::Zone(zone);
+            }
+            if self.custom_left > 0
+                && let Some(custom) = CustomZone::read(definition, self.years)
+            {
+                self.custom_left -= 1;
+                if let Some(tz) = custom.same_as() {
+                    return Meaning::Zone(canonical(Zone::Named(tz)));
+                }
+                self.custom.push(custom);
+                return Meaning::Custom(self.custom.len() - 1);
+            }
+        }
+        Meaning::Zone(offset(name).unwrap_or(Zone::Floating))
+    }
+
+    /// Whether the text explains a `TZID`.
+    pub fn defines(&self, tzid: &str) -> bool {
+        self.definitions.contains_key(tzid)
+    }
+
+    /// Whether a name means what it means only through a `VTIMEZONE` whose rules fit no zone of the database: such a zone
+    /// is a different fixed offset at different times, so that only wall times of the same name compare.
+    pub fn is_custom(&self, name: &str) -> bool {
+        matches!(self.known.get(name.trim()), Some(Meaning::Custom(_)))
+    }
+}
+
+/// Whether a line says `VALUE=DATE`.
+fn is_date(line: &Line<'_>) -> bool {
+    line.param("VALUE").is_some_and(|value| value.eq_ignore_ascii_case("DATE"))
+}
+
+/// The years that the events of a text begin in, a few more for what recurs, at most 30.
+fn years(calendars: &[Component<'_>]) -> (i32, i32) {
+    let starts =
+        calendars.iter().flat_map(|calendar| calendar.all(&Kind::Event)).filter_map(|event| event.line("DTSTART"));
+    let years = starts.filter_map(|line| match value::stamp(line.value())? {
+        Stamp::Date(day) => Some(day.year()),
+        Stamp::Local(wall) | Stamp::Utc(wall) => Some(wall.year()),
+    });
+    let (first, last) = years.fold((9999, 1), |(first, last), year| (first.min(year), last.max(year)));
+    let first = first.clamp(1970, 2090);
+    (first, last.clamp(first, 2090).min(first + 28) + 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! From a status and a precondition to a class of failure.
+//!
+//! - **condition**: the element inside `DAV:error` (RFC 4918 §16) that says which rule was broken.
+
+use chrono::{DateTime, Utc};
+
+use super::wire;
+use crate::{
+    domain::failure::FailureClass,
+    provider::{
+        error::ProviderError,
+        transport::{Response, retry_after},
+    },
+};
+
+/// What was being done, for the words and for what a lost answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Nothing changes there.
+    Reading(&'static str),
+    /// Something may have changed there.
+    Writing(&'static str),
+}
+
+/// Conditions that condemn what was sent: sending it again cannot help (RFC 4791 §5.3.2.1, RFC 4331).
+const PAYLOAD: [&str; 14] = [
+    "supported-calendar-data",
+    "supported-calendar-component",
+    "valid-calendar-data",
+    "valid-calendar-object-resource",
+    "valid-calendar-object",
+    "calendar-collection-location-ok",
+    "max-resource-size",
+    "min-date-time",
+    "max-date-time",
+    "max-instances",
+    "max-attendees-per-instance",
+    "quota-not-exceeded",
+    "sufficient-disk-space",
+    "valid-managed-id",
+];
+
+/// Conditions that say somebody else has it (RFC 4791 §5.3.2.1, RFC 6638 §3.2.4.1).
+const TAKEN: [&str; 2] = ["no-uid-conflict", "unique-scheduling-object-resource"];
+
+/// Conditions that are about rights (RFC 3744 §7.1.1, RFC 6638 §3.2.4.2).
+const RIGHTS: [&str; 5] = [
+    "need-privileges",
+    "allowed-attendee-scheduling-object-change",
+    "allowed-organizer-scheduling-object-change",
+    "same-organizer-in-all-components",
+    "cannot-modify-protected-property",
+];
+
+/// The failure that an unsuccessful answer is.
+pub(super) fn failure(response: &Response, doing: Doing, now: DateTime<Utc>) -> ProviderError {
+    let conditions = if (400..500).contains(&response.status) || response.status == 507 {
+        wire::conditions(&response.body)
+    } else {
+        Vec::new()
+    };
+    let named =
+        |known: &'static [&'static str]| known.iter().copied().find(|name| conditions.iter().any(|c| c == name));
+    let wait = response.header("retry-after").and_then(|value| retry_after(value, now));
+    let (class, word) = if let Some(word) = named(&TAKEN) {
+        (FailureClass::Conflict, Some(word))
+    } else if let Some(word) = named(&PAYLOAD) {
+        (FailureClass::Refused, Some(word))
+    } else if let Some(word) = named(&RIGHTS) {
+        (FailureClass::Forbidden, Some(word))
+    } else {
+        (by_status(response.status, doing, wait.is_some()), None)
+    };
+    let (Doing::Reading(what) | Doing::Writing(what)) = doing;
+    let word = word.map(|word| format!(" ({word})")).unwrap_or_default();
+    ProviderError::new(class, format!("{what}: the server answered {}{word}", response.status)).retry_after(wait)
+}
+
+fn by_status(status: u16, doing: Doing, told_to_wait: bool) -> FailureClass {
+    let writing = matches!(doing, Doing::Writing(_));
+    match status {
+        401 => FailureClass::Unauthorised,
+        403 | 407 | 451 => FailureClass::Forbidden,
+        404 | 410 => FailureClass::Gone,
+        409 | 412 => FailureClass::Conflict,
+        408 | 421 | 423 | 424 | 425 => FailureClass::Transient,
+        429 => FailureClass::RateLimited,
+        // iCloud and Fastmail throttle with 503.
+        503 if told_to_wait => FailureClass::RateLimited,
+        501 | 505 => FailureClass::Refused,
+        507 if writing => FailureClass::Refused,
+        507 => FailureClass::Malformed,
+        400..=499 => FailureClass::Refused,
+        500..=599 if writing => FailureClass::Ambiguous,
+        500..=599 => FailureClass::Transient,
+        _ => FailureClass::Malformed,
+    }
+}
+
+/// Whether a refused report says "not with this token" or "not at all", rather than "not you" or "not now":
+/// servers say so with 400, 403, 405, 409, 410, 412, 415, 501 or a whole-answer 507.
+pub(super) fn report_unusable(status: u16) -> bool {
+    matches!(status, 501 | 507)
+        || ((400..500).contains(&status) && !matches!(status, 401 | 404 | 408 | 421 | 423 | 425 | 429))
+}

@@ -1,0 +1,161 @@
+//! One account's way to its server: credentials where they may go, redirects with the method kept, requests counted.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use bytes::Bytes;
+use url::Url;
+
+use super::{
+    classify::{self, Doing},
+    href, icloud, request,
+    wire::{self, Multistatus},
+};
+use crate::{
+    domain::{account::ProviderKind, failure::FailureClass, ids::Revision, ports::World},
+    provider::{
+        error::{ProviderError, Result},
+        transport::{Credential, Http, Request, Response},
+    },
+};
+
+/// Redirects followed for one request.
+const REDIRECTS_MAX: usize = 5;
+
+/// A multistatus and where it came from.
+pub(super) struct Answer {
+    /// What it says.
+    pub body: Multistatus,
+    /// Its final address: hrefs are resolved against this.
+    pub url: Url,
+}
+
+/// One object as read by `GET`.
+pub(super) struct Object {
+    /// Its bytes.
+    pub raw: Bytes,
+    /// Its version, when the server told one.
+    pub revision: Option<Revision>,
+}
+
+pub(super) struct Exchange {
+    http: Arc<dyn Http>,
+    world: World,
+    kind: ProviderKind,
+    start: Url,
+    credential: Option<Credential>,
+    requests: AtomicU32,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        http: Arc<dyn Http>,
+        world: World,
+        kind: ProviderKind,
+        start: Url,
+        credential: Option<Credential>,
+    ) -> Self {
+        Self { http, world, kind, start, credential, requests: AtomicU32::new(0) }
+    }
+
+    pub(super) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(super) fn start(&self) -> &Url {
+        &self.start
+    }
+
+    pub(super) fn kind(&self) -> ProviderKind {
+        self.kind
+    }
+
+    /// Sends one request; every status is an answer here.
+    ///
+    /// The port follows redirects, but drops the credential on the way to another host, and asks with `GET` after a 303:
+    /// where that ended badly the request is sent again to where it ended. A redirect that the port hands back is
+    /// followed here. Method and body are kept (RFC 6764 §5 needs that for `PROPFIND`).
+    pub(super) async fn send(&self, mut request: Request) -> Result<Response> {
+        for _ in 0..=REDIRECTS_MAX {
+            self.admit(&request.url)?;
+            request.url.set_fragment(None);
+            request.credential.clone_from(&self.credential);
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            let response = self.http.send(request.clone()).await?;
+            match next_place(&request, &response) {
+                Some(url) if url != request.url => request.url = url,
+                _ => return Ok(response),
+            }
+        }
+        Err(ProviderError::new(FailureClass::Malformed, "the server redirects in circles"))
+    }
+
+    fn admit(&self, url: &Url) -> Result<()> {
+        if self.credential.is_none() || icloud::may_see_credential(self.kind, &self.start, url) {
+            return Ok(());
+        }
+        let host = url.host_str().unwrap_or("another host");
+        let detail = format!(
+            "the server sends us on to {}://{host}, which may not be given this account's password; \
+             if that is right, connect with an address on that host",
+            url.scheme()
+        );
+        Err(ProviderError::new(FailureClass::Forbidden, detail))
+    }
+
+    /// The failure an answer is.
+    pub(super) fn failure(&self, response: &Response, doing: Doing) -> ProviderError {
+        classify::failure(response, doing, self.world.now())
+    }
+
+    /// Reads a 207; anything else is its failure.
+    pub(super) fn multistatus(&self, response: &Response, what: &'static str) -> Result<Answer> {
+        if response.status != 207 && response.status != 200 {
+            return Err(self.failure(response, Doing::Reading(what)));
+        }
+        let body = wire::multistatus(&response.body)
+            .map_err(|why| ProviderError::new(FailureClass::Malformed, format!("{what}: {why}")))?;
+        Ok(Answer { body, url: response.url.clone() })
+    }
+
+    /// Sends a request whose answer is a multistatus.
+    pub(super) async fn ask(&self, request: Request, what: &'static str) -> Result<Answer> {
+        let response = self.send(request).await?;
+        self.multistatus(&response, what)
+    }
+
+    /// Reads one object; `None`: it is not there.
+    pub(super) async fn object(&self, url: &Url) -> Result<Option<Object>> {
+        let response = self.send(request::get(url.clone())).await?;
+        match response.status {
+            200 => {
+                let revision =
+                    response.header("etag").map(str::trim).filter(|etag| !etag.is_empty()).map(Revision::from);
+                Ok(Some(Object { raw: response.body, revision }))
+            }
+            404 | 410 => Ok(None),
+            _ => Err(self.failure(&response, Doing::Reading("reading one event"))),
+        }
+    }
+}
+
+/// Where else to send a request, after an answer.
+fn next_place(request: &Request, response: &Response) -> Option<Url> {
+    let to = || response.header("location").and_then(|to| href::resolve(&response.url, to));
+    let strayed = response.url.origin() != request.url.origin();
+    let asks = matches!(request.method, "PROPFIND" | "REPORT");
+    match response.status {
+        301 | 302 | 307 | 308 => to(),
+        // After a write, it leads to a text about the result (RFC 9110 §15.4.4).
+        303 if !request.writes => to(),
+        401 if strayed => Some(response.url.clone()),
+        200 | 404 | 405 if asks => Some(response.url.clone()),
+        _ => None,
+    }
+}

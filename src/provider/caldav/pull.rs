@@ -1,0 +1,212 @@
+//! One page of a pull: the listing on the first, then the objects in batches.
+//!
+//! **Invariant:** a row missing from a multiget, or answered with 404 there, is not a deletion: the object is asked for
+//! by itself first.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
+use url::Url;
+
+use super::{
+    convert::{self, Converted, Mark},
+    exchange::{Answer, Exchange},
+    href,
+    listing::{Lister, Listing},
+    request::multiget,
+};
+use crate::{
+    domain::{
+        failure::FailureClass,
+        ids::{RemoteEventId, Revision, SyncCursor},
+    },
+    ical::Limits,
+    provider::{
+        change::{ChangePage, Known, Next, PageKind, PageToken, Unreadable},
+        error::{ProviderError, Result},
+    },
+};
+
+/// Multigets in flight at once.
+const IN_FLIGHT: usize = 2;
+/// Single reads in flight at once.
+const SINGLES_IN_FLIGHT: usize = 2;
+
+type Wanted = (RemoteEventId, Revision);
+
+/// What a pull needs to know of its calendar.
+pub(super) struct Puller<'a> {
+    pub exchange: &'a Exchange,
+    pub collection: Url,
+    pub limits: &'a Limits,
+    pub known: &'a dyn Known,
+    /// Whether the server said that it does sync reports.
+    pub syncs: Option<bool>,
+    /// Objects per multiget.
+    pub batch: usize,
+}
+
+/// What reading one object came to.
+enum Read {
+    Converted(Converted),
+    Vanished(RemoteEventId),
+}
+
+impl Puller<'_> {
+    /// The first page: the listing, and the first objects with it.
+    pub(super) async fn first(&self, cursor: Option<&SyncCursor>, reconcile: bool) -> Result<ChangePage> {
+        let lister = Lister { exchange: self.exchange, collection: &self.collection, known: self.known };
+        let listing = match cursor.map(Mark::read) {
+            None => lister.everything(self.syncs).await?,
+            Some(None) => {
+                let detail = "the stored cursor is not one of a CalDAV calendar";
+                return Err(ProviderError::new(FailureClass::CursorExpired, detail));
+            }
+            // A server that keeps a ctag is not asked again whether it does reports.
+            Some(Some(Mark::Ctag(_) | Mark::None)) if reconcile => lister.everything(Some(false)).await?,
+            Some(Some(_)) if reconcile => lister.everything(self.syncs).await?,
+            Some(Some(mark)) => lister.since(mark).await?,
+        };
+        let Listing { kind, pending, present, removed, refused, cursor } = listing;
+        let expected = u32::try_from(pending.len() + present.len()).ok();
+        let mut page = self.next(kind, cursor, pending.into()).await?;
+        page.present.extend(present);
+        page.removed.extend(removed);
+        page.unreadable.extend(refused);
+        page.expected = expected;
+        Ok(page)
+    }
+
+    /// The next objects.
+    pub(super) async fn next(
+        &self,
+        kind: PageKind,
+        cursor: Option<SyncCursor>,
+        mut objects: VecDeque<Wanted>,
+    ) -> Result<ChangePage> {
+        let batches: Vec<Vec<Wanted>> = (0..IN_FLIGHT)
+            .map(|_| objects.drain(..objects.len().min(self.batch.max(1))).collect::<Vec<_>>())
+            .filter(|batch| !batch.is_empty())
+            .collect();
+        let read = try_join_all(batches.into_iter().map(|batch| self.batch(batch))).await?;
+        let next = if objects.is_empty() {
+            Next::Done(cursor)
+        } else {
+            Next::Page(PageToken::Pending { kind, cursor, objects })
+        };
+        let mut page = ChangePage {
+            kind,
+            changed: Vec::new(),
+            present: Vec::new(),
+            unreadable: Vec::new(),
+            removed: Vec::new(),
+            expected: None,
+            interval_s: None,
+            next,
+        };
+        for read in read.into_iter().flatten() {
+            match read {
+                Read::Converted(Converted::Event(event)) => page.changed.push(*event),
+                Read::Converted(Converted::NotAnEvent(id)) if kind == PageKind::Snapshot => page.present.push(id),
+                Read::Converted(Converted::NotAnEvent(_)) => {}
+                Read::Converted(Converted::Unreadable(unreadable)) => page.unreadable.push(unreadable),
+                Read::Vanished(id) => page.removed.push(id),
+            }
+        }
+        Ok(page)
+    }
+
+    async fn batch(&self, wanted: Vec<Wanted>) -> Result<Vec<Read>> {
+        let request = multiget(self.collection.clone(), wanted.iter().map(|(id, _)| id.as_str()));
+        let answer = match self.exchange.ask(request, "reading events").await {
+            Ok(answer) => Some(answer),
+            Err(error) => match error.class {
+                // One by one it may still be had: too large together, one object that breaks the XML, no such report.
+                FailureClass::Malformed | FailureClass::Refused | FailureClass::Forbidden | FailureClass::Conflict => {
+                    None
+                }
+                FailureClass::Transient
+                | FailureClass::RateLimited
+                | FailureClass::Unauthorised
+                | FailureClass::Gone
+                | FailureClass::CursorExpired
+                | FailureClass::Ambiguous
+                | FailureClass::AddressNotAllowed => return Err(error),
+            },
+        };
+        let (mut read, missing) = self.sort(wanted, answer);
+        let singles: Vec<Read> =
+            stream::iter(missing).map(|wanted| self.single(wanted)).buffered(SINGLES_IN_FLIGHT).try_collect().await?;
+        read.extend(singles);
+        Ok(read)
+    }
+
+    /// What a multiget answered, and what it left open.
+    fn sort(&self, wanted: Vec<Wanted>, answer: Option<Answer>) -> (Vec<Read>, Vec<Wanted>) {
+        let Some(answer) = answer else { return (Vec::new(), wanted) };
+        let mut rows = BTreeMap::new();
+        for row in answer.body.rows {
+            if row.failed().is_none()
+                && let Some(data) = row.props.data
+                && let Some(url) = href::resolve(&answer.url, &row.href)
+                && let Some(key) = href::key(&self.collection, url.as_str())
+            {
+                rows.insert(key, (data, row.props.etag));
+            }
+        }
+        let (mut read, mut missing) = (Vec::with_capacity(wanted.len()), Vec::new());
+        for (id, listed) in wanted {
+            match href::key(&self.collection, id.as_str()).and_then(|key| rows.remove(&key)) {
+                Some((data, etag)) => {
+                    let revision = etag.map(Revision).or_else(|| told(listed));
+                    read.push(Read::Converted(convert::object(id, revision, data.into_bytes(), self.limits)));
+                }
+                None => missing.push((id, listed)),
+            }
+        }
+        (read, missing)
+    }
+
+    async fn single(&self, (id, listed): Wanted) -> Result<Read> {
+        let unreadable = |id, why| {
+            Ok(Read::Converted(Converted::Unreadable(Unreadable {
+                id,
+                revision: told(listed.clone()),
+                uid: None,
+                why,
+            })))
+        };
+        let Some(url) = href::resolve(&self.collection, id.as_str()) else {
+            return unreadable(id, "its name leads nowhere".to_owned());
+        };
+        match self.exchange.object(&url).await {
+            Ok(None) => Ok(Read::Vanished(id)),
+            Ok(Some(object)) => {
+                // A proxy that compresses weakens the stamp; the listing's is the one it will be compared with.
+                let revision = match object.revision {
+                    Some(got) if href::weakly_equal(got.as_str(), listed.as_str()) => Some(listed),
+                    Some(got) => Some(got),
+                    None => told(listed),
+                };
+                Ok(Read::Converted(convert::object(id, revision, object.raw.into(), self.limits)))
+            }
+            Err(error) => match error.class {
+                FailureClass::Malformed | FailureClass::Refused | FailureClass::Forbidden | FailureClass::Conflict => {
+                    unreadable(id, error.detail)
+                }
+                FailureClass::Transient
+                | FailureClass::RateLimited
+                | FailureClass::Unauthorised
+                | FailureClass::Gone
+                | FailureClass::CursorExpired
+                | FailureClass::Ambiguous
+                | FailureClass::AddressNotAllowed => Err(error),
+            },
+        }
+    }
+}
+
+/// A revision as the listing told it; an empty one was none.
+fn told(listed: Revision) -> Option<Revision> {
+    (!listed.as_str().is_empty()).then_some(listed)
+}

@@ -1,0 +1,205 @@
+//! A published iCalendar file (`webcal:`, `https:`): read-only, one calendar, everything in one answer.
+//!
+//! - **bookmark**: what the cursor of a feed remembers of the last answer: validators, a fingerprint, names of events.
+//! - **name**: an event's id here. Publishers' `UID`s are not always stable; see `identity.rs`.
+//!
+//! **Invariant:** only a whole calendar that was read makes a page; a web page, a cut-off file or an error changes
+//! nothing. Absence is told only by a finished snapshot in which every unreadable event could be named.
+//! **Invariant:** what a publisher stamps at each fetch (`DTSTAMP`, `LAST-MODIFIED`, `PRODID`, order, fresh `UID`s)
+//! changes no event's revision and no event's name.
+//!
+//! A snapshot does not tell *deleted* from *expired*: many publishers show a rolling window, so an event that has ended
+//! and is missing is past, not cancelled. The caller knows the event's end and decides.
+
+mod bookmark;
+mod classify;
+mod convert;
+mod identity;
+mod request;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use self::{bookmark::Bookmark, classify::Answer, convert::Page, request::Source};
+use super::{
+    ChangePage, PageToken, Profile, Provider, ProviderError, Pull, Result,
+    transport::{
+        Http,
+        throttle::{Paced, Throttle},
+    },
+};
+use crate::domain::{
+    account::ProviderKind,
+    calendar::RemoteCalendar,
+    failure::FailureClass,
+    ids::{RemoteCalendarId, SyncCursor},
+    secret::Secret,
+};
+
+/// The id of a feed's only calendar.
+pub const CALENDAR: &str = "feed";
+
+/// Requests a minute, and at once: a person may press the button, a loop may not.
+const PACE: u32 = 30;
+
+/// How long the answer that [`Provider::calendars`] read serves the pull that follows it.
+const HELD_MAX: Duration = Duration::from_mins(1);
+
+/// Where a feed is.
+#[derive(Clone, Debug)]
+pub struct FeedConfig {
+    /// `https:`, `webcal:` or `webcals:`; `http:` where the address policy allows it. Whoever has it can read the feed,
+    /// so it is a secret.
+    pub url: Secret,
+}
+
+/// One subscribed feed.
+pub struct Feed {
+    http: Paced<Arc<dyn Http>>,
+    source: Source,
+    profile: Profile,
+    memory: Mutex<Memory>,
+}
+
+/// What carries over from one call to the next, to save a request; everything that matters is in the cursor.
+#[derive(Default)]
+struct Memory {
+    last: Option<SyncCursor>,
+    held: Option<Held>,
+}
+
+/// An answer that no pull has used yet.
+struct Held {
+    at: Instant,
+    asked_since: Option<SyncCursor>,
+    answer: Answer,
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").field("host", &self.source.host).finish_non_exhaustive()
+    }
+}
+
+impl Feed {
+    /// A feed at an address. `Refused`: the text is no address of a feed.
+    pub fn new(http: Arc<dyn Http>, config: &FeedConfig) -> Result<Self> {
+        Ok(Self {
+            http: Paced::new(http, Throttle::new(PACE, PACE)),
+            source: Source::parse(&config.url)?,
+            profile: Profile {
+                kind: ProviderKind::Feed,
+                requests_per_minute: PACE,
+                poll_every_s: 900,
+                reconcile_every_s: 86_400,
+                absence_is_doubtful: true,
+            },
+            memory: Mutex::default(),
+        })
+    }
+
+    /// The same, knowing where the calendar was read to, so that [`Provider::calendars`] can ask for changes only.
+    #[must_use]
+    pub fn resume(self, cursor: Option<SyncCursor>) -> Self {
+        self.remember(|memory| memory.last = cursor);
+        self
+    }
+
+    /// The feed's host: the only part of its address that may be shown.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.source.host
+    }
+
+    fn remember<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
+        change(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One exchange. With a bookmark the publisher may answer that nothing changed.
+    async fn fetch(&self, since: Option<&Bookmark>) -> Result<Answer> {
+        let response = self.http.send(self.source.request(since)).await?;
+        classify::read(&response, since.is_some_and(Bookmark::can_ask))
+    }
+
+    fn bookmark(&self, cursor: Option<&SyncCursor>) -> Option<Bookmark> {
+        cursor.and_then(Bookmark::read).filter(|bookmark| bookmark.is_of(&self.source.fingerprint))
+    }
+
+    /// The answer that `calendars` has just read, if it answers this pull.
+    fn held_for(&self, pull: &Pull<'_>) -> Option<Answer> {
+        let held = self.remember(|memory| memory.held.take())?;
+        let answers_this = match held.answer {
+            Answer::Unchanged => !pull.reconcile && held.asked_since.as_ref() == pull.cursor,
+            Answer::Whole(_) => true,
+        };
+        (answers_this && held.at.elapsed() <= HELD_MAX).then_some(held.answer)
+    }
+}
+
+#[async_trait]
+impl Provider for Feed {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    async fn calendars(&self) -> Result<Vec<RemoteCalendar>> {
+        let last = self.remember(|memory| memory.last.clone());
+        let bookmark = self.bookmark(last.as_ref());
+        let answer = self.fetch(bookmark.as_ref()).await?;
+        let (name, time_zone) = match &answer {
+            Answer::Unchanged => bookmark.map(|held| (held.name, held.time_zone)).unwrap_or_default(),
+            Answer::Whole(whole) => (whole.name(), whole.time_zone()),
+        };
+        let asked_since = last;
+        self.remember(|memory| memory.held = Some(Held { at: Instant::now(), asked_since, answer }));
+        Ok(vec![RemoteCalendar {
+            id: RemoteCalendarId::from(CALENDAR),
+            name: name.unwrap_or_else(|| self.source.host.clone()),
+            color: None,
+            time_zone,
+            read_only: true,
+            stamp: None,
+        }])
+    }
+
+    async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage> {
+        if pull.calendar.as_str() != CALENDAR {
+            return Err(ProviderError::new(FailureClass::Gone, "a feed has one calendar, `feed`"));
+        }
+        if pull.page != PageToken::Start {
+            return Err(ProviderError::new(FailureClass::Refused, "a feed has one page"));
+        }
+        let bookmark = self.bookmark(pull.cursor);
+        let answer = match self.held_for(&pull) {
+            Some(answer) => answer,
+            None => self.fetch(bookmark.as_ref().filter(|_| !pull.reconcile)).await?,
+        };
+        let page = match (answer, bookmark) {
+            (Answer::Unchanged, bookmark) => convert::unchanged(pull.cursor, bookmark.as_ref()),
+            (Answer::Whole(whole), bookmark) => Page {
+                before: bookmark.unwrap_or_default(),
+                source: &self.source.fingerprint,
+                known: pull.known,
+                reconcile: pull.reconcile,
+            }
+            .build(*whole),
+        };
+        if let super::Next::Done(cursor) = &page.next {
+            self.remember(|memory| memory.last.clone_from(cursor));
+        }
+        Ok(page)
+    }
+
+    fn requests_made(&self) -> u32 {
+        self.http.requests_made()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! The one place that knows every provider: from an account's kind and secrets to an open provider.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::{
+    Provider, ProviderError,
+    caldav::{Caldav, CaldavConfig, ICLOUD_START},
+    feed::{Feed, FeedConfig},
+    transport::{Credential, Http},
+};
+use crate::domain::{account::ProviderKind, failure::FailureClass, ports::World, secret::Secret};
+
+/// What it takes to open an account.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Who keeps the calendars.
+    pub kind: ProviderKind,
+    /// What the owner typed; empty for a feed.
+    pub url: String,
+    /// User name.
+    pub username: Option<Secret>,
+    /// Password.
+    pub password: Option<Secret>,
+    /// Bearer token.
+    pub bearer_token: Option<Secret>,
+    /// A feed's address.
+    pub feed_url: Option<Secret>,
+}
+
+/// Opens a provider. Makes no request.
+pub fn open(access: Access, http: Arc<dyn Http>, world: &World) -> Result<Arc<dyn Provider>, ProviderError> {
+    match access.kind {
+        ProviderKind::Caldav | ProviderKind::Icloud => {
+            let credential = match (access.bearer_token, access.username, access.password) {
+                (Some(token), _, _) => Some(Credential::Bearer(token)),
+                (None, Some(username), Some(password)) => Some(Credential::Basic { username, password }),
+                _ => None,
+            };
+            let typed = access.url.trim();
+            let text = if typed.is_empty() && access.kind == ProviderKind::Icloud { ICLOUD_START } else { typed };
+            let config = CaldavConfig { kind: access.kind, start: parse(text)?, credential, home: None };
+            Ok(Arc::new(Caldav::new(http, world.clone(), config)))
+        }
+        ProviderKind::Feed => {
+            let url = access.feed_url.ok_or_else(|| refused("the feed has no address"))?;
+            Ok(Arc::new(Feed::new(http, &FeedConfig { url })?))
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<Url, ProviderError> {
+    let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    Url::parse(&whole).map_err(|_| refused("the address is not a URL such as https://calendar.example.org/"))
+}
+
+fn refused(why: &str) -> ProviderError {
+    ProviderError::new(FailureClass::Refused, why)
+}

@@ -1,0 +1,234 @@
+//! Connecting an account: the credentials are tried first, and nothing is stored unless they work.
+
+use super::{Services, sync_round::new_calendar};
+use crate::{
+    domain::{
+        account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SecretKind},
+        calendar::{Calendar, RemoteCalendar},
+        conflict::AuditLine,
+        failure::FailureClass,
+        ids::{AccountId, SpaceId, UserId},
+        person::Scope,
+        secret::Secret,
+    },
+    provider::{ProviderError, registry::Access},
+    store::{Mode, StoreError},
+    vault::VaultError,
+};
+
+/// What a caller gives to connect an account.
+#[derive(Clone, Debug)]
+pub struct Connect {
+    /// Whose account it will be.
+    pub user_id: UserId,
+    /// The space it belongs to; the user's own without one.
+    pub space_id: Option<SpaceId>,
+    /// Who keeps the calendars.
+    pub provider: ProviderKind,
+    /// What the owner typed: a server, a calendar, or a feed.
+    pub url: String,
+    /// User name.
+    pub username: Option<Secret>,
+    /// Password or app-specific password.
+    pub password: Option<Secret>,
+    /// Bearer token.
+    pub bearer_token: Option<Secret>,
+    /// What the owner calls it.
+    pub label: Option<String>,
+    /// The account that takes the writes of a feed.
+    pub writes_through: Option<AccountId>,
+    /// Who wins a conflict.
+    pub policy: Option<ConflictPolicy>,
+    /// How much is told to the provider.
+    pub privacy: Option<PrivacyLevel>,
+}
+
+/// Why an account was not connected. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No such thing, or not this caller's.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A field is wrong.
+    #[error("{field}: {why}")]
+    Invalid {
+        /// Which field, in its JSON name.
+        field: &'static str,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// The provider does not take the credentials.
+    #[error("the calendar server refused these credentials; check the user name and the password")]
+    CredentialsRefused,
+    /// The provider cannot be reached, or does not speak the protocol.
+    #[error("the calendar server cannot be used: {0}")]
+    Unreachable(String),
+    /// The address may not be contacted.
+    #[error("this address may not be contacted: {0}")]
+    AddressNotAllowed(String),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ProviderError> for ConnectError {
+    fn from(error: ProviderError) -> Self {
+        match error.class {
+            FailureClass::Unauthorised => Self::CredentialsRefused,
+            FailureClass::AddressNotAllowed => Self::AddressNotAllowed(error.detail),
+            FailureClass::Transient
+            | FailureClass::RateLimited
+            | FailureClass::Forbidden
+            | FailureClass::Gone
+            | FailureClass::Conflict
+            | FailureClass::CursorExpired
+            | FailureClass::Refused
+            | FailureClass::Malformed
+            | FailureClass::Ambiguous => Self::Unreachable(error.detail),
+        }
+    }
+}
+
+impl Services {
+    /// Tries the credentials, lists the calendars, stores both, and owes the first round.
+    pub async fn connect(
+        &self,
+        scope: &Scope,
+        actor: &str,
+        asked: Connect,
+    ) -> Result<(Account, Vec<Calendar>), ConnectError> {
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        let user = tx.user(&asked.user_id).await?.ok_or(ConnectError::NotFound("user"))?;
+        let space = asked.space_id.clone().unwrap_or_else(|| user.home_space.clone());
+        let spaces = tx.spaces_of(&user.id).await?;
+        if let Some(paired) = asked.writes_through
+            && tx.account(scope, paired).await?.is_none()
+        {
+            return Err(ConnectError::NotFound("account"));
+        }
+        tx.commit().await?;
+        if !scope.admits(&space) || !spaces.contains(&space) {
+            return Err(ConnectError::NotFound("space"));
+        }
+        let listed = self.try_access(&asked).await?;
+        let account = self.new_account(&asked, space);
+        let calendars: Vec<_> = listed.iter().map(|remote| new_calendar(self, &account, remote)).collect();
+        let mut sealed = Vec::new();
+        for (kind, secret) in secrets(&asked) {
+            sealed.push(self.vault.seal(account.id, kind, &secret)?);
+        }
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        tx.insert_account(&account).await?;
+        tx.put_secrets(&sealed).await?;
+        tx.put_calendars(&calendars).await?;
+        tx.audit(&[self.audit_line(&account, actor, "account.connected")]).await?;
+        tx.commit().await?;
+        self.adopt(account.id);
+        Ok((account, calendars))
+    }
+
+    /// Connects an existing account again with new credentials: bonds, cursors and queued writes stay.
+    pub async fn reconnect(
+        &self,
+        scope: &Scope,
+        actor: &str,
+        id: AccountId,
+        fresh: Connect,
+    ) -> Result<Account, ConnectError> {
+        self.try_access(&fresh).await?;
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let mut account = tx.account(scope, id).await?.ok_or(ConnectError::NotFound("account"))?;
+        let mut sealed = Vec::new();
+        for (kind, secret) in secrets(&fresh) {
+            sealed.push(self.vault.seal(id, kind, &secret)?);
+        }
+        tx.put_secrets(&sealed).await?;
+        account.status = AccountStatus::Active;
+        account.status_reason = None;
+        account.failures = 0;
+        tx.update_account(&account, account.version).await?;
+        tx.audit(&[self.audit_line(&account, actor, "account.reconnected")]).await?;
+        tx.commit().await?;
+        self.connections.forget(id);
+        Ok(account)
+    }
+
+    async fn try_access(&self, asked: &Connect) -> Result<Vec<RemoteCalendar>, ConnectError> {
+        let given = secrets(asked);
+        let find = |kind| given.iter().find(|(held, _)| *held == kind).map(|(_, secret)| secret.clone());
+        let access = Access {
+            kind: asked.provider,
+            url: asked.url.clone(),
+            username: find(SecretKind::Username),
+            password: find(SecretKind::Password),
+            bearer_token: find(SecretKind::BearerToken),
+            feed_url: find(SecretKind::FeedUrl),
+        };
+        let provider = self.connections.try_out(access)?;
+        let listed = provider.calendars().await?;
+        if listed.is_empty() {
+            return Err(ConnectError::Unreachable("the account has no event calendars".into()));
+        }
+        Ok(listed)
+    }
+
+    fn new_account(&self, asked: &Connect, space_id: SpaceId) -> Account {
+        let now = self.world.now();
+        let host = url::Url::parse(asked.url.trim()).ok().and_then(|url| url.host_str().map(str::to_owned));
+        Account {
+            id: self.world.new_id(),
+            space_id,
+            user_id: asked.user_id.clone(),
+            provider: asked.provider,
+            label: asked.label.clone().or(host).unwrap_or_else(|| asked.provider.to_string()),
+            url: if asked.provider == ProviderKind::Feed { String::new() } else { asked.url.trim().to_owned() },
+            writes_through: asked.writes_through,
+            status: AccountStatus::Active,
+            status_reason: None,
+            delete_copies: false,
+            policy: asked.policy.unwrap_or(ConflictPolicy::ExternalWins),
+            privacy: asked.privacy.unwrap_or(PrivacyLevel::Full),
+            schedule: Schedule::default(),
+            provider_interval_s: None,
+            failures: 0,
+            next_round_at: Some(now),
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    pub(super) fn audit_line(&self, account: &Account, actor: &str, action: &str) -> AuditLine {
+        AuditLine {
+            id: self.world.new_id(),
+            space_id: Some(account.space_id.clone()),
+            account_id: Some(account.id),
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            subject: account.id.to_string(),
+            detail: serde_json::json!({ "provider": account.provider }),
+            at: self.world.now(),
+        }
+    }
+}
+
+/// The secrets of a request, by what they are for. A feed's address is one.
+fn secrets(asked: &Connect) -> Vec<(SecretKind, Secret)> {
+    let mut found = Vec::new();
+    if asked.provider == ProviderKind::Feed {
+        found.push((SecretKind::FeedUrl, Secret::new(asked.url.trim())));
+    }
+    for (kind, secret) in [
+        (SecretKind::Username, &asked.username),
+        (SecretKind::Password, &asked.password),
+        (SecretKind::BearerToken, &asked.bearer_token),
+    ] {
+        if let Some(secret) = secret {
+            found.push((kind, secret.clone()));
+        }
+    }
+    found
+}

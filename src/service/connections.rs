@@ -1,0 +1,75 @@
+//! Open providers, one per account, kept between rounds: discovery, pace and connection pool live as long as the account.
+//!
+//! **Invariant:** a changed credential closes the connection ([`Connections::forget`]); a secret is opened only here.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    domain::{
+        account::{Account, SealedSecret, SecretKind},
+        ids::AccountId,
+        ports::World,
+        secret::Secret,
+    },
+    provider::{Provider, ProviderError, registry, transport::Http},
+    vault::{KeyRing, VaultError},
+};
+
+/// The open providers of this process.
+pub struct Connections {
+    http: Arc<dyn Http>,
+    world: World,
+    open: Mutex<BTreeMap<AccountId, Arc<dyn Provider>>>,
+}
+
+impl Connections {
+    /// None open yet.
+    #[must_use]
+    pub fn new(http: Arc<dyn Http>, world: World) -> Self {
+        Self { http, world, open: Mutex::default() }
+    }
+
+    /// Opens a provider without keeping it: to try credentials.
+    pub fn try_out(&self, access: registry::Access) -> Result<Arc<dyn Provider>, ProviderError> {
+        registry::open(access, Arc::clone(&self.http), &self.world)
+    }
+
+    /// The account's provider, opened with its sealed secrets on first use.
+    pub fn get(
+        &self,
+        account: &Account,
+        secrets: &[SealedSecret],
+        vault: &KeyRing,
+    ) -> Result<Arc<dyn Provider>, super::Failure> {
+        if let Some(provider) = self.lock().get(&account.id) {
+            return Ok(Arc::clone(provider));
+        }
+        let open = |kind| -> Result<Option<Secret>, VaultError> {
+            secrets.iter().find(|sealed| sealed.kind == kind).map(|sealed| vault.open(sealed)).transpose()
+        };
+        let access = registry::Access {
+            kind: account.provider,
+            url: account.url.clone(),
+            username: open(SecretKind::Username)?,
+            password: open(SecretKind::Password)?,
+            bearer_token: open(SecretKind::BearerToken)?,
+            feed_url: open(SecretKind::FeedUrl)?,
+        };
+        let provider = self.try_out(access).map_err(super::Failure::Provider)?;
+        self.lock().insert(account.id, Arc::clone(&provider));
+        Ok(provider)
+    }
+
+    /// Closes an account's provider: its credential changed, or it is going.
+    pub fn forget(&self, account: AccountId) {
+        self.lock().remove(&account);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AccountId, Arc<dyn Provider>>> {
+        // The map is valid after a panic elsewhere: every operation on it is a single step.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

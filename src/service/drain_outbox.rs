@@ -1,0 +1,436 @@
+//! Draining the queue of writes: one entry at a time, each outcome stored before the next is begun.
+//!
+//! **Invariants:** what is sent is stored before it is sent (I-4, I-11) · every update and delete is conditional (I-13) · a
+//! refused precondition or an unclear answer is settled by reading, never by sending again (I-12, I-16).
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+
+use super::{
+    Failure, Services,
+    sync_round::{
+        Opened,
+        changes::{Changes, Planned, Scene},
+    },
+};
+use crate::{
+    domain::{
+        calendar::Calendar,
+        conflict::Severity,
+        event::EventContent,
+        failure::FailureClass,
+        ids::{OutboxId, Revision, Uid},
+        mapping::{Event, Mapping, RemoteEvent},
+        notice::NoticeKind,
+        outbox::{OutboxEntry, OutboxState, WriteOp},
+        person::Scope,
+        round::Tally,
+    },
+    engine::{
+        backoff::outbox_wait,
+        outbox::{Copy, Write, next_write},
+        sync::plan::Reason,
+    },
+    provider::{EventWriter, ProviderError, Target},
+    store::{Mode, Tx},
+};
+
+/// Entries taken from the queue at a time.
+const BATCH: u32 = 64;
+/// Writes of one round; the rest goes with the next, which is due at once.
+const WRITES_MAX: u32 = 2_000;
+/// How often one entry is looked at in one round: read, decide, write, and once more for a lost race.
+const LOOKS_MAX: u32 = 4;
+
+/// What draining came to.
+#[derive(Debug, Default)]
+pub struct Drained {
+    /// What was done.
+    pub tally: Tally,
+    /// What stopped the draining, when the account as a whole cannot be written to now.
+    pub failure: Option<ProviderError>,
+}
+
+/// What a dry run says of the queue.
+pub async fn planned(services: &Services, opened: &Opened) -> Result<Vec<Planned>, Failure> {
+    let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await?;
+    let due = tx.outbox_due(opened.account.id, services.world.now(), BATCH).await?;
+    tx.commit().await?;
+    let name = |entry: &OutboxEntry| {
+        opened.calendars.iter().find(|held| held.id == entry.calendar_id).map_or_else(String::new, |c| c.name.clone())
+    };
+    let what = |entry: &OutboxEntry| match entry.op {
+        WriteOp::Create => "create there",
+        WriteOp::Update => "update there",
+        WriteOp::Delete => "delete there",
+    };
+    Ok(due
+        .iter()
+        .map(|entry| Planned {
+            calendar: name(entry),
+            remote_id: entry.key.0.clone(),
+            what: what(entry),
+            reason: entry.reason.parse().unwrap_or(Reason::LocalChanged),
+        })
+        .collect())
+}
+
+/// Sends what is owed and due.
+pub async fn drain(services: &Services, opened: &Opened) -> Result<Drained, Failure> {
+    let mut drained = Drained::default();
+    let Some(writer) = opened.provider.writer() else { return Ok(drained) };
+    let mut looks: BTreeMap<OutboxId, u32> = BTreeMap::new();
+    while drained.tally.writes < WRITES_MAX {
+        let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await?;
+        let due = tx.outbox_due(opened.account.id, services.world.now(), BATCH).await?;
+        tx.commit().await?;
+        if due.is_empty() {
+            break;
+        }
+        for entry in due {
+            let seen = looks.entry(entry.id).or_default();
+            *seen += 1;
+            let desk = Desk { services, opened, writer };
+            let ended = if *seen > LOOKS_MAX {
+                let error = ProviderError::new(FailureClass::Conflict, "the event keeps changing at its calendar");
+                Err(error)
+            } else {
+                desk.attend(&entry, &mut drained.tally).await?
+            };
+            if let Err(error) = ended
+                && let Some(stop) = desk.failed(&entry, error).await?
+            {
+                drained.failure = Some(stop);
+                return Ok(drained);
+            }
+        }
+    }
+    Ok(drained)
+}
+
+/// Where one entry is worked on.
+struct Desk<'a> {
+    services: &'a Services,
+    opened: &'a Opened,
+    writer: &'a dyn EventWriter,
+}
+
+/// What is stored about one entry's event.
+struct Case {
+    calendar: Calendar,
+    event: Event,
+    mapping: Option<Mapping>,
+    entry: OutboxEntry,
+}
+
+impl Desk<'_> {
+    fn scene<'s>(&'s self, calendar: &'s Calendar) -> Scene<'s> {
+        Scene {
+            account: &self.opened.account,
+            user: &self.opened.user,
+            calendar,
+            writer: Some(self.writer),
+            world: &self.services.world,
+        }
+    }
+
+    async fn attend(&self, entry: &OutboxEntry, tally: &mut Tally) -> Result<Result<(), ProviderError>, Failure> {
+        let Some(case) = self.load(entry).await? else { return Ok(Ok(())) };
+        let scene = self.scene(&case.calendar);
+        let ours = case.mapping.as_ref().is_none_or(|mapping| mapping.created_by_us);
+        // A copy that is taken out of one calendar goes, though its event lives on.
+        let wanted = case.event.deleted_at.is_none() && case.entry.op != WriteOp::Delete;
+        let told = wanted.then(|| scene.told(&case.event.content, ours));
+        let copy = case.mapping.as_ref().map(|held| Copy { base: &held.base, revision: held.revision.as_ref() });
+        let result = match (next_write(told.as_ref(), copy, !case.entry.sent.is_empty()), told) {
+            (Write::Settled, _) => return self.settled(&case).await.map(Ok),
+            (Write::Create, Some(told)) => self.create(&case, told, tally).await,
+            (Write::Update, Some(told)) => self.update(&case, told, tally).await,
+            (Write::Delete, _) => self.delete(&case, tally).await,
+            (Write::FindThenDelete, _) => self.find(&case).await,
+            (Write::Read | Write::Create | Write::Update, _) => self.look(&case, tally).await,
+        };
+        match result {
+            Ok(()) => Ok(Ok(())),
+            Err(Failure::Provider(error)) => Ok(Err(error)),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Everything stored about an entry; `None` when nothing is owed any more, or may not be sent.
+    async fn load(&self, entry: &OutboxEntry) -> Result<Option<Case>, Failure> {
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let current = tx.outbox_entry(entry.event_id, entry.calendar_id).await?;
+        let event = tx.events_by_ids(&[entry.event_id]).await?.into_iter().next();
+        let mapping = tx.mapping_of(entry.event_id, entry.calendar_id).await?;
+        let calendar = self.opened.calendars.iter().find(|held| held.id == entry.calendar_id);
+        let (Some(current), Some(event), Some(calendar)) = (current, event, calendar) else {
+            tx.delete_outbox(entry.id).await?;
+            tx.commit().await?;
+            return Ok(None);
+        };
+        if !calendar.takes_writes() {
+            // S2: a calendar may have become read-only or inbound-only after the edit was queued.
+            self.park(&mut tx, &current, "the calendar takes no changes from here").await?;
+            tx.commit().await?;
+            return Ok(None);
+        }
+        if tx.pending_conflict(entry.event_id, entry.calendar_id).await?.is_some() {
+            self.park(&mut tx, &current, "a conflict about this event waits for a decision").await?;
+            tx.commit().await?;
+            return Ok(None);
+        }
+        tx.commit().await?;
+        Ok(Some(Case { calendar: calendar.clone(), event, mapping, entry: current }))
+    }
+
+    async fn settled(&self, case: &Case) -> Result<(), Failure> {
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.delete_outbox_if(case.entry.id, case.entry.event_version).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Stores what is about to be sent.
+    async fn remember(&self, case: &Case, told: &EventContent) -> Result<(), Failure> {
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        if let Some(mut entry) = tx.outbox_entry(case.event.id, case.calendar.id).await? {
+            entry.about_to_send(told.clone());
+            tx.put_outbox(&entry).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn create(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Failure> {
+        self.remember(case, &told).await?;
+        tally.writes += 1;
+        match self.writer.create(&case.calendar.remote_id, &case.entry.key, &told).await {
+            Ok(remote) => {
+                tally.created += 1;
+                self.confirm(case, &told, remote, tally).await
+            }
+            Err(error) => match error.class {
+                FailureClass::Conflict => match self.found(case, &told, tally).await? {
+                    true => Ok(()),
+                    false => self.rename(case, error).await,
+                },
+                FailureClass::Ambiguous => match self.found(case, &told, tally).await? {
+                    true => Ok(()),
+                    false => Err(Failure::Provider(error)),
+                },
+                _ => Err(Failure::Provider(error)),
+            },
+        }
+    }
+
+    /// Looks for what a create with this key has made, and bonds it.
+    async fn found(&self, case: &Case, told: &EventContent, tally: &mut Tally) -> Result<bool, Failure> {
+        let found = self.writer.find(&case.calendar.remote_id, &case.entry.key).await.map_err(Failure::Provider)?;
+        let Some(remote) = found else { return Ok(false) };
+        let scene = self.scene(&case.calendar);
+        let mut changes = Changes::default();
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(true) };
+        let mut sent = case.entry.sent.clone();
+        sent.push(told.clone());
+        changes.link(&scene, event, remote, &sent);
+        self.close(&mut tx, case, &changes).await?;
+        tx.commit().await?;
+        tally.created += 1;
+        add(tally, &changes);
+        Ok(true)
+    }
+
+    /// The server refuses the chosen name without holding the event (a trash bin, another calendar): choose another.
+    async fn rename(&self, case: &Case, error: ProviderError) -> Result<(), Failure> {
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        if let Some(mut entry) = tx.outbox_entry(case.event.id, case.calendar.id).await? {
+            entry.key = Uid(self.services.world.new_id::<uuid::Uuid>().to_string());
+            tx.put_outbox(&entry).await?;
+        }
+        tx.commit().await?;
+        Err(Failure::Provider(ProviderError { class: FailureClass::Transient, ..error }))
+    }
+
+    async fn update(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Failure> {
+        let Some((mapping, revision)) = bonded(case) else { return self.look(case, tally).await };
+        self.remember(case, &told).await?;
+        tally.writes += 1;
+        let target = target(case, mapping, revision);
+        match self.writer.update(target, &told).await {
+            Ok(remote) => {
+                tally.updated += 1;
+                self.confirm(case, &told, remote, tally).await
+            }
+            Err(error) => match error.class {
+                FailureClass::Conflict | FailureClass::Gone => self.look(case, tally).await,
+                FailureClass::Ambiguous => self.look_after(case, error, tally).await,
+                _ => Err(Failure::Provider(error)),
+            },
+        }
+    }
+
+    async fn delete(&self, case: &Case, tally: &mut Tally) -> Result<(), Failure> {
+        let Some((mapping, revision)) = bonded(case) else { return self.look(case, tally).await };
+        tally.writes += 1;
+        match self.writer.delete(target(case, mapping, revision)).await {
+            Ok(()) => {
+                tally.deleted += 1;
+                self.settle(case, None, tally).await
+            }
+            Err(error) => match error.class {
+                FailureClass::Gone => self.settle(case, None, tally).await,
+                FailureClass::Conflict => self.look(case, tally).await,
+                FailureClass::Ambiguous => self.look_after(case, error, tally).await,
+                _ => Err(Failure::Provider(error)),
+            },
+        }
+    }
+
+    /// The event was deleted here after a create whose answer was lost.
+    async fn find(&self, case: &Case) -> Result<(), Failure> {
+        let mut tally = Tally::default();
+        let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
+        if self.found(case, &last, &mut tally).await? { Ok(()) } else { self.settled(case).await }
+    }
+
+    /// Reads the remote copy and decides again from what is there.
+    async fn look(&self, case: &Case, tally: &mut Tally) -> Result<(), Failure> {
+        let Some(mapping) = &case.mapping else { return self.find(case).await };
+        let remote = self.writer.read(&case.calendar.remote_id, &mapping.remote_id).await;
+        self.settle(case, remote.map_err(Failure::Provider)?, tally).await
+    }
+
+    /// The same after an unclear answer. When the write was not applied it may still be under way: wait before it is tried
+    /// again, so that the two cannot overtake each other.
+    async fn look_after(&self, case: &Case, error: ProviderError, tally: &mut Tally) -> Result<(), Failure> {
+        let before = case.mapping.as_ref().and_then(|mapping| mapping.revision.clone());
+        let Some(mapping) = &case.mapping else { return Err(Failure::Provider(error)) };
+        let remote = self.writer.read(&case.calendar.remote_id, &mapping.remote_id).await.map_err(Failure::Provider)?;
+        let applied = remote.as_ref().is_none_or(|remote| remote.revision != before);
+        if applied { self.settle(case, remote, tally).await } else { Err(Failure::Provider(error)) }
+    }
+
+    /// Both sides are known: one transaction decides and stores what follows.
+    async fn settle(&self, case: &Case, remote: Option<RemoteEvent>, tally: &mut Tally) -> Result<(), Failure> {
+        let scene = self.scene(&case.calendar);
+        let mut changes = Changes::default();
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let event = tx.events_by_ids(&[case.event.id]).await?.into_iter().next();
+        let mapping = tx.mapping_of(case.event.id, case.calendar.id).await?;
+        let entry = tx.outbox_entry(case.event.id, case.calendar.id).await?;
+        if let (Some(event), Some(mapping)) = (event, mapping) {
+            let unlinked = entry.as_ref().is_some_and(|held| held.reason == Reason::Unlinked.as_str());
+            let sent = entry.map(|entry| entry.sent).unwrap_or_default();
+            if unlinked && remote.is_none() {
+                changes.forgotten.push(mapping.id);
+                changes.settled.push((event.id, case.calendar.id));
+            } else {
+                changes.settle(&scene, mapping, event, remote, &sent);
+            }
+            changes.write(&mut tx, scene.floating_in()).await?;
+        }
+        tx.commit().await?;
+        add(tally, &changes);
+        Ok(())
+    }
+
+    /// The provider has taken what was sent. What it made of it is agreed; an edit made meanwhile is owed anew.
+    async fn confirm(
+        &self,
+        case: &Case,
+        told: &EventContent,
+        remote: RemoteEvent,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
+        let scene = self.scene(&case.calendar);
+        let mut changes = Changes::default();
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
+        match tx.mapping_of(case.event.id, case.calendar.id).await? {
+            Some(mapping) => {
+                let mapping = Mapping { base: told.clone(), ..mapping };
+                changes.settle(&scene, mapping, event, Some(remote), &[]);
+            }
+            None => changes.link(&scene, event, remote, std::slice::from_ref(told)),
+        }
+        self.close(&mut tx, case, &changes).await?;
+        tx.commit().await?;
+        add(tally, &changes);
+        Ok(())
+    }
+
+    /// Ends the entry that was worked on, then writes what the decision owes, if anything.
+    async fn close(&self, tx: &mut Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
+        tx.delete_outbox(case.entry.id).await?;
+        changes.write(tx, self.scene(&case.calendar).floating_in()).await?;
+        Ok(())
+    }
+
+    /// Books a failure: wait, park, or (answered as `Some`) stop draining this account.
+    async fn failed(&self, entry: &OutboxEntry, error: ProviderError) -> Result<Option<ProviderError>, Failure> {
+        let stops = matches!(error.class, FailureClass::Unauthorised | FailureClass::RateLimited);
+        let tries_again = match error.class {
+            FailureClass::Transient
+            | FailureClass::RateLimited
+            | FailureClass::Unauthorised
+            | FailureClass::Ambiguous
+            | FailureClass::Conflict
+            | FailureClass::Gone => true,
+            FailureClass::Forbidden
+            | FailureClass::Refused
+            | FailureClass::Malformed
+            | FailureClass::CursorExpired
+            | FailureClass::AddressNotAllowed => false,
+        };
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        if let Some(mut current) = tx.outbox_entry(entry.event_id, entry.calendar_id).await? {
+            let fraction = self.services.world.fraction();
+            let wait = outbox_wait(current.attempts, error.retry_after, fraction);
+            match wait.filter(|_| tries_again) {
+                // A refused credential is nobody's fault here: the queue is kept for after the reconnect.
+                _ if error.class == FailureClass::Unauthorised => {}
+                Some(wait) => {
+                    let wait = Duration::from_std(wait).unwrap_or_else(|_| Duration::days(1));
+                    current.not_before = self.services.world.now() + wait;
+                    current.last_error = Some(error.detail.clone());
+                    tx.put_outbox(&current).await?;
+                }
+                None => self.park(&mut tx, &current, &error.detail).await?,
+            }
+        }
+        tx.commit().await?;
+        Ok(stops.then_some(error))
+    }
+
+    async fn park(&self, tx: &mut Tx, entry: &OutboxEntry, why: &str) -> Result<(), Failure> {
+        let parked = OutboxEntry { state: OutboxState::Parked, last_error: Some(why.to_owned()), ..entry.clone() };
+        tx.put_outbox(&parked).await?;
+        if let Some(calendar) = self.opened.calendars.iter().find(|held| held.id == entry.calendar_id) {
+            let mut changes = Changes::default();
+            let text = format!("A change could not be sent to your calendar: {why}. It is kept; you can try it again.");
+            let scene = self.scene(calendar);
+            changes.tell(&scene, Some(entry.event_id), NoticeKind::WriteParked, Severity::Normal, text);
+            changes.write(tx, scene.floating_in()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn bonded(case: &Case) -> Option<(&Mapping, &Revision)> {
+    let mapping = case.mapping.as_ref()?;
+    Some((mapping, mapping.revision.as_ref()?))
+}
+
+fn target<'a>(case: &'a Case, mapping: &'a Mapping, revision: &'a Revision) -> Target<'a> {
+    let raw = mapping.raw.as_deref();
+    Target { calendar: &case.calendar.remote_id, id: &mapping.remote_id, revision, raw }
+}
+
+fn add(tally: &mut Tally, changes: &Changes) {
+    tally.conflicts += changes.tally.conflicts;
+    tally.updated += changes.tally.updated;
+    tally.deleted += changes.tally.deleted;
+}

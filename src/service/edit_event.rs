@@ -1,0 +1,377 @@
+//! Local edits: the event and the writes it owes, in one transaction.
+//!
+//! **Invariant:** an acknowledged edit is durable together with its place in the queue; nothing is sent from here.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::{Services, sync_round::changes::join_queue};
+use crate::{
+    domain::{
+        calendar::Calendar,
+        event::{EventContent, Facts, Recurrence},
+        ids::{AccountId, CalendarId, EventId, Uid, UserId},
+        mapping::{Event, Origin},
+        outbox::{OutboxEntry, OutboxState, WriteOp},
+        person::{Scope, User},
+        round::Cause,
+        time::EventTime,
+    },
+    engine::{
+        outbox::priority,
+        recurrence::{span, validate_rule},
+        series::{self, EditScope, SeriesDelete, SeriesEdit},
+        sync::plan::Reason,
+    },
+    store::{Mode, StoreError, Tx},
+};
+
+/// Why an edit was not taken. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// No such thing, or not this caller's.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// Somebody changed it since the caller read it.
+    #[error("the event has changed since it was read; read it again and repeat the change")]
+    Stale,
+    /// The calendar takes no writes from us.
+    #[error("the calendar is read-only; choose another, or pair its account with one that takes writes")]
+    ReadOnly,
+    /// A field is wrong.
+    #[error("{field}: {why}")]
+    Invalid {
+        /// Which field, in its JSON name.
+        field: &'static str,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A new event.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Whose.
+    pub user_id: UserId,
+    /// Its home; `None`: it stays here.
+    pub calendar_id: Option<CalendarId>,
+    /// What it says.
+    pub content: EventContent,
+}
+
+/// A change to an event. What is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct Edit {
+    /// New facts of the whole event, or of the occurrence.
+    pub facts: Option<Facts>,
+    /// A new rule, for the whole series or for what follows.
+    pub recurrence: Option<Recurrence>,
+    /// Which occurrence the edit is about (its original start).
+    pub recurrence_id: Option<EventTime>,
+    /// How far it reaches.
+    pub scope: Option<EditScope>,
+}
+
+impl Services {
+    /// Makes an event and queues its remote copy.
+    pub async fn create_event(&self, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
+        check(&new.content)?;
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let user = tx.user(&new.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let now = self.world.now();
+        let uuid = self.world.new_id::<uuid::Uuid>();
+        let mut event = Event {
+            id: EventId(uuid),
+            space_id: user.home_space.clone(),
+            user_id: new.user_id,
+            calendar_id: None,
+            uid: Uid(uuid.to_string()),
+            content: new.content,
+            origin: Origin::Local,
+            deleted_at: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        event.content.normalise();
+        if let Some(id) = new.calendar_id {
+            let home = self.writable(&mut tx, scope, id).await?;
+            event.space_id = home.space_id.clone();
+            event.calendar_id = Some(home.id);
+        }
+        if !scope.admits(&event.space_id) {
+            return Err(EditError::NotFound("user"));
+        }
+        put(&mut tx, &event, user.time_zone).await?;
+        let wake = self.owe_all(&mut tx, &event, user.time_zone).await?;
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        Ok(event)
+    }
+
+    /// Changes an event, or one or some of its occurrences. A split answers the later part.
+    pub async fn change_event(
+        &self,
+        scope: &Scope,
+        id: EventId,
+        expected_version: Option<i64>,
+        edit: Edit,
+    ) -> Result<Event, EditError> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let (mut event, user) = self.editable(&mut tx, scope, id, expected_version).await?;
+        let zone = user.time_zone;
+        let tail = match edit_content(&event.content, edit, zone)? {
+            SeriesEdit::Changed(content) => {
+                event.content = content;
+                None
+            }
+            SeriesEdit::Split { head, tail } => {
+                event.content = head;
+                Some(tail)
+            }
+        };
+        check(&event.content)?;
+        let now = self.world.now();
+        touch(&mut event, now);
+        put(&mut tx, &event, zone).await?;
+        let mut wake = self.owe_all(&mut tx, &event, zone).await?;
+        if let Some(mut content) = tail {
+            check(&content)?;
+            content.normalise();
+            let uuid = self.world.new_id::<uuid::Uuid>();
+            event = Event {
+                id: EventId(uuid),
+                uid: Uid(uuid.to_string()),
+                content,
+                origin: Origin::Local,
+                created_at: now,
+                version: 1,
+                ..event
+            };
+            put(&mut tx, &event, zone).await?;
+            wake.extend(self.owe_all(&mut tx, &event, zone).await?);
+        }
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        Ok(event)
+    }
+
+    /// Deletes an event softly, or one or some of its occurrences.
+    pub async fn delete_event(
+        &self,
+        scope: &Scope,
+        id: EventId,
+        expected_version: Option<i64>,
+        occurrence: Option<(EventTime, EditScope)>,
+    ) -> Result<(), EditError> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let (mut event, user) = self.editable(&mut tx, scope, id, expected_version).await?;
+        let now = self.world.now();
+        let left = match occurrence {
+            None => SeriesDelete::Whole,
+            Some((at, reach)) => series::delete(&event.content, Some(&at), reach, user.time_zone)
+                .map_err(|refused| EditError::Invalid { field: "recurrence_id", why: refused.to_string() })?,
+        };
+        match left {
+            SeriesDelete::Whole => event.deleted_at = Some(now),
+            SeriesDelete::Changed(content) => event.content = content,
+        }
+        touch(&mut event, now);
+        put(&mut tx, &event, user.time_zone).await?;
+        let wake = self.owe_all(&mut tx, &event, user.time_zone).await?;
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        Ok(())
+    }
+
+    /// Gives an event a copy in one more calendar.
+    pub async fn link_event(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<(), EditError> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let event = tx.event(scope, id).await?.filter(|event| event.deleted_at.is_none());
+        let event = event.ok_or(EditError::NotFound("event"))?;
+        let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let target = self.writable(&mut tx, scope, calendar).await?;
+        if tx.mapping_of(id, target.id).await?.is_none() {
+            // Servers refuse one UID in two calendars of a user, so a copy has a name of its own.
+            let key = Uid(self.world.new_id::<uuid::Uuid>().to_string());
+            let entry = self.entry(&event, &target, WriteOp::Create, key, user.time_zone);
+            join_queue(&mut tx, &entry).await?;
+        }
+        tx.commit().await?;
+        self.wake(target.account_id, Cause::LocalEdit);
+        Ok(())
+    }
+
+    /// Takes an event's copy out of a calendar that is not its home.
+    pub async fn unlink_event(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<(), EditError> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let event = tx.event(scope, id).await?.ok_or(EditError::NotFound("event"))?;
+        let calendar = tx.calendar(scope, calendar).await?.ok_or(EditError::NotFound("calendar"))?;
+        if event.calendar_id == Some(calendar.id) {
+            let why = "this is the event's home calendar; delete the event instead".to_owned();
+            return Err(EditError::Invalid { field: "calendar_id", why });
+        }
+        match tx.mapping_of(id, calendar.id).await? {
+            Some(mapping) => {
+                let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+                let entry = self.entry(&event, &calendar, WriteOp::Delete, mapping.uid, user.time_zone);
+                let entry = OutboxEntry { reason: Reason::Unlinked.as_str().to_owned(), ..entry };
+                join_queue(&mut tx, &entry).await?;
+            }
+            None => {
+                if let Some(entry) = tx.outbox_entry(id, calendar.id).await?.filter(|entry| entry.sent.is_empty()) {
+                    tx.delete_outbox(entry.id).await?;
+                }
+            }
+        }
+        tx.commit().await?;
+        self.wake(calendar.account_id, Cause::LocalEdit);
+        Ok(())
+    }
+
+    /// Queues what an event owes to every calendar it lives in; answers which accounts to wake.
+    pub(super) async fn owe_all(&self, tx: &mut Tx, event: &Event, zone: Tz) -> Result<Vec<AccountId>, StoreError> {
+        let mut wake = Vec::new();
+        let mappings = tx.mappings_of_event(event.id).await?;
+        let mut homes: Vec<_> = mappings.iter().map(|held| (held.calendar_id, Some(held.uid.clone()))).collect();
+        if let Some(home) = event.calendar_id
+            && !homes.iter().any(|(calendar, _)| *calendar == home)
+        {
+            homes.push((home, None));
+        }
+        for (calendar, bonded) in homes {
+            let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await? else { continue };
+            let Some(calendar) = self.write_target(tx, calendar).await? else { continue };
+            let op = match (&event.deleted_at, &bonded) {
+                (Some(_), _) => WriteOp::Delete,
+                (None, Some(_)) => WriteOp::Update,
+                (None, None) => WriteOp::Create,
+            };
+            let queued = tx.outbox_entry(event.id, calendar.id).await?;
+            match queued {
+                // A create that was never sent and is deleted again was never owed.
+                Some(entry) if op == WriteOp::Delete && bonded.is_none() && entry.sent.is_empty() => {
+                    tx.delete_outbox(entry.id).await?;
+                }
+                None if op == WriteOp::Delete && bonded.is_none() => {}
+                _ => {
+                    let key = bonded.unwrap_or_else(|| event.uid.clone());
+                    join_queue(tx, &self.entry(event, &calendar, op, key, zone)).await?;
+                    wake.push(calendar.account_id);
+                }
+            }
+        }
+        Ok(wake)
+    }
+
+    fn entry(&self, event: &Event, calendar: &Calendar, op: WriteOp, key: Uid, zone: Tz) -> OutboxEntry {
+        let now = self.world.now();
+        let reason = match op {
+            WriteOp::Create => Reason::NewLocally,
+            WriteOp::Update => Reason::LocalChanged,
+            WriteOp::Delete => Reason::DeletedLocally,
+        };
+        OutboxEntry {
+            id: self.world.new_id(),
+            space_id: calendar.space_id.clone(),
+            account_id: calendar.account_id,
+            calendar_id: calendar.id,
+            event_id: event.id,
+            op,
+            key,
+            sent: Vec::new(),
+            priority: priority(op, event.content.facts.start.instant(zone), now),
+            state: OutboxState::Queued,
+            attempts: 0,
+            not_before: now,
+            event_version: event.version,
+            reason: reason.as_str().to_owned(),
+            last_error: None,
+            created_at: now,
+        }
+    }
+
+    /// Loads an event for a change by this caller.
+    async fn editable(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        id: EventId,
+        expected_version: Option<i64>,
+    ) -> Result<(Event, User), EditError> {
+        let event = tx.event(scope, id).await?.filter(|event| event.deleted_at.is_none());
+        let event = event.ok_or(EditError::NotFound("event"))?;
+        if expected_version.is_some_and(|expected| expected != event.version) {
+            return Err(EditError::Stale);
+        }
+        if let Some(home) = event.calendar_id {
+            let home = tx.calendar(&Scope::Whole, home).await?.ok_or(EditError::NotFound("calendar"))?;
+            self.write_target(tx, home).await?.ok_or(EditError::ReadOnly)?;
+        }
+        let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        Ok((event, user))
+    }
+
+    async fn writable(&self, tx: &mut Tx, scope: &Scope, id: CalendarId) -> Result<Calendar, EditError> {
+        let calendar = tx.calendar(scope, id).await?.ok_or(EditError::NotFound("calendar"))?;
+        self.write_target(tx, calendar).await?.ok_or(EditError::ReadOnly)
+    }
+
+    /// Where writes to a calendar go: itself, or the first writable calendar of the account its own is paired with.
+    async fn write_target(&self, tx: &mut Tx, calendar: Calendar) -> Result<Option<Calendar>, StoreError> {
+        if calendar.takes_writes() {
+            return Ok(Some(calendar));
+        }
+        let account = tx.account(&Scope::Whole, calendar.account_id).await?;
+        let Some(paired) = account.and_then(|account| account.writes_through) else { return Ok(None) };
+        Ok(tx.calendars_of(paired).await?.into_iter().find(Calendar::takes_writes))
+    }
+}
+
+async fn put(tx: &mut Tx, event: &Event, zone: Tz) -> Result<(), StoreError> {
+    let extent = span(&event.content, zone);
+    tx.put_events(std::slice::from_ref(event), &[extent]).await
+}
+
+fn touch(event: &mut Event, now: DateTime<Utc>) {
+    event.content.normalise();
+    event.version += 1;
+    event.updated_at = now;
+}
+
+fn edit_content(content: &EventContent, edit: Edit, zone: Tz) -> Result<SeriesEdit, EditError> {
+    let facts = edit.facts.unwrap_or_else(|| content.facts.clone());
+    let reach = edit.scope.unwrap_or(if edit.recurrence_id.is_some() { EditScope::This } else { EditScope::All });
+    series::edit(content, edit.recurrence_id.as_ref(), reach, &facts, edit.recurrence.as_ref(), zone)
+        .map_err(|refused| EditError::Invalid { field: "recurrence_id", why: refused.to_string() })
+}
+
+/// Longest title, in characters.
+const TITLE_CHARS_MAX: usize = 1_000;
+/// Longest description, in characters.
+const DESCRIPTION_CHARS_MAX: usize = 100_000;
+
+/// Refuses content that no calendar could hold.
+fn check(content: &EventContent) -> Result<(), EditError> {
+    let invalid = |field, why: &str| Err(EditError::Invalid { field, why: why.to_owned() });
+    let facts = &content.facts;
+    if facts.start.is_all_day() != facts.end.is_all_day() {
+        return invalid("end", "start and end must both be dates, or both be times");
+    }
+    if facts.end.instant(Tz::UTC) < facts.start.instant(Tz::UTC) {
+        return invalid("end", "the end is before the start");
+    }
+    if facts.title.chars().count() > TITLE_CHARS_MAX {
+        return invalid("title", "at most 1000 characters");
+    }
+    if facts.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
+        return invalid("description", "at most 100000 characters");
+    }
+    for rule in content.recurrence.rules.iter().chain(&content.recurrence.excluded_rules) {
+        validate_rule(rule).map_err(|refused| EditError::Invalid { field: "recurrence", why: refused.to_string() })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Users, spaces and memberships.
+
+use chrono_tz::Tz;
+
+use super::{Failure, Services};
+use crate::{
+    domain::{
+        conflict::AuditLine,
+        ids::{AccountId, SpaceId, UserId},
+        person::{Scope, Space, User, WorkingHours},
+    },
+    store::{Mode, StoreError},
+};
+
+/// Accounts of a user read at a time.
+const ACCOUNTS_BATCH: u32 = 500;
+
+/// What a caller says of a user.
+#[derive(Clone, Debug)]
+pub struct UserFacts {
+    /// What people call them.
+    pub name: String,
+    /// Where their days are.
+    pub time_zone: Tz,
+    /// When they work.
+    pub working_hours: WorkingHours,
+}
+
+impl Services {
+    /// Makes or changes a user. A new one gets a space of their own.
+    pub async fn put_user(&self, id: &UserId, facts: UserFacts) -> Result<User, Failure> {
+        self.put_user_if(id, None, facts).await
+    }
+
+    /// The same, if the user has the version that the caller has seen.
+    pub async fn put_user_if(
+        &self,
+        id: &UserId,
+        expected_version: Option<i64>,
+        facts: UserFacts,
+    ) -> Result<User, Failure> {
+        let now = self.world.now();
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let held = tx.user(id).await?;
+        if expected_version.is_some_and(|expected| held.as_ref().is_none_or(|user| user.version != expected)) {
+            return Err(Failure::Store(StoreError::Stale));
+        }
+        let user = match held {
+            Some(held) => User {
+                name: facts.name,
+                time_zone: facts.time_zone,
+                working_hours: facts.working_hours,
+                version: held.version + 1,
+                ..held
+            },
+            None => {
+                let home_space = SpaceId::home_of(id);
+                tx.put_space(&Space { id: home_space.clone(), name: facts.name.clone(), created_at: now }).await?;
+                User {
+                    id: id.clone(),
+                    name: facts.name,
+                    time_zone: facts.time_zone,
+                    working_hours: facts.working_hours,
+                    home_space,
+                    created_at: now,
+                    version: 1,
+                }
+            }
+        };
+        tx.put_user(&user).await?;
+        tx.put_member(&user.home_space, id, "owner").await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// A user who shares a space with the caller.
+    pub async fn user(&self, scope: &Scope, id: &UserId) -> Result<User, Failure> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let user = tx.user(id).await?.filter(|user| scope.admits(&user.home_space));
+        tx.commit().await?;
+        user.ok_or(Failure::NotFound("user"))
+    }
+
+    /// Forgets a user with everything kept about them; answers which accounts have lost their ground.
+    pub async fn delete_user(&self, scope: &Scope, actor: &str, id: &UserId) -> Result<Vec<AccountId>, Failure> {
+        let user = self.user(scope, id).await?;
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut gone = Vec::new();
+        loop {
+            let page = tx.accounts(&Scope::Whole, Some(id), gone.last().copied(), ACCOUNTS_BATCH).await?;
+            if page.is_empty() {
+                break;
+            }
+            gone.extend(page.iter().map(|account| account.id));
+        }
+        if !tx.delete_user(id).await? {
+            return Err(Failure::NotFound("user"));
+        }
+        // The space may have other members; the name in it was the user's.
+        if let Some(space) = tx.space(&user.home_space).await? {
+            tx.put_space(&Space { name: String::new(), ..space }).await?;
+        }
+        tx.audit(&[AuditLine {
+            id: self.world.new_id(),
+            space_id: Some(user.home_space),
+            account_id: None,
+            actor: actor.to_owned(),
+            action: "user.deleted".to_owned(),
+            subject: id.to_string(),
+            detail: serde_json::json!({ "accounts": gone.len() }),
+            at: self.world.now(),
+        }])
+        .await?;
+        tx.commit().await?;
+        for account in &gone {
+            self.connections.forget(*account);
+        }
+        Ok(gone)
+    }
+
+    /// Makes a space or renames it.
+    pub async fn put_space(&self, id: &SpaceId, name: &str) -> Result<Space, Failure> {
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let created_at = tx.space(id).await?.map_or_else(|| self.world.now(), |held| held.created_at);
+        let space = Space { id: id.clone(), name: name.to_owned(), created_at };
+        tx.put_space(&space).await?;
+        tx.commit().await?;
+        Ok(space)
+    }
+
+    /// Puts a user into a space, or changes their role there.
+    pub async fn put_member(&self, space: &SpaceId, user: &UserId, role: &str) -> Result<(), Failure> {
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.space(space).await?.ok_or(Failure::NotFound("space"))?;
+        tx.user(user).await?.ok_or(Failure::NotFound("user"))?;
+        tx.put_member(space, user, role).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Takes a user out of a space that is not their own.
+    pub async fn remove_member(&self, space: &SpaceId, user: &UserId) -> Result<(), Failure> {
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let own = tx.user(user).await?.is_some_and(|user| user.home_space == *space);
+        if own || !tx.remove_member(space, user).await? {
+            return Err(Failure::NotFound("membership that can end"));
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// What a request that acts for this user may see.
+    pub async fn scope_of(&self, id: &UserId) -> Result<Scope, Failure> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        tx.user(id).await?.ok_or(Failure::NotFound("user"))?;
+        let spaces = tx.spaces_of(id).await?;
+        tx.commit().await?;
+        Ok(Scope::Spaces(spaces))
+    }
+}

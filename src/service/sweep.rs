@@ -1,0 +1,111 @@
+//! The janitor's rounds: what has been kept long enough goes, and secrets move under the current key.
+
+use chrono::Duration;
+
+use super::{Failure, Services};
+use crate::{
+    domain::{
+        conflict::ConflictStatus,
+        notice::{Notice, NoticeKind},
+        person::Scope,
+    },
+    store::{ConflictFilter, Mode},
+};
+
+/// Rows handled per transaction.
+const BATCH: u32 = 500;
+/// Transactions per sweep and table; the rest waits for the next sweep.
+const BATCHES_MAX: usize = 200;
+/// Hours that answers to repeated POSTs are kept.
+const IDEMPOTENCY_HOURS: i64 = 24;
+
+impl Services {
+    /// Deletes what has been kept long enough.
+    pub async fn sweep(&self) -> Result<(), Failure> {
+        let now = self.world.now();
+        let ago = |days: u32| now - Duration::days(i64::from(days));
+        let kept = &self.settings;
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        // Each call forgets some thousands at most; what is left waits for the next sweep.
+        tx.sweep_rounds(ago(kept.rounds_kept_days)).await?;
+        tx.sweep_conflicts(ago(kept.conflicts_kept_days)).await?;
+        tx.sweep_audit(ago(kept.audit_kept_days)).await?;
+        tx.sweep_notices(ago(kept.notices_kept_days)).await?;
+        tx.sweep_idempotency(now - Duration::hours(IDEMPOTENCY_HOURS)).await?;
+        tx.commit().await?;
+        for _ in 0..BATCHES_MAX {
+            let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+            let gone = tx.purge_deleted_events(ago(kept.deleted_kept_days), BATCH).await?;
+            tx.commit().await?;
+            if gone == 0 {
+                break;
+            }
+        }
+        self.reseal().await?;
+        Ok(())
+    }
+
+    /// Tells the owners of conflicts that nobody has decided; a notice still unread is refreshed, not doubled.
+    pub async fn remind_of_conflicts(&self) -> Result<(), Failure> {
+        let filter =
+            ConflictFilter { status: Some(ConflictStatus::Pending), limit: BATCH, ..ConflictFilter::default() };
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        for conflict in tx.conflicts(&Scope::Whole, &filter).await? {
+            let Some(account) = tx.account(&Scope::Whole, conflict.account_id).await? else { continue };
+            tx.put_notice(&Notice {
+                id: self.world.new_id(),
+                space_id: account.space_id,
+                user_id: account.user_id,
+                account_id: Some(account.id),
+                event_id: Some(conflict.event_id),
+                kind: NoticeKind::ConflictPending,
+                severity: conflict.severity,
+                text: "An event was changed here and at its calendar. Choose which to keep.".to_owned(),
+                created_at: self.world.now(),
+                read_at: None,
+            })
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Seals every secret under the current key; answers how many were moved. Readers never wait: each secret can be
+    /// opened under its old key until the moment it is replaced.
+    pub async fn reseal(&self) -> Result<usize, Failure> {
+        let mut moved = 0;
+        for _ in 0..BATCHES_MAX {
+            let current = self.vault.current_id()?;
+            let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+            let old = tx.secrets_not_under(&current, BATCH).await?;
+            tx.commit().await?;
+            if old.is_empty() {
+                break;
+            }
+            let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+            for sealed in &old {
+                let secret = self.vault.open(sealed)?;
+                let fresh = self.vault.seal(sealed.account_id, sealed.kind, &secret)?;
+                if tx.replace_secret(sealed, &fresh).await? {
+                    moved += 1;
+                }
+            }
+            tx.commit().await?;
+        }
+        Ok(moved)
+    }
+
+    /// Opens every account's secrets and throws them away: whether the keys at hand fit. Answers how many there are.
+    pub async fn check_secrets(&self) -> Result<usize, Failure> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let mut count = 0;
+        for account in tx.account_ids().await? {
+            for sealed in tx.secrets_of(account).await? {
+                self.vault.open(&sealed)?;
+                count += 1;
+            }
+        }
+        tx.commit().await?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,326 @@
+//! One round of an account: list, pull, decide, brake, commit; then drain the outbox.
+//!
+//! A round is idempotent: every cause (poll, wake, start) runs this same path, and a crash anywhere in it is answered by
+//! running it again.
+//!
+//! **Invariant (S7):** deletions of all calendars are judged together by the brake before any of them is carried out.
+
+pub mod changes;
+mod pull;
+mod removal;
+
+use std::sync::Arc;
+
+use chrono::Duration;
+
+use crate::{
+    domain::{
+        account::Account,
+        calendar::{Calendar, Direction, RemoteCalendar},
+        failure::FailureClass,
+        ids::AccountId,
+        person::{Scope, User},
+        round::{Cause, Outcome, Progress, Round, Tally},
+    },
+    provider::{Provider, ProviderError},
+    service::{Failure, Services, drain_outbox},
+    store::Mode,
+};
+use changes::{Planned, Scene};
+use pull::{Pulled, Puller};
+
+/// What a round came to.
+#[derive(Clone, Debug)]
+pub struct RoundReport {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The failure that ended it or a part of it.
+    pub failure: Option<ProviderError>,
+    /// What it did.
+    pub tally: Tally,
+    /// When the queue wants attention again.
+    pub next_outbox_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// What the provider asks for between polls, in seconds.
+    pub interval_s: Option<u32>,
+    /// In words for the owner.
+    pub note: Option<String>,
+}
+
+/// An account, opened: everything a round needs that does not change while it runs.
+pub struct Opened {
+    /// The account.
+    pub account: Account,
+    /// Its owner.
+    pub user: User,
+    /// Its calendars.
+    pub calendars: Vec<Calendar>,
+    /// Its provider.
+    pub provider: Arc<dyn Provider>,
+}
+
+/// Told after each page.
+pub type ProgressSink<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
+impl Services {
+    /// Loads an account and opens its provider.
+    pub async fn open_account(&self, id: AccountId) -> Result<Opened, Failure> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
+        let user = tx.user(&account.user_id).await?.ok_or(Failure::NotFound("user"))?;
+        let calendars = tx.calendars_of(id).await?;
+        let secrets = tx.secrets_of(id).await?;
+        tx.commit().await?;
+        let provider = self.connections.get(&account, &secrets, &self.vault)?;
+        Ok(Opened { account, user, calendars, provider })
+    }
+
+    /// Runs one round and keeps its line in the sync log.
+    pub async fn round(&self, id: AccountId, cause: Cause, progress: ProgressSink<'_>) -> Result<RoundReport, Failure> {
+        let opened = self.open_account(id).await?;
+        let mut log = Round {
+            id: self.world.new_id(),
+            space_id: opened.account.space_id.clone(),
+            account_id: id,
+            cause,
+            started_at: self.world.now(),
+            finished_at: None,
+            outcome: None,
+            tally: Tally::default(),
+            note: None,
+        };
+        let before = opened.provider.requests_made();
+        let mut run = Run { services: self, opened, dry: false, progress, sum: Sum::default() };
+        let ended = run.all().await;
+        let mut report = run.report(ended)?;
+        report.tally.requests = run.opened.provider.requests_made().wrapping_sub(before);
+        log.finished_at = Some(self.world.now());
+        log.outcome = Some(report.outcome);
+        log.tally = report.tally;
+        log.note.clone_from(&report.note);
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.insert_round(&log).await?;
+        report.next_outbox_at = tx.next_outbox_at(id).await?;
+        tx.commit().await?;
+        Ok(report)
+    }
+
+    /// Plans a round and writes nothing: every decision with its reason.
+    pub async fn dry_run(&self, id: AccountId) -> Result<Vec<Planned>, Failure> {
+        let opened = self.open_account(id).await?;
+        let mut run = Run { services: self, opened, dry: true, progress: &|_| {}, sum: Sum::default() };
+        run.all().await?;
+        let mut planned = run.sum.planned;
+        planned.extend(drain_outbox::planned(self, &run.opened).await?);
+        Ok(planned)
+    }
+}
+
+#[derive(Default)]
+struct Sum {
+    tally: Tally,
+    planned: Vec<Planned>,
+    failures: Vec<(String, ProviderError)>,
+    calendars_ok: usize,
+    interval_s: Option<u32>,
+}
+
+struct Run<'a> {
+    services: &'a Services,
+    opened: Opened,
+    dry: bool,
+    progress: ProgressSink<'a>,
+    sum: Sum,
+}
+
+impl Run<'_> {
+    async fn all(&mut self) -> Result<(), Failure> {
+        let listed = self.opened.provider.calendars().await.map_err(Failure::Provider)?;
+        self.adopt_calendars(&listed).await?;
+        let mut pulled = Vec::new();
+        for calendar in self.opened.calendars.clone() {
+            let Some(remote) = listed.iter().find(|remote| remote.id == calendar.remote_id) else { continue };
+            let Some(reconcile) = self.wants_pull(&calendar, remote) else {
+                self.sum.calendars_ok += 1;
+                continue;
+            };
+            match self.pull(&calendar, remote, reconcile).await {
+                Ok(result) => {
+                    self.sum.calendars_ok += 1;
+                    pulled.push((calendar, remote.stamp.clone(), result));
+                }
+                Err(Failure::Provider(error)) => self.calendar_failed(&calendar, error).await?,
+                Err(other) => return Err(other),
+            }
+        }
+        self.settle_removals(pulled).await?;
+        if !self.dry {
+            let drained = drain_outbox::drain(self.services, &self.opened).await?;
+            self.sum.tally.created += drained.tally.created;
+            self.sum.tally.updated += drained.tally.updated;
+            self.sum.tally.deleted += drained.tally.deleted;
+            self.sum.tally.conflicts += drained.tally.conflicts;
+            self.sum.tally.writes += drained.tally.writes;
+            self.sum.failures.extend(drained.failure.map(|error| ("writes".to_owned(), error)));
+        }
+        Ok(())
+    }
+
+    /// Whether a calendar must be read at all, and if so whether completely.
+    fn wants_pull(&self, calendar: &Calendar, remote: &RemoteCalendar) -> Option<bool> {
+        if !calendar.selected {
+            return None;
+        }
+        let every = self.services.settings.reconcile_every_s.min(self.opened.provider.profile().reconcile_every_s);
+        let due = calendar
+            .reconciled_at
+            .is_none_or(|at| self.services.world.now() - at >= Duration::seconds(i64::from(every)));
+        let same = remote.stamp.is_some() && remote.stamp == calendar.stamp && calendar.cursor.is_some();
+        if same && !due { None } else { Some(due) }
+    }
+
+    async fn pull(&mut self, calendar: &Calendar, remote: &RemoteCalendar, reconcile: bool) -> Result<Pulled, Failure> {
+        let scene = Scene {
+            account: &self.opened.account,
+            user: &self.opened.user,
+            calendar,
+            writer: self.opened.provider.writer(),
+            world: &self.services.world,
+        };
+        let puller = Puller {
+            services: self.services,
+            scene,
+            provider: self.opened.provider.as_ref(),
+            dry: self.dry,
+            progress: self.progress,
+        };
+        puller.run(remote, reconcile).await
+    }
+
+    /// One calendar failed: the others go on, unless nothing at this provider can work now.
+    async fn calendar_failed(&mut self, calendar: &Calendar, error: ProviderError) -> Result<(), Failure> {
+        let stops = match error.class {
+            FailureClass::Unauthorised | FailureClass::RateLimited | FailureClass::AddressNotAllowed => true,
+            FailureClass::Transient
+            | FailureClass::Forbidden
+            | FailureClass::Gone
+            | FailureClass::Conflict
+            | FailureClass::CursorExpired
+            | FailureClass::Refused
+            | FailureClass::Malformed
+            | FailureClass::Ambiguous => false,
+        };
+        if stops {
+            return Err(Failure::Provider(error));
+        }
+        if !self.dry {
+            let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+            tx.set_calendar_error(calendar.id, &error.detail).await?;
+            tx.commit().await?;
+        }
+        self.sum.failures.push((calendar.name.clone(), error));
+        Ok(())
+    }
+
+    /// Takes over calendars that are new at the provider, and notes those it lists no more.
+    async fn adopt_calendars(&mut self, listed: &[RemoteCalendar]) -> Result<(), Failure> {
+        let now = self.services.world.now();
+        let mut changed = Vec::new();
+        for remote in listed {
+            match self.opened.calendars.iter_mut().find(|held| held.remote_id == remote.id) {
+                None => changed.push(new_calendar(self.services, &self.opened.account, remote)),
+                Some(held) => {
+                    let seen = (&remote.name, &remote.color, &remote.time_zone, remote.read_only, None);
+                    if (&held.name, &held.color, &held.time_zone, held.read_only, held.gone_at) != seen {
+                        held.name.clone_from(&remote.name);
+                        held.color.clone_from(&remote.color);
+                        held.time_zone.clone_from(&remote.time_zone);
+                        held.read_only = remote.read_only;
+                        held.gone_at = None;
+                        held.version += 1;
+                        changed.push(held.clone());
+                    }
+                }
+            }
+        }
+        for held in &mut self.opened.calendars {
+            let listed = listed.iter().any(|remote| remote.id == held.remote_id);
+            if !listed && held.gone_at.is_none() {
+                held.gone_at = Some(now);
+                held.version += 1;
+                changed.push(held.clone());
+            }
+        }
+        if changed.is_empty() || self.dry {
+            return Ok(());
+        }
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.put_calendars(&changed).await?;
+        self.opened.calendars = tx.calendars_of(self.opened.account.id).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn report(&mut self, ended: Result<(), Failure>) -> Result<RoundReport, Failure> {
+        match ended {
+            Ok(()) => {}
+            Err(Failure::Provider(error)) => {
+                self.sum.calendars_ok = 0;
+                self.sum.failures.push(("account".to_owned(), error));
+            }
+            Err(other) => return Err(other),
+        }
+        let tally = self.sum.tally;
+        let refused = self.sum.failures.iter().any(|(_, error)| error.class == FailureClass::Unauthorised);
+        let outcome = if refused {
+            Outcome::Unauthorised
+        } else if !self.sum.failures.is_empty() && self.sum.calendars_ok == 0 {
+            Outcome::Failed
+        } else if tally.held > 0 {
+            Outcome::Held
+        } else if !self.sum.failures.is_empty() || tally.unreadable > 0 {
+            Outcome::Partial
+        } else {
+            Outcome::Ok
+        };
+        let mut notes: Vec<_> =
+            self.sum.failures.iter().map(|(place, error)| format!("{place}: {}", error.detail)).collect();
+        if tally.unreadable > 0 {
+            notes.push(format!("{} events could not be read and were left alone", tally.unreadable));
+        }
+        if tally.held > 0 {
+            notes.push(format!("{} deletions are held until you approve them", tally.held));
+        }
+        let failure = self.sum.failures.drain(..).map(|(_, error)| error).next();
+        Ok(RoundReport {
+            outcome,
+            failure,
+            tally,
+            next_outbox_at: None,
+            interval_s: self.sum.interval_s,
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
+        })
+    }
+}
+
+/// A calendar as it begins its life with us: selected, and flowing whichever ways its provider allows.
+#[must_use]
+pub fn new_calendar(services: &Services, account: &Account, remote: &RemoteCalendar) -> Calendar {
+    Calendar {
+        id: services.world.new_id(),
+        account_id: account.id,
+        space_id: account.space_id.clone(),
+        remote_id: remote.id.clone(),
+        name: remote.name.clone(),
+        color: remote.color.clone(),
+        time_zone: remote.time_zone.clone(),
+        read_only: remote.read_only,
+        selected: true,
+        direction: if remote.read_only { Direction::FromProvider } else { Direction::Both },
+        cursor: None,
+        stamp: None,
+        reconciled_at: None,
+        gone_at: None,
+        last_error: None,
+        version: 1,
+    }
+}

@@ -1,0 +1,200 @@
+//! The end of a round's reading: the brake judges every deletion, then deletions and cursors are committed.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Run,
+    changes::{Changes, Scene},
+    pull::Pulled,
+};
+use crate::{
+    domain::{
+        calendar::Calendar,
+        conflict::{Hold, HoldState, Severity},
+        ids::RemoteEventId,
+        mapping::{Event, Mapping},
+        notice::NoticeKind,
+        person::Scope,
+    },
+    engine::{
+        recurrence::span,
+        sync::brake::{Held, Loss, judge},
+    },
+    service::Failure,
+    store::Mode,
+};
+
+/// One calendar's pull, its deletions still open.
+type Open = (Calendar, Option<String>, Pulled);
+
+impl Run<'_> {
+    /// Judges the deletions of all calendars together, then finishes each calendar.
+    pub(super) async fn settle_removals(&mut self, pulled: Vec<Open>) -> Result<(), Failure> {
+        let doubtful = self.opened.provider.profile().absence_is_doubtful;
+        let mut finished = Vec::new();
+        for (calendar, stamp, result) in pulled {
+            let bonds = self.removed_bonds(&calendar, &result.removed, doubtful).await?;
+            finished.push((calendar, stamp, result, bonds));
+        }
+        let losses: Vec<_> = finished
+            .iter()
+            .map(|(_, _, result, bonds)| {
+                let deleted = bonds.iter().filter(|(_, event)| event.deleted_at.is_none()).count();
+                Loss { mapped: result.mapped, deleted, doubtful }
+            })
+            .collect();
+        let verdicts = judge(&losses, &self.services.settings.brake);
+        for ((calendar, stamp, result, bonds), held) in finished.into_iter().zip(verdicts) {
+            self.add(&result);
+            self.finish(calendar, stamp, result, bonds, held).await?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, result: &Pulled) {
+        let (sum, more) = (&mut self.sum.tally, result.tally);
+        sum.created += more.created;
+        sum.updated += more.updated;
+        sum.deleted += more.deleted;
+        sum.conflicts += more.conflicts;
+        sum.unreadable += more.unreadable;
+        self.sum.planned.extend(result.planned.iter().cloned());
+        self.sum.interval_s = result.interval_s.or(self.sum.interval_s);
+    }
+
+    /// The bonds whose remote end is gone. Where a publisher shows a moving window only, an event that has ended and is
+    /// shown no more has expired, not been deleted, and stays.
+    async fn removed_bonds(
+        &self,
+        calendar: &Calendar,
+        removed: &[RemoteEventId],
+        window_moves: bool,
+    ) -> Result<Vec<(Mapping, Event)>, Failure> {
+        if removed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
+        let mut bonds = tx.mappings_by_remote(calendar.id, removed).await?;
+        tx.commit().await?;
+        if window_moves {
+            let now = self.services.world.now();
+            let zone = self.scene(calendar).floating_in();
+            bonds.retain(|(_, event)| span(&event.content, zone).1.is_none_or(|end| end >= now));
+        }
+        Ok(bonds)
+    }
+
+    fn scene<'s>(&'s self, calendar: &'s Calendar) -> Scene<'s> {
+        Scene {
+            account: &self.opened.account,
+            user: &self.opened.user,
+            calendar,
+            writer: self.opened.provider.writer(),
+            world: &self.services.world,
+        }
+    }
+
+    /// Commits one calendar's deletions and cursor, or holds them.
+    async fn finish(
+        &mut self,
+        calendar: Calendar,
+        stamp: Option<String>,
+        result: Pulled,
+        bonds: Vec<(Mapping, Event)>,
+        held: Option<Held>,
+    ) -> Result<(), Failure> {
+        let scene = self.scene(&calendar);
+        let gone: Vec<_> = bonds.iter().map(|(mapping, _)| mapping.remote_id.clone()).collect();
+        let mut changes = Changes::default();
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let verdict = match held {
+            None => Verdict::Delete,
+            Some(why) => match tx.open_hold(calendar.id).await? {
+                Some(hold) if hold.state == HoldState::Approved && covers(&hold, &gone) => Verdict::Delete,
+                Some(hold) if hold.state == HoldState::Refused && covers(&hold, &gone) => Verdict::Keep,
+                Some(hold) if hold.state == HoldState::Held && hold.removed == gone => Verdict::Wait(None),
+                _ => Verdict::Wait(Some(self.hold(&calendar, &gone, result.mapped, why))),
+            },
+        };
+        let waiting = matches!(verdict, Verdict::Wait(_));
+        match verdict {
+            Verdict::Delete => {
+                // Read again inside the transaction: an edit made meanwhile turns a deletion into a conflict.
+                let now_held = tx.mappings_by_remote(calendar.id, &gone).await?;
+                let queued: BTreeMap<_, _> = tx
+                    .outbox_of_calendar(calendar.id)
+                    .await?
+                    .into_iter()
+                    .map(|entry| (entry.event_id, entry.sent))
+                    .collect();
+                for (mapping, event) in now_held {
+                    let sent = queued.get(&event.id).map_or(&[][..], Vec::as_slice);
+                    changes.settle(&scene, mapping, event, None, sent);
+                }
+            }
+            Verdict::Keep => {}
+            Verdict::Wait(new) => {
+                changes.tally.held = u32::try_from(gone.len()).unwrap_or(u32::MAX);
+                if let Some(hold) = new {
+                    let text = format!(
+                        "{} events would be deleted because {}. Nothing was deleted; please check.",
+                        gone.len(),
+                        hold.reason
+                    );
+                    changes.tell(&scene, None, NoticeKind::DeletionsHeld, Severity::High, text);
+                    if !self.dry {
+                        tx.put_hold(&hold).await?;
+                    }
+                }
+            }
+        }
+        let now = self.services.world.now();
+        let wake = if self.dry {
+            Vec::new()
+        } else {
+            changes.write(&mut tx, scene.floating_in()).await?;
+            let wake = super::pull::spread(&mut tx, &scene, &changes).await?;
+            // While deletions are held the cursor stays, so that the next round sees the same picture and asks again.
+            if !waiting {
+                let reconciled_at =
+                    if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
+                tx.save_cursor(calendar.id, result.cursor.as_ref(), stamp.as_deref(), reconciled_at).await?;
+            }
+            tx.commit().await?;
+            wake
+        };
+        self.services.wake_all(&wake, crate::domain::round::Cause::LocalEdit);
+        self.sum.tally.deleted += changes.tally.deleted;
+        self.sum.tally.conflicts += changes.tally.conflicts;
+        self.sum.tally.held += changes.tally.held;
+        self.sum.planned.extend(changes.planned);
+        Ok(())
+    }
+
+    fn hold(&self, calendar: &Calendar, gone: &[RemoteEventId], mapped: usize, why: Held) -> Hold {
+        Hold {
+            id: self.services.world.new_id(),
+            space_id: calendar.space_id.clone(),
+            account_id: calendar.account_id,
+            calendar_id: calendar.id,
+            removed: gone.to_vec(),
+            mapped: u32::try_from(mapped).unwrap_or(u32::MAX),
+            reason: why.reason().to_owned(),
+            state: HoldState::Held,
+            created_at: self.services.world.now(),
+            decided_at: None,
+        }
+    }
+}
+
+enum Verdict {
+    Delete,
+    Keep,
+    /// Wait for a person; the hold to be stored, unless it is there already.
+    Wait(Option<Hold>),
+}
+
+/// Whether a person's decision was about at least these deletions.
+fn covers(hold: &Hold, gone: &[RemoteEventId]) -> bool {
+    gone.iter().all(|id| hold.removed.contains(id))
+}

@@ -1,0 +1,100 @@
+//! What the web asks of the actors: orders about what is stored already, and the health they publish.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::problem::{Code, Problem};
+use crate::{
+    actor::{AccountWork, ActorHealth, Handle, Refused, WorkError},
+    domain::ids::AccountId,
+};
+
+/// An order to an account's actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Wait.
+    Pause,
+    /// Go on; out of quarantine too.
+    Resume,
+    /// Build it anew from the store.
+    Restart,
+    /// Take the account down.
+    Disconnect {
+        /// Whether the copies we made go too.
+        delete_events: bool,
+    },
+    /// The owner connected again.
+    Reauthorised,
+    /// The schedule in the store is another.
+    ScheduleChanged,
+}
+
+/// The actors, as the web sees them.
+#[async_trait]
+pub trait Actors: Send + Sync {
+    /// Every actor.
+    fn all(&self) -> Vec<ActorHealth>;
+    /// One actor.
+    fn of(&self, account: AccountId) -> Option<ActorHealth>;
+    /// Whether there is anybody to give orders to.
+    fn alive(&self) -> bool;
+    /// Gives an order.
+    async fn order(&self, account: AccountId, order: Order) -> Result<(), Problem>;
+}
+
+/// The actors of this process.
+pub struct Front {
+    /// How they are reached.
+    pub handle: Handle,
+    /// What they read of an account.
+    pub work: Arc<dyn AccountWork>,
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let detail = match refused {
+            Refused::Unknown => "the account's actor is not there yet; try again in a minute",
+            Refused::Stopped => "the service is stopping",
+            Refused::DrillsAreOff => "failures are not rehearsed here",
+        };
+        Problem::new(Code::Unavailable, detail).header("Retry-After", 60)
+    }
+}
+
+#[async_trait]
+impl Actors for Front {
+    fn all(&self) -> Vec<ActorHealth> {
+        self.handle.health()
+    }
+
+    fn of(&self, account: AccountId) -> Option<ActorHealth> {
+        self.handle.health_of(account)
+    }
+
+    fn alive(&self) -> bool {
+        self.handle.alive()
+    }
+
+    async fn order(&self, account: AccountId, order: Order) -> Result<(), Problem> {
+        let handle = &self.handle;
+        match order {
+            Order::Pause => handle.pause(account).await?,
+            Order::Resume => handle.resume(account).await?,
+            Order::Restart => handle.restart(account).await?,
+            Order::Disconnect { delete_events } => handle.disconnect(account, delete_events).await?,
+            Order::Reauthorised => handle.reauthorised(account).await?,
+            Order::ScheduleChanged => {
+                let start = self.work.load(account).await.map_err(|error| match error {
+                    WorkError::NotFound => Problem::not_found("account"),
+                    WorkError::Failed(cause) => Problem {
+                        cause: Some(cause),
+                        ..Problem::new(Code::Unavailable, "the schedule is stored; it holds from the next start on")
+                    },
+                })?;
+                handle.schedule_changed(account, start.pace()).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! The calendars of an account.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        calendar::{Calendar, Direction},
+        ids::{AccountId, CalendarId},
+    },
+    service::change_account::CalendarChange,
+    web::{
+        ask::{Ask, json, versioned},
+        etag::etag,
+        paging::Page,
+        problem::Problem,
+        route::Answer,
+    },
+};
+
+/// A calendar.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Calendar)]
+pub struct CalendarView {
+    /// Ours.
+    #[schema(value_type = uuid::Uuid)]
+    id: CalendarId,
+    /// The account it is in.
+    #[schema(value_type = uuid::Uuid)]
+    account_id: AccountId,
+    /// What people call it.
+    name: String,
+    /// `#rrggbb`.
+    color: Option<String>,
+    /// The zone its floating times are read in.
+    time_zone: Option<String>,
+    /// Whether it is kept in step.
+    selected: bool,
+    /// The provider takes no writes here.
+    read_only: bool,
+    /// `from_provider`, `to_provider` or `both`.
+    #[schema(value_type = String)]
+    direction: Direction,
+    /// When the provider stopped listing it.
+    gone_at: Option<DateTime<Utc>>,
+    /// Why its last round failed.
+    last_error: Option<String>,
+    /// For `If-Match`.
+    etag: String,
+}
+
+impl From<Calendar> for CalendarView {
+    fn from(calendar: Calendar) -> Self {
+        Self {
+            id: calendar.id,
+            account_id: calendar.account_id,
+            name: calendar.name,
+            color: calendar.color,
+            time_zone: calendar.time_zone,
+            selected: calendar.selected,
+            read_only: calendar.read_only,
+            direction: calendar.direction,
+            gone_at: calendar.gone_at,
+            last_error: calendar.last_error,
+            etag: etag(calendar.version),
+        }
+    }
+}
+
+/// What is to change in a calendar; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarPatch {
+    /// Whether it is kept in step.
+    #[serde(default)]
+    selected: Option<bool>,
+    /// `from_provider`, `to_provider` or `both`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    direction: Option<Direction>,
+}
+
+/// `GET /v1/accounts/{id}/calendars`
+pub async fn list(ask: Ask) -> Answer {
+    let facts = ask.services().account(ask.scope(), ask.id("id", "account")?).await?;
+    json(200, &Page::whole(facts.calendars).map(CalendarView::from))
+}
+
+/// `PATCH /v1/calendars/{id}`
+pub async fn patch(ask: Ask) -> Answer {
+    let id = ask.id("id", "calendar")?;
+    let body: CalendarPatch = ask.body()?;
+    let change = CalendarChange { selected: body.selected, direction: body.direction };
+    let calendar = ask.services().change_calendar(ask.scope(), id, ask.if_match().version(), change).await;
+    let calendar = calendar.map_err(Problem::from)?;
+    versioned(200, calendar.version, &CalendarView::from(calendar))
+}

@@ -1,0 +1,82 @@
+//! Deletions that the brake stopped, and a person's word on them.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        conflict::{Hold, HoldState},
+        ids::{AccountId, CalendarId, HoldId},
+    },
+    web::{
+        ask::{Ask, json},
+        paging::Page,
+        route::Answer,
+    },
+};
+
+/// Held deletions of one calendar.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Hold)]
+pub struct HoldView {
+    /// Ours.
+    #[schema(value_type = uuid::Uuid)]
+    id: HoldId,
+    /// The account.
+    #[schema(value_type = uuid::Uuid)]
+    account_id: AccountId,
+    /// The calendar.
+    #[schema(value_type = uuid::Uuid)]
+    calendar_id: CalendarId,
+    /// How many events would go.
+    removed: usize,
+    /// How many events the calendar had.
+    mapped: u32,
+    /// Why they are held.
+    reason: String,
+    /// `held`, `approved` or `refused`.
+    #[schema(value_type = String)]
+    state: HoldState,
+    /// When they were held.
+    created_at: DateTime<Utc>,
+    /// When somebody decided.
+    decided_at: Option<DateTime<Utc>>,
+}
+
+impl From<Hold> for HoldView {
+    fn from(hold: Hold) -> Self {
+        Self {
+            id: hold.id,
+            account_id: hold.account_id,
+            calendar_id: hold.calendar_id,
+            removed: hold.removed.len(),
+            mapped: hold.mapped,
+            reason: hold.reason,
+            state: hold.state,
+            created_at: hold.created_at,
+            decided_at: hold.decided_at,
+        }
+    }
+}
+
+/// `GET /v1/accounts/{id}/holds`
+pub async fn list(ask: Ask) -> Answer {
+    let holds = ask.services().holds(ask.scope(), ask.id("id", "account")?).await?;
+    json(200, &Page::whole(holds).map(HoldView::from))
+}
+
+/// `POST /v1/holds/{id}/approve`
+pub async fn approve(ask: Ask) -> Answer {
+    decided(&ask, true).await
+}
+
+/// `POST /v1/holds/{id}/refuse`
+pub async fn refuse(ask: Ask) -> Answer {
+    decided(&ask, false).await
+}
+
+async fn decided(ask: &Ask, go_ahead: bool) -> Answer {
+    let hold = ask.services().decide_hold(ask.scope(), ask.id("id", "hold")?, go_ahead).await?;
+    json(200, &HoldView::from(hold))
+}

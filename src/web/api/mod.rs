@@ -1,0 +1,21 @@
+//! The handlers, one file per noun: JSON to use case, use case to JSON.
+
+pub mod accounts;
+pub mod calendars;
+pub mod conflicts;
+pub mod events;
+pub mod holds;
+pub mod links;
+pub mod notices;
+pub mod ops;
+pub mod outbox;
+pub mod rounds;
+pub mod spaces;
+pub mod users;
+
+use serde::{Deserialize, Deserializer};
+
+/// A field that tells "left out" (`None`) from "emptied" (`Some(None)`).
+fn emptied<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}

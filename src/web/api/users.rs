@@ -1,0 +1,115 @@
+//! People: their name, their zone, their working hours.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        ids::UserId,
+        person::{User, WorkingHours},
+    },
+    service::people::UserFacts,
+    web::{
+        actors::Order,
+        ask::{Ask, nothing, versioned},
+        etag::etag,
+        problem::Problem,
+        route::Answer,
+    },
+};
+
+/// What is told of a user.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserBody {
+    /// What people call them.
+    name: String,
+    /// IANA name of the zone their days are in, such as `Europe/Paris`.
+    #[serde(default)]
+    time_zone: Option<String>,
+    /// Spans per weekday: `{"mon":[["09:00","17:00"]]}`.
+    #[serde(default)]
+    #[schema(value_type = std::collections::BTreeMap<String, Vec<Vec<String>>>)]
+    working_hours: WorkingHours,
+}
+
+/// A user.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
+pub struct UserView {
+    /// Yours.
+    #[schema(value_type = String)]
+    id: UserId,
+    /// What people call them.
+    name: String,
+    /// IANA name of their zone.
+    time_zone: String,
+    /// Spans per weekday.
+    #[schema(value_type = std::collections::BTreeMap<String, Vec<Vec<String>>>)]
+    working_hours: WorkingHours,
+    /// The space made for them alone.
+    space_id: String,
+    /// When they were first seen.
+    created_at: DateTime<Utc>,
+    /// For `If-Match`.
+    etag: String,
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self {
+            etag: etag(user.version),
+            id: user.id,
+            name: user.name,
+            time_zone: user.time_zone.name().to_owned(),
+            working_hours: user.working_hours,
+            space_id: user.home_space.into(),
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// Longest name, in characters.
+const NAME_CHARS_MAX: usize = 200;
+
+/// Refuses a name that is none.
+pub(super) fn named(name: &str) -> Result<String, Problem> {
+    let name = name.trim();
+    if (1..=NAME_CHARS_MAX).contains(&name.chars().count()) {
+        return Ok(name.to_owned());
+    }
+    Err(Problem::invalid("name", format!("1 to {NAME_CHARS_MAX} characters")))
+}
+
+/// `PUT /v1/users/{id}`
+pub async fn put(ask: Ask) -> Answer {
+    let id: UserId = ask.own_id("id")?;
+    let body: UserBody = ask.body()?;
+    if ask.caller.user.as_ref().is_some_and(|user| *user != id) {
+        return Err(Problem::not_found("user"));
+    }
+    let zone = body.time_zone.as_deref().unwrap_or("UTC");
+    let time_zone = Tz::from_str_insensitive(zone)
+        .map_err(|_| Problem::invalid("time_zone", format!("`{zone}` is no IANA time zone such as Europe/Paris")))?;
+    let facts = UserFacts { name: named(&body.name)?, time_zone, working_hours: body.working_hours };
+    let user = ask.services().put_user_if(&id, ask.if_match().version(), facts).await?;
+    versioned(200, user.version, &UserView::from(user))
+}
+
+/// `GET /v1/users/{id}`
+pub async fn get(ask: Ask) -> Answer {
+    let user = ask.services().user(ask.scope(), &ask.own_id("id")?).await?;
+    versioned(200, user.version, &UserView::from(user))
+}
+
+/// `DELETE /v1/users/{id}`
+pub async fn delete(ask: Ask) -> Answer {
+    let gone = ask.services().delete_user(ask.scope(), &ask.caller.actor(), &ask.own_id("id")?).await?;
+    for account in gone {
+        // Built anew from the store, the actor finds no account and ends; the census finds it too.
+        let _ = ask.desk.actors.order(account, Order::Restart).await;
+    }
+    Ok(nothing())
+}

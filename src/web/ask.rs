@@ -1,0 +1,163 @@
+//! What a handler is given: one request, already recognised, its body already read.
+
+use std::{str::FromStr, sync::Arc};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+};
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    Desk, body,
+    etag::{IfMatch, etag, if_match},
+    paging::{self, LIMIT_DEFAULT, LIMIT_MAX},
+    problem::{Problem, internal},
+    route::Param,
+    session::Caller,
+};
+use crate::{
+    domain::{ids::UserId, person::Scope},
+    service::Services,
+};
+
+/// One request.
+pub struct Ask {
+    /// What stands behind the API.
+    pub desk: Arc<Desk>,
+    /// Who asks.
+    pub caller: Caller,
+    request: HttpRequest,
+    query: Vec<(String, String)>,
+    body: Bytes,
+}
+
+impl Ask {
+    /// A request whose query holds nothing but these parameters.
+    pub fn new(
+        desk: Arc<Desk>,
+        caller: Caller,
+        request: HttpRequest,
+        body: Bytes,
+        params: &[Param],
+    ) -> Result<Self, Problem> {
+        let mut query: Vec<(String, String)> = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
+            if !params.iter().any(|param| param.name == name) {
+                let known: Vec<_> = params.iter().map(|param| param.name).collect();
+                let why = match known.as_slice() {
+                    [] => "this takes no query parameters".to_owned(),
+                    _ => format!("this knows no such query parameter, only {}", known.join(", ")),
+                };
+                return Err(Problem::invalid(name, why));
+            }
+            if query.iter().any(|(held, _)| *held == name) {
+                return Err(Problem::invalid(name, "give this query parameter once"));
+            }
+            query.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self { desk, caller, request, query, body })
+    }
+
+    /// The use cases.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.desk.services
+    }
+
+    /// What the caller may see.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.caller.scope
+    }
+
+    /// An id of ours in the path; what is no id names nothing.
+    pub fn id<T: FromStr>(&self, name: &str, what: &str) -> Result<T, Problem> {
+        self.request.match_info().query(name).parse().map_err(|_| Problem::not_found(what))
+    }
+
+    /// An id of the caller's in the path.
+    pub fn own_id<T>(&self, name: &str) -> Result<T, Problem>
+    where
+        T: FromStr,
+        T::Err: ToString,
+    {
+        self.request.match_info().query(name).parse().map_err(|why: T::Err| Problem::invalid(name, why.to_string()))
+    }
+
+    /// The body, as JSON.
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        body::read(&self.body)
+    }
+
+    /// Whether there is a body at all.
+    #[must_use]
+    pub fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
+    /// A query parameter; an empty one is none.
+    pub fn param<T>(&self, name: &str) -> Result<Option<T>, Problem>
+    where
+        T: FromStr,
+        T::Err: ToString,
+    {
+        let given = self.query.iter().find(|(held, value)| held == name && !value.is_empty());
+        given.map(|(_, value)| value.parse().map_err(|why: T::Err| Problem::invalid(name, why.to_string()))).transpose()
+    }
+
+    /// The user a list is about: the one named in the query, else the one the request acts for.
+    pub fn user(&self) -> Result<Option<UserId>, Problem> {
+        Ok(self.param("user_id")?.or_else(|| self.caller.user.clone()))
+    }
+
+    /// Rows of the page.
+    pub fn limit(&self) -> Result<u32, Problem> {
+        match self.param("limit")?.unwrap_or(LIMIT_DEFAULT) {
+            limit @ 1..=LIMIT_MAX => Ok(limit),
+            _ => Err(Problem::invalid("limit", format!("1 to {LIMIT_MAX}"))),
+        }
+    }
+
+    /// Where the page begins.
+    pub fn cursor<C: DeserializeOwned>(&self) -> Result<Option<C>, Problem> {
+        self.param::<String>("cursor")?.map(|cursor| paging::open(&cursor)).transpose()
+    }
+
+    /// `If-Match`.
+    #[must_use]
+    pub fn if_match(&self) -> IfMatch {
+        if_match(self.request.headers().get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default()))
+    }
+
+    /// Whether the caller prefers a media type to JSON.
+    #[must_use]
+    pub fn prefers(&self, media_type: &str) -> bool {
+        let accept = self.request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        accept.and_then(|accept| accept.split(',').next()).is_some_and(|first| {
+            first.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case(media_type))
+        })
+    }
+}
+
+/// An answer of JSON.
+pub fn json<T: Serialize>(status: u16, value: &T) -> Result<HttpResponse, Problem> {
+    let body = serde_json::to_vec(value).map_err(|error| internal(&error))?;
+    let status = StatusCode::from_u16(status).map_err(|error| internal(&error))?;
+    Ok(HttpResponse::build(status).content_type("application/json").body(body))
+}
+
+/// An answer of JSON that has a version.
+pub fn versioned<T: Serialize>(status: u16, version: i64, value: &T) -> Result<HttpResponse, Problem> {
+    let mut response = json(status, value)?;
+    let tag = header::HeaderValue::from_str(&etag(version)).map_err(|error| internal(&error))?;
+    response.headers_mut().insert(header::ETAG, tag);
+    Ok(response)
+}
+
+/// An answer without a body.
+#[must_use]
+pub fn nothing() -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}

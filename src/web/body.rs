@@ -1,0 +1,118 @@
+//! JSON bodies: bounded, strict, and refused with the path of the field at fault.
+
+use serde::de::DeserializeOwned;
+
+use super::problem::{Code, Problem};
+
+/// Arrays and objects inside one another.
+const DEPTH_MAX: usize = 64;
+
+/// Reads a body. Unknown fields are refused by the types themselves (`deny_unknown_fields`).
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if depth(bytes) > DEPTH_MAX {
+        return Err(Problem::new(Code::MalformedJson, format!("more than {DEPTH_MAX} levels inside one another")));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
+    json.end().map_err(|_| Problem::new(Code::MalformedJson, "there is something after the JSON value"))?;
+    Ok(value)
+}
+
+fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let inner = error.inner();
+    let words = inner.to_string();
+    if !inner.is_data() {
+        let what = if words.starts_with("EOF") { "the body ends too early" } else { "the body is not JSON" };
+        let place = format!("{what} (line {}, column {})", inner.line(), inner.column());
+        return Problem::new(Code::MalformedJson, place);
+    }
+    // serde's words, without their place in the text: the path says more.
+    let words = words.split(" at line ").next().unwrap_or_default().to_owned();
+    let path = error.path().to_string();
+    let path = if path == "." { String::new() } else { path };
+    let named = ["unknown field `", "missing field `"].iter().find_map(|begin| {
+        let (name, _) = words.strip_prefix(begin)?.split_once('`')?;
+        Some(name)
+    });
+    let field = match named {
+        Some(name) if path.is_empty() => name.to_owned(),
+        Some(name) if path == name || path.ends_with(&format!(".{name}")) => path,
+        Some(name) => format!("{path}.{name}"),
+        None if path.is_empty() => "body".to_owned(),
+        None => path,
+    };
+    Problem::invalid(field, words)
+}
+
+/// How deep brackets go, those inside strings left out.
+fn depth(bytes: &[u8]) -> usize {
+    let (mut deepest, mut now, mut quoted, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => {
+                now += 1;
+                deepest = deepest.max(now);
+            }
+            b']' | b'}' if !quoted => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        inner: Vec<Inner>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        count: u32,
+    }
+
+    fn field(json: &str) -> String {
+        let problem = read::<Outer>(json.as_bytes()).map(|outer| outer.inner.len()).expect_err("refused");
+        problem.field.unwrap_or_default()
+    }
+
+    #[test]
+    fn the_path_of_the_field_at_fault_is_told() {
+        assert_eq!(field(r#"{"inner":[{"count":"x"}]}"#), "inner[0].count");
+        assert_eq!(field(r#"{"inner":[{"count":1,"more":2}]}"#), "inner[0].more");
+        assert_eq!(field(r#"{"inner":[{}]}"#), "inner[0].count");
+        assert_eq!(field("{}"), "inner");
+        assert_eq!(field(r#"{"inner":[],"other":1}"#), "other");
+        assert_eq!(field("[1]"), "body");
+        let good: Outer = read(br#"{"inner":[{"count":3}]}"#).expect("read");
+        assert_eq!(good.inner[0].count, 3);
+    }
+
+    #[test]
+    fn text_that_is_no_json_is_told_apart_from_a_wrong_field() {
+        for bad in ["", "{", "{}x", "nonsense"] {
+            assert_eq!(
+                read::<serde_json::Value>(bad.as_bytes()).expect_err("refused").code,
+                Code::MalformedJson,
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_deeper_than_the_limit_is_refused() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(read::<serde_json::Value>(nested(DEPTH_MAX).as_bytes()).is_ok());
+        let problem = read::<serde_json::Value>(nested(DEPTH_MAX + 1).as_bytes()).expect_err("refused");
+        assert_eq!(problem.code, Code::MalformedJson);
+        assert!(read::<serde_json::Value>(format!("\"{}\"", "[\\\"".repeat(100)).as_bytes()).is_ok());
+    }
+}

@@ -1,0 +1,72 @@
+//! Whether it lives, whether it can work, and its figures.
+
+use actix_web::HttpResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    ask::{Ask, json},
+    problem::{Code, Problem},
+    route::Answer,
+};
+
+/// What health checks read.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct HealthView {
+    /// `live` or `ready`.
+    pub status: &'static str,
+}
+
+/// The process answers.
+#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
+pub async fn live(_: Ask) -> Answer {
+    json(200, &HealthView { status: "live" })
+}
+
+/// The database answers, and somebody keeps the accounts in step.
+pub async fn ready(ask: Ask) -> Answer {
+    if !ask.desk.actors.alive() {
+        return Err(Problem::new(Code::Unavailable, "the actors have stopped; restart the service"));
+    }
+    ask.services().ping().await.map_err(|failure| {
+        let cause = Problem::from(failure).cause;
+        let detail = "the database does not answer; the service works again as soon as it does";
+        Problem { cause, ..Problem::new(Code::Unavailable, detail).header("Retry-After", 5) }
+    })?;
+    json(200, &HealthView { status: "ready" })
+}
+
+/// The figures, in Prometheus' text format. What the database holds is counted when it is asked for.
+pub async fn figures(ask: Ask) -> Answer {
+    // Without its database the service still tells what it knows by itself.
+    if let Ok(counts) = ask.services().counts().await {
+        for (status, number) in counts.accounts {
+            set("calwarden_accounts", "status", status.as_str(), number);
+        }
+        for (state, number) in counts.outbox {
+            set("calwarden_outbox_depth", "state", state.as_str(), number);
+        }
+        let now = ask.services().world.now();
+        let age = counts.oldest_outbox.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
+        metrics::gauge!("calwarden_outbox_oldest_seconds").set(age);
+        metrics::gauge!("calwarden_conflicts_unresolved").set(float(counts.unresolved_conflicts));
+        metrics::gauge!("calwarden_events").set(float(counts.events));
+    }
+    let mut states = std::collections::BTreeMap::<&'static str, u64>::new();
+    for health in ask.desk.actors.all() {
+        *states.entry(health.state.as_str()).or_default() += 1;
+    }
+    for phase in crate::engine::account::status::Phase::ALL {
+        set("calwarden_actors", "state", phase.as_str(), states.get(phase.as_str()).copied().unwrap_or(0));
+    }
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((ask.desk.figures)()))
+}
+
+fn set(name: &'static str, label: &'static str, value: &'static str, number: u64) {
+    metrics::gauge!(name, label => value).set(float(number));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; no count here comes near 2^52")]
+fn float(number: u64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,239 @@
+//! The web shows: the HTTP API, its routes as one table, its refusals as problem documents.
+//!
+//! - **route**: one row of [`routes`]; the OpenAPI document, the docs page and the checks are made from the same rows.
+//! - **desk**: what stands behind every request.
+//!
+//! **Invariant:** nothing is decided here and no row is read here: handlers translate between HTTP and the use cases.
+
+mod actors;
+mod answer;
+pub mod api;
+mod ask;
+mod body;
+mod docs;
+mod etag;
+mod health;
+mod idempotency;
+mod limit;
+pub mod openapi;
+mod paging;
+pub mod problem;
+pub mod route;
+pub mod session;
+
+use std::{collections::BTreeMap, io, net::TcpListener, rc::Rc, sync::Arc};
+
+use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::Compress, web};
+
+pub use actors::{Actors, Front, Order};
+pub use answer::REQUEST_ID;
+
+use crate::{
+    domain::person::KeyScope::{Operate, Read, Write},
+    service::Services,
+};
+use api::{
+    accounts::{self, AccountPatch, AccountView, ConnectBody, ReconnectBody, ScheduleBody},
+    calendars::{self, CalendarPatch, CalendarView},
+    conflicts::{self, ConflictView, ResolveBody},
+    events::{self, EventBody, EventPatch, EventView},
+    holds::{self, HoldView},
+    links::{self, ExplanationView, LinkBody, LinkView},
+    notices::{self, NoticeView},
+    ops::{self, ActorView},
+    outbox::{self, OutboxView},
+    rounds::{self, ProgressView, RoundView},
+    spaces::{self, MemberBody, SpaceBody, SpaceView},
+    users::{self, UserBody, UserView},
+};
+use health::HealthView;
+use problem::{Code, Problem};
+use route::{Param, Route, delete, get, patch, post, put};
+use session::Access::Open;
+
+/// What the operator chose, as far as HTTP is concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct WebSettings {
+    /// Longest body of a request, in bytes.
+    pub body_bytes_max: usize,
+    /// `sync` requests per account and hour.
+    pub sync_per_hour: u32,
+    /// Seconds that requests under way have when the server stops.
+    pub shutdown_s: u64,
+}
+
+impl Default for WebSettings {
+    fn default() -> Self {
+        Self { body_bytes_max: 1024 * 1024, sync_per_hour: 10, shutdown_s: 20 }
+    }
+}
+
+/// Tells the process's metrics as text.
+pub type Figures = Box<dyn Fn() -> String + Send + Sync>;
+
+/// What stands behind every request.
+pub struct Desk {
+    /// The use cases.
+    pub services: Arc<Services>,
+    /// The actors.
+    pub actors: Arc<dyn Actors>,
+    /// What the operator chose.
+    pub settings: WebSettings,
+    /// The metrics.
+    pub figures: Figures,
+    sync_limit: limit::SyncLimit,
+    answering: idempotency::Answering,
+}
+
+impl Desk {
+    /// Puts the desk together.
+    #[must_use]
+    pub fn new(services: Arc<Services>, actors: Arc<dyn Actors>, settings: WebSettings, figures: Figures) -> Arc<Self> {
+        let sync_limit = limit::SyncLimit::new(settings.sync_per_hour);
+        Arc::new(Self { services, actors, settings, figures, sync_limit, answering: idempotency::Answering::default() })
+    }
+}
+
+const USER: Param = Param { name: "user_id", about: "Of this user; the one the request acts for without it." };
+const CURSOR: Param = Param { name: "cursor", about: "Where the page begins: `next_cursor` of the page before." };
+const LIMIT: Param = Param { name: "limit", about: "Rows of the page: 1 to 500, 100 without it." };
+const PAGE: &[Param] = &[CURSOR, LIMIT];
+const OF_USER: &[Param] = &[USER, CURSOR, LIMIT];
+const REACH: Param =
+    Param { name: "scope", about: "How far a change of a series reaches: `this`, `following` or `all`." };
+const OCCURRENCE: Param = Param {
+    name: "recurrence_id",
+    about: "The occurrence that is meant, by its original start: a date, a wall time of the series, or an instant.",
+};
+const OF_SERIES: &[Param] = &[REACH, OCCURRENCE];
+const EVENTS: &[Param] = &[
+    USER,
+    Param { name: "from", about: "What ends after this date or instant (RFC 3339). Needed with `expand`." },
+    Param {
+        name: "to",
+        about: "What begins before this date or instant. With `expand` two years after `from` at most.",
+    },
+    Param { name: "expand", about: "`true`: every occurrence of a series is a row; otherwise a series is one row." },
+    Param { name: "calendar_id", about: "Of this calendar." },
+    CURSOR,
+    LIMIT,
+];
+const CONFLICTS: &[Param] = &[
+    Param { name: "status", about: "`pending`, `resolved`, `restored` or `all` (without it)." },
+    Param { name: "account_id", about: "Of this account." },
+    USER,
+    Param { name: "from", about: "Met at this date or instant (RFC 3339), or later. Dates are days in UTC." },
+    Param { name: "to", about: "Met before this date or instant." },
+    CURSOR,
+    LIMIT,
+];
+const NOTICES: &[Param] = &[USER, Param { name: "unread", about: "`true`: only those not yet read." }, CURSOR, LIMIT];
+const DELETE_ACCOUNT: &[Param] =
+    &[Param { name: "delete_events", about: "`true`: take the copies we made out of the calendars too." }];
+const LINK: &[Param] = &[Param { name: "calendar_id", about: "The calendar whose copy goes." }];
+
+/// Every route.
+#[must_use]
+#[rustfmt::skip]
+pub fn routes() -> Vec<Route> {
+    vec![
+        put("/v1/users/{id}", Write, users::put, "Makes or changes a user; the id is yours").takes::<UserBody>().gives::<UserView>(200).versioned(),
+        get("/v1/users/{id}", Read, users::get, "A user").gives::<UserView>(200),
+        delete("/v1/users/{id}", Write, users::delete, "Forgets a user and everything kept about them"),
+        put("/v1/spaces/{id}", Write, spaces::put, "Makes or renames a space; the id is yours").takes::<SpaceBody>().gives::<SpaceView>(200),
+        put("/v1/spaces/{id}/members/{user}", Write, spaces::join, "Puts a user into a space").takes::<MemberBody>(),
+        delete("/v1/spaces/{id}/members/{user}", Write, spaces::leave, "Takes a user out of a space"),
+
+        get("/v1/accounts", Read, accounts::list, "Connected accounts").with(OF_USER).lists::<AccountView>(),
+        post("/v1/accounts", Write, accounts::connect, "Connects an account; the credentials are tried first").takes::<ConnectBody>().gives::<AccountView>(201),
+        get("/v1/accounts/{id}", Read, accounts::get, "An account and its last round").gives::<AccountView>(200),
+        patch("/v1/accounts/{id}", Write, accounts::patch, "Changes an account's name, policy or privacy").takes::<AccountPatch>().gives::<AccountView>(200).versioned(),
+        delete("/v1/accounts/{id}", Write, accounts::delete, "Disconnects an account").with(DELETE_ACCOUNT).gives::<AccountView>(202),
+        post("/v1/accounts/{id}/sync", Write, accounts::sync, "Asks for a round now").gives::<AccountView>(202),
+        post("/v1/accounts/{id}/pause", Write, accounts::pause, "Stops rounds and writes until resumed").gives::<AccountView>(202),
+        post("/v1/accounts/{id}/resume", Write, accounts::resume, "Goes on").gives::<AccountView>(202),
+        post("/v1/accounts/{id}/reconnect", Write, accounts::reconnect, "Gives an account new credentials").takes::<ReconnectBody>().gives::<AccountView>(200),
+        put("/v1/accounts/{id}/schedule", Write, accounts::schedule, "When an account looks for changes by itself").takes::<ScheduleBody>().gives::<AccountView>(200).versioned(),
+        get("/v1/accounts/{id}/progress", Read, rounds::progress, "How far the running round has come").gives::<ProgressView>(200),
+        get("/v1/accounts/{id}/rounds", Read, rounds::list, "The sync log, newest first").with(PAGE).lists::<RoundView>(),
+        get("/v1/accounts/{id}/outbox", Read, outbox::list, "Writes that wait or were put aside").lists::<OutboxView>(),
+        post("/v1/accounts/{id}/outbox/{entry}/retry", Write, outbox::retry, "Tries a write again that was put aside"),
+        get("/v1/accounts/{id}/calendars", Read, calendars::list, "The calendars of an account").lists::<CalendarView>(),
+        patch("/v1/calendars/{id}", Write, calendars::patch, "Selects a calendar or turns its direction").takes::<CalendarPatch>().gives::<CalendarView>(200).versioned(),
+        get("/v1/accounts/{id}/holds", Read, holds::list, "Deletions that wait for your word").lists::<HoldView>(),
+        post("/v1/holds/{id}/approve", Write, holds::approve, "Carries held deletions out").gives::<HoldView>(200),
+        post("/v1/holds/{id}/refuse", Write, holds::refuse, "Keeps the events of held deletions").gives::<HoldView>(200),
+
+        get("/v1/events", Read, events::list, "Events of a user, series whole or expanded").with(EVENTS).lists::<EventView>(),
+        post("/v1/events", Write, events::create, "Makes an event and queues its remote copy").takes::<EventBody>().gives::<EventView>(201),
+        get("/v1/events/{id}", Read, events::get, "An event").gives::<EventView>(200),
+        patch("/v1/events/{id}", Write, events::patch, "Changes an event, or occurrences of a series").with(OF_SERIES).takes::<EventPatch>().gives::<EventView>(200).versioned(),
+        delete("/v1/events/{id}", Write, events::delete, "Deletes an event, or occurrences of a series").with(OF_SERIES).versioned(),
+        get("/v1/events/{id}/explain", Read, links::explain, "Why an event is as it is, place by place").gives::<ExplanationView>(200),
+        get("/v1/events/{id}/links", Read, links::list, "The calendars an event has a copy in").lists::<LinkView>(),
+        post("/v1/events/{id}/links", Write, links::add, "Gives an event a copy in one more calendar").takes::<LinkBody>().gives::<LinkView>(202),
+        delete("/v1/events/{id}/links", Write, links::remove, "Takes an event's copy out of a calendar").with(LINK),
+
+        get("/v1/conflicts", Read, conflicts::list, "Conflicts, newest first; CSV with `Accept: text/csv`").with(CONFLICTS).lists::<ConflictView>(),
+        post("/v1/conflicts/{id}/resolve", Write, conflicts::resolve, "Settles a pending conflict").takes::<ResolveBody>().gives::<ConflictView>(200),
+        post("/v1/conflicts/{id}/restore", Write, conflicts::restore, "Brings the losing version back").gives::<ConflictView>(200),
+        get("/v1/notices", Read, notices::list, "What people were told, newest first").with(NOTICES).lists::<NoticeView>(),
+        post("/v1/notices/{id}/read", Write, notices::read, "Notes that a notice was read").gives::<NoticeView>(200),
+
+        get("/v1/ops/actors", Operate, ops::list, "The actors of all accounts").lists::<ActorView>(),
+        get("/v1/ops/actors/{account}", Operate, ops::get, "The actor of an account").gives::<ActorView>(200),
+        post("/v1/ops/actors/{account}/restart", Operate, ops::restart, "Builds an actor anew from the store").gives::<ActorView>(202),
+        post("/v1/ops/actors/{account}/pause", Operate, ops::pause, "Pauses an account").gives::<ActorView>(202),
+        post("/v1/ops/actors/{account}/resume", Operate, ops::resume, "Resumes an account, out of quarantine too").gives::<ActorView>(202),
+        get("/health/live", Open, health::live, "The process answers").gives::<HealthView>(200),
+        get("/health/ready", Open, health::ready, "The database answers").gives::<HealthView>(200),
+        get("/metrics", Open, health::figures, "Figures for Prometheus").shows("text/plain"),
+        get("/openapi.json", Open, openapi::serve, "This API as an OpenAPI 3.1 document").shows("application/json"),
+        get("/docs", Open, docs::page, "This API as a page").shows("text/html"),
+        get("/docs/style.css", Open, docs::style, "The page's style").shows("text/css"),
+    ]
+}
+
+/// Registers every route.
+pub fn configure(desk: &Arc<Desk>) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
+    let desk = Arc::clone(desk);
+    move |config| {
+        let mut resources: BTreeMap<&'static str, Vec<Rc<Route>>> = BTreeMap::new();
+        for route in routes() {
+            resources.entry(route.path).or_default().push(Rc::new(route));
+        }
+        for (path, rows) in resources {
+            let allowed: Vec<_> = rows.iter().map(|row| row.method.to_string()).collect();
+            let mut resource = web::resource(path);
+            for row in rows {
+                let desk = Arc::clone(&desk);
+                let method = row.method.clone();
+                let service = move |request: HttpRequest, payload: web::Payload| {
+                    answer::serve(Arc::clone(&desk), Rc::clone(&row), request, payload)
+                };
+                resource = resource.route(web::method(method).to(service));
+            }
+            let desk = Arc::clone(&desk);
+            config.service(resource.default_service(web::to(move |request: HttpRequest| {
+                let problem = Problem::new(Code::MethodNotAllowed, format!("this knows {}", allowed.join(", ")));
+                answer::refuse(Arc::clone(&desk), problem.header("Allow", allowed.join(", ")), request)
+            })));
+        }
+        config.default_service(web::to(move |request: HttpRequest| {
+            let problem = Problem::not_found("route; every route is listed under /docs");
+            answer::refuse(Arc::clone(&desk), problem, request)
+        }));
+    }
+}
+
+/// The server on an open listener. It runs when awaited, and stops gracefully through its handle.
+pub fn server(desk: Arc<Desk>, listener: TcpListener, workers: usize) -> io::Result<Server> {
+    let shutdown_s = desk.settings.shutdown_s;
+    let app = move || App::new().wrap(Compress::default()).configure(configure(&desk));
+    Ok(HttpServer::new(app)
+        .workers(workers.max(1))
+        .shutdown_timeout(shutdown_s)
+        .disable_signals()
+        .listen(listener)?
+        .run())
+}

@@ -1,0 +1,174 @@
+//! One row of the route table: where, who may, what comes in and goes out, and the function behind it.
+
+use std::{borrow::Cow, future::Future, pin::Pin, rc::Rc};
+
+use actix_web::{HttpResponse, http::Method};
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
+
+use super::{ask::Ask, problem::Problem, session::Access};
+
+/// What a handler answers.
+pub type Answer = Result<HttpResponse, Problem>;
+type Handler = Rc<dyn Fn(Ask) -> Pin<Box<dyn Future<Output = Answer>>>>;
+
+/// A parameter in the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for, and its form.
+    pub about: &'static str,
+}
+
+/// A JSON shape, for the OpenAPI document.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    /// Its name among the components.
+    pub name: fn() -> Cow<'static, str>,
+    /// Its schema.
+    pub schema: fn() -> RefOr<Schema>,
+    /// The schemas it refers to.
+    pub others: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+impl Shape {
+    /// The shape of a type.
+    #[must_use]
+    pub fn of<T: ToSchema>() -> Self {
+        Self { name: T::name, schema: T::schema, others: T::schemas }
+    }
+}
+
+/// What a route gives when all is well.
+#[derive(Clone, Copy)]
+pub enum Gives {
+    /// Nothing: 204.
+    Nothing,
+    /// One JSON object.
+    One(Shape),
+    /// A page of them.
+    Page(Shape),
+    /// Another media type.
+    Text(&'static str),
+}
+
+/// One row.
+#[derive(Clone)]
+pub struct Route {
+    /// `GET`, `POST`, …
+    pub method: Method,
+    /// `/v1/accounts/{id}`
+    pub path: &'static str,
+    /// Who may.
+    pub access: Access,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// What may stand in the query; anything else is refused.
+    pub params: &'static [Param],
+    /// The body.
+    pub takes: Option<Shape>,
+    /// The status when all is well.
+    pub status: u16,
+    /// What comes with it.
+    pub gives: Gives,
+    /// Whether rows have a version that `If-Match` may name.
+    pub versioned: bool,
+    /// The function behind it.
+    pub handler: Handler,
+}
+
+macro_rules! methods {
+    ($($(#[$about:meta])* $name:ident = $method:ident;)+) => {$(
+        $(#[$about])*
+        pub fn $name<F, Fut>(path: &'static str, access: impl Into<Access>, handler: F, about: &'static str) -> Route
+        where
+            F: Fn(Ask) -> Fut + 'static,
+            Fut: Future<Output = Answer> + 'static,
+        {
+            Route::new(Method::$method, path, access.into(), Rc::new(move |ask| Box::pin(handler(ask))), about)
+        }
+    )+};
+}
+
+methods! {
+    /// A row that reads.
+    get = GET;
+    /// A row that makes or overwrites.
+    put = PUT;
+    /// A row that makes or does.
+    post = POST;
+    /// A row that changes a part.
+    patch = PATCH;
+    /// A row that takes away.
+    delete = DELETE;
+}
+
+impl Route {
+    fn new(method: Method, path: &'static str, access: Access, handler: Handler, about: &'static str) -> Self {
+        Self {
+            method,
+            path,
+            access,
+            about,
+            params: &[],
+            takes: None,
+            status: 204,
+            gives: Gives::Nothing,
+            versioned: false,
+            handler,
+        }
+    }
+
+    /// Takes a JSON body.
+    #[must_use]
+    pub fn takes<T: ToSchema>(self) -> Self {
+        Self { takes: Some(Shape::of::<T>()), ..self }
+    }
+
+    /// Gives one JSON object.
+    #[must_use]
+    pub fn gives<T: ToSchema>(self, status: u16) -> Self {
+        Self { status, gives: Gives::One(Shape::of::<T>()), ..self }
+    }
+
+    /// Gives a page of JSON objects.
+    #[must_use]
+    pub fn lists<T: ToSchema>(self) -> Self {
+        Self { status: 200, gives: Gives::Page(Shape::of::<T>()), ..self }
+    }
+
+    /// Gives a text.
+    #[must_use]
+    pub fn shows(self, media_type: &'static str) -> Self {
+        Self { status: 200, gives: Gives::Text(media_type), ..self }
+    }
+
+    /// Knows these query parameters.
+    #[must_use]
+    pub fn with(self, params: &'static [Param]) -> Self {
+        Self { params, ..self }
+    }
+
+    /// Obeys `If-Match`.
+    #[must_use]
+    pub fn versioned(self) -> Self {
+        Self { versioned: true, ..self }
+    }
+
+    /// The names between braces in the path.
+    pub fn path_names(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    /// The first part of the path that names a thing: what the route is about.
+    #[must_use]
+    pub fn topic(&self) -> &'static str {
+        match self.path.trim_start_matches('/').split('/').collect::<Vec<_>>().as_slice() {
+            ["v1", topic, ..] => topic,
+            _ => "service",
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `kill -9` of the release binary, again and again: nothing lost, nothing doubled.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::json;
+
+use super::two_way::{Connected, object};
+use crate::support::{peers::Kind, service::Service};
+
+/// Events at the server when writes are interrupted.
+const THEIRS: usize = 50;
+/// Events at the server when the first round is interrupted.
+const THEIRS_MANY: usize = 2_000;
+/// Kills per test and database; two tests make fifty.
+const KILLS: u64 = 25;
+
+/// How many events bear each title, on one side.
+fn census<'t>(titles: impl Iterator<Item = &'t str>) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for title in titles {
+        *found.entry(title.to_owned()).or_default() += 1;
+    }
+    found
+}
+
+async fn both_sides(world: &Connected) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
+    let here = world.service.events(false).await;
+    let there = world.dav.everything(&world.path).await;
+    let summaries = there.iter().filter_map(|(_, text)| {
+        text.lines().find_map(|line| line.trim_end().strip_prefix("SUMMARY:"))
+    });
+    (census(here.iter().filter_map(|event| event["title"].as_str())), census(summaries))
+}
+
+fn theirs(count: usize) -> Vec<(String, String)> {
+    let one = |n: usize| {
+        let start = format!("DTSTART:2026{:02}{:02}T{:02}0000Z", 1 + n / 28 % 12, 1 + n % 28, n / 336);
+        (format!("{n}.ics"), object(&format!("{n}@test"), &[&format!("SUMMARY:theirs {n}"), &start]))
+    };
+    (0..count).map(one).collect()
+}
+
+/// Both sides hold the same, and every event once.
+async fn nothing_lost_nothing_doubled(world: &Connected, expected: usize) {
+    let (here, there) = both_sides(world).await;
+    assert_eq!(here, there, "both sides hold the same");
+    assert_eq!(here.len(), expected);
+    assert!(here.values().all(|count| *count == 1), "nothing doubled");
+}
+
+async fn killed_while_writing(database_url: Option<String>) {
+    let service = Service::on(database_url, &[]);
+    let mut world = Connected::with(Kind::Radicale, service, &theirs(THEIRS)).await;
+    let mut made = 0;
+    for kill in 0..KILLS {
+        for _ in 0..4 {
+            world.make(&format!("ours {made}"), json!({})).await;
+            made += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(5 + kill * 17 % 200)).await;
+        world.service.kill();
+        world.service.run();
+    }
+    world.sync().await;
+    world.sync().await;
+    nothing_lost_nothing_doubled(&world, THEIRS + made).await;
+}
+
+async fn killed_while_reading(database_url: Option<String>) {
+    let service = Service::on(database_url, &[]);
+    let mut world = Connected::before_its_first_round(Kind::Radicale, service, &theirs(THEIRS_MANY)).await;
+    for kill in 0..KILLS {
+        tokio::time::sleep(Duration::from_millis(5 + kill * 13 % 150)).await;
+        world.service.kill();
+        world.service.run();
+    }
+    world.sync().await;
+    nothing_lost_nothing_doubled(&world, THEIRS_MANY).await;
+}
+
+#[tokio::test]
+async fn kills_during_outbound_writes_lose_and_double_nothing_on_sqlite() {
+    killed_while_writing(None).await;
+}
+
+#[tokio::test]
+async fn kills_during_a_first_round_lose_and_double_nothing_on_sqlite() {
+    killed_while_reading(None).await;
+}
+
+#[tokio::test]
+async fn kills_during_outbound_writes_lose_and_double_nothing_on_postgres() {
+    let database = crate::support::postgres::Database::create();
+    killed_while_writing(Some(database.url().to_owned())).await;
+}
+
+#[tokio::test]
+async fn kills_during_a_first_round_lose_and_double_nothing_on_postgres() {
+    let database = crate::support::postgres::Database::create();
+    killed_while_reading(Some(database.url().to_owned())).await;
+}

@@ -1,0 +1,349 @@
+//! An in-memory CalDAV server: the remote side of the simulated world, and the judge of what it is asked.
+//!
+//! It speaks what RFC 4791, 6578 and 5397 ask of it and no more, keeps a change log, and notes every request that breaks a
+//! promise of ours: an unconditional write (I-13), a second live object for one event (I-10).
+
+use std::collections::BTreeMap;
+
+/// One calendar object.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// The change that made it as it is.
+    pub seq: u64,
+    /// Its text.
+    pub body: String,
+}
+
+/// One calendar.
+#[derive(Clone, Debug, Default)]
+pub struct Collection {
+    /// Number of the last change.
+    pub seq: u64,
+    /// What is there, by href.
+    pub objects: BTreeMap<String, Object>,
+    /// When each href that is gone went.
+    pub removed: BTreeMap<String, u64>,
+    /// Sync tokens older than this are refused.
+    pub horizon: u64,
+}
+
+/// What is answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn plain(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: String::new() }
+    }
+
+    fn multistatus(rows: &str) -> Self {
+        let body = format!(
+            "<?xml version=\"1.0\"?><d:multistatus xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\" \
+             xmlns:s=\"http://calendarserver.org/ns/\">{rows}</d:multistatus>"
+        );
+        Self { status: 207, headers: vec![("content-type", "application/xml; charset=utf-8".into())], body }
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub method: String,
+    pub path: String,
+    pub if_match: Option<String>,
+    pub if_none_match: Option<String>,
+    pub depth: Option<String>,
+    pub body: String,
+}
+
+/// How the server behaves besides its faults.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Habits {
+    /// PUT answers without an ETag, and what is stored has one more property.
+    pub rewrites: bool,
+    /// Rows of a listing before it is cut with a 507.
+    pub listing_max: Option<usize>,
+    /// Every how many multiget rows one is left out.
+    pub forgets_every: Option<usize>,
+}
+
+/// All calendars of one server; one user per account: `/dav/<user>/<calendar>/<object>.ics`.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    pub calendars: BTreeMap<String, Collection>,
+    pub habits: Habits,
+    /// Promises that a request broke.
+    pub broken: Vec<String>,
+    /// Writes that were applied, by anybody but the simulated people.
+    pub writes: u64,
+}
+
+impl Server {
+    pub fn answer(&mut self, asked: &Asked) -> Answer {
+        match asked.method.as_str() {
+            "PROPFIND" => self.propfind(asked),
+            "REPORT" => self.report(asked),
+            "GET" => self.get(asked),
+            "PUT" => self.put(asked),
+            "DELETE" => self.delete(asked),
+            _ => Answer::plain(405),
+        }
+    }
+
+    fn propfind(&mut self, asked: &Asked) -> Answer {
+        if asked.path == "/.well-known/caldav" || asked.path == "/" {
+            return Answer { headers: vec![("location", "/dav/".into())], ..Answer::plain(301) };
+        }
+        let segments: Vec<_> = asked.path.split('/').filter(|part| !part.is_empty()).collect();
+        if let ["dav", user, calendar] = segments.as_slice() {
+            return self.propfind_collection(&format!("/dav/{user}/{calendar}/"), asked.depth.as_deref() == Some("1"));
+        }
+        let user = segments.get(1).copied().unwrap_or("ada");
+        let home = format!("/dav/{user}/");
+        let mut rows = row(
+            &asked.path,
+            &format!(
+                "<d:resourcetype><d:collection/></d:resourcetype><d:current-user-principal><d:href>{home}</d:href>\
+                 </d:current-user-principal><c:calendar-home-set><d:href>{home}</d:href></c:calendar-home-set>"
+            ),
+        );
+        if asked.depth.as_deref() == Some("1") {
+            for (href, collection) in self.calendars.range(home.clone()..).take_while(|(href, _)| href.starts_with(&home)) {
+                rows.push_str(&row(href, &properties(href, collection)));
+            }
+        }
+        Answer::multistatus(&rows)
+    }
+
+    fn propfind_collection(&self, href: &str, members: bool) -> Answer {
+        let Some(collection) = self.calendars.get(href) else { return Answer::plain(404) };
+        let mut rows = row(href, &properties(href, collection));
+        if members {
+            for (name, object) in &collection.objects {
+                rows.push_str(&row(name, &format!("<d:getetag>{}</d:getetag>", etag(object.seq))));
+            }
+        }
+        Answer::multistatus(&rows)
+    }
+
+    fn report(&mut self, asked: &Asked) -> Answer {
+        let Some(collection) = self.calendars.get(&asked.path) else { return Answer::plain(404) };
+        if asked.body.contains("sync-collection") {
+            sync_collection(&asked.path, collection, &asked.body, self.habits)
+        } else {
+            let hrefs = between(&asked.body, "href");
+            let mut rows = String::new();
+            for (at, href) in hrefs.iter().enumerate() {
+                if self.habits.forgets_every.is_some_and(|every| at % every == every - 1) {
+                    continue;
+                }
+                match collection.objects.get(*href) {
+                    Some(object) => rows.push_str(&row(
+                        href,
+                        &format!(
+                            "<d:getetag>{}</d:getetag><c:calendar-data>{}</c:calendar-data>",
+                            etag(object.seq),
+                            escape(&object.body)
+                        ),
+                    )),
+                    None => rows.push_str(&gone(href)),
+                }
+            }
+            Answer::multistatus(&rows)
+        }
+    }
+
+    fn get(&mut self, asked: &Asked) -> Answer {
+        match self.object(&asked.path) {
+            None => Answer::plain(404),
+            Some(object) => Answer {
+                status: 200,
+                headers: vec![("etag", etag(object.seq)), ("content-type", "text/calendar; charset=utf-8".into())],
+                body: object.body.clone(),
+            },
+        }
+    }
+
+    fn object(&self, href: &str) -> Option<&Object> {
+        self.calendars.get(collection_of(href))?.objects.get(href)
+    }
+
+    fn put(&mut self, asked: &Asked) -> Answer {
+        let held = self.object(&asked.path).map(|object| etag(object.seq));
+        match (&asked.if_match, &asked.if_none_match, held) {
+            (None, None, _) => self.broken.push(format!("I-13 unconditional PUT {}", asked.path)),
+            (_, Some(_), Some(_)) => return Answer::plain(412),
+            (Some(expected), _, held) if Some(expected) != held.as_ref() => return Answer::plain(412),
+            _ => {}
+        }
+        let uid = line(&asked.body, "UID");
+        let collection = collection_of(&asked.path).to_owned();
+        let Some(calendar) = self.calendars.get(&collection) else { return Answer::plain(404) };
+        let twin = calendar.objects.iter().find(|(href, object)| **href != asked.path && line(&object.body, "UID") == uid);
+        if twin.is_some() {
+            let body = "<d:error xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\"><c:no-uid-conflict/></d:error>";
+            return Answer { body: body.into(), ..Answer::plain(409) };
+        }
+        let body = if self.habits.rewrites && !asked.body.contains("X-SERVER-SEEN") {
+            asked.body.replacen("END:VEVENT", "X-SERVER-SEEN:1\r\nEND:VEVENT", 1)
+        } else {
+            asked.body.clone()
+        };
+        self.writes += 1;
+        let seq = self.store(&asked.path, body);
+        self.judge_doubles(&collection);
+        let headers = if self.habits.rewrites { Vec::new() } else { vec![("etag", etag(seq))] };
+        Answer { headers, ..Answer::plain(201) }
+    }
+
+    /// Puts an object in place, as a person's own client does too.
+    pub fn store(&mut self, href: &str, body: String) -> u64 {
+        let collection = self.calendars.entry(collection_of(href).to_owned()).or_default();
+        collection.seq += 1;
+        collection.removed.remove(href);
+        collection.objects.insert(href.to_owned(), Object { seq: collection.seq, body });
+        collection.seq
+    }
+
+    fn delete(&mut self, asked: &Asked) -> Answer {
+        let Some(held) = self.object(&asked.path).map(|object| etag(object.seq)) else { return Answer::plain(404) };
+        match &asked.if_match {
+            None => self.broken.push(format!("I-13 unconditional DELETE {}", asked.path)),
+            Some(expected) if *expected != held => return Answer::plain(412),
+            Some(_) => {}
+        }
+        self.writes += 1;
+        self.remove(&asked.path);
+        Answer::plain(204)
+    }
+
+    /// Takes an object away, as a person's own client does too.
+    pub fn remove(&mut self, href: &str) {
+        if let Some(collection) = self.calendars.get_mut(collection_of(href)) {
+            collection.seq += 1;
+            collection.objects.remove(href);
+            collection.removed.insert(href.to_owned(), collection.seq);
+        }
+    }
+
+    /// I-10: no event twice in one calendar, at any instant.
+    fn judge_doubles(&mut self, collection: &str) {
+        let mut seen = BTreeMap::new();
+        let Some(calendar) = self.calendars.get(collection) else { return };
+        for (href, object) in &calendar.objects {
+            let event = event_of(&object.body);
+            if let Some(other) = seen.insert(event.clone(), href) {
+                self.broken.push(format!("I-10 {event} lives at {other} and at {href}"));
+            }
+        }
+    }
+}
+
+/// Which simulated event an object is: the first word of its title.
+pub fn event_of(body: &str) -> String {
+    line(body, "SUMMARY").split(' ').next().unwrap_or_default().to_owned()
+}
+
+/// The value of the first line with this name.
+pub fn line(body: &str, name: &str) -> String {
+    let unfolded = body.replace("\r\n ", "");
+    let found = unfolded.lines().find_map(|line| {
+        let (head, value) = line.split_once(':')?;
+        (head.split(';').next() == Some(name)).then(|| value.trim_end().to_owned())
+    });
+    found.unwrap_or_default()
+}
+
+pub fn etag(seq: u64) -> String {
+    format!("\"{seq}\"")
+}
+
+fn collection_of(href: &str) -> &str {
+    href.rfind('/').map_or(href, |at| &href[..=at])
+}
+
+fn properties(href: &str, collection: &Collection) -> String {
+    let name = href.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    format!(
+        "<d:resourcetype><d:collection/><c:calendar/></d:resourcetype><d:displayname>{name}</d:displayname>\
+         <d:sync-token>tok:{seq}</d:sync-token><s:getctag>{seq}</s:getctag>\
+         <c:supported-calendar-component-set><c:comp name=\"VEVENT\"/></c:supported-calendar-component-set>\
+         <d:current-user-privilege-set><d:privilege><d:all/></d:privilege></d:current-user-privilege-set>\
+         <d:supported-report-set><d:supported-report><d:report><d:sync-collection/></d:report></d:supported-report>\
+         <d:supported-report><d:report><c:calendar-multiget/></d:report></d:supported-report></d:supported-report-set>",
+        seq = collection.seq
+    )
+}
+
+fn sync_collection(path: &str, collection: &Collection, body: &str, habits: Habits) -> Answer {
+    let token = between(body, "sync-token").first().copied().unwrap_or_default();
+    let since = if token.is_empty() { 0 } else { token.trim_start_matches("tok:").parse().unwrap_or(u64::MAX) };
+    if !token.is_empty() && (since < collection.horizon || since > collection.seq) {
+        return Answer {
+            body: "<d:error xmlns:d=\"DAV:\"><d:valid-sync-token/></d:error>".into(),
+            ..Answer::plain(403)
+        };
+    }
+    let mut changes: Vec<(u64, String)> = Vec::new();
+    for (href, object) in collection.objects.iter().filter(|(_, object)| object.seq > since) {
+        changes.push((object.seq, row(href, &format!("<d:getetag>{}</d:getetag>", etag(object.seq)))));
+    }
+    if !token.is_empty() {
+        changes.extend(collection.removed.iter().filter(|(_, at)| **at > since).map(|(href, at)| (*at, gone(href))));
+    }
+    changes.sort();
+    let mut upto = collection.seq;
+    let mut cut = String::new();
+    if let Some(max) = habits.listing_max.filter(|max| changes.len() > *max) {
+        changes.truncate(max);
+        upto = changes.last().map_or(upto, |(seq, _)| *seq);
+        cut = format!("<d:response><d:href>{path}</d:href><d:status>HTTP/1.1 507 Insufficient Storage</d:status></d:response>");
+    }
+    let rows: String = changes.into_iter().map(|(_, row)| row).collect();
+    Answer::multistatus(&format!("{rows}{cut}<d:sync-token>tok:{upto}</d:sync-token>"))
+}
+
+fn row(href: &str, props: &str) -> String {
+    format!(
+        "<d:response><d:href>{href}</d:href><d:propstat><d:prop>{props}</d:prop><d:status>HTTP/1.1 200 OK</d:status>\
+         </d:propstat></d:response>"
+    )
+}
+
+fn gone(href: &str) -> String {
+    format!("<d:response><d:href>{href}</d:href><d:status>HTTP/1.1 404 Not Found</d:status></d:response>")
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\r', "&#13;")
+}
+
+/// The texts of all elements with this local name.
+fn between<'t>(xml: &'t str, name: &str) -> Vec<&'t str> {
+    let mut found = Vec::new();
+    let mut rest = xml;
+    while let Some(at) = rest.find(name) {
+        let opens = rest[..at].ends_with(['<', ':']) && !rest[..at].ends_with("</") && {
+            let tag = rest[..at].rfind('<').unwrap_or(0);
+            !rest[tag..].starts_with("</")
+        };
+        rest = &rest[at + name.len()..];
+        if !opens {
+            continue;
+        }
+        let Some(close) = rest.find('>') else { break };
+        if rest[..close].ends_with('/') {
+            found.push("");
+            continue;
+        }
+        let text = &rest[close + 1..];
+        let Some(end) = text.find('<') else { break };
+        found.push(text[..end].trim());
+        rest = &text[end..];
+    }
+    found
+}

@@ -1,0 +1,254 @@
+//! The simulated people: they edit on both sides, and every edit they make is remembered with what it was made upon.
+//!
+//! An edit writes a number into a field (`ev3 #57` as title, `room #58` as location). The number it replaced is its parent: an edit
+//! is safe when it, or a later edit made upon it, is in the final world or in the conflict history (I-3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use calwarden::{
+    domain::{
+        event::{EventContent, Facts, Override},
+        ids::{CalendarId, UserId},
+        mapping::Event,
+        person::Scope,
+        time::EventTime,
+    },
+    engine::series::EditScope,
+    service::{
+        Services,
+        edit_event::{Edit, EditError, NewEvent},
+    },
+    store::Mode,
+};
+use chrono::{Duration, NaiveDate, NaiveDateTime};
+use rand::{Rng, rngs::StdRng};
+
+use super::dav::{Server, event_of, line};
+
+/// Every edit ever made, each with the numbers it was made upon.
+#[derive(Clone, Debug, Default)]
+pub struct Lineage {
+    parents: Vec<Vec<usize>>,
+    /// Deletions, by event: they count as kept when the event is gone in the end.
+    deletions: BTreeMap<String, Vec<usize>>,
+    /// What each edit was, for the story of a failure.
+    said: Vec<String>,
+    events: usize,
+}
+
+impl Lineage {
+    fn edit(&mut self, upon: Vec<usize>, said: String) -> usize {
+        self.parents.push(upon);
+        self.said.push(said);
+        self.parents.len() - 1
+    }
+
+    /// How many edits were made.
+    pub fn len(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// Edits that are in no final version and in no history, with what they were.
+    pub fn lost(&self, kept: &BTreeSet<usize>, gone: &BTreeSet<String>) -> Vec<String> {
+        let mut safe = vec![false; self.parents.len()];
+        let mut open: Vec<usize> = kept.iter().copied().collect();
+        open.extend(gone.iter().filter_map(|event| self.deletions.get(event)).flatten());
+        while let Some(id) = open.pop() {
+            if let Some(mark) = safe.get_mut(id).filter(|mark| !**mark) {
+                *mark = true;
+                open.extend(&self.parents[id]);
+            }
+        }
+        let deletions: BTreeSet<_> = self.deletions.values().flatten().copied().collect();
+        (0..safe.len())
+            .filter(|id| !safe[*id] && !deletions.contains(id))
+            .map(|id| format!("#{id} {} upon {:?}", self.said[id], self.parents[id]))
+            .collect()
+    }
+}
+
+/// The numbers in a text.
+pub fn numbers(text: &str) -> Vec<usize> {
+    text.split('#')
+        .skip(1)
+        .filter_map(|rest| {
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok()
+        })
+        .collect()
+}
+
+fn day(rng: &mut StdRng) -> NaiveDateTime {
+    let first = NaiveDate::from_ymd_opt(2026, 3, 20).and_then(|day| day.and_hms_opt(0, 0, 0));
+    first.unwrap_or_default() + Duration::days(rng.random_range(0..20)) + Duration::hours(rng.random_range(6..20))
+}
+
+fn paris(at: NaiveDateTime) -> EventTime {
+    EventTime::zoned(at, chrono_tz::Europe::Paris)
+}
+
+/// One thing a person does in the product.
+pub async fn act_here(
+    services: &Services,
+    user: &UserId,
+    calendar: CalendarId,
+    rng: &mut StdRng,
+    lineage: &mut Lineage,
+) -> Option<String> {
+    let events = local_events(services, user).await?;
+    let alive: Vec<_> = events.into_iter().filter(|event| event.deleted_at.is_none()).collect();
+    let choice = rng.random_range(0..10);
+    if alive.is_empty() || choice < 3 {
+        return create_here(services, user, calendar, rng, lineage).await;
+    }
+    let event = &alive[rng.random_range(0..alive.len())];
+    let name = event.content.facts.title.split(' ').next().unwrap_or_default().to_owned();
+    if choice == 9 {
+        let upon = numbers(&texts(&event.content));
+        let done = services.delete_event(&Scope::Whole, event.id, Some(event.version), None).await;
+        return taken(done).map(|()| {
+            let id = lineage.edit(upon, format!("{name} deleted here"));
+            lineage.deletions.entry(name.clone()).or_default().push(id);
+            format!("here: delete {name}")
+        });
+    }
+    let id = lineage.len();
+    let (edit, upon, said) = edit_of(event, &name, id, rng);
+    let done = services.change_event(&Scope::Whole, event.id, Some(event.version), edit).await;
+    taken(done).map(|_| {
+        lineage.edit(upon, said.clone());
+        format!("here: {said} #{id}")
+    })
+}
+
+fn edit_of(event: &Event, name: &str, id: usize, rng: &mut StdRng) -> (Edit, Vec<usize>, String) {
+    let mut facts = event.content.facts.clone();
+    if event.content.is_series() && rng.random_range(0..2) == 0 {
+        let at = facts.start.wall() + Duration::days(rng.random_range(0..4));
+        let recurrence_id = paris(at);
+        let held = event.content.override_at(&recurrence_id).map(|held: &Override| held.facts.clone());
+        let length = facts.end.wall() - facts.start.wall();
+        let mut one = held.unwrap_or_else(|| Facts { start: recurrence_id, end: paris(at + length), ..facts.clone() });
+        let upon = numbers(&one.title);
+        one.title = format!("{name} #{id}");
+        let edit = Edit {
+            facts: Some(one),
+            recurrence_id: Some(recurrence_id),
+            scope: Some(EditScope::This),
+            ..Edit::default()
+        };
+        return (edit, upon, format!("{name} occurrence {at} retitled"));
+    }
+    let (upon, said) = if rng.random_range(0..2) == 0 {
+        let upon = numbers(&facts.title);
+        facts.title = format!("{name} #{id}");
+        (upon, format!("{name} retitled"))
+    } else {
+        let upon = numbers(facts.location.as_deref().unwrap_or_default());
+        facts.location = Some(format!("room #{id}"));
+        (upon, format!("{name} relocated"))
+    };
+    (Edit { facts: Some(facts), scope: Some(EditScope::All), ..Edit::default() }, upon, said)
+}
+
+async fn create_here(
+    services: &Services,
+    user: &UserId,
+    calendar: CalendarId,
+    rng: &mut StdRng,
+    lineage: &mut Lineage,
+) -> Option<String> {
+    let name = format!("ev{}", lineage.events);
+    let id = lineage.len();
+    let start = day(rng);
+    let facts = Facts::new(format!("{name} #{id}"), paris(start), paris(start + Duration::hours(1)));
+    let mut content = EventContent::single(facts);
+    if rng.random_range(0..4) == 0 {
+        content.recurrence.rules = vec!["FREQ=DAILY;COUNT=4".into()];
+    }
+    let new = NewEvent { user_id: user.clone(), calendar_id: Some(calendar), content };
+    taken(services.create_event(&Scope::Whole, new).await).map(|_| {
+        lineage.events += 1;
+        lineage.edit(Vec::new(), format!("{name} created here"));
+        format!("here: create {name}")
+    })
+}
+
+/// An edit that lost a race was not taken, and its person knows.
+fn taken<T>(done: Result<T, EditError>) -> Option<T> {
+    match done {
+        Ok(done) => Some(done),
+        Err(EditError::Stale | EditError::NotFound(_) | EditError::Store(_)) => None,
+        Err(other) => panic!("a sound edit was refused: {other}"),
+    }
+}
+
+/// Every event of a user, deleted ones included.
+pub async fn local_events(services: &Services, user: &UserId) -> Option<Vec<Event>> {
+    let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.ok()?;
+    let from = "2000-01-01T00:00:00Z".parse().ok()?;
+    let to = "2100-01-01T00:00:00Z".parse().ok()?;
+    let events = tx.events_in(&Scope::Whole, user, from, to, None, true, None, 10_000).await.ok()?;
+    tx.commit().await.ok()?;
+    Some(events.into_iter().map(|(_, event)| event).collect())
+}
+
+/// Everything an event says, as one text.
+pub fn texts(content: &EventContent) -> String {
+    serde_json::to_string(content).unwrap_or_default()
+}
+
+/// One thing a person does with another client, straight at the server.
+pub fn act_there(server: &mut Server, collection: &str, rng: &mut StdRng, lineage: &mut Lineage) -> Option<String> {
+    let hrefs: Vec<_> = server.calendars.get(collection)?.objects.keys().cloned().collect();
+    let id = lineage.len();
+    let choice = rng.random_range(0..10);
+    if hrefs.is_empty() || choice < 3 {
+        let name = format!("ev{}", lineage.events);
+        lineage.events += 1;
+        let start = day(rng);
+        lineage.edit(Vec::new(), format!("{name} created there"));
+        let rule = if rng.random_range(0..4) == 0 { "RRULE:FREQ=DAILY;COUNT=4\r\n" } else { "" };
+        let body = format!(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//sim//EN\r\nBEGIN:VEVENT\r\nUID:{name}@there\r\n\
+             DTSTAMP:20260301T000000Z\r\nDTSTART;TZID=Europe/Paris:{}\r\nDTEND;TZID=Europe/Paris:{}\r\n{rule}\
+             SUMMARY:{name} #{id}\r\nX-THEIRS;X-P=\"a,b\":kept {id}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+            start.format("%Y%m%dT%H%M%S"),
+            (start + Duration::hours(1)).format("%Y%m%dT%H%M%S"),
+        );
+        server.store(&format!("{collection}{name}.ics"), body);
+        return Some(format!("there: create {name}"));
+    }
+    let href = &hrefs[rng.random_range(0..hrefs.len())];
+    let body = server.calendars.get(collection)?.objects.get(href)?.body.clone();
+    let name = event_of(&body);
+    if choice == 9 {
+        lineage.edit(numbers(&body), format!("{name} deleted there"));
+        lineage.deletions.entry(name.clone()).or_default().push(id);
+        server.remove(href);
+        return Some(format!("there: delete {name}"));
+    }
+    let (field, said) = if choice % 2 == 0 { ("SUMMARY", "retitled") } else { ("LOCATION", "relocated") };
+    let old = line(&body, field);
+    let new = if field == "SUMMARY" { format!("{name} #{id}") } else { format!("room #{id}") };
+    lineage.edit(numbers(&old), format!("{name} {said} there"));
+    server.store(href, with_line(&body, field, &new));
+    Some(format!("there: {said} {name} #{id}"))
+}
+
+/// Sets a property of the first (master) event of an object.
+fn with_line(body: &str, name: &str, value: &str) -> String {
+    let unfolded = body.replace("\r\n ", "");
+    let new = format!("{name}:{value}\r\n");
+    let head = unfolded.find("BEGIN:VEVENT").unwrap_or(0);
+    let tail = unfolded[head..].find("END:VEVENT").map_or(unfolded.len(), |at| head + at);
+    let event = &unfolded[head..tail];
+    let changed = match event.find(&format!("\r\n{name}:")) {
+        Some(at) => {
+            let end = event[at + 2..].find("\r\n").map_or(event.len(), |end| at + 2 + end + 2);
+            format!("{}{new}{}", &event[..at + 2], &event[end..])
+        }
+        None => format!("{event}{new}"),
+    };
+    format!("{}{changed}{}", &unfolded[..head], &unfolded[tail..])
+}

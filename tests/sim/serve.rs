@@ -1,0 +1,113 @@
+//! The simulated server's door: HTTP/1.1 on loopback, on the simulation's own thread, in virtual time.
+
+use std::{cell::RefCell, convert::Infallible, rc::Rc, time::Duration};
+
+use http_body_util::{BodyExt, StreamBody};
+use hyper::{Request, Response, body::{Bytes, Frame, Incoming}, service::service_fn};
+use hyper_util::rt::TokioIo;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use super::{
+    dav::{Answer, Asked, Server},
+    faults::{Outcome, Weather, handle},
+};
+
+/// What outlives a crash of the process: the server, its weather, and the record of everything asked.
+pub struct Outside {
+    pub server: Server,
+    pub weather: Weather,
+    pub rng: StdRng,
+    pub trace: Vec<String>,
+    /// Requests being answered, by user: more than the adapter's own parallelism means two rounds at once.
+    pub asked: u64,
+}
+
+impl Outside {
+    pub fn new(seed: u64, server: Server, weather: Weather) -> Shared {
+        let rng = StdRng::seed_from_u64(seed ^ 0x5eed);
+        Rc::new(RefCell::new(Self { server, weather, rng, trace: Vec::new(), asked: 0 }))
+    }
+}
+
+pub type Shared = Rc<RefCell<Outside>>;
+
+/// Accepts connections until the runtime ends.
+pub async fn serve(listener: tokio::net::TcpListener, outside: Shared, began: tokio::time::Instant, life: usize) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { return };
+        let outside = Rc::clone(&outside);
+        tokio::task::spawn_local(async move {
+            let service = service_fn(move |request| one(request, Rc::clone(&outside), began, life));
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+type Body = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
+
+async fn one(
+    request: Request<Incoming>,
+    outside: Shared,
+    began: tokio::time::Instant,
+    life: usize,
+) -> Result<Response<Body>, std::io::Error> {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let mut asked = Asked {
+        method: request.method().to_string(),
+        path: request.uri().path().to_owned(),
+        if_match: header("if-match"),
+        if_none_match: header("if-none-match"),
+        depth: header("depth"),
+        body: String::new(),
+    };
+    let bytes = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
+    asked.body = String::from_utf8_lossy(&bytes).into_owned();
+    let (wait, fault) = {
+        let mut held = outside.borrow_mut();
+        held.asked += 1;
+        let weather = held.weather;
+        let wait = held.rng.random_range(5..800);
+        let fault = weather.draw(&mut held.rng, &asked);
+        held.trace.push(format!("{life} {:?} {} {} {fault:?}", began.elapsed(), asked.method, asked.path));
+        (wait, fault)
+    };
+    tokio::time::sleep(Duration::from_millis(wait)).await;
+    let outcome = handle(&mut outside.borrow_mut().server, &asked, fault);
+    match outcome {
+        Outcome::Answer(answer) => Ok(respond(answer, false)),
+        Outcome::Half(answer) => Ok(respond(answer, true)),
+        Outcome::Reset => Err(std::io::Error::other("reset")),
+        Outcome::ResetThenApply(after) => {
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(Duration::from_secs(after)).await;
+                outside.borrow_mut().server.answer(&asked);
+            });
+            Err(std::io::Error::other("reset"))
+        }
+        Outcome::Late(after, answer) => {
+            tokio::time::sleep(Duration::from_secs(after)).await;
+            Ok(respond(answer, false))
+        }
+    }
+}
+
+fn respond(answer: Answer, half: bool) -> Response<Body> {
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        response = response.header(*name, value);
+    }
+    let whole = Bytes::from(answer.body);
+    let body: Body = if half {
+        let first = whole.slice(..whole.len() / 2);
+        response = response.header("content-length", whole.len().max(1));
+        let frames = [Ok(Frame::data(first)), Err(std::io::Error::other("cut"))];
+        BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames)))
+    } else {
+        http_body_util::Full::new(whole).map_err(|never: Infallible| match never {}).boxed()
+    };
+    response.body(body).unwrap_or_else(|_| unreachable_response())
+}
+
+fn unreachable_response() -> Response<Body> {
+    Response::new(http_body_util::Full::new(Bytes::new()).map_err(|never: Infallible| match never {}).boxed())
+}

@@ -1,0 +1,92 @@
+//! Properties of the source itself: who may import whom, what stays pure, how long a file may be.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test file: a panic is its way to fail")]
+
+#[path = "tidy/rules.rs"]
+mod rules;
+#[path = "tidy/source.rs"]
+mod source;
+
+use std::{fs, path::Path};
+
+use source::Source;
+
+/// What is not ours to read: git's, the compiler's, and a local server's.
+const SKIP: &[&str] = &[".git", "target", "data", "Cargo.lock"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Applies a rule to every file of the repository.
+fn holds(rule: impl Fn(&Source) -> Vec<String>) {
+    let files = source::read_all(root(), SKIP);
+    assert!(files.iter().any(|file| file.path == "src/domain/mod.rs"), "the sources were found");
+    let untidy: Vec<String> = files.iter().flat_map(rule).collect();
+    assert!(untidy.is_empty(), "\n{}", untidy.join("\n"));
+}
+
+#[test]
+fn the_layers_hold() {
+    holds(rules::layers);
+}
+
+#[test]
+fn the_islands_do_not_know_each_other() {
+    let files = source::read_all(&root().join("src"), SKIP);
+    let parts = |file: &Source| file.path.split('/').map(str::to_owned).collect::<Vec<_>>();
+    let folder = |file: &Source| match parts(file).as_slice() {
+        [layer, folder, _, ..] => Some((layer.clone(), folder.clone())),
+        _ => None,
+    };
+    let folders: Vec<_> = files.iter().filter_map(folder).collect();
+    holds(|file| rules::islands(file, &folders));
+}
+
+#[test]
+fn every_dependency_stays_where_it_belongs() {
+    holds(rules::dependencies);
+}
+
+#[test]
+fn what_only_computes_stays_pure() {
+    holds(rules::purity);
+}
+
+#[test]
+fn files_stay_short() {
+    holds(rules::length);
+}
+
+#[test]
+fn names_say_what_is_inside() {
+    holds(rules::names);
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    holds(rules::purpose);
+}
+
+#[test]
+fn no_test_is_skipped() {
+    holds(rules::skipped_tests);
+}
+
+#[test]
+fn no_test_sleeps() {
+    holds(rules::sleeps);
+}
+
+#[test]
+fn nothing_names_a_folder_of_one_machine() {
+    holds(rules::machine_paths);
+}
+
+#[test]
+fn the_root_holds_what_belongs_there() {
+    let entries = fs::read_dir(root()).expect("the root");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let untidy: Vec<String> = names.flat_map(|name| rules::root_entry(&name)).collect();
+    assert!(untidy.is_empty(), "\n{}", untidy.join("\n"));
+}

@@ -1,0 +1,217 @@
+//! Every rule fails on what it forbids, and lets pass what is allowed.
+
+use super::*;
+use crate::source::blank;
+
+fn file(path: &str, text: &str) -> Source {
+    Source::new(path, text)
+}
+
+/// The rule speaks of each `bad` file, naming `told`, and is silent about each `good` one.
+fn proves(rule: impl Fn(&Source) -> Vec<String>, told: &str, bad: &[(&str, &str)], good: &[(&str, &str)]) {
+    for (path, text) in bad {
+        let found = rule(&file(path, text));
+        assert!(found.iter().any(|line| line.contains(told) && line.starts_with(path)), "{path} {text}: {found:?}");
+    }
+    for (path, text) in good {
+        assert_eq!(rule(&file(path, text)), Vec::<String>::new(), "{path} {text}");
+    }
+}
+
+#[test]
+fn comments_and_literals_are_blanked_and_nothing_else() {
+    for (text, code) in [
+        ("a // b\nc", "a     \nc"),
+        ("a /* b /* c */ d */ e", "a                   e"),
+        (r#"x("a\"b", y)"#, "x(      , y)"),
+        ("f('\"', 'é', '\\'', b'x')", "f(   ,     ,     , b   )"),
+        ("fn f<'a>(x: &'a str) {}", "fn f<'a>(x: &'a str) {}"),
+        ("r#\"a\"b\"# + for_r(\"c\")", "         + for_r(   )"),
+        ("\"https://a\" + b", "            + b"),
+    ] {
+        assert_eq!(blank(text), code, "{text}");
+    }
+}
+
+#[test]
+fn paths_are_told_from_the_root() {
+    let paths = |text: &str| {
+        let found = file("src/provider/caldav/wire.rs", text).paths();
+        found.into_iter().map(|(line, path)| format!("{line} {}", path.join("::"))).collect::<Vec<_>>()
+    };
+    assert_eq!(paths("use crate::{a::B, c::{d, e::*}, f as g, };"), ["1 a::B", "1 c::d", "1 c::e", "1 f"]);
+    assert_eq!(paths("\nuse super::super::feed::Feed;"), ["2 provider::feed::Feed"]);
+    assert_eq!(paths("mod tests { use super::X; }"), ["1 provider::caldav::wire::X"]);
+    assert_eq!(paths("fn f() -> crate::store::Tx<u8> { self::g() }"), ["1 store::Tx", "1 provider::caldav::wire::g"]);
+    assert_eq!(paths("// crate::store\nlet a = \"crate::store\"; my_crate::x()"), Vec::<String>::new());
+}
+
+#[test]
+fn an_import_upwards_is_told() {
+    proves(
+        layers,
+        "may not import",
+        &[
+            ("src/domain/time.rs", "use crate::store::Tx;"),
+            ("src/engine/mod.rs", "use crate::{domain::time, provider::change};"),
+            ("src/engine/mod.rs", "fn f() { crate::web::page() }"),
+            ("src/vault/mod.rs", "use super::super::store::Tx;"),
+            ("src/vault/mod.rs", "use super::store::Tx;"),
+            ("src/config.rs", "use crate::telemetry;"),
+            ("src/store/mod.rs", "use crate::config::Config;"),
+            ("src/web/mod.rs", "use crate::app::run;"),
+        ],
+        &[
+            ("src/engine/mod.rs", "use crate::{domain::time, engine::plan, words};"),
+            ("src/app/mod.rs", "use crate::{web, store, config::Config};"),
+            ("src/domain/time.rs", "//! [`crate::store`] keeps them.\nuse super::ids::UserId;"),
+            ("src/main.rs", "use calwarden::app;"),
+        ],
+    );
+}
+
+#[test]
+fn an_adapter_that_names_another_is_told() {
+    let folders: Vec<(String, String)> =
+        ["caldav", "feed", "transport"].iter().map(|name| ("provider".to_owned(), (*name).to_owned())).collect();
+    proves(
+        |file| islands(file, &folders),
+        "may not know",
+        &[
+            ("src/provider/caldav/wire.rs", "use crate::provider::feed::parse;"),
+            ("src/provider/caldav/mod.rs", "use super::feed::parse;"),
+            ("src/provider/transport/mod.rs", "use super::{error::Result, caldav};"),
+        ],
+        &[
+            ("src/provider/caldav/mod.rs", "use super::{error::Result, transport::Http};"),
+            ("src/provider/registry.rs", "use super::{caldav, feed};"),
+            ("src/service/mod.rs", "use crate::provider::{caldav, feed};"),
+        ],
+    );
+}
+
+#[test]
+fn a_dependency_out_of_place_is_told() {
+    proves(
+        dependencies,
+        "belongs in",
+        &[
+            ("src/service/mod.rs", "use diesel::prelude::*;"),
+            ("src/web/mod.rs", "fn f() -> reqwest::Client {}"),
+            ("src/engine/mod.rs", "tracing::info!(\"x\");"),
+            ("src/service/mod.rs", "use ring as metal;"),
+            ("src/actor/mod.rs", "use actix_web::web;"),
+        ],
+        &[
+            ("src/store/mod.rs", "use diesel::prelude::*; use diesel_async::X;"),
+            ("src/service/mod.rs", "// diesel::prelude\nlet a = spring::x();"),
+            ("src/actor/mod.rs", "use crate::engine::backoff; fn f() { backoff::next() }"),
+            ("src/main.rs", "use clap::Parser;"),
+        ],
+    );
+}
+
+#[test]
+fn waiting_clocks_and_unordered_maps_are_told_where_only_computing_is_allowed() {
+    proves(
+        purity,
+        "src",
+        &[
+            ("src/engine/plan.rs", "pub async fn plan() {}"),
+            ("src/domain/ports.rs", "use std::collections::{BTreeMap, HashMap};"),
+            ("src/ical/mod.rs", "let now = Utc::now();"),
+            ("src/engine/plan.rs", "use std::time::Instant;"),
+            ("src/ical/mod.rs", "std::fs::read(\"x\")"),
+        ],
+        &[
+            ("src/engine/plan.rs", "// async\nlet a = \"HashMap\"; let asynchronous = InstantRange::new();"),
+            ("src/service/mod.rs", "pub async fn round() {}"),
+        ],
+    );
+}
+
+#[test]
+fn a_long_file_is_told() {
+    let (fits, long) = ("x\n".repeat(SRC_LINES_MAX), "x\n".repeat(SRC_LINES_MAX + 1));
+    proves(
+        length,
+        "451 lines",
+        &[("src/web/mod.rs", &long)],
+        &[("src/web/mod.rs", &fits), ("tests/it/main.rs", &long)],
+    );
+}
+
+#[test]
+fn a_name_that_says_nothing_is_told() {
+    proves(
+        names,
+        "does not say",
+        &[("src/web/utils.rs", ""), ("src/common/mod.rs", ""), ("tests/helpers.rs", "")],
+        &[("src/web/page.rs", ""), ("src/store/manager_of_none.rs", "")],
+    );
+}
+
+#[test]
+fn a_module_without_a_purpose_is_told() {
+    proves(
+        purpose,
+        "sentence of purpose",
+        &[("src/web/mod.rs", "use a::b;"), ("src/web/page.rs", "//!\n")],
+        &[("src/web/mod.rs", "//! Shows.\n"), ("src/web/tests.rs", "use a::b;"), ("tests/run", "#!")],
+    );
+}
+
+#[test]
+fn a_skipped_test_is_told() {
+    proves(
+        skipped_tests,
+        "is skipped",
+        &[("tests/it/main.rs", "#[test]\n#[ignore]\nfn a() {}"), ("src/a.rs", "#[ignore = \"slow\"]")],
+        &[("tests/it/main.rs", "// #[ignore]\nlet a = \"#[ignore]\";")],
+    );
+}
+
+#[test]
+fn a_test_that_sleeps_is_told() {
+    proves(
+        sleeps,
+        "wait for the event",
+        &[
+            ("tests/it/main.rs", "std::thread::sleep(d);"),
+            ("src/actor/tests.rs", "tokio::time::sleep(d).await;"),
+            ("src/actor/live/tests/mod.rs", "use tokio::time::sleep_until;"),
+            ("src/actor/mod.rs", "mod tests { fn a() { sleep(d) } }"),
+            ("tests/it/main.rs", "#[tokio::test(start_paused = true)]\nfn a() { std::thread::sleep(d) }"),
+            ("tests/sim/main.rs", "fn world() { Builder::new().start_paused(true) } fn a() { thread::sleep(d) }"),
+            ("tests/it/main.rs", "#[tokio::test(start_paused = true)]\nfn a() {}\n#[tokio::test]\nfn b() { sleep(d) }"),
+        ],
+        &[
+            ("src/actor/mod.rs", "tokio::time::sleep(d).await; mod tests { fn a() {} }"),
+            ("tests/it/main.rs", "#[tokio::test(start_paused = true)]\nasync fn a() { tokio::time::sleep(d).await }"),
+            ("tests/sim/main.rs", "fn world() { Builder::new().start_paused(true) } fn a() { sleep(d) }"),
+            ("tests/run", "sleep 1"),
+        ],
+    );
+    let may = [("tests/it/peer.rs", "a port opens")];
+    let listed = |text: &str| sleeps_but(&file("tests/it/peer.rs", text), &may);
+    assert_eq!(listed("thread::sleep(d)"), Vec::<String>::new());
+    assert!(listed("")[0].contains("take it off the list"));
+}
+
+#[test]
+fn a_folder_of_one_machine_is_told() {
+    let folder = MACHINE_FOLDERS[0];
+    proves(
+        machine_paths,
+        "one machine",
+        &[("README.md", &format!("see {folder}x")), ("src/a.rs", &format!("\"{folder}x\"")), ("tests/run", folder)],
+        &[("README.md", &format!("see https://a.example{folder} and ./a{folder}b"))],
+    );
+}
+
+#[test]
+fn a_stranger_in_the_root_is_told() {
+    assert!(root_entry("notes.md")[0].contains("does not belong"));
+    assert!(root_entry("scripts")[0].contains("does not belong"));
+    assert_eq!(root_entry("src"), Vec::<String>::new());
+}

@@ -1,0 +1,273 @@
+//! The rules, each from one file to what is wrong with it: a sentence that names the place and what to do.
+
+use crate::source::Source;
+
+/// Each layer and the layers it may name, bottom first. `app` and the roots may name everything.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("ical", &["domain"]),
+    ("engine", &["domain"]),
+    ("vault", &["domain"]),
+    ("provider", &["domain", "ical"]),
+    ("store", &["domain"]),
+    ("service", &["domain", "engine", "ical", "vault", "provider", "store"]),
+    ("actor", &["domain", "engine", "provider", "store", "service"]),
+    ("web", &["domain", "engine", "provider", "store", "service", "actor"]),
+    ("config", &["domain"]),
+    ("telemetry", &["config"]),
+    ("app", EVERY_LAYER),
+];
+const EVERY_LAYER: &[&str] =
+    &["domain", "ical", "engine", "vault", "provider", "store", "service", "actor", "web", "config", "telemetry"];
+/// Layers whose folders do not know each other, and their folders that all may know.
+const ISLANDS: &[(&str, &[&str])] = &[("provider", &["transport"]), ("store", &["queries", "rows"])];
+/// A dependency and the only layers that may name it.
+const ONLY_IN: &[(&str, &[&str])] = &[
+    ("actix", &["actor", "web", "app"]),
+    ("actix_rt", &["actor", "web", "app"]),
+    ("actix_web", &["web", "app"]),
+    ("anyhow", &["app"]),
+    ("backoff", &["engine"]),
+    ("clap", &["app"]),
+    ("diesel", &["store"]),
+    ("diesel_async", &["store"]),
+    ("diesel_migrations", &["store"]),
+    ("encoding_rs", &["ical", "provider"]),
+    ("icalendar", &["ical"]),
+    ("indicatif", &["app"]),
+    ("ipnet", &["provider", "config"]),
+    ("libsqlite3_sys", &["store"]),
+    ("maud", &["web"]),
+    ("metrics", &["provider", "store", "service", "actor", "web", "telemetry", "app"]),
+    ("metrics_exporter_prometheus", &["telemetry"]),
+    ("oauth2", &["provider"]),
+    ("quick_xml", &["provider"]),
+    ("rand", &["app"]),
+    ("reqwest", &["provider"]),
+    ("ring", &["vault"]),
+    ("rrule", &["engine"]),
+    ("rustls", &["provider", "store", "app"]),
+    ("strsim", &["engine", "config"]),
+    ("tokio", &["provider", "store", "service", "actor", "web", "telemetry", "app"]),
+    ("tokio_postgres", &["store"]),
+    ("tokio_postgres_rustls", &["store"]),
+    ("toml", &["config", "vault"]),
+    ("tracing", &["provider", "store", "service", "actor", "web", "telemetry", "app"]),
+    ("tracing_subscriber", &["telemetry", "config"]),
+    ("utoipa", &["web"]),
+    ("webpki_roots", &["provider", "store"]),
+];
+/// Layers that only compute: the same input gives the same output, at once.
+const PURE: &[&str] = &["domain", "ical", "engine"];
+/// What a layer that only computes has no use for, and what to do instead.
+const IMPURE: &[(&str, &str)] = &[
+    ("async", "waiting belongs to the provider, the store and above"),
+    ("await", "waiting belongs to the provider, the store and above"),
+    ("async_trait", "waiting belongs to the provider, the store and above"),
+    ("HashMap", "its order differs from run to run: use BTreeMap"),
+    ("HashSet", "its order differs from run to run: use BTreeSet"),
+    ("Utc::now", "time is a parameter: domain::ports"),
+    ("Local::now", "time is a parameter: domain::ports"),
+    ("SystemTime", "time is a parameter: domain::ports"),
+    ("Instant", "time is a parameter: domain::ports"),
+    ("std::env", "settings are passed down by app"),
+    ("std::fs", "files belong to the store, the vault and above"),
+    ("std::process", "no input and no output here"),
+    ("std::thread", "no threads here"),
+];
+const SRC_LINES_MAX: usize = 450;
+const NAMES_THAT_SAY_NOTHING: &[&str] =
+    &["util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"];
+/// What the repository's root may hold.
+const ROOT: &[&str] = &[
+    ".ci",
+    ".gitignore",
+    "Cargo.lock",
+    "Cargo.toml",
+    "README.md",
+    "benches",
+    "clippy.toml",
+    "config",
+    "deny.toml",
+    "diesel.toml",
+    "migrations",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+    "src",
+    "tests",
+];
+/// What git keeps there or leaves alone.
+const ROOT_UNTRACKED: &[&str] = &[".git", "target", "data"];
+/// Test files that may really wait, and for what no event tells.
+const MAY_SLEEP: &[(&str, &str)] = &[];
+/// Where folders of one machine begin, written so that this file does not hold one itself.
+const MACHINE_FOLDERS: &[&str] = &[
+    concat!("/wo", "rk/"),
+    concat!("/tm", "p/"),
+    concat!("/fa", "rm/"),
+    concat!("/ro", "ot/"),
+    concat!("/Us", "ers/"),
+];
+
+/// Imports point down the table of layers.
+pub fn layers(file: &Source) -> Vec<String> {
+    let module = file.module();
+    let Some((layer, allowed)) = module.first().and_then(|own| MAY_IMPORT.iter().find(|(name, _)| name == own)) else {
+        return Vec::new();
+    };
+    let is_layer = |name: &str| MAY_IMPORT.iter().any(|(known, _)| *known == name);
+    let strays = |(line, path): (usize, Vec<String>)| {
+        let target = path.first()?.clone();
+        let stray = target != *layer && is_layer(&target) && !allowed.contains(&target.as_str());
+        stray.then(|| format!("{}:{line}: `{layer}` may not import `{target}`, only {allowed:?}", file.path))
+    };
+    file.paths().into_iter().filter_map(strays).collect()
+}
+
+/// The folders of one layer do not know each other. `folders` are all `layer, folder` pairs of `src`.
+pub fn islands(file: &Source, folders: &[(String, String)]) -> Vec<String> {
+    let module = file.module();
+    let (Some(layer), Some(own)) = (module.first(), module.get(1)) else { return Vec::new() };
+    let Some((_, shared)) = ISLANDS.iter().find(|(name, _)| name == layer) else { return Vec::new() };
+    let is_folder = |name: &str| folders.iter().any(|(of, folder)| of == layer && folder == name);
+    if !is_folder(own) {
+        return Vec::new();
+    }
+    let strays = |(line, path): (usize, Vec<String>)| {
+        let [target, other, ..] = path.as_slice() else { return None };
+        let stray = target == layer && other != own && is_folder(other) && !shared.contains(&other.as_str());
+        stray.then(|| format!("{}:{line}: `{layer}::{own}` may not know `{layer}::{other}`", file.path))
+    };
+    file.paths().into_iter().filter_map(strays).collect()
+}
+
+/// Each dependency is named only where it belongs.
+pub fn dependencies(file: &Source) -> Vec<String> {
+    let Some(layer) = file.module().first().copied() else { return Vec::new() };
+    let mut found = Vec::new();
+    for (dependency, homes) in ONLY_IN.iter().filter(|(_, homes)| !homes.contains(&layer)) {
+        let named = |at: &usize| {
+            let (before, after) = (file.code[..*at].trim_end(), &file.code[at + dependency.len()..]);
+            let in_use = before.ends_with("use") && (after.starts_with(';') || after.starts_with(" as "));
+            // `crate::config::toml::…` is ours; `std::…` names begin elsewhere.
+            (after.starts_with("::") || in_use) && !before.ends_with("::") && !is_own(file, dependency)
+        };
+        for at in file.mentions(dependency).into_iter().filter(named) {
+            found.push(format!("{}:{}: `{dependency}` belongs in {homes:?}", file.path, file.line(at)));
+        }
+    }
+    found
+}
+
+/// Whether the file brings a module of ours of that name into scope (`use super::backoff;`).
+fn is_own(file: &Source, name: &str) -> bool {
+    file.paths().iter().any(|(_, path)| path.last().is_some_and(|last| last == name))
+}
+
+/// Layers that only compute neither wait, nor look at a clock, nor depend on an order that differs from run to run.
+pub fn purity(file: &Source) -> Vec<String> {
+    if !file.module().first().is_some_and(|layer| PURE.contains(layer)) {
+        return Vec::new();
+    }
+    let told = |(word, why): &(&str, &str)| {
+        let line = |at: usize| format!("{}:{}: `{word}`: {why}", file.path, file.line(at));
+        file.mentions(word).into_iter().map(line).collect::<Vec<_>>()
+    };
+    IMPURE.iter().flat_map(told).collect()
+}
+
+/// Files stay short.
+pub fn length(file: &Source) -> Vec<String> {
+    let lines = file.text.lines().count();
+    let long = file.path.starts_with("src/") && file.is_rust() && lines > SRC_LINES_MAX;
+    let told = || format!("{}: {lines} lines, at most {SRC_LINES_MAX}: what in it wants a file of its own?", file.path);
+    long.then(told).into_iter().collect()
+}
+
+/// Names say what is inside.
+pub fn names(file: &Source) -> Vec<String> {
+    let empty = |part: &&str| NAMES_THAT_SAY_NOTHING.contains(&part.split('.').next().unwrap_or(part));
+    let told = |part: &str| format!("{}: `{part}` does not say what is inside: name it after that", file.path);
+    file.path.split('/').filter(empty).map(told).collect()
+}
+
+/// Every module says first what it is for.
+pub fn purpose(file: &Source) -> Vec<String> {
+    let ours = file.path.starts_with("src/") && file.is_rust();
+    let tests = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
+    let silent = ours && !tests && !file.text.starts_with("//! ");
+    let told = || format!("{}: begins without `//!` and a sentence of purpose", file.path);
+    silent.then(told).into_iter().collect()
+}
+
+/// No test is skipped.
+pub fn skipped_tests(file: &Source) -> Vec<String> {
+    let told = |(at, _): (usize, &str)| {
+        format!("{}:{}: a test that is skipped shows nothing: mend it or remove it", file.path, file.line(at))
+    };
+    file.code.match_indices("#[ignore").map(told).collect()
+}
+
+/// Tests wait for events or in virtual time, not for real time; a file that may sleep does so, or leaves the list.
+pub fn sleeps(file: &Source) -> Vec<String> {
+    sleeps_but(file, MAY_SLEEP)
+}
+
+fn sleeps_but(file: &Source, may: &[(&str, &str)]) -> Vec<String> {
+    if !file.is_rust() {
+        return Vec::new();
+    }
+    let whole = file.path.starts_with("tests/") || file.module().contains(&"tests");
+    let bodies = file.inline_modules();
+    let in_test = |at: &usize| whole || bodies.iter().any(|(body, name)| *name == "tests" && body.contains(at));
+    let waits: Vec<usize> = ["sleep", "sleep_until"]
+        .iter()
+        .flat_map(|word| file.mentions(word))
+        .filter(|at| in_test(at) && !virtual_time(file, *at))
+        .collect();
+    match may.iter().find(|(path, _)| *path == file.path) {
+        Some((_, why)) if waits.is_empty() => {
+            vec![format!("{}: sleeps no more: take it off the list ({why})", file.path)]
+        }
+        Some(_) => Vec::new(),
+        None => waits
+            .iter()
+            .map(|at| {
+                format!("{}:{}: a test that sleeps is slow or wrong: wait for the event", file.path, file.line(*at))
+            })
+            .collect(),
+    }
+}
+
+/// Whether the test around this place, or every runtime of its file, has tokio's paused clock, and the test waits by it:
+/// that takes no time.
+fn virtual_time(file: &Source, at: usize) -> bool {
+    let before = &file.code[..at];
+    let attribute = before.lines().rev().find(|line| line.trim_start().starts_with("#[") && line.contains("test"));
+    let paused = attribute.is_some_and(|line| line.contains("start_paused = true"));
+    (paused || file.code.contains("start_paused(true)")) && !before.ends_with("thread::")
+}
+
+/// Nothing names a folder of one machine.
+pub fn machine_paths(file: &Source) -> Vec<String> {
+    let begins = |at: usize| {
+        !file.text[..at]
+            .ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '/' | '_' | '-' | '}' | '~' | '*'))
+    };
+    let of = |folder: &&str| {
+        let line = |at: usize| file.text[..at].matches('\n').count() + 1;
+        let told = |at: usize| format!("{}:{}: `{folder}…` is a folder of one machine", file.path, line(at));
+        file.text.match_indices(*folder).map(|(at, _)| at).filter(|at| begins(*at)).map(told).collect::<Vec<_>>()
+    };
+    MACHINE_FOLDERS.iter().flat_map(of).collect()
+}
+
+/// The root holds what tools insist on finding there, and nothing else.
+pub fn root_entry(name: &str) -> Vec<String> {
+    let known = ROOT.contains(&name) || ROOT_UNTRACKED.contains(&name);
+    let told = || format!("{name}: does not belong in the root: src, tests or config is its place");
+    (!known).then(told).into_iter().collect()
+}
+
+#[path = "proofs.rs"]
+mod proofs;
