@@ -183,6 +183,7 @@ CREATE TABLE conflicts (
 );
 CREATE INDEX conflicts_account ON conflicts (account_id, id);
 CREATE INDEX conflicts_space ON conflicts (space_id, id);
+CREATE INDEX conflicts_event ON conflicts (event_id);
 CREATE INDEX conflicts_calendar ON conflicts (calendar_id);
 CREATE INDEX conflicts_pending ON conflicts (id) WHERE status = 'pending';
 CREATE INDEX conflicts_resolved ON conflicts (resolved_at) WHERE resolved_at IS NOT NULL;

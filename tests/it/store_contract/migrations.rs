@@ -1,0 +1,100 @@
+//! Migrations: the same tables on both databases, by however many processes at once.
+
+use std::collections::BTreeSet;
+
+use calwarden::store::{Blocking, StoreConfig, migrate};
+use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types};
+use tokio::task::JoinSet;
+
+use super::Base;
+use crate::support::postgres;
+
+/// Table, column, whether it may be empty.
+type Columns = BTreeSet<(String, String, bool)>;
+
+#[derive(QueryableByName)]
+struct SqliteColumn {
+    #[diesel(sql_type = sql_types::Text)]
+    table_name: String,
+    #[diesel(sql_type = sql_types::Text)]
+    column_name: String,
+    #[diesel(sql_type = sql_types::Bool)]
+    nullable: bool,
+}
+
+fn on_sqlite(config: &StoreConfig) -> Columns {
+    let path = config.data_dir.join("calwarden.db");
+    let mut conn = diesel::Connection::establish(&path.display().to_string()).expect("open");
+    let conn: &mut diesel::SqliteConnection = &mut conn;
+    let rows: Vec<SqliteColumn> = sql_query(
+        "SELECT m.name AS table_name, c.name AS column_name, NOT c.\"notnull\" AS nullable
+         FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )
+    .load(conn)
+    .expect("the catalogue");
+    rows.into_iter().map(|row| (row.table_name, row.column_name, row.nullable)).filter(is_ours).collect()
+}
+
+async fn on_postgres(config: &StoreConfig) -> Columns {
+    let client = postgres::connect(config.url.as_deref().expect("a URL")).await;
+    let rows = client
+        .query(
+            "SELECT table_name::text, column_name::text, is_nullable = 'YES' FROM information_schema.columns
+             WHERE table_schema = 'public'",
+            &[],
+        )
+        .await
+        .expect("the catalogue");
+    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).filter(is_ours).collect()
+}
+
+/// diesel's own list of migrations is its own affair.
+fn is_ours(column: &(String, String, bool)) -> bool {
+    !column.0.starts_with("__diesel")
+}
+
+#[tokio::test]
+async fn both_databases_have_the_same_tables() {
+    let (sqlite, other) = (Base::sqlite().await, Base::postgres().await);
+    let (here, there) = (on_sqlite(&sqlite.config), on_postgres(&other.config).await);
+    assert!(here.len() > 100, "{} columns", here.len());
+    let differ: Vec<_> = here.symmetric_difference(&there).collect();
+    assert!(differ.is_empty(), "on one database only, or empty on one only: {differ:?}");
+}
+
+#[tokio::test]
+async fn the_twin_folders_have_the_same_names() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let names = |database: &str| -> BTreeSet<_> {
+        let entries = std::fs::read_dir(root.join(database)).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").file_name()).collect()
+    };
+    assert!(!names("sqlite").is_empty());
+    assert_eq!(names("sqlite"), names("postgres"));
+}
+
+async fn migrated_by_several(config: StoreConfig) {
+    let mut processes = JoinSet::new();
+    for _ in 0..6 {
+        let config = config.clone();
+        processes.spawn(async move { migrate(&config).await.expect("migrated") });
+    }
+    let ran = processes.join_all().await;
+    let working = ran.iter().filter(|names| !names.is_empty()).count();
+    assert_eq!(working, 1, "one does it, the others find nothing left: {ran:?}");
+    assert_eq!(migrate(&config).await, Ok(vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_processes_migrate_sqlite_at_once() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let data_dir = folder.path().to_owned();
+    migrated_by_several(StoreConfig { url: None, data_dir, readers: 1, blocking: Blocking::Pool }).await;
+}
+
+#[tokio::test]
+async fn several_processes_migrate_postgres_at_once() {
+    let url = Some(postgres::fresh_database().await);
+    let config = StoreConfig { url, data_dir: std::path::PathBuf::new(), readers: 1, blocking: Blocking::Pool };
+    migrated_by_several(config).await;
+}

@@ -1,0 +1,124 @@
+//! What only PostgreSQL has: row-level security as the second wall, and writers that truly run at once.
+
+use calwarden::{
+    domain::person::Scope,
+    store::{Mode, Store, StoreError, migrate},
+};
+
+use super::{
+    Base,
+    given::{self, at, id},
+};
+use crate::support::postgres;
+
+fn only(space: &str) -> Scope {
+    Scope::Spaces(vec![given::space_id(space)])
+}
+
+/// Queries that do not filter by themselves, asked under a scope: only the database can hide the rows.
+async fn unfiltered(store: &Store, scope: &Scope) -> [usize; 5] {
+    let mut tx = store.begin(Mode::Read, scope).await.expect("begun");
+    [
+        tx.account_ids().await.expect("read").len(),
+        tx.calendars_of(id(1)).await.expect("read").len(),
+        tx.events_by_ids(&[id(3)]).await.expect("read").len(),
+        tx.mapping_index(id(2)).await.expect("read").len(),
+        tx.secrets_of(id(1)).await.expect("read").len(),
+    ]
+}
+
+async fn with_a_secret(base: &Base) {
+    let (account, ..) = given::ada_with_an_event(base).await;
+    let kind = calwarden::domain::account::SecretKind::Password;
+    let mut tx = base.write().await;
+    tx.put_space(&given::space("other")).await.expect("space");
+    tx.put_secrets(&[given::secret(account.id, kind, "k1", b"sealed")]).await.expect("secret");
+    tx.commit().await.expect("committed");
+}
+
+#[tokio::test]
+async fn the_database_itself_hides_other_spaces() {
+    let base = Base::postgres().await;
+    with_a_secret(&base).await;
+    assert_eq!(unfiltered(&base.store, &Scope::Whole).await, [1; 5]);
+    assert_eq!(unfiltered(&base.store, &only("home")).await, [1; 5]);
+    assert_eq!(unfiltered(&base.store, &only("other")).await, [0; 5]);
+    assert_eq!(unfiltered(&base.store, &Scope::Spaces(vec![])).await, [0; 5]);
+}
+
+#[tokio::test]
+async fn a_scope_cannot_write_into_another_space() {
+    let base = Base::postgres().await;
+    with_a_secret(&base).await;
+    let mut tx = base.store.begin(Mode::Write, &only("other")).await.expect("begun");
+    let refused = tx.put_events(&[given::event(9, None)], &[(at(0), None)]).await;
+    assert!(matches!(&refused, Err(StoreError::Backend(why)) if why.contains("row-level security")), "{refused:?}");
+    let mut tx = base.store.begin(Mode::Write, &only("other")).await.expect("begun");
+    assert_eq!(tx.delete_account(id(1)).await, Ok(false), "what cannot be seen cannot be deleted");
+}
+
+#[tokio::test]
+async fn a_scope_ends_with_its_transaction() {
+    let mut base = Base::postgres().await;
+    with_a_secret(&base).await;
+    base.config.readers = 1;
+    let one = Store::open(base.config.clone()).await.expect("a pool of one");
+    let tx = one.begin(Mode::Read, &Scope::Whole).await.expect("begun");
+    tx.commit().await.expect("ended");
+    assert_eq!(unfiltered(&one, &only("other")).await, [0; 5], "the same connection, now narrow");
+}
+
+#[tokio::test]
+async fn every_table_with_a_space_has_the_wall() {
+    let base = Base::postgres().await;
+    let client = postgres::connect(base.config.url.as_deref().expect("a URL")).await;
+    let open = client
+        .query(
+            "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'space_id'
+             WHERE c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity
+                 AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid))",
+            &[],
+        )
+        .await
+        .expect("the catalogue");
+    let open: Vec<String> = open.iter().map(|row| row.get(0)).collect();
+    assert_eq!(open, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_owner_without_rights_to_make_roles_is_bound_as_well() {
+    let url = postgres::fresh_database().await;
+    let name = url.rsplit('/').next().expect("a name").to_owned();
+    postgres::execute(
+        &url,
+        &format!("CREATE ROLE {name}_owner LOGIN; GRANT ALL ON SCHEMA public TO {name}_owner; ALTER SCHEMA public OWNER TO {name}_owner"),
+    )
+    .await;
+    let as_owner = url.replace("postgres@", &format!("{name}_owner@"));
+    let base = Base::open(Some(as_owner), calwarden::store::Blocking::Pool).await;
+    with_a_secret(&base).await;
+    assert_eq!(unfiltered(&base.store, &Scope::Whole).await, [1; 5]);
+    assert_eq!(unfiltered(&base.store, &only("other")).await, [0; 5]);
+    assert_eq!(migrate(&base.config).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn the_later_of_two_writers_of_one_row_is_told_to_try_again() {
+    let base = Base::postgres().await;
+    let (account, ..) = given::ada_with_an_event(&base).await;
+    let (mut first, mut second) = (base.write().await, base.write().await);
+    assert!(second.account(&Scope::Whole, account.id).await.expect("read").is_some());
+    assert_eq!(first.update_account(&account, 1).await, Ok(true));
+    first.commit().await.expect("committed");
+    assert_eq!(second.update_account(&account, 1).await, Err(StoreError::Busy));
+    assert_eq!(base.write().await.update_account(&account, 1).await, Ok(false), "tried again, it is stale");
+}
+
+#[tokio::test]
+async fn a_wrong_way_of_encryption_is_named() {
+    let mut config = Base::sqlite().await.config;
+    config.url = Some("postgres://ada:hunter2@127.0.0.1:1/db?sslmode=sometimes".into());
+    let refused = Store::open(config).await.err().expect("refused").to_string();
+    assert!(refused.contains("sslmode"), "{refused}");
+    assert!(!refused.contains("hunter2"), "{refused}");
+}

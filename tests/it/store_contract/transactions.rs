@@ -1,0 +1,197 @@
+//! Transactions: whole or not at all, in order, and durable before they are acknowledged.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use calwarden::{
+    domain::{ids::EventId, person::Scope},
+    store::{Mode, Store, StoreError},
+};
+use tokio::task::JoinSet;
+
+use super::{
+    Base,
+    given::{self, at, id},
+    on_every_database,
+};
+
+on_every_database![
+    what_is_dropped_never_happened,
+    a_reader_sees_one_picture,
+    a_reader_cannot_write,
+    a_failed_transaction_cannot_be_committed,
+    an_interrupted_query_spoils_its_transaction,
+    many_writers_at_once_are_all_kept,
+    an_acknowledged_write_is_seen_by_another_process,
+    cancelled_transactions_leave_no_lock_and_no_half,
+    a_waiting_writer_may_give_up,
+    a_second_service_is_refused,
+];
+
+async fn what_is_dropped_never_happened(base: Base) {
+    let mut tx = base.write().await;
+    tx.put_space(&given::space("home")).await.expect("space");
+    assert!(tx.space(&given::space_id("home")).await.expect("read").is_some(), "seen inside");
+    drop(tx);
+    assert_eq!(base.write().await.space(&given::space_id("home")).await, Ok(None));
+    assert_eq!(base.read().await.space(&given::space_id("home")).await, Ok(None));
+}
+
+async fn a_reader_sees_one_picture(base: Base) {
+    given::ada(&base).await;
+    let mut reader = base.read().await;
+    assert_eq!(reader.space(&given::space_id("later")).await, Ok(None));
+    let mut writer = base.write().await;
+    writer.put_space(&given::space("later")).await.expect("space");
+    writer.commit().await.expect("committed");
+    assert_eq!(reader.space(&given::space_id("later")).await, Ok(None), "it began before");
+    reader.commit().await.expect("ended");
+    assert!(base.read().await.space(&given::space_id("later")).await.expect("read").is_some());
+}
+
+async fn a_reader_cannot_write(base: Base) {
+    let mut tx = base.read().await;
+    assert!(matches!(tx.put_space(&given::space("home")).await, Err(StoreError::Backend(_))));
+}
+
+async fn a_failed_transaction_cannot_be_committed(base: Base) {
+    given::ada(&base).await;
+    let mut tx = base.write().await;
+    tx.put_space(&given::space("later")).await.expect("space");
+    assert_eq!(tx.insert_account(&given::account(9, "home", "nobody")).await, Err(StoreError::NotFound));
+    assert!(matches!(tx.ping().await, Err(StoreError::Backend(_))));
+    assert!(matches!(tx.commit().await, Err(StoreError::Backend(_))));
+    assert_eq!(base.write().await.space(&given::space_id("later")).await, Ok(None));
+}
+
+/// Polls a future once and drops it: a time-out at the worst moment. `true`: it had come to its end.
+fn interrupt<F: Future>(future: F) -> bool {
+    let mut future = Box::pin(future);
+    matches!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_))
+}
+
+async fn an_interrupted_query_spoils_its_transaction(base: Base) {
+    let mut tx = base.write().await;
+    let space = given::space("home");
+    // Inline, a query cannot be interrupted: one poll runs it to its end.
+    if interrupt(tx.put_space(&space)) {
+        tx.commit().await.expect("committed");
+        return;
+    }
+    assert!(matches!(tx.ping().await, Err(StoreError::Backend(_))));
+    assert!(matches!(tx.commit().await, Err(StoreError::Backend(_))));
+    assert_eq!(base.write().await.space(&space.id).await, Ok(None));
+}
+
+/// One transaction of two rows, so that half of it would show: an event and its copy with the number plus a million.
+async fn write_pair(store: &Store, number: u64) -> Result<(), StoreError> {
+    let mut tx = store.begin(Mode::Write, &Scope::Whole).await?;
+    tx.put_events(&[given::event(number, None)], &[(at(0), None)]).await?;
+    tokio::task::yield_now().await;
+    tx.put_events(&[given::event(number + 1_000_000, None)], &[(at(0), None)]).await?;
+    tx.commit().await
+}
+
+async fn kept(base: &Base, numbers: impl Iterator<Item = u64>) -> Vec<u64> {
+    let wanted: Vec<(u64, EventId)> = numbers.map(|number| (number, id(number))).collect();
+    let ids: Vec<EventId> = wanted.iter().map(|(_, id)| *id).collect();
+    let found = base.read().await.events_by_ids(&ids).await.expect("read");
+    let found: std::collections::BTreeSet<EventId> = found.into_iter().map(|event| event.id).collect();
+    wanted.into_iter().filter(|(_, id)| found.contains(id)).map(|(number, _)| number).collect()
+}
+
+async fn many_writers_at_once_are_all_kept(base: Base) {
+    given::ada(&base).await;
+    let mut writers = JoinSet::new();
+    for number in 1_000..1_200 {
+        let store = base.store.clone();
+        writers.spawn(async move {
+            if number % 5 == 0 {
+                // Begun, written and dropped: must take nothing of its neighbours with it.
+                let mut tx = store.begin(Mode::Write, &Scope::Whole).await.expect("begun");
+                tx.put_events(&[given::event(number, None)], &[(at(0), None)]).await.expect("written");
+            } else {
+                write_pair(&store, number).await.expect("acknowledged");
+            }
+        });
+    }
+    while let Some(ended) = writers.join_next().await {
+        ended.expect("no panic");
+    }
+    let committed: Vec<u64> = (1_000..1_200).filter(|number| number % 5 != 0).collect();
+    assert_eq!(kept(&base, 1_000..1_200).await, committed);
+    assert_eq!(kept(&base, 1_001_000..1_001_200).await.len(), committed.len());
+}
+
+async fn an_acknowledged_write_is_seen_by_another_process(base: Base) {
+    given::ada(&base).await;
+    let other = Store::open(base.config.clone()).await.expect("another store on the same database");
+    for number in 10..30 {
+        write_pair(&base.store, number).await.expect("acknowledged");
+        let mut tx = other.begin(Mode::Read, &Scope::Whole).await.expect("begun");
+        assert_eq!(tx.events_by_ids(&[id(number)]).await.expect("read").len(), 1);
+        tx.commit().await.expect("ended");
+        write_pair(&other, number + 500).await.expect("and the other way round");
+        assert_eq!(kept(&base, std::iter::once(number + 500)).await, [number + 500]);
+    }
+}
+
+async fn cancelled_transactions_leave_no_lock_and_no_half(base: Base) {
+    given::ada(&base).await;
+    let store = Arc::new(base.store.clone());
+    let mut steady = JoinSet::new();
+    for lane in 0..4_u64 {
+        let store = Arc::clone(&store);
+        steady.spawn(async move {
+            for step in 0..50 {
+                write_pair(&store, 2_000 + lane * 100 + step).await.expect("the others go on");
+            }
+        });
+    }
+    for number in 1_000..1_200_u64 {
+        let store = Arc::clone(&store);
+        let mut doomed = Box::pin(async move { write_pair(&store, number).await });
+        // Polled a number of times that differs from one to the next, then dropped wherever it stands.
+        for _ in 0..number % 12 {
+            let poll = doomed.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if poll.is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    while let Some(ended) = steady.join_next().await {
+        ended.expect("no panic");
+    }
+    write_pair(&base.store, 5_000).await.expect("no lock is left");
+    assert_eq!(kept(&base, 2_000..2_400).await.len(), 200);
+    let first = kept(&base, 1_000..1_200).await;
+    let second: Vec<u64> = kept(&base, 1_001_000..1_001_200).await.into_iter().map(|n| n - 1_000_000).collect();
+    assert_eq!(first, second, "both rows or none");
+}
+
+async fn a_waiting_writer_may_give_up(base: Base) {
+    given::ada(&base).await;
+    let holder = base.write().await;
+    for _ in 0..50 {
+        interrupt(base.store.begin(Mode::Write, &Scope::Whole));
+    }
+    holder.commit().await.expect("committed");
+    write_pair(&base.store, 7).await.expect("the next one gets its turn");
+}
+
+async fn a_second_service_is_refused(base: Base) {
+    let other = Store::open(base.config.clone()).await.expect("another process");
+    let held = base.store.lock_instance().await.expect("the first");
+    assert!(matches!(other.lock_instance().await, Err(StoreError::Busy)));
+    let mut tx = other.begin(Mode::Write, &Scope::Whole).await.expect("the command line may still write");
+    tx.put_space(&given::space("home")).await.expect("space");
+    tx.commit().await.expect("committed");
+    drop(held);
+    if !base.is_postgres() {
+        other.lock_instance().await.expect("free again");
+    }
+}
