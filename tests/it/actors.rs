@@ -15,7 +15,7 @@ use calwarden::{
 };
 use tokio::time::sleep;
 
-use world::{Behave, Ledger, account, after, start, stored};
+use world::{Behave, Ledger, account, after, start, start_on, stored};
 
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -150,7 +150,8 @@ fn a_round_that_never_ends_is_stopped_at_its_limit_and_the_others_go_on() {
         assert_eq!(health.last.expect("a round").outcome, Outcome::Failed);
         assert_eq!(ledger.status(account(0)), AccountStatus::Error);
         assert_eq!(ledger.in_flight(account(0)), 0, "it was dropped");
-        assert_eq!((ledger.rounds(account(1)), ledger.rounds(account(2))), (2, 2));
+        sleep(secs(40)).await;
+        assert_eq!((ledger.rounds(account(1)), ledger.rounds(account(2))), (2, 2), "the others polled");
     });
 }
 
@@ -309,6 +310,54 @@ fn a_fallen_actors_round_is_gone_before_its_successors_begins() {
             assert_eq!(ledger.most_at_once(account(0)), 1, "never two (I-25)");
             assert_eq!(handle.health_of(account(0)).expect("a row").restarts, 1, "an operator's restart is no fall");
         });
+    });
+}
+
+#[test]
+fn a_round_that_cannot_be_dropped_keeps_its_successor_waiting() {
+    let beside = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let paused =
+        || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    System::with_tokio_rt(paused).block_on(async {
+        let ledger = Ledger::new(18);
+        ledger.store(account(0), stored());
+        ledger.behave(account(0), Behave::Stubborn);
+        let gate = ledger.gate_opener();
+        // One account and one spare thread: the second load is answered while the first round holds the other.
+        let handle = start_on(&ledger, Config::default(), beside.handle().clone());
+        until(|| ledger.in_flight(account(0)) == 1).await;
+        handle.restart(account(0)).await.expect("taken");
+        until(|| ledger.loads(account(0)) == 2).await;
+        until(|| handle.health_of(account(0)).is_some_and(|row| row.state == Phase::Running)).await;
+        assert_eq!((ledger.begun(account(0)), ledger.in_flight(account(0))), (1, 1));
+        drop(gate);
+        until(|| ledger.rounds(account(0)) == 2).await;
+        assert_eq!(ledger.most_at_once(account(0)), 1, "never two (I-25)");
+    });
+}
+
+/// Looks again and again, giving way to the other threads; virtual time passes quickly.
+async fn until(mut reached: impl FnMut() -> bool) {
+    for _ in 0..10_000_000 {
+        if reached() {
+            return;
+        }
+        std::thread::yield_now();
+        sleep(Duration::from_millis(1)).await;
+    }
+    panic!("what was waited for never came");
+}
+
+#[test]
+fn a_queued_write_is_tried_when_its_time_has_come() {
+    story(19, 1, async |ledger, _| {
+        ledger.behave(account(0), Behave::Owe(60));
+        sleep(secs(50)).await;
+        assert_eq!(ledger.begun(account(0)), 1);
+        sleep(secs(20)).await;
+        assert_eq!(ledger.begun(account(0)), 2, "long before the poll");
+        sleep(secs(400)).await;
+        assert_eq!(ledger.begun(account(0)), 2);
     });
 }
 
