@@ -154,6 +154,11 @@ impl Ledger {
         self.inner().stored.insert(account, start);
     }
 
+    /// Stores what an owner chose, before the actors are told.
+    pub fn choose(&self, account: AccountId, status: AccountStatus) {
+        self.inner().stored.get_mut(&account).expect("stored").status = status;
+    }
+
     pub fn forget(&self, account: AccountId) {
         self.inner().stored.remove(&account);
     }
@@ -351,7 +356,9 @@ impl AccountWork for Ledger {
     async fn note_state(&self, account: AccountId, state: AccountState) {
         self.event(&format!("note {account} {}", state.status));
         if let Some(stored) = self.inner().stored.get_mut(&account) {
-            stored.status = state.status;
+            if !matches!(stored.status, AccountStatus::Disconnecting | AccountStatus::Paused) {
+                stored.status = state.status;
+            }
             stored.reason = state.reason;
             stored.failures = state.failures;
             stored.next_round_at = state.next_round_at;
