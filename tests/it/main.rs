@@ -1,4 +1,10 @@
 //! Integration tests: one binary, so that everything is linked once.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failing test says so by a panic"
+)]
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
