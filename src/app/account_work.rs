@@ -97,8 +97,9 @@ impl Work {
     async fn keep(&self, id: AccountId, state: AccountState) -> Result<(), Failure> {
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
-        // What the owner chose, already stored, is not undone by a round that ends after it.
-        if matches!(account.status, AccountStatus::Disconnecting | AccountStatus::Paused) {
+        // An owner's disconnect, already stored, is not undone by a round that ends after it. (A pause is known to the
+        // machine itself, which says so in whatever it notes after.)
+        if account.status == AccountStatus::Disconnecting {
             return Ok(());
         }
         let reason = state.reason.as_deref();

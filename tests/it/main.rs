@@ -5,7 +5,6 @@
     clippy::indexing_slicing,
     reason = "a failing test says so by a panic"
 )]
-
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
