@@ -97,8 +97,8 @@ impl Work {
     async fn keep(&self, id: AccountId, state: AccountState) -> Result<(), Failure> {
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
-        // An owner's disconnect, already stored, is not undone by a round that ends after it.
-        if account.status == AccountStatus::Disconnecting {
+        // What the owner chose, already stored, is not undone by a round that ends after it.
+        if matches!(account.status, AccountStatus::Disconnecting | AccountStatus::Paused) {
             return Ok(());
         }
         let reason = state.reason.as_deref();

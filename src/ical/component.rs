@@ -20,19 +20,68 @@ pub(super) enum Kind {
     Zone,
     /// `STANDARD` or `DAYLIGHT`
     Observance,
-    /// Anything else, by its name in upper case; its lines are not kept.
+    /// Anything else, by its name; its lines are not kept.
     Other(String),
 }
 
 impl Kind {
     fn of(name: &str) -> Self {
-        let name = name.trim().to_ascii_uppercase();
-        match name.as_str() {
-            "VCALENDAR" => Self::Calendar,
-            "VEVENT" => Self::Event,
-            "VTIMEZONE" => Self::Zone,
-            "STANDARD" | "DAYLIGHT" => Self::Observance,
-            _ => Self::Other(name),
+        let name = name.trim();
+        let known = [
+            ("VCALENDAR", Self::Calendar),
+            ("VEVENT", Self::Event),
+            ("VTIMEZONE", Self::Zone),
+            ("STANDARD", Self::Observance),
+            ("DAYLIGHT", Self::Observance),
+        ];
+        let known = known.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.map_or_else(|| Self::Other(name.to_owned()), |(_, kind)| kind)
+    }
+
+    /// Whether this is the kind of a name.
+    fn is(&self, name: &str) -> bool {
+        let name = name.trim();
+        match self {
+            Self::Calendar => name.eq_ignore_ascii_case("VCALENDAR"),
+            Self::Event => name.eq_ignore_ascii_case("VEVENT"),
+            Self::Zone => name.eq_ignore_ascii_case("VTIMEZONE"),
+            Self::Observance => name.eq_ignore_ascii_case("STANDARD") || name.eq_ignore_ascii_case("DAYLIGHT"),
+            Self::Other(other) => name.eq_ignore_ascii_case(other),
+        }
+    }
+
+    /// The names of the lines that are read.
+    fn read(&self) -> &'static [&'static str] {
+        match self {
+            Self::Calendar => {
+                &["VERSION", "NAME", "X-WR-CALNAME", "X-WR-TIMEZONE", "REFRESH-INTERVAL", "X-PUBLISHED-TTL"]
+            }
+            Self::Event => &[
+                "UID",
+                "RECURRENCE-ID",
+                "DTSTART",
+                "DTEND",
+                "DURATION",
+                "SUMMARY",
+                "DESCRIPTION",
+                "LOCATION",
+                "URL",
+                "STATUS",
+                "TRANSP",
+                "CLASS",
+                "SEQUENCE",
+                "DTSTAMP",
+                "LAST-MODIFIED",
+                "RRULE",
+                "EXRULE",
+                "RDATE",
+                "EXDATE",
+                "X-MICROSOFT-CDO-BUSYSTATUS",
+                "X-MICROSOFT-CDO-ALLDAYEVENT",
+            ],
+            Self::Zone => &["TZID", "X-LIC-LOCATION"],
+            Self::Observance => &["DTSTART", "TZOFFSETFROM", "TZOFFSETTO", "RRULE", "RDATE"],
+            Self::Other(_) => &[],
         }
     }
 
@@ -50,7 +99,7 @@ pub(super) struct Component<'a> {
     pub raw: Range<usize>,
     /// Where its `END` line begins.
     pub end_at: usize,
-    /// Its own lines, in order.
+    /// Those of its own lines that are read, in order; the others are only bytes.
     pub lines: Vec<Line<'a>>,
     /// The components in it, in order.
     pub children: Vec<Component<'a>>,
@@ -88,14 +137,14 @@ pub(super) fn calendars<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Comp
     if bytes.len() > limits.bytes_max {
         return Err(Refused::because(format!("longer than {} bytes", limits.bytes_max)));
     }
-    let mut tree = Tree { open: Vec::new(), done: Vec::new(), count: 0, limits };
+    let mut tree = Tree { open: Vec::new(), done: Vec::new(), count: 0, lines: 0, limits };
     let mut begun = false;
     for line in Lines::new(bytes, limits.line_bytes_max) {
         if !begun {
             if line.name().is_empty() && !line.has_value() {
                 continue;
             }
-            if !(line.is("BEGIN") && Kind::of(line.value()) == Kind::Calendar) {
+            if !(line.is("BEGIN") && Kind::Calendar.is(line.value())) {
                 let html = line.name().starts_with('<');
                 return Err(Refused::because(if html { "a web page, not a calendar" } else { "not a calendar" }));
             }
@@ -119,20 +168,26 @@ struct Tree<'a, 'l> {
     open: Vec<Component<'a>>,
     done: Vec<Component<'a>>,
     count: usize,
+    lines: usize,
     limits: &'l Limits,
 }
 
 impl<'a> Tree<'a, '_> {
     fn take(&mut self, line: Line<'a>) -> Result<(), Refused> {
-        if line.is("BEGIN") {
+        let name = line.name();
+        if name.eq_ignore_ascii_case("BEGIN") {
             return self.begin(&line);
         }
-        if line.is("END") {
+        if name.eq_ignore_ascii_case("END") {
             self.end(&line);
         } else if let Some(top) = self.open.last_mut()
             && line.has_value()
-            && !matches!(top.kind, Kind::Other(_))
+            && top.kind.read().iter().any(|read| name.eq_ignore_ascii_case(read))
         {
+            self.lines += 1;
+            if self.lines > self.limits.lines_max {
+                return Err(Refused::because(format!("more than {} lines", self.limits.lines_max)));
+            }
             top.lines.push(line);
         }
         Ok(())
@@ -161,8 +216,7 @@ impl<'a> Tree<'a, '_> {
     }
 
     fn end(&mut self, line: &Line<'a>) {
-        let kind = Kind::of(line.value());
-        if let Some(at) = self.open.iter().rposition(|open| open.kind == kind) {
+        if let Some(at) = self.open.iter().rposition(|open| open.kind.is(line.value())) {
             self.close_above(at, line.raw.start);
             self.close(line.raw.clone(), true);
         }

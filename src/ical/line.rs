@@ -3,7 +3,7 @@
 //! **Invariant:** the raw ranges of the lines of a text are its bytes, without gap or overlap.
 //! **Invariant:** folds are taken out on bytes, before any decoding: a fold may stand inside a character.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, num::NonZeroU32, ops::Range};
 
 use super::text;
 
@@ -13,8 +13,8 @@ pub(super) struct Line<'a> {
     /// Its bytes in the text, folds and line break included.
     pub raw: Range<usize>,
     text: Cow<'a, str>,
-    name_end: usize,
-    value_at: Option<usize>,
+    name_end: u32,
+    value_at: Option<NonZeroU32>,
     /// Longer than the limit: only its beginning was read.
     pub cut: bool,
 }
@@ -29,12 +29,13 @@ impl<'a> Line<'a> {
         let bytes = text.as_bytes();
         let name_end = bytes.iter().position(|b| matches!(b, b':' | b';')).unwrap_or(bytes.len());
         let value_at = value_begins(bytes, name_end);
-        Self { raw, text, name_end, value_at, cut }
+        let value_at = value_at.and_then(|at| NonZeroU32::new(u32::try_from(at).ok()?));
+        Self { raw, text, name_end: u32::try_from(name_end).unwrap_or(u32::MAX), value_at, cut }
     }
 
     /// The property name as spelt.
     pub fn name(&self) -> &str {
-        self.text.get(..self.name_end).unwrap_or_default().trim()
+        self.text.get(..self.name_end as usize).unwrap_or_default().trim()
     }
 
     /// Whether the name is `wanted`, in any case.
@@ -44,7 +45,7 @@ impl<'a> Line<'a> {
 
     /// The value, still escaped; empty for a line without a colon.
     pub fn value(&self) -> &str {
-        self.value_at.and_then(|at| self.text.get(at..)).unwrap_or_default()
+        self.value_at.and_then(|at| self.text.get(at.get() as usize..)).unwrap_or_default()
     }
 
     /// Whether the line has a colon, as every content line must.
@@ -54,8 +55,8 @@ impl<'a> Line<'a> {
 
     /// The parameters as spelt, each `NAME=value`.
     pub fn params(&self) -> impl Iterator<Item = &str> {
-        let end = self.value_at.map_or(self.name_end, |at| at.saturating_sub(1));
-        let mut rest = self.text.get(self.name_end..end).unwrap_or_default();
+        let end = self.value_at.map_or(self.name_end, |at| at.get() - 1);
+        let mut rest = self.text.get(self.name_end as usize..end as usize).unwrap_or_default();
         std::iter::from_fn(move || {
             rest = rest.strip_prefix(';')?;
             let mut quoted = false;
@@ -71,7 +72,7 @@ impl<'a> Line<'a> {
 
     /// The value of one parameter, quotes taken off and carets decoded (RFC 6868).
     pub fn param(&self, wanted: &str) -> Option<Cow<'_, str>> {
-        if self.value_at.is_none_or(|at| at == self.name_end + 1) {
+        if self.value_at.is_none_or(|at| at.get() - 1 == self.name_end) {
             return None;
         }
         self.params().find_map(|param| {
@@ -129,6 +130,11 @@ impl<'a> Iterator for Lines<'a> {
         let begin = self.at;
         let (end, mut next) = self.physical(begin);
         let first = self.bytes.get(begin..end).unwrap_or_default();
+        if first.is_empty() {
+            // Blank lines are one line: a text of nothing else must cost nothing else.
+            let blank = |rest: &&[u8]| rest.iter().position(|b| !matches!(b, b'\n' | b'\r')).unwrap_or(rest.len());
+            next += self.bytes.get(next..).as_ref().map_or(0, blank);
+        }
         let mut cut = first.len() > self.line_bytes_max;
         let mut joined = Cow::Borrowed(first.get(..self.line_bytes_max).unwrap_or(first));
         while matches!(self.bytes.get(next), Some(b' ' | b'\t')) {

@@ -52,6 +52,8 @@ pub struct Limits {
     pub bytes_max: usize,
     /// Components of any kind.
     pub components_max: usize,
+    /// Lines that are read.
+    pub lines_max: usize,
     /// Bytes of one unfolded line that we read; longer lines are kept, and only a modelled property refuses for it.
     pub line_bytes_max: usize,
     /// Components inside one another.
@@ -67,6 +69,7 @@ impl Default for Limits {
         Self {
             bytes_max: 10 * 1024 * 1024,
             components_max: 20_000,
+            lines_max: 400_000,
             line_bytes_max: 64 * 1024,
             depth_max: 16,
             dates_max: 20_000,

@@ -86,14 +86,16 @@ impl Reader<'_, '_> {
                 rules.push(tidied);
             }
             "RDATE" => {
+                let tzid = line.param("TZID");
                 for item in items(line) {
-                    let added = self.added(line, item).ok_or_else(|| no_time("RDATE"))?;
+                    let added = self.added(tzid.as_deref(), item).ok_or_else(|| no_time("RDATE"))?;
                     self.read.added.push(align_added(added, self.start));
                 }
             }
             "EXDATE" => {
+                let tzid = line.param("TZID");
                 for item in items(line) {
-                    let time = self.time(line, item).ok_or_else(|| no_time("EXDATE"))?;
+                    let time = self.time(tzid.as_deref(), item).ok_or_else(|| no_time("EXDATE"))?;
                     self.read.excluded.push(align(time, self.start));
                 }
             }
@@ -105,27 +107,21 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    fn time(&mut self, line: &Line<'_>, item: &str) -> Option<EventTime> {
-        let stamp = value::stamp(item)?;
-        let tzid = line.param("TZID");
-        Some(self.zoned(stamp, tzid.as_deref()))
-    }
-
-    fn zoned(&mut self, stamp: Stamp, tzid: Option<&str>) -> EventTime {
-        match (stamp, tzid) {
+    fn time(&mut self, tzid: Option<&str>, item: &str) -> Option<EventTime> {
+        Some(match (value::stamp(item)?, tzid) {
             (Stamp::Local(local), Some(name)) if Some(name.trim()) == self.own_zone => self.start.with_wall(local),
-            _ => self.zones.time(stamp, tzid),
-        }
+            (stamp, tzid) => self.zones.time(stamp, tzid),
+        })
     }
 
-    fn added(&mut self, line: &Line<'_>, item: &str) -> Option<AddedDate> {
+    fn added(&mut self, tzid: Option<&str>, item: &str) -> Option<AddedDate> {
         let Some((from, to)) = item.split_once('/') else {
-            return self.time(line, item).map(|start| AddedDate { start, end: None });
+            return self.time(tzid, item).map(|start| AddedDate { start, end: None });
         };
-        let start = self.time(line, from)?;
+        let start = self.time(tzid, from)?;
         let end = match value::span(to) {
             Some(span) => span.after(&start)?,
-            None => self.time(line, to)?,
+            None => self.time(tzid, to)?,
         };
         Some(AddedDate { start, end: Some(end) })
     }

@@ -34,7 +34,6 @@ pub(super) fn end(start: &EventTime, dtend: Option<EventTime>, duration: Option<
 
 fn like_start(start: &EventTime, end: EventTime) -> EventTime {
     match (start, end) {
-        (EventTime::Date(_), EventTime::Date(_)) => end,
         (EventTime::Date(_), EventTime::DateTime { local, .. }) => {
             let day = local.date();
             let midnight = local.time() == NaiveTime::MIN;
@@ -43,7 +42,7 @@ fn like_start(start: &EventTime, end: EventTime) -> EventTime {
         (EventTime::DateTime { .. }, EventTime::Date(day)) => start.with_wall(day.and_time(NaiveTime::MIN)),
         (EventTime::DateTime { zone: Zone::Floating, .. }, EventTime::DateTime { local, .. })
         | (EventTime::DateTime { .. }, EventTime::DateTime { local, zone: Zone::Floating }) => start.with_wall(local),
-        (EventTime::DateTime { .. }, EventTime::DateTime { .. }) => end,
+        (EventTime::Date(_), EventTime::Date(_)) | (EventTime::DateTime { .. }, EventTime::DateTime { .. }) => end,
     }
 }
 

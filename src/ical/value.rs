@@ -45,12 +45,12 @@ fn at_time(day: NaiveDate, time: &[u8]) -> Option<NaiveDateTime> {
         _ => return None,
     };
     if (hour, minute, second) == (24, 0, 0) {
-        return day.checked_add_days(Days::new(1)).filter(in_years)?.and_hms_opt(0, 0, 0);
+        return day.checked_add_days(Days::new(1)).filter(|day| in_years(*day))?.and_hms_opt(0, 0, 0);
     }
     day.and_hms_opt(hour, minute, if second == 60 { 59 } else { second })
 }
 
-fn in_years(day: &NaiveDate) -> bool {
+fn in_years(day: NaiveDate) -> bool {
     use chrono::Datelike;
     (1..=9999).contains(&day.year())
 }
@@ -125,7 +125,7 @@ impl Span {
         let days = Days::new(u64::from(self.days));
         if let EventTime::Date(day) = start {
             let whole = Days::new(u64::from(self.seconds / 86_400));
-            let end = day.checked_add_days(days)?.checked_add_days(whole).filter(in_years)?;
+            let end = day.checked_add_days(days)?.checked_add_days(whole).filter(|day| in_years(*day))?;
             return Some(EventTime::Date(end));
         }
         let wall = start.wall().checked_add_days(days)?;
@@ -137,7 +137,7 @@ impl Span {
             }
             _ => wall.checked_add_signed(seconds)?,
         };
-        in_years(&wall.date()).then(|| start.with_wall(wall))
+        in_years(wall.date()).then(|| start.with_wall(wall))
     }
 }
 

@@ -83,7 +83,9 @@ fn transitions(tz: Tz, begin: DateTime<Utc>, end: DateTime<Utc>) -> Vec<Onset> {
     while at < end {
         let next = at + Duration::days(STEP_DAYS);
         let there = state(tz, next);
-        if there != here {
+        if there == here {
+            at = next;
+        } else {
             let (mut before, mut after) = (at, next);
             while after - before > Duration::seconds(1) {
                 let middle = before + (after - before) / 2;
@@ -94,8 +96,6 @@ fn transitions(tz: Tz, begin: DateTime<Utc>, end: DateTime<Utc>) -> Vec<Onset> {
             let start = after.naive_utc() + Duration::seconds(i64::from(here.0));
             found.push(Onset { start, from: here.0, to: there.0, daylight: there.1, name: there.2.clone() });
             (at, here) = (after, there);
-        } else {
-            at = next;
         }
     }
     found

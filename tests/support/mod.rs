@@ -1,7 +1,12 @@
 //! What integration tests share.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+pub mod dav;
+pub mod page;
+pub mod peers;
 pub mod postgres;
+pub mod process;
+pub mod service;
 
 use std::path::PathBuf;
 

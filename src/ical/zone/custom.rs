@@ -44,7 +44,8 @@ impl CustomZone {
         (!onsets.is_empty()).then_some(Self { onsets, years })
     }
 
-    fn offset_at_utc(&self, at: NaiveDateTime) -> Option<i32> {
+    /// Seconds east of UTC at an instant.
+    pub fn offset_at_utc(&self, at: NaiveDateTime) -> Option<i32> {
         let after = self.onsets.partition_point(|onset| onset.at <= at);
         match after.checked_sub(1) {
             Some(before) => self.onsets.get(before).map(|onset| onset.to),
@@ -142,7 +143,7 @@ impl YearlyRule {
                 "INTERVAL" if value != "1" => return None,
                 "BYMONTH" => rule.months = value.split(',').take(12).filter_map(|month| month.parse().ok()).collect(),
                 "BYMONTHDAY" => {
-                    rule.month_days = value.split(',').take(31).filter_map(|day| day.parse().ok()).collect()
+                    rule.month_days = value.split(',').take(31).filter_map(|day| day.parse().ok()).collect();
                 }
                 "BYDAY" => rule.weekday = Some(read_weekday(value)?),
                 "UNTIL" => rule.until = wall_of(value::stamp(value)?),

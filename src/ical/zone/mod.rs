@@ -79,6 +79,10 @@ fn named(name: &str) -> Option<Zone> {
     if name.is_empty() || name.len() > 255 {
         return None;
     }
+    // An offset spelt in full, as we write it ourselves, needs no VTIMEZONE to explain it.
+    if name.len() >= 8 && name.starts_with("UTC") && name.bytes().skip(4).all(|b| b.is_ascii_digit()) {
+        return offset(name);
+    }
     if let Some(zone) = iana(name).or_else(|| windows::by_name(name).map(Zone::Named).map(canonical)) {
         return Some(zone);
     }
@@ -171,14 +175,11 @@ impl<'d> Zones<'d> {
 
     fn zone(&mut self, name: &str, local: NaiveDateTime) -> Zone {
         let name = name.trim();
-        let meaning = match self.known.get(name) {
-            Some(meaning) => *meaning,
-            None => {
-                let meaning = self.meaning(name);
-                self.known.insert(name.to_owned(), meaning);
-                meaning
-            }
-        };
+        let meaning = self.known.get(name).copied().unwrap_or_else(|| {
+            let meaning = self.meaning(name);
+            self.known.insert(name.to_owned(), meaning);
+            meaning
+        });
         match meaning {
             Meaning::Zone(zone) => zone,
             Meaning::Custom(at) => {
@@ -238,6 +239,16 @@ fn years(calendars: &[Component<'_>]) -> (i32, i32) {
     let (first, last) = years.fold((9999, 1), |(first, last), year| (first.min(year), last.max(year)));
     let first = first.clamp(1970, 2090);
     (first, last.clamp(first, 2090).min(first + 28) + 1)
+}
+
+/// What a definition says of an instant in UTC: how the writer's tests read what it wrote.
+#[cfg(test)]
+pub(super) fn explained_offset(
+    definition: &Component<'_>,
+    years: (i32, i32),
+) -> impl Fn(NaiveDateTime) -> Option<i32> + use<> {
+    let zone = CustomZone::read(definition, years);
+    move |at| zone.as_ref().and_then(|zone| zone.offset_at_utc(at))
 }
 
 #[cfg(test)]

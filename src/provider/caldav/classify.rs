@@ -87,10 +87,8 @@ fn by_status(status: u16, doing: Doing, told_to_wait: bool) -> FailureClass {
         429 => FailureClass::RateLimited,
         // iCloud and Fastmail throttle with 503.
         503 if told_to_wait => FailureClass::RateLimited,
-        501 | 505 => FailureClass::Refused,
-        507 if writing => FailureClass::Refused,
-        507 => FailureClass::Malformed,
-        400..=499 => FailureClass::Refused,
+        507 if !writing => FailureClass::Malformed,
+        400..=499 | 501 | 505 | 507 => FailureClass::Refused,
         500..=599 if writing => FailureClass::Ambiguous,
         500..=599 => FailureClass::Transient,
         _ => FailureClass::Malformed,

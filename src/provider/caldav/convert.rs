@@ -33,9 +33,8 @@ pub(super) enum Mark {
 impl Mark {
     /// What a collection says of itself.
     pub(super) fn of(collection: &Collection) -> Self {
-        let syncs = collection.syncs != Some(false);
         match (&collection.sync_token, &collection.ctag) {
-            (Some(token), _) if syncs => Self::Sync(token.clone()),
+            (Some(token), _) if syncs(collection) => Self::Sync(token.clone()),
             (_, Some(ctag)) => Self::Ctag(ctag.clone()),
             _ => Self::None,
         }
@@ -65,6 +64,11 @@ impl Mark {
     pub(super) fn cursor(&self) -> SyncCursor {
         SyncCursor(self.text())
     }
+}
+
+/// Whether sync reports are worth trying: the server says that it does them, or has a token and does not say.
+pub(super) fn syncs(collection: &Collection) -> bool {
+    collection.syncs.unwrap_or(collection.sync_token.is_some())
 }
 
 /// The calendar that a row of a listing is; `None`: it is none, or keeps no events.
@@ -97,7 +101,8 @@ pub(super) fn calendar(listing: &Url, main: &Url, row: &Row) -> Option<RemoteCal
 /// Writing takes `write`, or the right to change content together with the right to add. An empty answer tells nothing.
 fn read_only(privileges: &[Privilege]) -> bool {
     let has = |wanted| privileges.contains(&wanted);
-    !privileges.is_empty() && !has(Privilege::Write) && !(has(Privilege::WriteContent) && has(Privilege::Bind))
+    let writable = has(Privilege::Write) || (has(Privilege::WriteContent) && has(Privilege::Bind));
+    !(writable || privileges.is_empty())
 }
 
 /// `#rrggbb` of `#RRGGBB` or `#RRGGBBAA`; names are nobody's standard.

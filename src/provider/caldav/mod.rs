@@ -157,7 +157,7 @@ impl Caldav {
                     }
                 }
                 Err(error) if matches!(error.class, FailureClass::Forbidden | FailureClass::Gone) => {
-                    closed = Some(error)
+                    closed = Some(error);
                 }
                 Err(error) => return Err(error),
             }
@@ -201,7 +201,8 @@ impl Provider for Caldav {
         let listed = self.list(&homes).await;
         let moved = matches!(&listed, Err(error) if matches!(
             error.class, FailureClass::Forbidden | FailureClass::Gone | FailureClass::Refused | FailureClass::Malformed));
-        if fresh || !moved {
+        // Who named one calendar asked for no other, even when it is gone.
+        if fresh || !moved || homes.iter().any(discover::is_calendar) {
             return listed;
         }
         // Partitions move and servers are rebuilt: what was found before need not be where the calendars are.

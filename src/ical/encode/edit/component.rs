@@ -50,8 +50,7 @@ impl<'d> Desk<'d> {
         let first = raw.iter().position(|b| matches!(b, b'\r' | b'\n'));
         let line_break = match first.and_then(|at| raw.get(at..)) {
             Some([b'\n', ..]) => "\n",
-            Some([b'\r', b'\n', ..]) | None => "\r\n",
-            Some([b'\r', b'\r', b'\n', ..]) => "\r\n",
+            Some([b'\r', b'\n', ..] | [b'\r', b'\r', b'\n', ..]) | None => "\r\n",
             Some(_) => "\r",
         };
         Self { raw, zones, stamp, care, line_break, zones_needed: ZonesNeeded::new() }
@@ -68,7 +67,7 @@ impl<'d> Desk<'d> {
         }
         let texts_changed = sheet.splices.len();
         if let Some(id) = wanted.id {
-            self.put_time(&mut sheet, "RECURRENCE-ID", &id, piece.known.start);
+            self.put_id(&mut sheet, piece, &id);
         }
         self.times(&mut sheet, piece, wanted.facts);
         match wanted.rules {
@@ -100,15 +99,12 @@ impl<'d> Desk<'d> {
         let as_it_stands = known.end_for(&wanted.start, &mut self.zones);
         if every_time || known.all_day.is_some() || as_it_stands != wanted.end {
             // A DURATION beside a DTEND says nothing, and alone it cannot say an end in another zone.
-            match (known.end, known.duration) {
-                (None, Some(duration)) => {
-                    let line = self.time_line("DTEND", &[], &wanted.end, known.start);
-                    sheet.splices.push(self.replace(duration, &line));
-                }
-                _ => {
-                    self.put_time(sheet, "DTEND", &wanted.end, known.start);
-                    sheet.splices.extend(known.duration.map(|line| Splice::remove(line.raw.clone())));
-                }
+            if let (None, Some(duration)) = (known.end, known.duration) {
+                let end = self.time_line("DTEND", &[], &wanted.end, known.start);
+                sheet.splices.push(self.replace(duration, &end));
+            } else {
+                self.put_time(sheet, "DTEND", &wanted.end, known.start);
+                sheet.splices.extend(known.duration.map(|line| Splice::remove(line.raw.clone())));
             }
         }
         if let Some(flag) = known.all_day
@@ -137,18 +133,25 @@ impl<'d> Desk<'d> {
     }
 
     fn put_time(&mut self, sheet: &mut Sheet<'d>, name: &str, time: &EventTime, like: Option<&Line<'d>>) {
-        let mut lines = sheet.component.lines.iter().filter(|line| line.is(name));
-        match lines.next() {
-            Some(first) => {
-                let line = self.time_line(first.name(), &kept(first, &["TZID", "VALUE"]), time, Some(first));
-                sheet.splices.push(self.replace(first, &line));
-            }
-            None => {
-                let line = self.time_line(name, &[], time, like);
-                self.insert(sheet, &line);
-            }
+        let mut held = sheet.component.lines.iter().filter(|line| line.is(name));
+        if let Some(first) = held.next() {
+            let new = self.time_line(first.name(), &kept(first, &["TZID", "VALUE"]), time, Some(first));
+            sheet.splices.push(self.replace(first, &new));
+        } else {
+            let new = self.time_line(name, &[], time, like);
+            self.insert(sheet, &new);
         }
-        sheet.splices.extend(lines.map(|line| Splice::remove(line.raw.clone())));
+        sheet.splices.extend(held.map(|line| Splice::remove(line.raw.clone())));
+    }
+
+    fn put_id(&mut self, sheet: &mut Sheet<'d>, piece: &Piece<'d>, id: &EventTime) {
+        match (piece.known.recurrence_id, piece.known.start) {
+            (None, Some(start)) => {
+                let line = self.time_line("RECURRENCE-ID", &[], id, Some(start));
+                sheet.splices.push(Splice::insert(start.raw.start, self.folded(&line)));
+            }
+            (_, start) => self.put_time(sheet, "RECURRENCE-ID", id, start),
+        }
     }
 
     fn time_line(&mut self, name: &str, kept: &[String], time: &EventTime, like: Option<&Line<'_>>) -> String {

@@ -6,8 +6,8 @@ fn principal(href: &str) -> String {
 }
 
 fn homes(hrefs: &[&str]) -> String {
-    let hrefs: String = hrefs.iter().map(|href| format!("<d:href>{href}</d:href>")).collect();
-    format!("<c:calendar-home-set>{hrefs}</c:calendar-home-set>")
+    let hrefs = hrefs.join("</d:href><d:href>");
+    format!("<c:calendar-home-set><d:href>{hrefs}</d:href></c:calendar-home-set>")
 }
 
 const COLLECTION: &str = "<d:resourcetype><d:collection/></d:resourcetype>";
@@ -243,6 +243,18 @@ async fn a_home_that_is_no_longer_there_is_looked_for_again() {
         ],
     );
     assert_eq!(account.calendars().await.expect("calendars")[0].id.as_str(), "/17/calendars/home/");
+    script.finished();
+}
+
+#[tokio::test]
+async fn a_calendar_named_by_itself_is_not_replaced_by_others_when_it_is_gone() {
+    let (account, script) = account(
+        ProviderKind::Caldav,
+        "https://dav.example.org/home/ada/work/",
+        Some("https://dav.example.org/home/ada/work/#calendar"),
+        vec![on("PROPFIND", WORK, 404, "")],
+    );
+    assert_eq!(account.calendars().await.expect_err("gone").class, FailureClass::Gone);
     script.finished();
 }
 

@@ -92,8 +92,8 @@ impl Http for Script {
             step.method,
             step.place
         );
-        let headers: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-        let whole = format!("{headers}\n{}", String::from_utf8_lossy(&request.body));
+        let headers: Vec<_> = request.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let whole = format!("{}\n\n{}", headers.join("\n"), String::from_utf8_lossy(&request.body));
         for text in &step.holds {
             assert!(whole.contains(text), "{asked} lacks `{text}`:\n{whole}");
         }
