@@ -181,8 +181,8 @@ fn an_occurrence_that_began_before_the_window_is_in_it() {
 #[test]
 fn hostile_rules_stop_at_a_bound() {
     let year = window("2026-01-01T00:00:00", "2027-01-01T00:00:00");
-    let seconds: String = (0..60).map(|second| format!(",{second}")).collect();
-    let every = format!("BYHOUR=0{};BYMINUTE=0{seconds};BYSECOND=0{seconds}", &seconds[..seconds.len() - 36 * 3]);
+    let upto = |last: u32| (0..=last).map(|value| value.to_string()).collect::<Vec<_>>().join(",");
+    let every = format!("BYHOUR={};BYMINUTE={};BYSECOND={}", upto(23), upto(59), upto(59));
     for (rule, truncated, some) in [
         ("FREQ=SECONDLY".to_owned(), true, true),
         ("FREQ=SECONDLY;COUNT=4000000000".to_owned(), true, true),

@@ -254,3 +254,19 @@ proptest! {
         prop_assert_eq!(left.occurrences.len(), pick);
     }
 }
+
+#[test]
+fn exceptions_at_the_end_of_time_do_no_harm() {
+    let far = EventTime::utc(DateTime::<Utc>::MAX_UTC);
+    let mut content = daily("FREQ=DAILY;COUNT=5");
+    content.recurrence.excluded = vec![far, day("2026-07-02")];
+    content.overrides = vec![moved(far, far, far), moved(EventTime::utc(DateTime::<Utc>::MIN_UTC), far, far)];
+    for scope in [EditScope::This, EditScope::Following, EditScope::All] {
+        let id = paris("2026-07-03T09:00:00");
+        let edited = edit(&content, Some(&id), scope, &hour("2026-07-03T12:00:00"), None, Tz::Europe__Paris);
+        assert!(edited.is_ok(), "{scope:?}: {edited:?}");
+        assert!(delete(&content, Some(&id), scope, Tz::Europe__Paris).is_ok());
+    }
+    let refused = edit(&content, Some(&far), EditScope::This, &hour("2026-07-03T12:00:00"), None, Tz::Europe__Paris);
+    assert_eq!(refused, Err(SeriesRefused::NotAnOccurrence));
+}
