@@ -34,7 +34,7 @@ struct Answer {
     refused: Option<String>,
 }
 
-/// A seeded stream of numbers (SplitMix64).
+/// A seeded stream of numbers (`SplitMix64`).
 struct Numbers(u64);
 
 impl Numbers {

@@ -260,6 +260,17 @@ fn a_span_holds_every_occurrence_and_is_open_where_the_rule_is() {
 }
 
 #[test]
+fn a_count_that_the_calendar_cuts_short_is_told() {
+    let rule = "FREQ=YEARLY;INTERVAL=5000;COUNT=3";
+    let content = paris_hour("2026-07-01T09:00:00", rule);
+    let all = expand(&content, calendar(), Tz::UTC, &Bounds::default()).expect("an expansion");
+    assert_eq!((all.occurrences.len(), all.truncated), (2, true));
+    let year = window("2026-01-01T00:00:00", "2027-01-01T00:00:00");
+    let near = expand(&content, year, Tz::UTC, &Bounds::default()).expect("an expansion");
+    assert_eq!((near.occurrences.len(), near.truncated), (1, false));
+}
+
+#[test]
 fn a_time_at_the_end_of_time_is_refused_not_computed() {
     let far = EventTime::utc(DateTime::<Utc>::MAX_UTC);
     let beyond = series(far, far, "FREQ=DAILY");

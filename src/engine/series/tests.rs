@@ -51,6 +51,15 @@ fn an_edit_of_the_following_splits_a_count() {
 }
 
 #[test]
+fn a_start_off_its_rule_is_counted_in_the_head() {
+    let content = daily("FREQ=WEEKLY;BYDAY=MO;COUNT=4");
+    let (head, tail) = split(&content, &paris("2026-07-13T09:00:00"), &hour("2026-07-13T09:00:00"));
+    assert_eq!(head.recurrence.rules, ["FREQ=WEEKLY;BYDAY=MO;COUNT=2"]);
+    assert_eq!(tail.recurrence.rules, ["FREQ=WEEKLY;BYDAY=MO;COUNT=2"]);
+    assert_eq!(starts(&head, FROM, TO), ["07-01T07:00", "07-06T07:00"]);
+}
+
+#[test]
 fn a_head_ends_in_the_form_of_its_start() {
     let until = |start: EventTime, id: EventTime| {
         let content = series(start, start, "FREQ=DAILY");
