@@ -7,8 +7,8 @@
 //! Length: an all-day occurrence lasts as many days as the master; a timed one exactly as long as the master, which is what
 //! RFC 5545 §3.8.5.3 asks where there is a `DTEND`. Overrides, and `RDATE`s that are periods, bring their own ends.
 //!
-//! The walking is ours although the `rrule` crate walks well: one `next()` of it names all times of a year at once (0.7 s and
-//! 200 MB for a legal rule), cannot be stopped, and knows neither `COUNT` from afar nor `SKIP`. Tests hold us against it.
+//! The walking is ours although the `rrule` crate walks well: one `next()` of it names all times of a year at once (0.7 s for
+//! a legal rule), cannot be stopped, and knows neither `COUNT` from afar nor `SKIP`. Tests hold us against it.
 //!
 //! Where libraries disagree we read rules so:
 //!
