@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use calwarden::{
     domain::{
         ids::{AccountId, CalendarId, UserId},
-        mapping::Mapping,
         person::Scope,
     },
     ical::{self, Limits},
@@ -47,54 +46,70 @@ pub async fn cursor_is_covered(services: &Services, account: AccountId, server: 
     broken
 }
 
-/// I-1, I-2 and I-3, at rest: both sides say the same, and every edit is in the final world or in the history.
-pub async fn at_rest(
-    services: &Services,
-    user: &UserId,
-    calendars: &[(CalendarId, String)],
-    server: &Server,
-    lineage: &Lineage,
-) -> Vec<String> {
-    let mut broken = Vec::new();
-    let mut kept = BTreeSet::new();
-    let mut alive = BTreeSet::new();
-    let events = local_events(services, user).await.expect("events");
-    for event in &events {
-        kept.extend(numbers(&texts(&event.content)));
-        if event.deleted_at.is_none() {
-            alive.insert(name(&event.content.facts.title));
-        }
-    }
-    for (calendar, href) in calendars {
-        let objects = server.calendars.get(href).map(|held| held.objects.clone()).unwrap_or_default();
-        let mut here: BTreeMap<String, String> = BTreeMap::new();
-        let live = events.iter().filter(|event| event.calendar_id == Some(*calendar) && event.deleted_at.is_none());
-        for event in live {
-            let title = name(&event.content.facts.title);
-            if here.insert(title.clone(), texts(&ical::canonical(&event.content))).is_some() {
-                broken.push(format!("I-10 {title} twice here"));
+/// What both sides of all calendars hold at rest.
+#[derive(Default)]
+pub struct Rest {
+    pub broken: Vec<String>,
+    kept: BTreeSet<usize>,
+    alive: BTreeSet<String>,
+}
+
+impl Rest {
+    /// I-1, I-2 and I-7 for one person: both sides say the same, unknown properties included.
+    pub async fn look(
+        &mut self,
+        services: &Services,
+        user: &UserId,
+        calendars: &[(CalendarId, String)],
+        server: &Server,
+    ) {
+        let events = local_events(services, user).await.expect("events");
+        for event in &events {
+            self.kept.extend(numbers(&texts(&event.content)));
+            if event.deleted_at.is_none() {
+                self.alive.insert(name(&event.content.facts.title));
             }
         }
+        for (calendar, href) in calendars {
+            let mut here: BTreeMap<String, String> = BTreeMap::new();
+            let live = events.iter().filter(|event| event.calendar_id == Some(*calendar) && event.deleted_at.is_none());
+            for event in live {
+                let title = name(&event.content.facts.title);
+                if here.insert(title.clone(), texts(&ical::canonical(&event.content))).is_some() {
+                    self.broken.push(format!("I-10 {title} twice here"));
+                }
+            }
+            let there = self.remote(server, href);
+            for event in here.keys().chain(there.keys()).collect::<BTreeSet<_>>() {
+                if here.get(event) != there.get(event) {
+                    self.broken.push(format!("I-1 {event}: here {:?}, there {:?}", here.get(event), there.get(event)));
+                }
+            }
+            self.alive.extend(there.into_keys());
+        }
+    }
+
+    fn remote(&mut self, server: &Server, href: &str) -> BTreeMap<String, String> {
         let mut there = BTreeMap::new();
-        for object in objects.values() {
+        for object in server.calendars.get(href).into_iter().flat_map(|held| held.objects.values()) {
             let read = ical::decode::resource(object.body.as_bytes(), &Limits::default()).expect("a readable object");
-            kept.extend(numbers(&object.body));
-            there.insert(name(&read.content.facts.title), texts(&read.content));
+            self.kept.extend(numbers(&object.body));
             if object.body.contains("@there") && !object.body.contains("X-THEIRS;X-P=\"a,b\":kept") {
-                broken.push(format!("I-7 an unknown property of {} is gone", read.content.facts.title));
+                self.broken.push(format!("I-7 an unknown property of {} is gone", read.content.facts.title));
             }
+            there.insert(name(&read.content.facts.title), texts(&read.content));
         }
-        for event in here.keys().chain(there.keys()).collect::<BTreeSet<_>>() {
-            if here.get(event) != there.get(event) {
-                broken.push(format!("I-1 {event}: here {:?}, there {:?}", here.get(event), there.get(event)));
-            }
-        }
-        alive.extend(there.into_keys());
+        there
     }
-    kept.extend(history(services).await);
-    let gone: BTreeSet<_> = (0..lineage.len()).map(|n| format!("ev{n}")).filter(|event| !alive.contains(event)).collect();
-    broken.extend(lineage.lost(&kept, &gone).into_iter().map(|lost| format!("I-3 lost: {lost}")));
-    broken
+
+    /// I-3: every edit is in the final world or in the history.
+    pub async fn judge(mut self, services: &Services, lineage: &Lineage) -> Vec<String> {
+        self.kept.extend(history(services).await);
+        let named = (0..lineage.len()).map(|n| format!("ev{n}"));
+        let gone: BTreeSet<_> = named.filter(|event| !self.alive.contains(event)).collect();
+        self.broken.extend(lineage.lost(&self.kept, &gone).into_iter().map(|lost| format!("I-3 lost: {lost}")));
+        self.broken
+    }
 }
 
 /// The numbers in every version that the conflict history keeps.
@@ -105,15 +120,6 @@ async fn history(services: &Services) -> BTreeSet<usize> {
     tx.commit().await.expect("a commit");
     let versions = conflicts.iter().flat_map(|conflict| [&conflict.local, &conflict.remote]);
     versions.flatten().flat_map(|content| numbers(&texts(content))).collect()
-}
-
-/// Mappings whose event or remote end is unknown would make the next round guess.
-pub fn orphans(mappings: &[Mapping], server: &Server, href: &str) -> Vec<String> {
-    let objects = server.calendars.get(href);
-    let lost = mappings.iter().filter(|held| {
-        objects.is_none_or(|calendar| !calendar.objects.contains_key(held.remote_id.as_str()))
-    });
-    lost.map(|held| format!("a mapping to {} that is not there", held.remote_id.as_str())).collect()
 }
 
 fn name(title: &str) -> String {

@@ -21,7 +21,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::{
     dav::{Collection, Habits, Server},
     faults::Weather,
-    invariants::{at_rest, cursor_is_covered},
+    invariants::{Rest, cursor_is_covered},
     life::{Alive, Birth, live},
     people::{Lineage, act_here, act_there},
     serve::{Outside, Shared},
@@ -170,13 +170,13 @@ async fn rest(alive: &Alive, people: &[Person], outside: &Shared, lineage: &Line
     tokio::time::sleep(CALM).await;
     let before = outside.borrow().server.writes;
     tokio::time::sleep(CALM).await;
-    let mut broken = Vec::new();
+    let mut rest = Rest::default();
     if outside.borrow().server.writes != before {
-        broken.push("I-14 somebody still writes at rest".to_owned());
+        rest.broken.push("I-14 somebody still writes at rest".to_owned());
     }
     let server = outside.borrow().server.clone();
     for person in people {
-        broken.extend(at_rest(&alive.services, &person.user, &person.calendars, &server, lineage, ).await);
+        rest.look(&alive.services, &person.user, &person.calendars, &server).await;
     }
-    broken
+    rest.judge(&alive.services, lineage).await
 }
