@@ -57,6 +57,7 @@ pub struct Asked {
     pub if_match: Option<String>,
     pub if_none_match: Option<String>,
     pub depth: Option<String>,
+    pub user: String,
     pub body: String,
 }
 
@@ -102,8 +103,7 @@ impl Server {
         if let ["dav", user, calendar] = segments.as_slice() {
             return self.propfind_collection(&format!("/dav/{user}/{calendar}/"), asked.depth.as_deref() == Some("1"));
         }
-        let user = segments.get(1).copied().unwrap_or("ada");
-        let home = format!("/dav/{user}/");
+        let home = format!("/dav/{}/", segments.get(1).copied().unwrap_or(&asked.user));
         let mut rows = row(
             &asked.path,
             &format!(

@@ -2,6 +2,7 @@
 
 use std::{cell::RefCell, convert::Infallible, rc::Rc, time::Duration};
 
+use base64::Engine as _;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{Request, Response, body::{Bytes, Frame, Incoming}, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -58,6 +59,7 @@ async fn one(
         if_match: header("if-match"),
         if_none_match: header("if-none-match"),
         depth: header("depth"),
+        user: header("authorization").and_then(|value| user_of(&value)).unwrap_or_default(),
         body: String::new(),
     };
     let bytes = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
@@ -89,6 +91,12 @@ async fn one(
             Ok(respond(answer, false))
         }
     }
+}
+
+/// The user of RFC 7617 credentials.
+fn user_of(header: &str) -> Option<String> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
+    Some(String::from_utf8(bytes).ok()?.split_once(':')?.0.to_owned())
 }
 
 fn respond(answer: Answer, half: bool) -> Response<Body> {

@@ -37,6 +37,9 @@ pub(super) async fn homes(exchange: &Exchange) -> Result<Vec<Url>> {
                 FailureClass::Unauthorised | FailureClass::RateLimited | FailureClass::AddressNotAllowed => {
                     return Err(error);
                 }
+                // What was typed may lead elsewhere than the well-known place: while it cannot be asked, nothing stands in for
+                // it, or one lost answer would exchange a person's calendars for others.
+                FailureClass::Transient | FailureClass::Ambiguous if typed => return Err(error),
                 FailureClass::Transient | FailureClass::Ambiguous => worst = Some(error),
                 FailureClass::Forbidden
                 | FailureClass::Gone
@@ -106,9 +109,12 @@ async fn look(exchange: &Exchange, url: Url, typed: bool) -> Result<Vec<Url>> {
     let place = row.props.is_collection && !row.is(Kind::Principal) && answer.url.path() != "/";
     if typed && place && !homes.iter().any(|home| same(home, &answer.url)) {
         let listing = propfind(answer.url.clone(), Depth::One, Ask::Discovery);
-        let inside = exchange.ask(listing, "looking for calendars").await;
-        if inside.is_ok_and(|inside| inside.body.rows.iter().any(|row| row.is(Kind::Calendar))) {
-            return Ok(vec![answer.url]);
+        match exchange.ask(listing, "looking for calendars").await {
+            Ok(inside) if inside.body.rows.iter().any(|row| row.is(Kind::Calendar)) => return Ok(vec![answer.url]),
+            Err(error) if matches!(error.class, FailureClass::Transient | FailureClass::Ambiguous) => {
+                return Err(error);
+            }
+            _ => {}
         }
     }
     Ok(homes)
