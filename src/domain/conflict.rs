@@ -75,7 +75,7 @@ pub struct Conflict {
     pub fields: Vec<String>,
     /// The last agreed content.
     pub base: Option<EventContent>,
-    /// Ours at the time; `None`: deleted.
+    /// Ours at the time; with [`ConflictKind::DeletedLocally`], what it said when it was deleted.
     pub local: Option<EventContent>,
     /// The provider's at the time; `None`: deleted.
     pub remote: Option<EventContent>,
@@ -93,6 +93,17 @@ pub struct Conflict {
     pub created_at: DateTime<Utc>,
     /// When it was settled.
     pub resolved_at: Option<DateTime<Utc>>,
+}
+
+impl Conflict {
+    /// What a side wanted the event to say; `None`: to be gone.
+    #[must_use]
+    pub fn wanted_by(&self, side: Winner) -> Option<&EventContent> {
+        match side {
+            Winner::Local => self.local.as_ref().filter(|_| self.kind != ConflictKind::DeletedLocally),
+            Winner::Remote => self.remote.as_ref(),
+        }
+    }
 }
 
 words! {

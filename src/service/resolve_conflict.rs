@@ -24,10 +24,7 @@ impl Services {
             let why = "this conflict is settled already; restore its other version instead".to_owned();
             return Err(EditError::Invalid { field: "status", why });
         }
-        let chosen = match winner {
-            Winner::Local => conflict.local.clone(),
-            Winner::Remote => conflict.remote.clone(),
-        };
+        let chosen = conflict.wanted_by(winner).cloned();
         // What the provider said is agreed now; what differs from it is owed.
         if let Some(mut mapping) = tx.mapping_of(conflict.event_id, conflict.calendar_id).await? {
             match &conflict.remote {
@@ -55,8 +52,8 @@ impl Services {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut conflict = tx.conflict(scope, id).await?.ok_or(EditError::NotFound("conflict"))?;
         let loser = match conflict.winner {
-            Some(Winner::Local) => conflict.remote.clone(),
-            Some(Winner::Remote) => conflict.local.clone(),
+            Some(Winner::Local) => conflict.wanted_by(Winner::Remote).cloned(),
+            Some(Winner::Remote) => conflict.wanted_by(Winner::Local).cloned(),
             None => {
                 let why = "this conflict waits for a decision; resolve it instead".to_owned();
                 return Err(EditError::Invalid { field: "status", why });

@@ -131,8 +131,7 @@ pub struct Birth<'a> {
 /// A living process, as the story sees it.
 pub struct Alive {
     pub services: Arc<Services>,
-    /// Kept, so that the actors live as long as the process.
-    _handle: actor::Handle,
+    pub handle: actor::Handle,
     pub world: World,
 }
 
@@ -175,5 +174,5 @@ async fn begin(birth: &Birth<'_>, world: World) -> Alive {
     let limits = actor::Config { start_spread: Duration::from_secs(5), ..actor::Config::default() };
     let handle = actor::start(Arc::new(counted), world.clone(), spawner, limits);
     services.set_wakes(Arc::new(handle.clone()));
-    Alive { services, _handle: handle, world }
+    Alive { services, handle, world }
 }

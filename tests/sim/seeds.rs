@@ -8,12 +8,14 @@ use std::{
 
 use calwarden::{
     domain::{
-        account::ProviderKind,
+        account::{AccountStatus, ProviderKind},
         ids::{AccountId, CalendarId, UserId},
+        outbox::OutboxState,
         person::{Scope, WorkingHours},
         secret::Secret,
     },
     service::{connect_account::Connect, people::UserFacts},
+    store::Mode,
 };
 use chrono::{DateTime, Utc};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -96,7 +98,7 @@ pub fn run(seed: u64) -> Judged {
         epoch = died;
     }
     outside.borrow_mut().weather = Weather { faults_in_1000: 0 };
-    let (found, _) = live(&birth(LIVES + 1, epoch), async |alive| rest(alive, &people, &outside, &lineage).await);
+    let (found, _) = live(&birth(LIVES + 1, epoch), async |alive| rest(alive, &people, &outside, &lineage, port).await);
     broken.extend(found);
     if overlaps.load(std::sync::atomic::Ordering::SeqCst) > 0 {
         broken.push("I-25 two rounds of one account at once".into());
@@ -114,6 +116,22 @@ fn habits(rng: &mut StdRng) -> Habits {
     }
 }
 
+fn access(name: &str, user: &UserId, port: u16) -> Connect {
+    Connect {
+        user_id: user.clone(),
+        space_id: None,
+        provider: ProviderKind::Caldav,
+        url: format!("http://127.0.0.1:{port}/dav/{name}/"),
+        username: Some(Secret::new(name)),
+        password: Some(Secret::new("password")),
+        bearer_token: None,
+        label: Some(name.to_owned()),
+        writes_through: None,
+        policy: None,
+        privacy: None,
+    }
+}
+
 async fn connect(alive: &Alive, port: u16) -> Vec<Person> {
     let mut people = Vec::new();
     for name in PEOPLE {
@@ -124,19 +142,7 @@ async fn connect(alive: &Alive, port: u16) -> Vec<Person> {
             working_hours: WorkingHours::default(),
         };
         alive.services.put_user(&user, facts).await.expect("a user");
-        let asked = Connect {
-            user_id: user.clone(),
-            space_id: None,
-            provider: ProviderKind::Caldav,
-            url: format!("http://127.0.0.1:{port}/dav/{name}/"),
-            username: Some(Secret::new(name)),
-            password: Some(Secret::new("password")),
-            bearer_token: None,
-            label: Some(name.to_owned()),
-            writes_through: None,
-            policy: None,
-            privacy: None,
-        };
+        let asked = access(name, &user, port);
         let (account, calendars) = alive.services.connect(&Scope::Whole, "sim", asked).await.expect("connected");
         let calendars = calendars.into_iter().map(|calendar| (calendar.id, calendar.remote_id.0)).collect();
         people.push(Person { user, account: account.id, calendars });
@@ -165,8 +171,29 @@ async fn busy(alive: &Alive, people: &[Person], outside: &Shared, rng: &mut StdR
     }
 }
 
+/// What a person does who has read their notices: connects again where a credential was refused twice, and tries again what
+/// was put aside.
+async fn help(alive: &Alive, people: &[Person], port: u16) {
+    for person in people {
+        let account = alive.services.account(&Scope::Whole, person.account).await.expect("an account");
+        if account.account.status == AccountStatus::ReconnectRequired {
+            let fresh = access(person.user.as_str(), &person.user, port);
+            alive.services.reconnect(&Scope::Whole, "sim", person.account, fresh).await.expect("reconnected");
+            alive.handle.reauthorised(person.account).await.expect("told");
+        }
+        let mut tx = alive.services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
+        let queue = tx.outbox_of(&Scope::Whole, person.account, 1_000).await.expect("a queue");
+        tx.commit().await.expect("a commit");
+        for entry in queue.iter().filter(|entry| entry.state == OutboxState::Parked) {
+            alive.services.retry_write(&Scope::Whole, person.account, entry.id).await.expect("queued again");
+        }
+    }
+}
+
 /// Nobody edits and nothing fails any more: after a while both sides agree, and then nobody writes.
-async fn rest(alive: &Alive, people: &[Person], outside: &Shared, lineage: &Lineage) -> Vec<String> {
+async fn rest(alive: &Alive, people: &[Person], outside: &Shared, lineage: &Lineage, port: u16) -> Vec<String> {
+    tokio::time::sleep(CALM).await;
+    help(alive, people, port).await;
     tokio::time::sleep(CALM).await;
     let before = outside.borrow().server.writes;
     tokio::time::sleep(CALM).await;

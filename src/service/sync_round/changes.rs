@@ -363,7 +363,7 @@ impl Changes {
             kind: dispute.kind,
             fields: dispute.fields.clone(),
             base: Some(mapping.base.clone()),
-            local: event.deleted_at.is_none().then(|| event.content.clone()),
+            local: Some(event.content.clone()),
             remote: remote.map(|remote| remote.content.clone()),
             policy: scene.account.policy,
             winner: dispute.winner,
