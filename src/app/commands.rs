@@ -3,9 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Context as _, Result, bail};
-use base64::Engine as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     assemble,
@@ -13,19 +11,11 @@ use super::{
 };
 use crate::{
     config::Config,
-    domain::{
-        ids::ApiKeyId,
-        person::{ApiKey, Scope},
-        ports::World,
-        round::Cause,
-    },
+    domain::{person::Scope, ports::World, round::Cause},
+    service::api_keys,
     store::{self, Mode, Store},
 };
 
-/// What every API key begins with, so that a leaked one can be found.
-pub const KEY_PREFIX: &str = "cw_";
-/// Random bytes of a key.
-const KEY_BYTES: usize = 32;
 /// Accounts listed at a time.
 const PAGE: u32 = 500;
 
@@ -82,25 +72,13 @@ pub async fn api_key(command: ApiKeyCommand, config: &Config, world: &World, out
 }
 
 async fn create_key(store: &Store, world: &World, wanted: ApiKeyCreate, out: &mut impl Write) -> Result<()> {
-    let mut bytes = [0; KEY_BYTES];
-    world.random.fill(&mut bytes);
-    let key = format!("{KEY_PREFIX}{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes));
-    let now = world.now();
-    let id: ApiKeyId = world.new_id();
-    let stored = ApiKey {
-        id,
-        name: wanted.name,
-        hash: Sha256::digest(key.as_bytes()).to_vec(),
-        scopes: wanted.scopes,
-        created_at: now,
-        expires_at: wanted.expires_days.map(|days| now + chrono::Duration::days(i64::from(days))),
-        revoked_at: None,
-    };
+    let expires_at = wanted.expires_days.map(|days| world.now() + chrono::Duration::days(i64::from(days)));
+    let (key, secret) = api_keys::mint(world, &wanted.name, wanted.scopes, expires_at);
     let mut tx = store.begin(Mode::Write, &Scope::Whole).await?;
-    tx.insert_api_key(&stored).await?;
+    tx.insert_api_key(&key).await?;
     tx.commit().await?;
-    eprintln!("key {id} was made; it is shown this once");
-    writeln!(out, "{key}")?;
+    eprintln!("key {} was made; it is shown this once", key.id);
+    writeln!(out, "{}", secret.expose())?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! API keys: made, listed, revoked, and recognised. A key is told once and stored as its SHA-256 only.
+//! API keys: made and recognised. A key is told once and stored as its SHA-256 only.
 //!
 //! - **key**: `cw_`, then 32 random bytes and the first 4 of their SHA-256, in base64url: a mistyped key is told from a
 //!   revoked one without the database.
@@ -11,8 +11,8 @@ use subtle::ConstantTimeEq;
 use super::{Failure, Services};
 use crate::{
     domain::{
-        ids::ApiKeyId,
         person::{ApiKey, KeyScope, Scope},
+        ports::World,
         secret::Secret,
     },
     store::Mode,
@@ -23,32 +23,18 @@ pub const PREFIX: &str = "cw_";
 const RANDOM_BYTES: usize = 32;
 const CHECK_BYTES: usize = 4;
 
-impl Services {
-    /// Makes a key; the secret is told here and never again.
-    pub async fn create_api_key(
-        &self,
-        name: &str,
-        scopes: Vec<KeyScope>,
-        expires_at: Option<DateTime<Utc>>,
-    ) -> Result<(ApiKey, Secret), Failure> {
-        let mut random = [0; RANDOM_BYTES];
-        self.world.random.fill(&mut random);
-        let secret = spell(&random);
-        let key = ApiKey {
-            id: self.world.new_id(),
-            name: name.to_owned(),
-            hash: digest(secret.expose()),
-            scopes,
-            created_at: self.world.now(),
-            expires_at,
-            revoked_at: None,
-        };
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.insert_api_key(&key).await?;
-        tx.commit().await?;
-        Ok((key, secret))
-    }
+/// A new key to be stored, and the secret to be told, once.
+#[must_use]
+pub fn mint(world: &World, name: &str, scopes: Vec<KeyScope>, expires_at: Option<DateTime<Utc>>) -> (ApiKey, Secret) {
+    let mut random = [0; RANDOM_BYTES];
+    world.random.fill(&mut random);
+    let secret = spell(&random);
+    let hash = digest(secret.expose());
+    let (id, created_at) = (world.new_id(), world.now());
+    (ApiKey { id, name: name.to_owned(), hash, scopes, created_at, expires_at, revoked_at: None }, secret)
+}
 
+impl Services {
     /// The key behind a secret, if it works now.
     pub async fn recognise_api_key(&self, secret: &str) -> Result<Option<ApiKey>, Failure> {
         if !is_spelt_right(secret) {
@@ -63,22 +49,6 @@ impl Services {
             let same = bool::from(key.hash.as_slice().ct_eq(&hash));
             same && key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end)
         }))
-    }
-
-    /// Every key, oldest first.
-    pub async fn api_keys(&self) -> Result<Vec<ApiKey>, Failure> {
-        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        let keys = tx.api_keys().await?;
-        tx.commit().await?;
-        Ok(keys)
-    }
-
-    /// Revokes a key; it works no more from the next request on.
-    pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), Failure> {
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        let revoked = tx.revoke_api_key(id, self.world.now()).await?;
-        tx.commit().await?;
-        if revoked { Ok(()) } else { Err(Failure::NotFound("API key that still works")) }
     }
 }
 

@@ -40,8 +40,7 @@ impl PageServer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let server = Self { port, page: Arc::new(Mutex::new(page)), requests: Arc::default(), stop: Arc::default() };
-        let (page, requests, stop) =
-            (Arc::clone(&server.page), Arc::clone(&server.requests), Arc::clone(&server.stop));
+        let (page, requests, stop) = (Arc::clone(&server.page), Arc::clone(&server.requests), Arc::clone(&server.stop));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stop.load(Ordering::SeqCst) {

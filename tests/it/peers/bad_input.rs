@@ -22,9 +22,7 @@ async fn accounts_that_cannot_work_are_refused_and_not_stored() {
     let server = CalendarServer::start(Kind::Radicale);
     let service = Service::start();
     service.make_user().await;
-    let caldav = |url: String, password: &str| {
-        json!({"user_id": "ada", "provider": "caldav", "url": url, "username": USER, "password": password})
-    };
+    let caldav = |url: String, password: &str| json!({"user_id": "ada", "provider": "caldav", "url": url, "username": USER, "password": password});
     refused(&service, caldav(server.url(), "wrong"), "credentials_refused").await;
     let nobody = format!("http://127.0.0.1:{}/", free_port());
     refused(&service, caldav(nobody, PASSWORD), "provider_unreachable").await;
@@ -56,9 +54,7 @@ async fn private_addresses_are_refused_unless_allowed() {
 #[tokio::test]
 async fn one_account_in_trouble_leaves_the_others_alone() {
     let world = Connected::to(Kind::Radicale).await;
-    let page = PageServer::start(Page::calendar(
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nEND:VCALENDAR\r\n",
-    ));
+    let page = PageServer::start(Page::calendar("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nEND:VCALENDAR\r\n"));
     let feed = json!({"user_id": "ada", "provider": "feed", "url": page.url()});
     let feed = world.service.ok("POST", "/v1/accounts", Some(feed)).await["id"].as_str().expect("an id").to_owned();
     world.service.round_after(&feed, 0).await;

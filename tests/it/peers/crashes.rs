@@ -26,9 +26,8 @@ fn census<'t>(titles: impl Iterator<Item = &'t str>) -> BTreeMap<String, usize> 
 async fn both_sides(world: &Connected) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
     let here = world.service.events(false).await;
     let there = world.dav.everything(&world.path).await;
-    let summaries = there.iter().filter_map(|(_, text)| {
-        text.lines().find_map(|line| line.trim_end().strip_prefix("SUMMARY:"))
-    });
+    let summaries =
+        there.iter().filter_map(|(_, text)| text.lines().find_map(|line| line.trim_end().strip_prefix("SUMMARY:")));
     (census(here.iter().filter_map(|event| event["title"].as_str())), census(summaries))
 }
 
