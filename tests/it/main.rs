@@ -8,6 +8,7 @@ mod support;
 mod account_machine;
 mod actors;
 mod corpus_ics;
+mod http;
 mod peers;
 mod rrule_cases;
 mod store_contract;

@@ -226,7 +226,7 @@ async fn told(ask: &Ask, status: u16, id: AccountId) -> Answer {
 
 /// `GET /v1/accounts`
 pub async fn list(ask: Ask) -> Answer {
-    let (user, limit) = (ask.user()?, ask.limit()?);
+    let (user, limit) = (ask.param("user_id")?, ask.limit()?);
     let rows = ask.services().accounts(ask.scope(), user.as_ref(), ask.cursor()?, limit + 1).await?;
     json(200, &Page::cut(rows, limit, |row| row.account.id).map(AccountView::from))
 }

@@ -120,7 +120,7 @@ pub async fn list(ask: Ask) -> Answer {
     };
     let wanted = ConflictFilter {
         account: ask.param("account_id")?,
-        user: ask.user()?,
+        user: ask.param("user_id")?,
         event: None,
         status,
         from: ask.param("from")?.map(instant),
