@@ -12,11 +12,11 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     exit_notice::ExitNotice,
-    health::{ActorHealth, Current, HealthBoard, Last, MailboxCount},
+    health::{Current, HealthBoard, Last, MailboxCount},
     message::{Exit, Inbox, PanicIn, Tell},
     run::{Done, Slots, run},
     spawn::{Lost, Spawner},
-    work::{AccountStart, AccountState, AccountWork, ProgressSink},
+    work::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport},
 };
 use crate::{
     domain::{ids::AccountId, ports::World, round::Cause},
@@ -77,6 +77,18 @@ impl Line {
     }
 }
 
+/// What the owner was last told, and is still to be.
+struct OwnersView {
+    /// Why, from the last round.
+    reason: Option<String>,
+    /// As last given to be kept.
+    noted: AccountState,
+    /// It is being kept; one at a time, so that an older state never lands after a newer one.
+    noting: bool,
+    /// They are still to be asked to connect again.
+    ask: bool,
+}
+
 /// One account's actor.
 pub(super) struct AccountActor {
     account: AccountId,
@@ -91,10 +103,7 @@ pub(super) struct AccountActor {
     alarm: Option<(DateTime<Utc>, SpawnHandle)>,
     in_flight: u32,
     current: Option<Current>,
-    reason: Option<String>,
-    noted: AccountState,
-    noting: bool,
-    ask: bool,
+    owner: OwnersView,
     standing_down: bool,
     panic_in_work: bool,
     notice: ExitNotice,
@@ -129,10 +138,12 @@ impl AccountActor {
             alarm: None,
             in_flight: 0,
             current: None,
-            reason: remembered.reason.clone(),
-            noted: remembered.state(),
-            noting: false,
-            ask: false,
+            owner: OwnersView {
+                reason: remembered.reason.clone(),
+                noted: remembered.state(),
+                noting: false,
+                ask: false,
+            },
             standing_down: false,
             panic_in_work: false,
             notice,
@@ -147,7 +158,7 @@ impl AccountActor {
         for effect in effects {
             match effect {
                 Effect::Begin(work) => self.begin_work(work, ctx),
-                Effect::AskReconnect => self.ask = true,
+                Effect::AskReconnect => self.owner.ask = true,
                 Effect::Stop => return self.leave(Exit::Closed, ctx),
             }
         }
@@ -184,7 +195,7 @@ impl AccountActor {
         let finished = match done {
             Ok(Done::Round(report)) => {
                 self.round_ended(&report);
-                self.reason.clone_from(&report.note);
+                self.owner.reason.clone_from(&report.note);
                 Finished::Round(report.end())
             }
             Ok(Done::Refresh(end)) => Finished::Refresh(end),
@@ -199,7 +210,7 @@ impl AccountActor {
         self.feed(Input::Finished(finished), ctx);
     }
 
-    fn round_ended(&self, report: &super::work::RoundReport) {
+    fn round_ended(&self, report: &RoundReport) {
         let at = self.tools.world.now();
         tracing::info!(
             account.id = %self.account, round.outcome = %report.outcome, round.writes = report.tally.writes,
@@ -228,7 +239,7 @@ impl AccountActor {
     }
 
     fn leave_when_idle(&mut self, ctx: &mut Context<Self>) {
-        if self.standing_down && self.in_flight == 0 && !self.noting {
+        if self.standing_down && self.in_flight == 0 && !self.owner.noting {
             self.leave(Exit::StoodDown, ctx);
         }
     }
@@ -255,25 +266,25 @@ impl AccountActor {
     /// Has the owner's view kept when it changed. A round in flight is no change of it: the store then holds a
     /// `next_round_at` that has passed, and a restart owes the round again.
     fn note(&mut self, ctx: &mut Context<Self>) {
-        if self.noting || self.standing_down {
+        if self.owner.noting || self.standing_down {
             return;
         }
         let standing = standing(&self.machine);
         let mut state = AccountState {
             status: standing.status,
-            reason: self.reason.clone(),
+            reason: self.owner.reason.clone(),
             failures: standing.failures,
             next_round_at: standing.next_round_at,
         };
         if matches!(self.machine.round, Round::Owed { .. } | Round::Running { .. }) {
-            state.next_round_at = self.noted.next_round_at;
+            state.next_round_at = self.owner.noted.next_round_at;
         }
-        if self.noted == state && !self.ask {
+        if self.owner.noted == state && !self.owner.ask {
             return;
         }
-        self.noted = state.clone();
-        self.noting = true;
-        let (work, account, ask) = (Arc::clone(&self.tools.work), self.account, std::mem::take(&mut self.ask));
+        self.owner.noted = state.clone();
+        self.owner.noting = true;
+        let (work, account, ask) = (Arc::clone(&self.tools.work), self.account, std::mem::take(&mut self.owner.ask));
         let noting = self.tools.spawner.spawn(async move {
             if ask {
                 work.ask_reconnect(account).await;
@@ -281,7 +292,7 @@ impl AccountActor {
             work.note_state(account, state).await;
         });
         ctx.spawn(noting.into_actor(self).map(|done, actor, ctx| {
-            actor.noting = false;
+            actor.owner.noting = false;
             match done {
                 Ok(()) => actor.note(ctx),
                 Err(lost) => actor.lost("note", lost, ctx),
@@ -293,24 +304,21 @@ impl AccountActor {
     fn show(&self) {
         let machine = &self.machine;
         self.tools.board.change(self.account, |health| {
-            *health = ActorHealth {
-                state: phase(machine),
-                current: self.current.clone(),
-                next_alarm: deadline(machine),
-                failures: machine.failures,
-                backoff_until: match machine.round {
-                    Round::BackingOff { until, .. } => Some(until),
-                    Round::Idle { .. } | Round::Owed { .. } | Round::Running { .. } => None,
-                },
-                channel_until: match machine.channel {
-                    Channel::Open { until, .. } => Some(until),
-                    _ => None,
-                },
-                token_expires: match machine.credential {
-                    Credential::Fresh { expires, .. } => expires,
-                    _ => None,
-                },
-                ..health.clone()
+            health.state = phase(machine);
+            health.current.clone_from(&self.current);
+            health.next_alarm = deadline(machine);
+            health.failures = machine.failures;
+            health.backoff_until = match machine.round {
+                Round::BackingOff { until, .. } => Some(until),
+                Round::Idle { .. } | Round::Owed { .. } | Round::Running { .. } => None,
+            };
+            health.channel_until = match machine.channel {
+                Channel::Open { until, .. } => Some(until),
+                Channel::Unsupported | Channel::Absent | Channel::Opening | Channel::Lapsed { .. } => None,
+            };
+            health.token_expires = match machine.credential {
+                Credential::Fresh { expires, .. } => expires,
+                Credential::Stale { .. } | Credential::Refreshing { .. } | Credential::Revoked => None,
             };
         });
     }

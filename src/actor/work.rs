@@ -188,7 +188,8 @@ pub trait AccountWork: Send + Sync + 'static {
     /// Takes a disconnected account down; tried again until it succeeds.
     async fn clean_up(&self, account: AccountId, delete_events: bool) -> Result<(), WorkError>;
 
-    /// Keeps what the owner sees. Never called twice at once for an account.
+    /// Keeps what the owner sees. Never called twice at once by one actor. A choice that the store has and the actor
+    /// has not heard of yet wins: a stored `disconnecting` or `paused` is not overwritten by another status.
     async fn note_state(&self, account: AccountId, state: AccountState);
 
     /// Tells the owner to connect again: once per revocation, before the state is noted.

@@ -97,7 +97,8 @@ impl Work {
     async fn keep(&self, id: AccountId, state: AccountState) -> Result<(), Failure> {
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
-        // An owner's disconnect, already stored, is not undone by a round that ends after it.
+        // An owner's disconnect, already stored, is not undone by a round that ends after it. (A pause is known to the
+        // machine itself, which says so in whatever it notes after.)
         if account.status == AccountStatus::Disconnecting {
             return Ok(());
         }

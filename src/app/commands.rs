@@ -7,13 +7,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     assemble,
-    cli::{ApiKeyCommand, ApiKeyCreate, Sync},
+    cli::{ApiKeyCommand, Sync},
 };
 use crate::{
     config::Config,
     domain::{person::Scope, ports::World, round::Cause},
-    service::api_keys,
-    store::{self, Mode, Store},
+    store::{self, Mode},
 };
 
 /// Accounts listed at a time.
@@ -32,53 +31,33 @@ pub async fn migrate(config: &Config, out: &mut impl Write) -> Result<()> {
 }
 
 /// `api-key …`.
-pub async fn api_key(command: ApiKeyCommand, config: &Config, world: &World, out: &mut impl Write) -> Result<()> {
-    let store = assemble::open_store(config).await?;
+pub async fn api_key(command: ApiKeyCommand, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
+    let now = world.now();
+    let services = assemble::services(config, world, assemble::open_store(config).await?)?;
     match command {
-        ApiKeyCommand::Create(wanted) => create_key(&store, world, wanted, out).await,
+        ApiKeyCommand::Create(wanted) => {
+            let expires_at = wanted.expires_days.map(|days| now + chrono::Duration::days(i64::from(days)));
+            let (key, secret) = services.create_api_key(&wanted.name, wanted.scopes, expires_at).await?;
+            eprintln!("key {} was made; it is shown this once", key.id);
+            writeln!(out, "{}", secret.expose())?;
+        }
         ApiKeyCommand::List => {
-            let mut tx = store.begin(Mode::Read, &Scope::Whole).await?;
-            for key in tx.api_keys().await? {
+            for key in services.api_keys().await? {
                 let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
                 let state = match (key.revoked_at, key.expires_at) {
                     (Some(at), _) => format!("revoked {}", at.format("%F")),
                     (None, Some(at)) => format!("until {}", at.format("%F")),
                     (None, None) => "active".to_owned(),
                 };
-                writeln!(
-                    out,
-                    "{}  {}  {}  made {}  {}",
-                    key.id,
-                    scopes.join(","),
-                    state,
-                    key.created_at.format("%F"),
-                    key.name
-                )?;
+                let made = key.created_at.format("%F");
+                writeln!(out, "{}  {}  {state}  made {made}  {}", key.id, scopes.join(","), key.name)?;
             }
-            tx.commit().await?;
-            Ok(())
         }
         ApiKeyCommand::Revoke { id } => {
-            let mut tx = store.begin(Mode::Write, &Scope::Whole).await?;
-            let found = tx.revoke_api_key(id, world.now()).await?;
-            tx.commit().await?;
-            if !found {
-                bail!("there is no such key, or it was revoked before");
-            }
+            services.revoke_api_key(id).await?;
             writeln!(out, "revoked {id}")?;
-            Ok(())
         }
     }
-}
-
-async fn create_key(store: &Store, world: &World, wanted: ApiKeyCreate, out: &mut impl Write) -> Result<()> {
-    let expires_at = wanted.expires_days.map(|days| world.now() + chrono::Duration::days(i64::from(days)));
-    let (key, secret) = api_keys::mint(world, &wanted.name, wanted.scopes, expires_at);
-    let mut tx = store.begin(Mode::Write, &Scope::Whole).await?;
-    tx.insert_api_key(&key).await?;
-    tx.commit().await?;
-    eprintln!("key {} was made; it is shown this once", key.id);
-    writeln!(out, "{}", secret.expose())?;
     Ok(())
 }
 

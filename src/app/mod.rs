@@ -26,7 +26,7 @@ pub fn run(command: Command, config: &Config) -> Result<()> {
         Command::Serve => serve::serve(config, world),
         Command::Migrate => wait(commands::migrate(config, out)),
         Command::Doctor => wait(commands::doctor(config, world, out)),
-        Command::ApiKey(command) => wait(commands::api_key(command, config, &world, out)),
+        Command::ApiKey(command) => wait(commands::api_key(command, config, world, out)),
         Command::Accounts => wait(commands::accounts(config, out)),
         Command::Sync(asked) => wait(commands::sync(&asked, config, world, out)),
         Command::Keys(command) => keys::run(command, config, world, out),

@@ -174,14 +174,15 @@ struct Tree<'a, 'l> {
 
 impl<'a> Tree<'a, '_> {
     fn take(&mut self, line: Line<'a>) -> Result<(), Refused> {
-        if line.is("BEGIN") {
+        let name = line.name();
+        if name.eq_ignore_ascii_case("BEGIN") {
             return self.begin(&line);
         }
-        if line.is("END") {
+        if name.eq_ignore_ascii_case("END") {
             self.end(&line);
         } else if let Some(top) = self.open.last_mut()
             && line.has_value()
-            && top.kind.read().iter().any(|name| line.is(name))
+            && top.kind.read().iter().any(|read| name.eq_ignore_ascii_case(read))
         {
             self.lines += 1;
             if self.lines > self.limits.lines_max {

@@ -1,4 +1,4 @@
-//! API keys: made and recognised. A key is told once and stored as its SHA-256 only.
+//! API keys: made, listed, revoked, and recognised. A key is told once and stored as its SHA-256 only.
 //!
 //! - **key**: `cw_`, then 32 random bytes and the first 4 of their SHA-256, in base64url: a mistyped key is told from a
 //!   revoked one without the database.
@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 use super::{Failure, Services};
 use crate::{
     domain::{
+        ids::ApiKeyId,
         person::{ApiKey, KeyScope, Scope},
         ports::World,
         secret::Secret,
@@ -35,6 +36,20 @@ pub fn mint(world: &World, name: &str, scopes: Vec<KeyScope>, expires_at: Option
 }
 
 impl Services {
+    /// Makes a key; the secret is told here and never again.
+    pub async fn create_api_key(
+        &self,
+        name: &str,
+        scopes: Vec<KeyScope>,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Result<(ApiKey, Secret), Failure> {
+        let (key, secret) = mint(&self.world, name, scopes, expires_at);
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.insert_api_key(&key).await?;
+        tx.commit().await?;
+        Ok((key, secret))
+    }
+
     /// The key behind a secret, if it works now.
     pub async fn recognise_api_key(&self, secret: &str) -> Result<Option<ApiKey>, Failure> {
         if !is_spelt_right(secret) {
@@ -49,6 +64,22 @@ impl Services {
             let same = bool::from(key.hash.as_slice().ct_eq(&hash));
             same && key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end)
         }))
+    }
+
+    /// Every key, oldest first.
+    pub async fn api_keys(&self) -> Result<Vec<ApiKey>, Failure> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let keys = tx.api_keys().await?;
+        tx.commit().await?;
+        Ok(keys)
+    }
+
+    /// Revokes a key; it works no more from the next request on.
+    pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), Failure> {
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let revoked = tx.revoke_api_key(id, self.world.now()).await?;
+        tx.commit().await?;
+        if revoked { Ok(()) } else { Err(Failure::NotFound("API key that still works")) }
     }
 }
 

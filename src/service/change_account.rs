@@ -3,7 +3,7 @@
 use super::{Failure, Services};
 use crate::{
     domain::{
-        account::{Account, ConflictPolicy, PrivacyLevel, Schedule},
+        account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, Schedule},
         calendar::{Calendar, Direction},
         ids::{AccountId, CalendarId, MappingId},
         person::Scope,
@@ -47,6 +47,18 @@ pub struct CalendarChange {
 }
 
 impl Services {
+    /// Pauses an account, or lets it go on (out of a quarantine too). Its actor is told by the caller.
+    pub async fn pause_account(&self, scope: &Scope, actor: &str, id: AccountId, pause: bool) -> Result<(), Failure> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let account = tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+        let (status, action) =
+            if pause { (AccountStatus::Paused, "account.paused") } else { (AccountStatus::Active, "account.resumed") };
+        tx.set_account_state(id, status, None, 0, None, account.provider_interval_s).await?;
+        tx.audit(&[self.audit_line(&account, actor, action)]).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Changes what is given. Another privacy level publishes our copies again.
     pub async fn change_account(
         &self,

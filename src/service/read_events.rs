@@ -201,8 +201,7 @@ impl Reader<'_> {
         let mut after = None;
         for _ in 0..BATCHES_MAX {
             let (user, calendar) = (&wanted.user_id, wanted.calendar_id);
-            let batch =
-                self.tx.events_in(self.scope, user, near.from, near.to, calendar, false, after, BATCH).await?;
+            let batch = self.tx.events_in(self.scope, user, near.from, near.to, calendar, false, after, BATCH).await?;
             let Some((at, last)) = batch.last().map(|(at, event)| (*at, event.id)) else { break };
             after = Some((at, last));
             let read = batch.len();

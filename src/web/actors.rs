@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::problem::{Code, Problem};
 use crate::{
-    actor::{AccountWork, ActorHealth, Handle, Refused, WorkError},
+    actor::{AccountWork, ActorHealth, Handle, PanicIn, Refused, WorkError},
     domain::ids::AccountId,
 };
 
@@ -28,6 +28,8 @@ pub enum Order {
     Reauthorised,
     /// The schedule in the store is another.
     ScheduleChanged,
+    /// Fall, as a drill; refused unless `allow_fault_injection` is on.
+    Panic,
 }
 
 /// The actors, as the web sees them.
@@ -56,7 +58,10 @@ impl From<Refused> for Problem {
         let detail = match refused {
             Refused::Unknown => "the account's actor is not there yet; try again in a minute",
             Refused::Stopped => "the service is stopping",
-            Refused::DrillsAreOff => "failures are not rehearsed here",
+            Refused::DrillsAreOff => {
+                let detail = "failures are rehearsed only where the setting allow_fault_injection is on";
+                return Problem::new(Code::ForbiddenScope, detail);
+            }
         };
         Problem::new(Code::Unavailable, detail).header("Retry-After", 60)
     }
@@ -84,6 +89,7 @@ impl Actors for Front {
             Order::Restart => handle.restart(account).await?,
             Order::Disconnect { delete_events } => handle.disconnect(account, delete_events).await?,
             Order::Reauthorised => handle.reauthorised(account).await?,
+            Order::Panic => handle.inject_panic(account, PanicIn::Handler).await?,
             Order::ScheduleChanged => {
                 let start = self.work.load(account).await.map_err(|error| match error {
                     WorkError::NotFound => Problem::not_found("account"),

@@ -186,6 +186,7 @@ pub fn routes() -> Vec<Route> {
         post("/v1/ops/actors/{account}/restart", Operate, ops::restart, "Builds an actor anew from the store").gives::<ActorView>(202),
         post("/v1/ops/actors/{account}/pause", Operate, ops::pause, "Pauses an account").gives::<ActorView>(202),
         post("/v1/ops/actors/{account}/resume", Operate, ops::resume, "Resumes an account, out of quarantine too").gives::<ActorView>(202),
+        post("/v1/ops/actors/{account}/panic", Operate, ops::panic, "Makes an actor fall, as a drill").gives::<ActorView>(202),
         get("/health/live", Open, health::live, "The process answers").gives::<HealthView>(200),
         get("/health/ready", Open, health::ready, "The database answers").gives::<HealthView>(200),
         get("/metrics", Open, health::figures, "Figures for Prometheus").shows("text/plain"),

@@ -193,3 +193,56 @@ fn what_is_refused_is_refused_with_a_reason() {
     println!("{events} events read, {unreadable} unreadable");
     assert!(whole * 100 >= asked * 85, "{whole} of {asked}: the rest is broken on purpose, in a way we name");
 }
+
+/// Damage of a fixed seed: bytes overwritten, doubled, cut out, and pieces of other files let in.
+fn damaged(bytes: &[u8], other: &[u8], seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap_or(0) % below.max(1)
+    };
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=next(6) {
+        let (from, length) = (next(bytes.len()), next(40));
+        let to = (from + length).min(bytes.len());
+        match next(5) {
+            0 => bytes[from..to].fill(b":;=,\"\n \xff"[next(8)]),
+            1 => drop(bytes.drain(from..to)),
+            2 => bytes.extend_from_within(from..to),
+            3 => bytes.truncate(from.max(1)),
+            _ => {
+                let at = next(other.len());
+                let piece = other[at..(at + length).min(other.len())].to_vec();
+                bytes.splice(from..from, piece);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn no_damage_to_a_calendar_panics_or_spoils_an_edit() {
+    let files = files();
+    let limits = Limits::default();
+    let mut still_read = 0;
+    for (at, (file, bytes)) in files.iter().enumerate() {
+        for seed in 0..12 {
+            let other = &files[(at + 7) % files.len()].1;
+            let bytes = damaged(bytes, other, seed * 1_000 + at as u64);
+            let _ = decode::feed(&bytes, &limits);
+            let Ok(resource) = decode::resource(&bytes, &limits) else { continue };
+            still_read += 1;
+            let unchanged = encode::edit(&bytes, &resource.content, stamp());
+            assert!(unchanged.is_ok_and(|unchanged| unchanged == bytes), "{file} {seed}: bytes changed");
+            let mut wanted = resource.content;
+            wanted.facts.title.push('x');
+            if let Ok(edited) = encode::edit(&bytes, &wanted, stamp()) {
+                assert_eq!(read_again(file, &edited).content, ical::canonical(&wanted), "{file} {seed}");
+            }
+        }
+    }
+    println!("{still_read} damaged calendars were still read");
+    assert!(still_read > 100, "{still_read}");
+}

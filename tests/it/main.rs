@@ -1,6 +1,10 @@
 //! Integration tests: one binary, so that everything is linked once.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failing test says so by a panic"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -29,7 +29,8 @@ impl Service {
     pub fn on(database_url: Option<String>, extra: &[(&str, &str)]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let extra = extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let client = Client::builder().no_proxy().build().expect("a client");
+        // No kept connections: one to a process that was killed would fail a request that the next process can answer.
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
         let folder = tempfile::tempdir().expect("a folder");
         let mut service =
             Self { folder, port: free_port(), key: String::new(), process: None, database_url, extra, client };

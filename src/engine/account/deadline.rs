@@ -1,6 +1,6 @@
 //! Alarms, read off the state.
 //!
-//! **Invariant:** nothing arms an alarm: the shell looks again at [`deadline`], whatever happened in between.
+//! **Invariant:** nothing arms an alarm: the shell looks again at [`deadline()`], whatever happened in between.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! One connected account as a state machine without I/O: what may begin, what is in flight, when to look again.
 //!
-//! - **region**: one of `life`, `credential`, `channel`, `round`; they move independently, [`step`] joins them.
+//! - **region**: one of `life`, `credential`, `channel`, `round`; they move independently, [`step()`] joins them.
 //! - **owed**: a round that must run; wakes only ever *owe* one, so that any number of them cost one round.
-//! - **alarm**: an instant at which the state wants to be looked at. Alarms are read off the state ([`deadline`]), never
+//! - **alarm**: an instant at which the state wants to be looked at. Alarms are read off the state ([`deadline()`]), never
 //!   armed by hand, so they cannot disagree with it.
 //! - **live**: active, with a credential that may be used; nothing but clean-up begins otherwise.
 //!

@@ -37,7 +37,6 @@ pub fn step(mut account: Account, input: Input, moment: Moment) -> (Account, Vec
     match input {
         Input::Started { owed: Some(cause) } => account.started_owing(cause),
         Input::Wake(cause) => account.owe(cause),
-        Input::Started { owed: None } => {}
         Input::Tick => account.ring(moment),
         Input::OutboxDue(at) => account.outbox_waits_for(at, moment),
         Input::Finished(Finished::Round(end)) => account.round_ended(end, moment, &mut effects),
@@ -55,7 +54,7 @@ pub fn step(mut account: Account, input: Input, moment: Moment) -> (Account, Vec
             account.life = Life::Draining { delete_events };
         }
         Input::ScheduleChanged(pace) => account.schedule(pace, moment),
-        Input::Pause | Input::Resume | Input::Disconnect { .. } => {}
+        Input::Started { owed: None } | Input::Pause | Input::Resume | Input::Disconnect { .. } => {}
     }
     account.settle(moment, &mut effects);
     (account, effects)

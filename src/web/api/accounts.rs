@@ -319,19 +319,25 @@ pub async fn sync(ask: Ask) -> Answer {
 
 /// `POST /v1/accounts/{id}/pause`
 pub async fn pause(ask: Ask) -> Answer {
-    ordered(&ask, Order::Pause).await
+    ordered(&ask, true).await
 }
 
 /// `POST /v1/accounts/{id}/resume`
 pub async fn resume(ask: Ask) -> Answer {
-    ordered(&ask, Order::Resume).await
+    ordered(&ask, false).await
 }
 
-async fn ordered(ask: &Ask, order: Order) -> Answer {
+async fn ordered(ask: &Ask, pause: bool) -> Answer {
     let id = ask.id("id", "account")?;
-    ask.services().account(ask.scope(), id).await?;
-    ask.desk.actors.order(id, order).await?;
+    pause_or_resume(ask, id, pause).await?;
     told(ask, 202, id).await
+}
+
+/// Stores the choice, then tells the actor.
+pub(super) async fn pause_or_resume(ask: &Ask, id: AccountId, pause: bool) -> Result<(), Problem> {
+    ask.services().pause_account(ask.scope(), &ask.caller.actor(), id, pause).await?;
+    told_later(ask.desk.actors.order(id, if pause { Order::Pause } else { Order::Resume }).await);
+    Ok(())
 }
 
 /// What is stored already holds whether its actor hears of it or not: one that is built later reads it there.

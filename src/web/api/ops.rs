@@ -12,6 +12,7 @@ use crate::{
     },
     web::{
         actors::Order,
+        api::accounts::pause_or_resume,
         ask::{Ask, json},
         paging::Page,
         problem::Problem,
@@ -130,12 +131,21 @@ pub async fn restart(ask: Ask) -> Answer {
 
 /// `POST /v1/ops/actors/{account}/pause`
 pub async fn pause(ask: Ask) -> Answer {
-    ordered(&ask, Order::Pause).await
+    let id = account(&ask).await?;
+    pause_or_resume(&ask, id, true).await?;
+    told(&ask, 202, id)
 }
 
 /// `POST /v1/ops/actors/{account}/resume`
 pub async fn resume(ask: Ask) -> Answer {
-    ordered(&ask, Order::Resume).await
+    let id = account(&ask).await?;
+    pause_or_resume(&ask, id, false).await?;
+    told(&ask, 202, id)
+}
+
+/// `POST /v1/ops/actors/{account}/panic`
+pub async fn panic(ask: Ask) -> Answer {
+    ordered(&ask, Order::Panic).await
 }
 
 async fn account(ask: &Ask) -> Result<AccountId, Problem> {

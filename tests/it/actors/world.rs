@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, Once},
+    sync::{Arc, Condvar, Mutex, MutexGuard, Once},
     time::Duration,
 };
 
@@ -72,6 +72,10 @@ pub enum Behave {
     Hang,
     /// Panic after a second.
     Panic,
+    /// End at once, with a write that may be tried after so many seconds, the first time.
+    Owe(i64),
+    /// Hold its thread, as nothing well-behaved does, until the gate opens.
+    Stubborn,
     /// Whatever the seed says.
     Dice,
 }
@@ -104,11 +108,17 @@ pub struct Ledger {
     inner: Arc<Mutex<Inner>>,
     origin: Instant,
     dice: Arc<Mutex<StdRng>>,
+    gate: Arc<(Mutex<bool>, Condvar)>,
 }
 
 pub fn start(ledger: &Ledger, config: Config) -> Handle {
+    start_on(ledger, config, tokio::runtime::Handle::current())
+}
+
+/// The same, with the work on a runtime of its own.
+pub fn start_on(ledger: &Ledger, config: Config, runtime: tokio::runtime::Handle) -> Handle {
     let world = World { clock: Arc::new(ledger.clone()), random: Arc::new(ledger.clone()) };
-    actor::start(Arc::new(ledger.clone()), world, Spawner::on(tokio::runtime::Handle::current()), config)
+    actor::start(Arc::new(ledger.clone()), world, Spawner::on(runtime), config)
 }
 
 impl Ledger {
@@ -124,7 +134,7 @@ impl Ledger {
             events: Vec::new(),
         };
         let dice = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
-        Self { inner: Arc::new(Mutex::new(inner)), origin: Instant::now(), dice }
+        Self { inner: Arc::new(Mutex::new(inner)), origin: Instant::now(), dice, gate: Arc::default() }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -142,6 +152,11 @@ impl Ledger {
 
     pub fn store(&self, account: AccountId, start: AccountStart) {
         self.inner().stored.insert(account, start);
+    }
+
+    /// Stores what an owner chose, before the actors are told.
+    pub fn choose(&self, account: AccountId, status: AccountStatus) {
+        self.inner().stored.get_mut(&account).expect("stored").status = status;
     }
 
     pub fn forget(&self, account: AccountId) {
@@ -162,6 +177,21 @@ impl Ledger {
 
     pub fn panic_in_sweeps(&self, times: u32) {
         self.inner().panicking_sweeps = times;
+    }
+
+    fn open_gate(&self) {
+        *self.gate.0.lock().expect("the gate") = true;
+        self.gate.1.notify_all();
+    }
+
+    /// Opens the gate when it is dropped, so that a test that fails does not wait for its threads.
+    pub fn gate_opener(&self) -> GateOpener {
+        GateOpener(self.clone())
+    }
+
+    fn wait_at_gate(&self) {
+        let shut = self.gate.0.lock().expect("the gate");
+        drop(self.gate.1.wait_while(shut, |open| !*open).expect("the gate"));
     }
 
     pub fn status(&self, account: AccountId) -> AccountStatus {
@@ -228,6 +258,15 @@ impl Random for Ledger {
     }
 }
 
+/// See [`Ledger::gate_opener`].
+pub struct GateOpener(Ledger);
+
+impl Drop for GateOpener {
+    fn drop(&mut self) {
+        self.0.open_gate();
+    }
+}
+
 /// Counts a round for as long as it lives, dropped or not.
 struct InFlight(Ledger, AccountId);
 
@@ -270,7 +309,8 @@ impl AccountWork for Ledger {
         let in_flight = InFlight::new(self, account);
         let behave = self.inner().behave.get(&account).copied().unwrap_or(Behave::Take(Duration::from_millis(300)));
         let behave = if let Behave::Dice = behave { self.roll() } else { behave };
-        let outcome = match behave {
+        let mut report = RoundReport::new(Outcome::Ok);
+        report.outcome = match behave {
             Behave::Take(time) => {
                 tokio::time::sleep(time).await;
                 Outcome::Ok
@@ -280,6 +320,15 @@ impl AccountWork for Ledger {
                 outcome
             }
             Behave::Hang | Behave::Dice => std::future::pending().await,
+            Behave::Owe(seconds) => {
+                let first = self.begun(account) == 1;
+                report.next_outbox_at = first.then(|| self.now() + TimeDelta::seconds(seconds));
+                Outcome::Ok
+            }
+            Behave::Stubborn => {
+                self.wait_at_gate();
+                Outcome::Ok
+            }
             Behave::Panic => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 panic!("a drill: this account's data is poison");
@@ -287,8 +336,8 @@ impl AccountWork for Ledger {
         };
         drop(in_flight);
         self.counted(account, |counts| counts.ended += 1);
-        self.event(&format!("ended {account} {outcome}"));
-        RoundReport::new(outcome)
+        self.event(&format!("ended {account} {}", report.outcome));
+        report
     }
 
     async fn clean_up(&self, account: AccountId, delete_events: bool) -> Result<(), WorkError> {
@@ -307,7 +356,9 @@ impl AccountWork for Ledger {
     async fn note_state(&self, account: AccountId, state: AccountState) {
         self.event(&format!("note {account} {}", state.status));
         if let Some(stored) = self.inner().stored.get_mut(&account) {
-            stored.status = state.status;
+            if !matches!(stored.status, AccountStatus::Disconnecting | AccountStatus::Paused) {
+                stored.status = state.status;
+            }
             stored.reason = state.reason;
             stored.failures = state.failures;
             stored.next_round_at = state.next_round_at;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::json;
 
 use super::two_way::{Connected, object};
-use crate::support::{peers::Kind, service::Service};
+use crate::support::{peers::Kind, postgres::fresh_database, service::Service};
 
 /// Events at the server when writes are interrupted.
 const THEIRS: usize = 50;
@@ -89,12 +89,10 @@ async fn kills_during_a_first_round_lose_and_double_nothing_on_sqlite() {
 
 #[tokio::test]
 async fn kills_during_outbound_writes_lose_and_double_nothing_on_postgres() {
-    let database = crate::support::postgres::Database::create();
-    killed_while_writing(Some(database.url().to_owned())).await;
+    killed_while_writing(Some(fresh_database().await)).await;
 }
 
 #[tokio::test]
 async fn kills_during_a_first_round_lose_and_double_nothing_on_postgres() {
-    let database = crate::support::postgres::Database::create();
-    killed_while_reading(Some(database.url().to_owned())).await;
+    killed_while_reading(Some(fresh_database().await)).await;
 }

@@ -49,8 +49,12 @@ impl Connected {
         Self { server, dav, service, account, calendar, path }
     }
 
+    /// A round after which nothing waits to be written.
     pub async fn sync(&self) -> Value {
-        self.service.sync(&self.account).await
+        let account = self.service.sync(&self.account).await;
+        let waiting = self.service.ok("GET", &format!("/v1/accounts/{}/outbox", self.account), None).await;
+        assert_eq!(waiting["data"], json!([]), "{account}\n{}", self.service.logged());
+        account
     }
 
     pub async fn make(&self, title: &str, more: Value) -> Value {
