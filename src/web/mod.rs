@@ -21,7 +21,7 @@ pub mod problem;
 pub mod route;
 pub mod session;
 
-use std::{collections::BTreeMap, io, net::TcpListener, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, future::ready, io, net::TcpListener, rc::Rc, sync::Arc};
 
 use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::Compress, web};
 
@@ -218,12 +218,12 @@ pub fn configure(desk: &Arc<Desk>) -> impl FnOnce(&mut web::ServiceConfig) + use
             let desk = Arc::clone(&desk);
             config.service(resource.default_service(web::to(move |request: HttpRequest| {
                 let problem = Problem::new(Code::MethodNotAllowed, format!("this knows {}", allowed.join(", ")));
-                answer::refuse(Arc::clone(&desk), problem.header("Allow", allowed.join(", ")), request)
+                ready(answer::refuse(&desk, problem.header("Allow", &allowed.join(", ")), &request))
             })));
         }
         config.default_service(web::to(move |request: HttpRequest| {
             let problem = Problem::not_found("route; every route is listed under /docs");
-            answer::refuse(Arc::clone(&desk), problem, request)
+            ready(answer::refuse(&desk, problem, &request))
         }));
     }
 }

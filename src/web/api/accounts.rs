@@ -91,6 +91,7 @@ pub struct ReconnectBody {
 }
 
 /// What is to change in an account; what is left out stays.
+#[expect(clippy::option_option, reason = "left out, emptied and set are three things to a patch")]
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountPatch {

@@ -29,6 +29,7 @@ async fn a_wrong_field_is_named_with_its_path() {
         (json!({"name": "Ada", "time_zone": "Mars/Olympus"}), "time_zone"),
         (json!({"name": "Ada", "colour": "red"}), "colour"),
         (json!({"name": "Ada", "working_hours": {"mon": [["17:00", "09:00"]]}}), "working_hours.mon[0]"),
+        (json!({"name": "Ada", "working_hours": {"moon": []}}), "working_hours.moon"),
     ] {
         let reply = app.put("/v1/users/ada", body.clone()).await;
         assert_eq!(reply.refused(), (422, "invalid".into(), Some(field.into())), "{body}");

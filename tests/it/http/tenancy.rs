@@ -183,8 +183,11 @@ async fn the_right_key_is_let_in_everywhere() {
     for (route, scope) in guarded() {
         let things = Things::make().await;
         let key = things.app.make_key(&[scope], None).await;
+        if (&route.method, route.path) == (&Method::DELETE, "/v1/spaces/{id}/members/{user}") {
+            things.app.put("/v1/spaces/ada/members/bob", json!({})).await.ok();
+        }
         for acting in [false, true] {
-            if acting && matches!(route.topic(), "spaces") || acting && route.method == Method::DELETE {
+            if acting && (route.topic() == "spaces" || route.method == Method::DELETE) {
                 continue;
             }
             let request = things.request(&route, Some(&key));
