@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use crate::domain::event::{EventContent, EventStatus, Facts, Override, Recurrence};
 use crate::domain::time::{EventTime, Window};
 
-use super::recurrence::{Bounds, Frame, RuleRefused, Set, expand, is_occurrence, span, validate_rule};
+use super::recurrence::{Bounds, Frame, RuleRefused, Set, Steps, expand, is_occurrence, span, validate_rule};
 
 /// How much of a series an edit means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,12 +286,12 @@ fn move_rules(edited: &mut EventContent, content: &EventContent, floating_in: Tz
 
 /// Overrides whose occurrence the new rules do not have would show as extra ones: they go.
 fn drop_strays(content: &mut EventContent, floating_in: Tz) -> Result<(), SeriesRefused> {
-    let overrides = std::mem::take(&mut content.overrides);
-    let bounds = Bounds { steps_max: 10_000, ..Bounds::default() };
-    let bare = content.clone();
-    Frame::new(bare.facts.start, floating_in)?;
-    content.overrides =
-        overrides.into_iter().filter(|own| is_occurrence(&bare, &own.recurrence_id, floating_in, &bounds)).collect();
+    let mut overrides = std::mem::take(&mut content.overrides);
+    let set = Set::new(content, floating_in)?;
+    let mut steps = Steps(Bounds::default().steps_max);
+    let single = content.recurrence.is_empty();
+    overrides.retain(|own| !single && set.has(set.frame.key(&own.recurrence_id), &mut steps) != Some(false));
+    content.overrides = overrides;
     Ok(())
 }
 
@@ -323,8 +323,8 @@ impl Shift {
     fn exception(&self, time: &EventTime) -> EventTime {
         match time {
             EventTime::Date(day) if self.moves() && !self.frame.is_all_day() && !self.to.is_all_day() => {
-                let moved = (self.frame.wall_of(time) + self.by).date() - *day;
-                EventTime::Date(*day + moved)
+                let wall = self.frame.wall_of(time);
+                EventTime::Date(wall.checked_add_signed(self.by).map_or(*day, |moved| moved.date()))
             }
             _ => self.original(time),
         }

@@ -1,10 +1,6 @@
 //! Integration tests: one binary, so that everything is linked once.
-#![allow(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a failing test says so by a panic"
-)]
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -12,6 +8,7 @@ mod support;
 mod account_machine;
 mod actors;
 mod corpus_ics;
+mod dateutil;
 mod http;
 mod peers;
 mod rrule_cases;

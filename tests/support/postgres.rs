@@ -56,16 +56,19 @@ fn start() -> Server {
          -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB"
     );
     let script = r#"
-        "$BIN/initdb" -D "$DATA" -U postgres -A trust -E UTF8 --no-sync >"$FOLDER/initdb.log" 2>&1 &&
-        "$BIN/pg_ctl" -D "$DATA" -w -l "$FOLDER/server.log" -o "$OPTIONS" start >/dev/null && echo ready
+        $AS "$BIN/initdb" -D "$DATA" -U postgres -A trust -E UTF8 --no-sync >"$FOLDER/initdb.log" 2>&1 &&
+        $AS "$BIN/pg_ctl" -D "$DATA" -w -l "$DATA/server.log" -o "$OPTIONS" start >/dev/null && echo ready
         read -r _
-        "$BIN/pg_ctl" -D "$DATA" -m immediate stop >/dev/null 2>&1
+        $AS "$BIN/pg_ctl" -D "$DATA" -m immediate stop >/dev/null 2>&1
         rm -rf "$FOLDER"
     "#;
-    let mut watcher = as_plain_user(&folder)
-        .args(["sh", "-c", script])
+    let data = folder.join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    let mut watcher = Command::new("sh")
+        .args(["-c", script])
+        .env("AS", as_plain_user(&[&folder, &data]))
         .env("BIN", programs())
-        .env("DATA", folder.join("data"))
+        .env("DATA", data)
         .env("FOLDER", &folder)
         .env("OPTIONS", options)
         .current_dir(&folder)
@@ -85,16 +88,17 @@ fn start() -> Server {
     Server { port, _watcher: watcher }
 }
 
-/// PostgreSQL refuses to run as root, so root becomes the user that the package made, who then owns `folder`.
-fn as_plain_user(folder: &Path) -> Command {
+/// PostgreSQL refuses to run as root, so root becomes the user that the package made, who then owns `folders`: the words that
+/// go before a command.
+fn as_plain_user(folders: &[&Path]) -> String {
     if number(&["-u"]) != 0 {
-        return Command::new("env");
+        return String::new();
     }
     let (user, group) = (number(&["-u", "postgres"]), number(&["-g", "postgres"]));
-    chown(folder, Some(user), Some(group)).expect("root may give a folder away");
-    let mut command = Command::new("setpriv");
-    command.args([format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".to_owned()]);
-    command
+    for folder in folders {
+        chown(folder, Some(user), Some(group)).expect("root may give a folder away");
+    }
+    format!("setpriv --reuid={user} --regid={group} --clear-groups")
 }
 
 fn number(of: &[&str]) -> u32 {

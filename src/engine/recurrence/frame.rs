@@ -64,9 +64,30 @@ impl Frame {
         wall_in(self.start.zone(), at, self.floating_in)
     }
 
+    /// A wall that none of those at or after an instant comes before. Where clocks just went forward, a wall in the gap is
+    /// an earlier wall of a later instant.
+    pub(crate) fn wall_before(&self, at: DateTime<Utc>) -> NaiveDateTime {
+        let wall = self.wall(at);
+        wall.checked_sub_signed(self.clock_change(at).max(Duration::zero())).unwrap_or(wall)
+    }
+
+    /// A wall that none of those before an instant comes after. Where clocks just went back, a wall of the hour that is
+    /// repeated is a later wall of an earlier instant.
+    pub(crate) fn wall_after(&self, at: DateTime<Utc>) -> NaiveDateTime {
+        let wall = self.wall(at);
+        wall.checked_sub_signed(self.clock_change(at).min(Duration::zero())).unwrap_or(wall)
+    }
+
+    /// How far clocks were put forward in the day up to an instant; no zone ever skipped or repeated more than a day.
+    fn clock_change(&self, at: DateTime<Utc>) -> Duration {
+        let day = Duration::days(1);
+        at.checked_sub_signed(day).map_or(Duration::zero(), |before| self.wall(at) - self.wall(before) - day)
+    }
+
     /// The wall that another spelling of a time means in this series.
     pub(crate) fn wall_of(&self, time: &EventTime) -> NaiveDateTime {
         match time {
+            _ if !is_computable(time) => time.wall(),
             _ if self.is_all_day() => time.wall().date().and_time(chrono::NaiveTime::MIN),
             EventTime::Date(day) => day.and_time(self.start.wall().time()),
             EventTime::DateTime { local, zone } if *zone == self.start.zone() || *zone == Zone::Floating => *local,
@@ -76,7 +97,7 @@ impl Frame {
 
     pub(crate) fn key(&self, time: &EventTime) -> Key {
         match time {
-            _ if self.is_all_day() => Key::Day(time.wall().date()),
+            _ if self.is_all_day() || !is_computable(time) => Key::Day(time.wall().date()),
             EventTime::Date(day) => Key::Day(*day),
             // A floating time beside a zoned series is read in the series' zone.
             EventTime::DateTime { local, zone: Zone::Floating } => Key::Moment(self.at(*local)),

@@ -1,11 +1,27 @@
 //! When an event happens: the occurrences of a series inside a window.
 //!
-//! A rule is expanded on wall clock ([`walk`]) and only then turned into instants, so that an occurrence keeps its hour when
+//! A rule is expanded on wall clock and only then turned into instants, so that an occurrence keeps its hour when
 //! clocks change. A wall in a gap becomes the instant that the offset before the gap gives (RFC 5545 §3.3.5), although
 //! §3.3.10 would drop it: an event that vanishes one day a year is worse than one that is an hour late.
 //!
 //! Length: an all-day occurrence lasts as many days as the master; a timed one exactly as long as the master, which is what
 //! RFC 5545 §3.8.5.3 asks where there is a `DTEND`. Overrides, and `RDATE`s that are periods, bring their own ends.
+//!
+//! The walking is ours although the `rrule` crate walks well: one `next()` of it names all times of a year at once (0.7 s for
+//! a legal rule), cannot be stopped, and knows neither `COUNT` from afar nor `SKIP`. Tests hold us against it.
+//!
+//! Where libraries disagree we read rules so:
+//!
+//! | Rule | Here | Elsewhere |
+//! |---|---|---|
+//! | DTSTART that its rule does not name | first instance, counted (RFC 5545 §3.8.5.3) | python-dateutil drops it |
+//! | `BYxxx` under a `FREQ` that the RFC's table forbids | refused, named | python-dateutil filters by it |
+//! | `1MO` or `-1MO` in a week | that week's Monday | refused, or the number ignored everywhere |
+//! | `YEARLY;BYMONTHDAY` without `BYMONTH` | every month, as the table's "expand" says | libical: DTSTART's month |
+//! | `BYWEEKNO` without `BYDAY` | DTSTART's weekday, as for `WEEKLY` | python-dateutil: all seven days |
+//! | `BYWEEKNO` with `INTERVAL` | counts years of weeks, so that no week is in two periods | calendar years |
+//! | `BYSETPOS` in the week of DTSTART | numbers the whole week | python-dateutil numbers what is left of it |
+//! | plain and numbered days in one `BYDAY` | either | python-dateutil asks for both |
 //!
 //! **Invariant:** occurrences are in the window, ordered by start, one per original start.
 //! **Invariant:** the work is bounded by [`Bounds`], whatever the rule; what that leaves out is told by `truncated`.
@@ -30,12 +46,12 @@ use crate::domain::time::{EventTime, Window};
 pub use rule::{RULE_BYTES_MAX, RuleRefused};
 pub use set::RULES_MAX;
 
-pub(in crate::engine) use frame::{Frame, Keys};
+pub(in crate::engine) use frame::{Frame, Key, Keys};
 pub(in crate::engine) use set::Set;
 pub(in crate::engine) use set::Stretch;
 pub(in crate::engine) use walk::Steps;
 
-use frame::{Key, Length, is_computable};
+use frame::{Length, is_computable};
 use rule::Rule;
 use set::Original;
 
@@ -75,9 +91,6 @@ pub struct Expansion<'a> {
     /// A bound was met, or the calendar ended, before all were found.
     pub truncated: bool,
 }
-
-/// Furthest that a wall and its instant can disagree about order: no zone ever skipped or repeated more than a day.
-const SLACK: Duration = Duration::days(1);
 
 /// The occurrences that share an instant with a window, cancelled ones left out. Floating times and dates are read in
 /// `floating_in`. A single event is its only occurrence, whatever its status.
@@ -173,19 +186,12 @@ fn unique(mut originals: Vec<Original>) -> Vec<Original> {
 /// The walls that could matter to a window.
 fn stretch(set: &Set<'_>, window: Window) -> Stretch {
     let longest = match set.length {
-        Length::Days(days) => Duration::try_days(days).unwrap_or(Duration::MAX),
+        // One more, since days with a clock change are longer than others.
+        Length::Days(days) => Duration::try_days(days.saturating_add(1)).unwrap_or(Duration::MAX),
         Length::Exact(exact) => exact,
     };
     let first = window.from.checked_sub_signed(longest).unwrap_or(DateTime::<Utc>::MIN_UTC).max(calendar().from);
-    Stretch { from: earlier(set.frame.wall(first)), to: later(set.frame.wall(window.to)) }
-}
-
-fn earlier(wall: NaiveDateTime) -> NaiveDateTime {
-    wall.checked_sub_signed(SLACK).unwrap_or(wall)
-}
-
-fn later(wall: NaiveDateTime) -> NaiveDateTime {
-    wall.checked_add_signed(SLACK).unwrap_or(wall)
+    Stretch { from: set.frame.wall_before(first), to: set.frame.wall_after(window.to) }
 }
 
 /// The years 1 to 9999.
@@ -220,13 +226,7 @@ pub fn is_occurrence(content: &EventContent, recurrence_id: &EventTime, floating
     let Ok(set) = Set::new(content, floating_in) else {
         return false;
     };
-    let wall = frame.wall_of(recurrence_id);
-    let stretch = Stretch { from: earlier(wall), to: later(wall) };
-    let is_it = |original: &Original| match key {
-        Key::Moment(at) => original.at == at,
-        Key::Day(day) => original.wall.date() == day,
-    };
-    content.is_series() && !set.members(stretch, 1, &mut Steps(bounds.steps_max), is_it).0.is_empty()
+    content.is_series() && set.has(key, &mut Steps(bounds.steps_max)) == Some(true)
 }
 
 /// Reads a rule and says what is wrong with it. Total, whatever the text.
@@ -265,7 +265,12 @@ pub fn span(content: &EventContent, floating_in: Tz) -> (DateTime<Utc>, Option<D
         let Some(wall) = rule.last_wall(&mut steps) else {
             return (first, None);
         };
-        last = last.max(set.frame.end(later(wall), set.length, &content.facts.end).1);
+        last = last.max(set.frame.end(rule_end(wall), set.length, &content.facts.end).1);
     }
     (first, Some(last))
+}
+
+/// No zone ever skipped or repeated more than a day.
+fn rule_end(last: NaiveDateTime) -> NaiveDateTime {
+    last.checked_add_signed(Duration::days(1)).unwrap_or(last)
 }

@@ -14,13 +14,16 @@ use chrono_tz::Tz;
 use crate::domain::event::{AddedDate, EventContent};
 use crate::domain::time::{EventTime, Zone};
 
-use super::frame::{Frame, Keys, Length, is_computable};
+use super::frame::{Frame, Key, Keys, Length, is_computable};
 use super::plan::Plan;
 use super::rule::{Rule, RuleRefused, Until};
 use super::walk::{End, Steps, walk};
 
 /// Most rules one event may have, `RRULE` and `EXRULE` each.
 pub const RULES_MAX: usize = 16;
+
+/// Most walls that one answer turns into instants, or that `EXRULE`s may take away: each costs as much as many steps.
+const LOOKED_AT_MAX: usize = 100_000;
 
 /// One member of the set, before overrides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +89,7 @@ impl<'a> Set<'a> {
     }
 
     /// The members of a stretch that `keep` wants, in no order, at most `max` of each rule; and whether some are missing.
+    /// `keep` may be asked about members outside the stretch.
     pub(crate) fn members(
         &self,
         stretch: Stretch,
@@ -93,22 +97,22 @@ impl<'a> Set<'a> {
         steps: &mut Steps,
         keep: impl Fn(&Original) -> bool,
     ) -> (Vec<Original>, bool) {
-        let mut truncated = false;
-        let mut barred = BTreeSet::new();
-        for rule in &self.excluded_rules {
-            let end = rule.walk(stretch, false, steps, |wall| {
-                barred.insert(wall);
-                ControlFlow::Continue(())
-            });
-            truncated |= end;
-        }
-        let keep = |original: &Original| {
-            !barred.contains(&original.wall) && !self.excluded.covers(original.wall, original.at) && keep(original)
-        };
-        let mut found: Vec<Original> = self.single_members().filter(|original| keep(original)).collect();
+        let (barred, mut truncated) = self.barred(stretch, steps);
+        let keep = |original: &Original| !self.excluded.covers(original.wall, original.at) && keep(original);
+        let single = self.single_members().filter(|original| !barred.contains(&original.wall));
+        let mut found: Vec<Original> = single.filter(|original| keep(original)).collect();
+        let mut looked_at = 0_usize;
         for rule in &self.rules {
             let room = found.len().saturating_add(max);
-            truncated |= rule.walk(stretch, self.start_is_extra, steps, |wall| {
+            let missing = rule.walk(stretch, self.start_is_extra, steps, |wall| {
+                if barred.contains(&wall) {
+                    return ControlFlow::Continue(());
+                }
+                looked_at += 1;
+                if looked_at > LOOKED_AT_MAX {
+                    truncated = true;
+                    return ControlFlow::Break(());
+                }
                 let original = self.original(wall);
                 if rule.until.is_some_and(|until| original.at > until) || !keep(&original) {
                     return ControlFlow::Continue(());
@@ -120,8 +124,37 @@ impl<'a> Set<'a> {
                 found.push(original);
                 ControlFlow::Continue(())
             });
+            truncated |= missing;
         }
         (found, truncated)
+    }
+
+    /// What `EXRULE`s take away.
+    fn barred(&self, stretch: Stretch, steps: &mut Steps) -> (BTreeSet<NaiveDateTime>, bool) {
+        let (mut barred, mut truncated) = (BTreeSet::new(), false);
+        for rule in &self.excluded_rules {
+            let missing = rule.walk(stretch, false, steps, |wall| {
+                barred.insert(wall);
+                if barred.len() < LOOKED_AT_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            truncated |= missing || barred.len() == LOOKED_AT_MAX;
+        }
+        (barred, truncated)
+    }
+
+    /// Whether a key names a member; none when the steps do not reach.
+    pub(crate) fn has(&self, key: Key, steps: &mut Steps) -> Option<bool> {
+        let stretch = match key {
+            Key::Moment(at) => {
+                Stretch { from: self.frame.wall_before(at), to: self.frame.wall_after(at + Duration::seconds(1)) }
+            }
+            Key::Day(day) => Stretch { from: day.and_time(NaiveTime::MIN), to: day.and_time(end_of_day()) },
+        };
+        let (found, truncated) = self.members(stretch, 1, steps, |original| match key {
+            Key::Moment(at) => original.at == at,
+            Key::Day(day) => original.wall.date() == day,
+        });
+        if found.is_empty() && truncated { None } else { Some(!found.is_empty()) }
     }
 
     /// DTSTART where no rule names it, and the `RDATE`s.

@@ -181,8 +181,8 @@ fn an_occurrence_that_began_before_the_window_is_in_it() {
 #[test]
 fn hostile_rules_stop_at_a_bound() {
     let year = window("2026-01-01T00:00:00", "2027-01-01T00:00:00");
-    let seconds: String = (0..60).map(|second| format!(",{second}")).collect();
-    let every = format!("BYHOUR=0{};BYMINUTE=0{seconds};BYSECOND=0{seconds}", &seconds[..seconds.len() - 36 * 3]);
+    let upto = |last: u32| (0..=last).map(|value| value.to_string()).collect::<Vec<_>>().join(",");
+    let every = format!("BYHOUR={};BYMINUTE={};BYSECOND={}", upto(23), upto(59), upto(59));
     for (rule, truncated, some) in [
         ("FREQ=SECONDLY".to_owned(), true, true),
         ("FREQ=SECONDLY;COUNT=4000000000".to_owned(), true, true),
@@ -257,6 +257,17 @@ fn a_span_holds_every_occurrence_and_is_open_where_the_rule_is() {
     assert!(last >= at("2026-09-02T08:00:00") && last <= at("2026-09-04T08:00:00"), "{last}");
     let single = EventContent::single(open.facts.clone());
     assert_eq!(span(&single, Tz::UTC), (at("2026-07-01T07:00:00"), Some(at("2026-07-01T08:00:00"))));
+}
+
+#[test]
+fn a_count_that_the_calendar_cuts_short_is_told() {
+    let rule = "FREQ=YEARLY;INTERVAL=5000;COUNT=3";
+    let content = paris_hour("2026-07-01T09:00:00", rule);
+    let all = expand(&content, calendar(), Tz::UTC, &Bounds::default()).expect("an expansion");
+    assert_eq!((all.occurrences.len(), all.truncated), (2, true));
+    let year = window("2026-01-01T00:00:00", "2027-01-01T00:00:00");
+    let near = expand(&content, year, Tz::UTC, &Bounds::default()).expect("an expansion");
+    assert_eq!((near.occurrences.len(), near.truncated), (1, false));
 }
 
 #[test]

@@ -52,7 +52,11 @@ pub(crate) fn walk(
         Some(length) if plan.freq > Freq::Daily => walker.short_periods(length),
         _ => walker.long_periods(),
     };
-    end.err().unwrap_or(End::Calendar)
+    match end.err().unwrap_or(End::Calendar) {
+        // What lies beyond the calendar is beyond a stretch that ends inside it, too.
+        End::Calendar if to.year() <= YEAR_LAST => End::Passed,
+        end => end,
+    }
 }
 
 struct Walker<'a, F> {
@@ -223,10 +227,13 @@ impl<F: FnMut(NaiveDateTime) -> ControlFlow<()>> Walker<'_, F> {
 
     fn show(&mut self, wall: NaiveDateTime) -> Go {
         self.spend(1)?;
+        if wall.year() > YEAR_LAST {
+            return Err(End::Calendar);
+        }
         if wall > self.to {
             return Err(End::Passed);
         }
-        if wall < self.from || wall.year() > YEAR_LAST {
+        if wall < self.from {
             return Ok(());
         }
         match (self.visit)(wall) {

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 use crate::domain::event::{EventContent, EventStatus, Facts};
 use crate::domain::time::{EventTime, Window};
-use crate::engine::recurrence::{Bounds, Keys, Set, Steps, Stretch, calendar, expand};
+use crate::engine::recurrence::{Bounds, Key, Keys, Set, Steps, Stretch, calendar, expand};
 
 use super::SeriesRefused;
 use super::rewrite::{count, until_before, with_count, with_end};
@@ -78,7 +78,10 @@ impl Place<'_> {
     fn is_after(&self, time: &EventTime) -> bool {
         match time {
             EventTime::Date(day) => *day >= self.wall.date(),
-            EventTime::DateTime { .. } => self.set.frame.at(self.set.frame.wall_of(time)) >= self.at,
+            EventTime::DateTime { .. } => match self.set.frame.key(time) {
+                Key::Moment(at) => at >= self.at,
+                Key::Day(day) => day >= self.wall.date(),
+            },
         }
     }
 
@@ -127,10 +130,8 @@ impl Place<'_> {
             ControlFlow::Break(())
         });
         let Some(count) = count else {
-            let head = (named > 0).then(|| match goes_on || unsure {
-                true => with_end(text, &until_before(&self.set.frame, self.wall)),
-                false => text.clone(),
-            });
+            let ended = || with_end(text, &until_before(&self.set.frame, self.wall));
+            let head = (named > 0).then(|| if goes_on || unsure { ended() } else { text.clone() });
             return Ok((head, (goes_on || unsure).then(|| text.clone())));
         };
         let spent = named.saturating_add(extra);

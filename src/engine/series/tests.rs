@@ -51,6 +51,15 @@ fn an_edit_of_the_following_splits_a_count() {
 }
 
 #[test]
+fn a_start_off_its_rule_is_counted_in_the_head() {
+    let content = daily("FREQ=WEEKLY;BYDAY=MO;COUNT=4");
+    let (head, tail) = split(&content, &paris("2026-07-13T09:00:00"), &hour("2026-07-13T09:00:00"));
+    assert_eq!(head.recurrence.rules, ["FREQ=WEEKLY;BYDAY=MO;COUNT=2"]);
+    assert_eq!(tail.recurrence.rules, ["FREQ=WEEKLY;BYDAY=MO;COUNT=2"]);
+    assert_eq!(starts(&head, FROM, TO), ["07-01T07:00", "07-06T07:00"]);
+}
+
+#[test]
 fn a_head_ends_in_the_form_of_its_start() {
     let until = |start: EventTime, id: EventTime| {
         let content = series(start, start, "FREQ=DAILY");
@@ -253,4 +262,20 @@ proptest! {
         let left = expand(&head, window, Tz::Europe__Paris, &Bounds::default()).expect("an expansion");
         prop_assert_eq!(left.occurrences.len(), pick);
     }
+}
+
+#[test]
+fn exceptions_at_the_end_of_time_do_no_harm() {
+    let far = EventTime::utc(DateTime::<Utc>::MAX_UTC);
+    let mut content = daily("FREQ=DAILY;COUNT=5");
+    content.recurrence.excluded = vec![far, day("2026-07-02")];
+    content.overrides = vec![moved(far, far, far), moved(EventTime::utc(DateTime::<Utc>::MIN_UTC), far, far)];
+    for scope in [EditScope::This, EditScope::Following, EditScope::All] {
+        let id = paris("2026-07-03T09:00:00");
+        let edited = edit(&content, Some(&id), scope, &hour("2026-07-03T12:00:00"), None, Tz::Europe__Paris);
+        assert!(edited.is_ok(), "{scope:?}: {edited:?}");
+        assert!(delete(&content, Some(&id), scope, Tz::Europe__Paris).is_ok());
+    }
+    let refused = edit(&content, Some(&far), EditScope::This, &hour("2026-07-03T12:00:00"), None, Tz::Europe__Paris);
+    assert_eq!(refused, Err(SeriesRefused::NotAnOccurrence));
 }

@@ -14,6 +14,9 @@ use url::Url;
 
 use crate::store::error::StoreError;
 
+/// Most causes told of one failure.
+const CAUSES_MAX: usize = 5;
+
 /// Where the server is and how it is reached.
 #[derive(Clone)]
 pub struct Server {
@@ -51,19 +54,25 @@ impl Server {
 
     /// Connects.
     pub async fn connect(&self) -> Result<AsyncPgConnection, StoreError> {
-        let failed = |error: tokio_postgres::Error| StoreError::Backend(error.to_string());
         let connected = match &self.tls {
             None => {
-                let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
+                let (client, connection) = self.config.connect(NoTls).await.map_err(|error| unreached(&error))?;
                 AsyncPgConnection::try_from_client_and_connection(client, connection).await
             }
             Some(tls) => {
-                let (client, connection) = self.config.connect(tls.clone()).await.map_err(failed)?;
+                let (client, connection) = self.config.connect(tls.clone()).await.map_err(|error| unreached(&error))?;
                 AsyncPgConnection::try_from_client_and_connection(client, connection).await
             }
         };
         connected.map_err(StoreError::from)
     }
+}
+
+/// Why the server was not reached. The driver's own text says only at which step; its sources say why.
+fn unreached(error: &tokio_postgres::Error) -> StoreError {
+    let first: &dyn std::error::Error = error;
+    let causes = std::iter::successors(Some(first), |cause| cause.source()).take(CAUSES_MAX);
+    StoreError::Backend(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
 
 fn rustls_to(root_file: Option<&str>) -> Result<MakeRustlsConnect, StoreError> {

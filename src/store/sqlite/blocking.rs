@@ -57,3 +57,31 @@ impl SpawnBlocking for Calls {
         Self::new(Blocking::Pool)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_nobody_waits_for_is_still_waited_out() {
+        let mut calls = Calls::new(Blocking::Pool);
+        let (go, held) = mpsc::channel::<()>();
+        drop(calls.spawn_blocking(move || held.recv()));
+        assert!(calls.ended().now_or_never().is_none(), "the call has not ended");
+        go.send(()).expect("it is still there");
+        calls.ended().await;
+    }
+
+    #[tokio::test]
+    async fn an_inline_call_runs_only_when_it_is_awaited() {
+        let mut calls = Calls::new(Blocking::Inline);
+        let here = std::thread::current().id();
+        drop(calls.spawn_blocking(|| panic!("nobody asked for this")));
+        let ran = calls.spawn_blocking(move || std::thread::current().id() == here).await;
+        assert!(ran.expect("it ran"), "on this thread");
+    }
+}

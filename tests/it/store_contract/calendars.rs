@@ -17,13 +17,13 @@ on_every_database![
 
 async fn a_calendar_comes_back_as_it_was(base: Base) {
     let (account, full) = given::ada(&base).await;
-    let mut bare = given::calendar(3, &account);
-    (bare.color, bare.time_zone, bare.cursor, bare.stamp) = (None, None, None, None);
-    (bare.reconciled_at, bare.gone_at, bare.last_error) = (None, None, None);
-    (bare.read_only, bare.selected, bare.direction) = (false, false, Direction::FromProvider);
+    let mut sparse = given::calendar(3, &account);
+    (sparse.color, sparse.time_zone, sparse.cursor, sparse.stamp) = (None, None, None, None);
+    (sparse.reconciled_at, sparse.gone_at, sparse.last_error) = (None, None, None);
+    (sparse.read_only, sparse.selected, sparse.direction) = (false, false, Direction::FromProvider);
     let mut tx = base.write().await;
-    tx.put_calendars(std::slice::from_ref(&bare)).await.expect("calendar");
-    assert_eq!(tx.calendars_of(account.id).await, Ok(vec![full.clone(), bare]));
+    tx.put_calendars(std::slice::from_ref(&sparse)).await.expect("calendar");
+    assert_eq!(tx.calendars_of(account.id).await, Ok(vec![full.clone(), sparse]));
     assert_eq!(tx.calendar(&Scope::Whole, full.id).await, Ok(Some(full)));
     assert_eq!(tx.calendar(&Scope::Whole, nowhere()).await, Ok(None));
 }

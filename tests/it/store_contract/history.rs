@@ -65,13 +65,13 @@ async fn a_round_is_added_open_and_finished_later(base: Base) {
 async fn conflicts_come_back_as_they_were(base: Base) {
     let (_, calendar, event, _) = given::ada_with_an_event(&base).await;
     let full = given::conflict(10, &calendar, event.id);
-    let bare = Conflict { base: None, local: None, winner: None, ..given::conflict(11, &calendar, id(404)) };
+    let sparse = Conflict { base: None, local: None, winner: None, ..given::conflict(11, &calendar, id(404)) };
     let mut tx = base.write().await;
-    tx.insert_conflicts(&[full.clone(), bare.clone()]).await.expect("conflicts");
+    tx.insert_conflicts(&[full.clone(), sparse.clone()]).await.expect("conflicts");
     assert_eq!(tx.conflict(WHOLE, full.id).await, Ok(Some(full)));
-    assert_eq!(tx.conflict(WHOLE, bare.id).await, Ok(Some(bare.clone())), "its event need not exist any more");
-    assert_eq!(tx.pending_conflict(bare.event_id, calendar.id).await, Ok(Some(bare.clone())));
-    let settled = Conflict { status: ConflictStatus::Resolved, resolved_at: Some(at(30)), ..bare };
+    assert_eq!(tx.conflict(WHOLE, sparse.id).await, Ok(Some(sparse.clone())), "its event need not exist any more");
+    assert_eq!(tx.pending_conflict(sparse.event_id, calendar.id).await, Ok(Some(sparse.clone())));
+    let settled = Conflict { status: ConflictStatus::Resolved, resolved_at: Some(at(30)), ..sparse };
     assert_eq!(tx.update_conflict(&settled).await, Ok(true));
     assert_eq!(tx.conflict(WHOLE, settled.id).await, Ok(Some(settled.clone())));
     assert_eq!(tx.pending_conflict(settled.event_id, calendar.id).await, Ok(None));

@@ -26,10 +26,10 @@ async fn a_mapping_comes_back_as_it_was(base: Base) {
     let mut tx = base.write().await;
     assert_eq!(tx.mapping_of(event.id, calendar.id).await, Ok(Some(mapping.clone())));
     assert_eq!(tx.mapping_of(event.id, nowhere()).await, Ok(None));
-    let bare = Mapping { revision: None, raw: None, created_by_us: false, base: event.content, ..mapping };
-    tx.put_mappings(std::slice::from_ref(&bare)).await.expect("mapping");
-    assert_eq!(tx.mappings_of_event(event.id).await, Ok(vec![bare.clone()]));
-    let Mapping { id, event_id, remote_id, uid, revision, created_by_us, updated_at, .. } = bare;
+    let sparse = Mapping { revision: None, raw: None, created_by_us: false, base: event.content, ..mapping };
+    tx.put_mappings(std::slice::from_ref(&sparse)).await.expect("mapping");
+    assert_eq!(tx.mappings_of_event(event.id).await, Ok(vec![sparse.clone()]));
+    let Mapping { id, event_id, remote_id, uid, revision, created_by_us, updated_at, .. } = sparse;
     let key = MappingKey { id, event_id, remote_id, uid, revision, created_by_us, updated_at };
     assert_eq!(tx.mapping_index(calendar.id).await, Ok(vec![key]));
 }

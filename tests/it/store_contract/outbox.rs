@@ -23,8 +23,8 @@ on_every_database![
 async fn a_queued_write_comes_back_as_it_was(base: Base) {
     let (account, calendar, event, _) = given::ada_with_an_event(&base).await;
     let full = given::write(10, &calendar, event.id);
-    let bare = OutboxEntry { sent: vec![], last_error: None, state: OutboxState::Parked, ..full.clone() };
-    for entry in [full, bare] {
+    let sparse = OutboxEntry { sent: vec![], last_error: None, state: OutboxState::Parked, ..full.clone() };
+    for entry in [full, sparse] {
         let mut tx = base.write().await;
         tx.put_outbox(&entry).await.expect("queued");
         assert_eq!(tx.outbox_entry(event.id, calendar.id).await, Ok(Some(entry.clone())));

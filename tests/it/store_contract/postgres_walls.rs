@@ -122,3 +122,15 @@ async fn a_wrong_way_of_encryption_is_named() {
     assert!(refused.contains("sslmode"), "{refused}");
     assert!(!refused.contains("hunter2"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_server_that_is_not_reached_says_why() {
+    let url = postgres::fresh_database().await;
+    let mut config = Base::sqlite().await.config;
+    config.url = Some(format!("{url}_that_is_not_there"));
+    let refused = Store::open(config.clone()).await.err().expect("refused").to_string();
+    assert!(refused.contains("does not exist"), "{refused}");
+    config.url = Some(format!("{url}?sslmode=verify-full"));
+    let refused = Store::open(config).await.err().expect("a server without TLS is refused").to_string();
+    assert!(refused.contains("TLS"), "{refused}");
+}

@@ -1,8 +1,11 @@
 //! Transactions: whole or not at all, in order, and durable before they are acknowledged.
 
 use std::{
-    future::Future,
-    sync::Arc,
+    future::{Future, poll_fn},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -86,13 +89,33 @@ async fn an_interrupted_query_spoils_its_transaction(base: Base) {
     assert_eq!(base.write().await.space(&space.id).await, Ok(None));
 }
 
-/// One transaction of two rows, so that half of it would show: an event and its copy with the number plus a million.
-async fn write_pair(store: &Store, number: u64) -> Result<(), StoreError> {
+/// One transaction of two rows, so that half of it would show: an event and its copy with the number plus a million. Counts its
+/// steps as they are done.
+async fn write_pair_in_steps(store: &Store, number: u64, steps: &AtomicUsize) -> Result<(), StoreError> {
     let mut tx = store.begin(Mode::Write, &Scope::Whole).await?;
+    steps.store(1, Ordering::Relaxed);
     tx.put_events(&[given::event(number, None)], &[(at(0), None)]).await?;
+    steps.store(2, Ordering::Relaxed);
     tokio::task::yield_now().await;
     tx.put_events(&[given::event(number + 1_000_000, None)], &[(at(0), None)]).await?;
+    steps.store(3, Ordering::Relaxed);
     tx.commit().await
+}
+
+async fn write_pair(store: &Store, number: u64) -> Result<(), StoreError> {
+    write_pair_in_steps(store, number, &AtomicUsize::new(0)).await
+}
+
+/// The same, dropped where it first waits after so many steps. `true`: it was still under way.
+async fn write_pair_cancelled(store: &Store, number: u64, after: usize) -> bool {
+    let steps = AtomicUsize::new(0);
+    let mut doomed = Box::pin(write_pair_in_steps(store, number, &steps));
+    poll_fn(|cx| match doomed.as_mut().poll(cx) {
+        Poll::Ready(ended) => Poll::Ready(ended.is_err()),
+        Poll::Pending if steps.load(Ordering::Relaxed) >= after => Poll::Ready(true),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 async fn kept(base: &Base, numbers: impl Iterator<Item = u64>) -> Vec<u64> {
@@ -151,18 +174,12 @@ async fn cancelled_transactions_leave_no_lock_and_no_half(base: Base) {
             }
         });
     }
+    let mut interrupted = 0;
     for number in 1_000..1_200_u64 {
-        let store = Arc::clone(&store);
-        let mut doomed = Box::pin(async move { write_pair(&store, number).await });
-        // Polled a number of times that differs from one to the next, then dropped wherever it stands.
-        for _ in 0..number % 12 {
-            let poll = doomed.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            if poll.is_ready() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
+        let after = usize::try_from(number % 4).expect("small");
+        interrupted += u32::from(write_pair_cancelled(&store, number, after).await);
     }
+    assert!(interrupted >= 100, "only {interrupted} of 200 were interrupted");
     while let Some(ended) = steady.join_next().await {
         ended.expect("no panic");
     }
@@ -171,6 +188,8 @@ async fn cancelled_transactions_leave_no_lock_and_no_half(base: Base) {
     let first = kept(&base, 1_000..1_200).await;
     let second: Vec<u64> = kept(&base, 1_001_000..1_001_200).await.into_iter().map(|n| n - 1_000_000).collect();
     assert_eq!(first, second, "both rows or none");
+    let unfinished = first.iter().filter(|number| *number % 4 < 3).count();
+    assert_eq!(unfinished, 0, "what never came to its commit is not there");
 }
 
 async fn a_waiting_writer_may_give_up(base: Base) {

@@ -1,0 +1,127 @@
+//! What must hold, whatever happened: each promise with its name of `reliability.md` §3.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use calwarden::{
+    domain::{
+        ids::{AccountId, CalendarId, UserId},
+        person::Scope,
+    },
+    ical::{self, Limits},
+    service::Services,
+    store::{ConflictFilter, Mode},
+};
+
+use super::{
+    dav::Server,
+    people::{Lineage, local_events, numbers, texts},
+};
+
+/// I-17: whatever the cursor has passed is known here. Holds at every instant, a crash included.
+pub async fn cursor_is_covered(services: &Services, account: AccountId, server: &Server) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
+    for calendar in tx.calendars_of(account).await.expect("calendars") {
+        let Some(cursor) = &calendar.cursor else { continue };
+        let Some(read_to) = cursor.as_str().strip_prefix("sync:tok:").and_then(|text| text.parse::<u64>().ok()) else {
+            continue;
+        };
+        let Some(collection) = server.calendars.get(calendar.remote_id.as_str()) else { continue };
+        let held: BTreeMap<_, _> = tx
+            .mapping_index(calendar.id)
+            .await
+            .expect("mappings")
+            .into_iter()
+            .map(|key| (key.remote_id.0.clone(), key.revision))
+            .collect();
+        for (href, object) in collection.objects.iter().filter(|(_, object)| object.seq <= read_to) {
+            let known = held.get(href).and_then(Option::as_ref).map(|revision| revision.0.trim_matches('"').to_owned());
+            let current = known.as_ref().and_then(|text| text.parse::<u64>().ok()).is_some_and(|seq| seq >= object.seq);
+            if !current {
+                broken.push(format!("I-17 cursor {read_to} has passed {href} at {}, held {known:?}", object.seq));
+            }
+        }
+    }
+    tx.commit().await.expect("a commit");
+    broken
+}
+
+/// What both sides of all calendars hold at rest.
+#[derive(Default)]
+pub struct Rest {
+    pub broken: Vec<String>,
+    kept: BTreeSet<usize>,
+    alive: BTreeSet<String>,
+}
+
+impl Rest {
+    /// I-1, I-2 and I-7 for one person: both sides say the same, unknown properties included.
+    pub async fn look(
+        &mut self,
+        services: &Services,
+        user: &UserId,
+        calendars: &[(CalendarId, String)],
+        server: &Server,
+    ) {
+        let events = local_events(services, user).await.expect("events");
+        for event in &events {
+            self.kept.extend(numbers(&texts(&event.content)));
+            if event.deleted_at.is_none() {
+                self.alive.insert(name(&event.content.facts.title));
+            }
+        }
+        for (calendar, href) in calendars {
+            let mut here: BTreeMap<String, String> = BTreeMap::new();
+            let live = events.iter().filter(|event| event.calendar_id == Some(*calendar) && event.deleted_at.is_none());
+            for event in live {
+                let title = name(&event.content.facts.title);
+                if here.insert(title.clone(), texts(&ical::canonical(&event.content))).is_some() {
+                    self.broken.push(format!("I-10 {title} twice here"));
+                }
+            }
+            let there = self.remote(server, href);
+            for event in here.keys().chain(there.keys()).collect::<BTreeSet<_>>() {
+                if here.get(event) != there.get(event) {
+                    self.broken.push(format!("I-1 {event}: here {:?}, there {:?}", here.get(event), there.get(event)));
+                }
+            }
+            self.alive.extend(there.into_keys());
+        }
+    }
+
+    fn remote(&mut self, server: &Server, href: &str) -> BTreeMap<String, String> {
+        let mut there = BTreeMap::new();
+        for object in server.calendars.get(href).into_iter().flat_map(|held| held.objects.values()) {
+            let read = ical::decode::resource(object.body.as_bytes(), &Limits::default()).expect("a readable object");
+            self.kept.extend(numbers(&object.body));
+            if object.body.contains("@there") && !object.body.contains("X-THEIRS;X-P=\"a,b\":kept") {
+                self.broken.push(format!("I-7 an unknown property of {} is gone", read.content.facts.title));
+            }
+            there.insert(name(&read.content.facts.title), texts(&read.content));
+        }
+        there
+    }
+
+    /// I-3: every edit is in the final world or in the history.
+    pub async fn judge(mut self, services: &Services, lineage: &Lineage) -> Vec<String> {
+        self.kept.extend(history(services).await);
+        let named = (0..lineage.len()).map(|n| format!("ev{n}"));
+        let gone: BTreeSet<_> = named.filter(|event| !self.alive.contains(event)).collect();
+        self.broken.extend(lineage.lost(&self.kept, &gone).into_iter().map(|lost| format!("I-3 lost: {lost}")));
+        self.broken
+    }
+}
+
+/// The numbers in every version that the conflict history keeps.
+async fn history(services: &Services) -> BTreeSet<usize> {
+    let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
+    let filter = ConflictFilter { limit: 10_000, ..ConflictFilter::default() };
+    let conflicts = tx.conflicts(&Scope::Whole, &filter).await.expect("conflicts");
+    tx.commit().await.expect("a commit");
+    let versions = conflicts.iter().flat_map(|conflict| [&conflict.local, &conflict.remote]);
+    versions.flatten().flat_map(|content| numbers(&texts(content))).collect()
+}
+
+fn name(title: &str) -> String {
+    title.split(' ').next().unwrap_or_default().to_owned()
+}

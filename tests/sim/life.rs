@@ -1,0 +1,179 @@
+//! One life of the process: real store, real HTTP client, real services and actors, on one thread and in virtual time,
+//! from start to crash.
+
+use std::{
+    net::TcpListener,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use calwarden::{
+    actor::{self, AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Spawner, Sweep, WorkError},
+    app::{Pace, Work},
+    config::Config,
+    domain::{
+        ids::AccountId,
+        ports::{Clock, Random, World},
+        round::Cause,
+    },
+    provider::transport::{
+        client::{ClientConfig, HttpClient},
+        guard::AddressPolicy,
+    },
+    service::{Services, connections::Connections},
+    store::{self, Blocking, Store, StoreConfig},
+    vault::KeyRing,
+};
+use chrono::{DateTime, SubsecRound, Utc};
+use rand::{RngCore, SeedableRng, rngs::StdRng};
+
+use super::serve::{Shared, serve};
+
+/// Wall time: an epoch plus what tokio's paused clock says.
+struct VirtualClock {
+    epoch: DateTime<Utc>,
+    origin: tokio::time::Instant,
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> DateTime<Utc> {
+        (self.epoch + self.origin.elapsed()).trunc_subsecs(6)
+    }
+}
+
+/// Randomness from the seed.
+struct SeededRandom(Mutex<StdRng>);
+
+impl Random for SeededRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.lock().expect("no panic holds it").fill_bytes(bytes);
+    }
+}
+
+/// The real work, counted: two rounds of one account at once break I-25.
+struct Counted {
+    work: Work,
+    running: Mutex<std::collections::BTreeMap<AccountId, u32>>,
+    overlaps: Arc<AtomicU32>,
+}
+
+struct Running<'a>(&'a Counted, AccountId);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(count) = self.0.running.lock().expect("no panic holds it").get_mut(&self.1) {
+            *count -= 1;
+        }
+    }
+}
+
+#[async_trait]
+impl AccountWork for Counted {
+    async fn load(&self, account: AccountId) -> Result<AccountStart, WorkError> {
+        self.work.load(account).await
+    }
+
+    async fn round(&self, account: AccountId, cause: Cause, progress: ProgressSink) -> RoundReport {
+        {
+            let mut running = self.running.lock().expect("no panic holds it");
+            let count = running.entry(account).or_default();
+            *count += 1;
+            if *count > 1 {
+                self.overlaps.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let _running = Running(self, account);
+        self.work.round(account, cause, progress).await
+    }
+
+    async fn clean_up(&self, account: AccountId, delete_events: bool) -> Result<(), WorkError> {
+        self.work.clean_up(account, delete_events).await
+    }
+
+    async fn note_state(&self, account: AccountId, state: AccountState) {
+        self.work.note_state(account, state).await;
+    }
+
+    async fn ask_reconnect(&self, account: AccountId) {
+        self.work.ask_reconnect(account).await;
+    }
+
+    async fn note_quarantined(&self, account: AccountId, restarts: u32) {
+        self.work.note_quarantined(account, restarts).await;
+    }
+
+    async fn account_ids(&self) -> Result<Vec<AccountId>, WorkError> {
+        self.work.account_ids().await
+    }
+
+    async fn sweep(&self, sweep: Sweep) -> Result<(), WorkError> {
+        self.work.sweep(sweep).await
+    }
+}
+
+/// What one life needs.
+pub struct Birth<'a> {
+    pub number: usize,
+    pub seed: u64,
+    pub epoch: DateTime<Utc>,
+    pub folder: &'a Path,
+    pub listener: &'a TcpListener,
+    pub outside: Shared,
+    /// Rounds that ran at once for one account.
+    pub overlaps: Arc<AtomicU32>,
+}
+
+/// A living process, as the story sees it.
+pub struct Alive {
+    pub services: Arc<Services>,
+    /// Kept, so that the actors live as long as the process.
+    _handle: actor::Handle,
+    pub world: World,
+}
+
+/// Runs one life: `story` acts, and when it ends the process dies where it stands.
+pub fn live<T>(birth: &Birth<'_>, story: impl AsyncFnOnce(&Alive) -> T) -> (T, DateTime<Utc>) {
+    let system = actix::System::with_tokio_rt(|| {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().expect("a runtime")
+    });
+    system.block_on(async {
+        let origin = tokio::time::Instant::now();
+        let clock = Arc::new(VirtualClock { epoch: birth.epoch, origin });
+        let life = u64::try_from(birth.number).expect("few lives");
+        let rng = StdRng::seed_from_u64(birth.seed.wrapping_mul(1000).wrapping_add(life));
+        let world = World { clock, random: Arc::new(SeededRandom(Mutex::new(rng))) };
+        let listener = birth.listener.try_clone().expect("a listener");
+        let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+        tokio::task::spawn_local(serve(listener, birth.outside.clone(), origin, birth.number));
+        let alive = begin(birth, world).await;
+        let told = story(&alive).await;
+        (told, alive.world.now())
+    })
+}
+
+async fn begin(birth: &Birth<'_>, world: World) -> Alive {
+    let config = StoreConfig { url: None, data_dir: birth.folder.to_owned(), readers: 1, blocking: Blocking::Inline };
+    if birth.number == 0 {
+        store::migrate(&config).await.expect("the tables");
+    }
+    let store = Store::open(config).await.expect("a store");
+    let policy = AddressPolicy { allow_private: true, allow_hosts: Vec::new() };
+    let http = HttpClient::new(ClientConfig { policy, ..ClientConfig::default() }).expect("a client");
+    let vault = KeyRing::load(birth.folder, None, world.clone()).expect("keys");
+    let connections = Connections::new(Arc::new(http), world.clone());
+    let settings = calwarden::app::assemble::settings(&Config::defaults().expect("the defaults"));
+    let services = Arc::new(Services::new(store, world.clone(), Arc::new(vault), connections, settings));
+    let work = Work::new(Arc::clone(&services), Pace { caldav_s: 600, feed_s: 900 });
+    let counted = Counted { work, running: Mutex::default(), overlaps: Arc::clone(&birth.overlaps) };
+    let spawner = Spawner::on(tokio::runtime::Handle::current());
+    let limits = actor::Config { start_spread: Duration::from_secs(5), ..actor::Config::default() };
+    let handle = actor::start(Arc::new(counted), world.clone(), spawner, limits);
+    services.set_wakes(Arc::new(handle.clone()));
+    Alive { services, _handle: handle, world }
+}

@@ -1,0 +1,64 @@
+//! The whole process in virtual time, on one seed: `SIM_SEED=… cargo test --test sim` replays one, `SIM_SEEDS=N` runs many.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod dav;
+mod faults;
+mod invariants;
+mod life;
+mod people;
+mod seeds;
+mod serve;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Seeds of a plain run.
+const SEEDS: u64 = 50;
+/// Seeds that are run twice to compare their traces.
+const TWICE: u64 = 5;
+
+fn number(name: &str) -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "tests have no configuration file to be told by")]
+    let text = std::env::var(name).ok()?;
+    text.parse().ok()
+}
+
+fn fingerprint(trace: &[String]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    trace.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[test]
+fn every_promise_holds_on_every_seed() {
+    let seeds = match number("SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 1..number("SIM_SEEDS").unwrap_or(SEEDS) + 1,
+    };
+    let (mut edits, mut requests, mut stories) = (0, 0, Vec::new());
+    let count = seeds.end - seeds.start;
+    for seed in seeds {
+        let judged = seeds::run(seed);
+        edits += judged.edits;
+        requests += judged.requests;
+        if !judged.broken.is_empty() {
+            stories.push(format!("SIM_SEED={seed} cargo test --test sim\n  {}", judged.broken.join("\n  ")));
+            if count == 1 {
+                stories.push(judged.trace.join("\n"));
+            }
+        }
+    }
+    println!("{count} seeds, {edits} edits, {requests} requests");
+    assert!(edits > 0 && requests > 0, "nothing happened");
+    assert!(stories.is_empty(), "{} of {count} seeds broke a promise:\n{}", stories.len(), stories.join("\n"));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in 1..=TWICE {
+        let (one, two) = (seeds::run(seed), seeds::run(seed));
+        let first = one.trace.iter().zip(&two.trace).position(|(a, b)| a != b);
+        assert_eq!(fingerprint(&one.trace), fingerprint(&two.trace), "seed {seed} differs from entry {first:?} on");
+    }
+    assert_ne!(fingerprint(&seeds::run(1).trace), fingerprint(&seeds::run(2).trace), "seeds differ");
+}

@@ -1,0 +1,182 @@
+//! One seed, one story: people on both sides, faults at every call, crashes and restarts; then calm, and judgement.
+
+use std::{
+    net::TcpListener,
+    sync::{Arc, atomic::AtomicU32},
+    time::Duration,
+};
+
+use calwarden::{
+    domain::{
+        account::ProviderKind,
+        ids::{AccountId, CalendarId, UserId},
+        person::{Scope, WorkingHours},
+        secret::Secret,
+    },
+    service::{connect_account::Connect, people::UserFacts},
+};
+use chrono::{DateTime, Utc};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use super::{
+    dav::{Collection, Habits, Server},
+    faults::Weather,
+    invariants::{Rest, cursor_is_covered},
+    life::{Alive, Birth, live},
+    people::{Lineage, act_here, act_there},
+    serve::{Outside, Shared},
+};
+
+/// Accounts of the story, each with one calendar.
+const PEOPLE: [&str; 2] = ["ada", "bob"];
+/// Lives between the first and the last; each ends in a crash.
+const LIVES: usize = 4;
+/// Longest life, in virtual seconds.
+const LIFE_S: u64 = 2_400;
+/// Quiet time at the end: more than two polls and any backoff.
+const CALM: Duration = Duration::from_hours(4);
+
+/// What came of a seed.
+pub struct Judged {
+    pub trace: Vec<String>,
+    pub broken: Vec<String>,
+    pub edits: usize,
+    pub requests: u64,
+}
+
+struct Person {
+    user: UserId,
+    account: AccountId,
+    calendars: Vec<(CalendarId, String)>,
+}
+
+/// Runs a seed to its end.
+pub fn run(seed: u64) -> Judged {
+    let folder = tempfile::tempdir_in(if std::path::Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "." });
+    let folder = folder.expect("a folder");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("a listener");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut server = Server { habits: habits(&mut rng), ..Server::default() };
+    for person in PEOPLE {
+        server.calendars.insert(format!("/dav/{person}/work/"), Collection::default());
+    }
+    let faults_in_1000 = [0, 20, 80, 200][rng.random_range(0..4)];
+    let outside = Outside::new(seed, server, Weather { faults_in_1000: 0 });
+    let overlaps = Arc::new(AtomicU32::new(0));
+    let mut epoch: DateTime<Utc> = "2026-03-27T20:00:00Z".parse().expect("an instant");
+    let mut lineage = Lineage::default();
+    let mut broken = Vec::new();
+    let mut people: Vec<Person> = Vec::new();
+    let port = listener.local_addr().expect("an address").port();
+    let birth = |number, epoch| Birth {
+        number,
+        seed,
+        epoch,
+        folder: folder.path(),
+        listener: &listener,
+        outside: outside.clone(),
+        overlaps: overlaps.clone(),
+    };
+    let (made, died) = live(&birth(0, epoch), async |alive| connect(alive, port).await);
+    people.extend(made);
+    epoch = died;
+    outside.borrow_mut().weather = Weather { faults_in_1000 };
+    for number in 1..=LIVES {
+        let (found, died) = live(&birth(number, epoch), async |alive| {
+            busy(alive, &people, &outside, &mut rng, &mut lineage).await;
+            let mut found = Vec::new();
+            for person in &people {
+                let server = outside.borrow().server.clone();
+                found.extend(cursor_is_covered(&alive.services, person.account, &server).await);
+            }
+            found
+        });
+        broken.extend(found);
+        epoch = died;
+    }
+    outside.borrow_mut().weather = Weather { faults_in_1000: 0 };
+    let (found, _) = live(&birth(LIVES + 1, epoch), async |alive| rest(alive, &people, &outside, &lineage).await);
+    broken.extend(found);
+    if overlaps.load(std::sync::atomic::Ordering::SeqCst) > 0 {
+        broken.push("I-25 two rounds of one account at once".into());
+    }
+    let mut outside = outside.borrow_mut();
+    broken.append(&mut outside.server.broken);
+    Judged { trace: std::mem::take(&mut outside.trace), broken, edits: lineage.len(), requests: outside.asked }
+}
+
+fn habits(rng: &mut StdRng) -> Habits {
+    Habits {
+        rewrites: rng.random_range(0..3) == 0,
+        listing_max: (rng.random_range(0..3) == 0).then(|| rng.random_range(1..6)),
+        forgets_every: (rng.random_range(0..4) == 0).then_some(3),
+    }
+}
+
+async fn connect(alive: &Alive, port: u16) -> Vec<Person> {
+    let mut people = Vec::new();
+    for name in PEOPLE {
+        let user: UserId = name.parse().expect("an id");
+        let facts = UserFacts {
+            name: name.to_owned(),
+            time_zone: chrono_tz::Europe::Paris,
+            working_hours: WorkingHours::default(),
+        };
+        alive.services.put_user(&user, facts).await.expect("a user");
+        let asked = Connect {
+            user_id: user.clone(),
+            space_id: None,
+            provider: ProviderKind::Caldav,
+            url: format!("http://127.0.0.1:{port}/dav/{name}/"),
+            username: Some(Secret::new(name)),
+            password: Some(Secret::new("password")),
+            bearer_token: None,
+            label: Some(name.to_owned()),
+            writes_through: None,
+            policy: None,
+            privacy: None,
+        };
+        let (account, calendars) = alive.services.connect(&Scope::Whole, "sim", asked).await.expect("connected");
+        let calendars = calendars.into_iter().map(|calendar| (calendar.id, calendar.remote_id.0)).collect();
+        people.push(Person { user, account: account.id, calendars });
+    }
+    people
+}
+
+/// People edit on both sides until the process dies.
+async fn busy(alive: &Alive, people: &[Person], outside: &Shared, rng: &mut StdRng, lineage: &mut Lineage) {
+    let ends = tokio::time::Instant::now() + Duration::from_millis(rng.random_range(1_000..LIFE_S * 1_000));
+    loop {
+        let wait = Duration::from_millis(rng.random_range(200..240_000));
+        if tokio::time::Instant::now() + wait >= ends {
+            tokio::time::sleep_until(ends).await;
+            return;
+        }
+        tokio::time::sleep(wait).await;
+        let person = &people[rng.random_range(0..people.len())];
+        let Some((calendar, href)) = person.calendars.first() else { continue };
+        let done = if rng.random_range(0..2) == 0 {
+            act_here(&alive.services, &person.user, *calendar, rng, lineage).await
+        } else {
+            act_there(&mut outside.borrow_mut().server, href, rng, lineage)
+        };
+        outside.borrow_mut().trace.extend(done);
+    }
+}
+
+/// Nobody edits and nothing fails any more: after a while both sides agree, and then nobody writes.
+async fn rest(alive: &Alive, people: &[Person], outside: &Shared, lineage: &Lineage) -> Vec<String> {
+    tokio::time::sleep(CALM).await;
+    let before = outside.borrow().server.writes;
+    tokio::time::sleep(CALM).await;
+    let mut rest = Rest::default();
+    if outside.borrow().server.writes != before {
+        rest.broken.push("I-14 somebody still writes at rest".to_owned());
+    }
+    let server = outside.borrow().server.clone();
+    for person in people {
+        rest.look(&alive.services, &person.user, &person.calendars, &server).await;
+    }
+    rest.judge(&alive.services, lineage).await
+}
