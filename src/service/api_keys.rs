@@ -13,6 +13,7 @@ use crate::{
     domain::{
         ids::ApiKeyId,
         person::{ApiKey, KeyScope, Scope},
+        ports::World,
         secret::Secret,
     },
     store::Mode,
@@ -23,6 +24,17 @@ pub const PREFIX: &str = "cw_";
 const RANDOM_BYTES: usize = 32;
 const CHECK_BYTES: usize = 4;
 
+/// A new key to be stored, and the secret to be told, once.
+#[must_use]
+pub fn mint(world: &World, name: &str, scopes: Vec<KeyScope>, expires_at: Option<DateTime<Utc>>) -> (ApiKey, Secret) {
+    let mut random = [0; RANDOM_BYTES];
+    world.random.fill(&mut random);
+    let secret = spell(&random);
+    let hash = digest(secret.expose());
+    let (id, created_at) = (world.new_id(), world.now());
+    (ApiKey { id, name: name.to_owned(), hash, scopes, created_at, expires_at, revoked_at: None }, secret)
+}
+
 impl Services {
     /// Makes a key; the secret is told here and never again.
     pub async fn create_api_key(
@@ -31,18 +43,7 @@ impl Services {
         scopes: Vec<KeyScope>,
         expires_at: Option<DateTime<Utc>>,
     ) -> Result<(ApiKey, Secret), Failure> {
-        let mut random = [0; RANDOM_BYTES];
-        self.world.random.fill(&mut random);
-        let secret = spell(&random);
-        let key = ApiKey {
-            id: self.world.new_id(),
-            name: name.to_owned(),
-            hash: digest(secret.expose()),
-            scopes,
-            created_at: self.world.now(),
-            expires_at,
-            revoked_at: None,
-        };
+        let (key, secret) = mint(&self.world, name, scopes, expires_at);
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         tx.insert_api_key(&key).await?;
         tx.commit().await?;

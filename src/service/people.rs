@@ -45,26 +45,25 @@ impl Services {
         if expected_version.is_some_and(|expected| held.as_ref().is_none_or(|user| user.version != expected)) {
             return Err(Failure::Store(StoreError::Stale));
         }
-        let user = match held {
-            Some(held) => User {
+        let user = if let Some(held) = held {
+            User {
                 name: facts.name,
                 time_zone: facts.time_zone,
                 working_hours: facts.working_hours,
                 version: held.version + 1,
                 ..held
-            },
-            None => {
-                let home_space = SpaceId::home_of(id);
-                tx.put_space(&Space { id: home_space.clone(), name: facts.name.clone(), created_at: now }).await?;
-                User {
-                    id: id.clone(),
-                    name: facts.name,
-                    time_zone: facts.time_zone,
-                    working_hours: facts.working_hours,
-                    home_space,
-                    created_at: now,
-                    version: 1,
-                }
+            }
+        } else {
+            let home_space = SpaceId::home_of(id);
+            tx.put_space(&Space { id: home_space.clone(), name: facts.name.clone(), created_at: now }).await?;
+            User {
+                id: id.clone(),
+                name: facts.name,
+                time_zone: facts.time_zone,
+                working_hours: facts.working_hours,
+                home_space,
+                created_at: now,
+                version: 1,
             }
         };
         tx.put_user(&user).await?;

@@ -28,6 +28,8 @@ use crate::{
 pub const WINDOW_DAYS_MAX: i64 = 731;
 /// Events read from the store at a time.
 const BATCH: u32 = 500;
+/// How far the stored place of an event may be from its occurrences: floating times move with the zone they are read in.
+const SLACK: Duration = Duration::days(1);
 /// Batches read for one page at most: half a million events.
 const BATCHES_MAX: u32 = 1_000;
 
@@ -183,20 +185,23 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Events come by their first instant, and no occurrence is before that of its event: once enough rows begin before the
-    /// last event read, no event still unread can come before them.
+    /// Events come by their first instant, and no occurrence is before that of its event: once enough rows begin well before
+    /// the last event read, no event still unread can come before them.
     async fn occurrences(&mut self, window: Window) -> Result<Vec<EventFacts>, EditError> {
         let wanted = self.wanted;
         let enough = usize::try_from(wanted.limit).unwrap_or(usize::MAX).saturating_add(1);
         // Rows that end before the mark were told already.
         let reached = wanted.after.as_ref().and_then(|mark| DateTime::from_timestamp_micros(mark.0));
         let window = Window { from: window.from.max(reached.unwrap_or(window.from)), to: window.to };
+        let near = Window {
+            from: window.from.checked_sub_signed(SLACK).unwrap_or(window.from),
+            to: window.to.checked_add_signed(SLACK).unwrap_or(window.to),
+        };
         let mut rows = Vec::new();
         let mut after = None;
         for _ in 0..BATCHES_MAX {
             let (user, calendar) = (&wanted.user_id, wanted.calendar_id);
-            let batch =
-                self.tx.events_in(self.scope, user, window.from, window.to, calendar, false, after, BATCH).await?;
+            let batch = self.tx.events_in(self.scope, user, near.from, near.to, calendar, false, after, BATCH).await?;
             let Some((at, last)) = batch.last().map(|(at, event)| (*at, event.id)) else { break };
             after = Some((at, last));
             let read = batch.len();
@@ -204,7 +209,8 @@ impl Reader<'_> {
                 let zone = self.floating_in(event.calendar_id).await?;
                 spread(event, window, zone, wanted.after.as_ref(), &mut rows);
             }
-            let settled = rows.iter().filter(|row: &&EventFacts| row.mark.0 < at.timestamp_micros()).count();
+            let sure = (at - SLACK).timestamp_micros();
+            let settled = rows.iter().filter(|row: &&EventFacts| row.mark.0 < sure).count();
             if settled >= enough || read < usize::try_from(BATCH).unwrap_or(0) {
                 break;
             }

@@ -60,7 +60,7 @@ impl Services {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         // One that is too old to be given again must not stand in the way of its successor.
-        tx.sweep_idempotency(now - Duration::hours(KEPT_HOURS)).await?;
+        tx.sweep_idempotency(now - Duration::hours(KEPT_HOURS) + Duration::microseconds(1)).await?;
         tx.put_idempotency(&IdempotencyRow {
             api_key_id: api_key,
             key: key.to_owned(),

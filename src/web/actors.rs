@@ -63,7 +63,7 @@ impl From<Refused> for Problem {
                 return Problem::new(Code::ForbiddenScope, detail);
             }
         };
-        Problem::new(Code::Unavailable, detail).header("Retry-After", 60)
+        Problem::new(Code::Unavailable, detail).header("Retry-After", &60)
     }
 }
 

@@ -63,8 +63,8 @@ pub async fn serve(desk: Arc<Desk>, route: Rc<Route>, request: HttpRequest, payl
 }
 
 /// Refuses a request that no route answers.
-pub async fn refuse(desk: Arc<Desk>, problem: Problem, request: HttpRequest) -> HttpResponse {
-    finish(Err(problem), &request_id(&desk), request.method().as_str(), "none")
+pub fn refuse(desk: &Desk, problem: Problem, request: &HttpRequest) -> HttpResponse {
+    finish(Err(problem), &request_id(desk), request.method().as_str(), "none")
 }
 
 /// Requests are named like rounds: an id that sorts by time.

@@ -107,7 +107,7 @@ impl Ask {
         given.map(|(_, value)| value.parse().map_err(|why: T::Err| Problem::invalid(name, why.to_string()))).transpose()
     }
 
-    /// The user a list is about: the one named in the query, else the one the request acts for.
+    /// The user whose own rows are asked for: the one named in the query, else the one the request acts for.
     pub fn user(&self) -> Result<Option<UserId>, Problem> {
         Ok(self.param("user_id")?.or_else(|| self.caller.user.clone()))
     }

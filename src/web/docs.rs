@@ -21,14 +21,12 @@ const POLICY: &str =
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// `GET /docs/style.css`
-#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
 pub async fn style(_: Ask) -> Answer {
     let mut answer = HttpResponse::Ok();
     Ok(answer.content_type("text/css; charset=utf-8").insert_header((CACHE_CONTROL, "max-age=3600")).body(STYLE))
 }
 
 /// `GET /docs`
-#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
 pub async fn page(_: Ask) -> Answer {
     let document = serde_json::to_value(document()).map_err(|error| internal(&error))?;
     Ok(HttpResponse::Ok()

@@ -18,7 +18,6 @@ pub struct HealthView {
 }
 
 /// The process answers.
-#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
 pub async fn live(_: Ask) -> Answer {
     json(200, &HealthView { status: "live" })
 }
@@ -31,7 +30,7 @@ pub async fn ready(ask: Ask) -> Answer {
     ask.services().ping().await.map_err(|failure| {
         let cause = Problem::from(failure).cause;
         let detail = "the database does not answer; the service works again as soon as it does";
-        Problem { cause, ..Problem::new(Code::Unavailable, detail).header("Retry-After", 5) }
+        Problem { cause, ..Problem::new(Code::Unavailable, detail).header("Retry-After", &5) }
     })?;
     json(200, &HealthView { status: "ready" })
 }

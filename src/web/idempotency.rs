@@ -101,7 +101,7 @@ impl Answering {
             return Ok(Turn { answering: self, place, hash });
         }
         let detail = "a request with this idempotency key is being answered; ask again in a second";
-        Err(Problem::new(Code::RequestInProgress, detail).header("Retry-After", 1))
+        Err(Problem::new(Code::RequestInProgress, detail).header("Retry-After", &1))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<(ApiKeyId, String)>> {

@@ -21,7 +21,7 @@ pub mod problem;
 pub mod route;
 pub mod session;
 
-use std::{collections::BTreeMap, io, net::TcpListener, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, future::ready, io, net::TcpListener, rc::Rc, sync::Arc};
 
 use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::Compress, web};
 
@@ -95,10 +95,11 @@ impl Desk {
 }
 
 const USER: Param = Param { name: "user_id", about: "Of this user; the one the request acts for without it." };
+const ANY_USER: Param = Param { name: "user_id", about: "Of this user; of all that the request may see without it." };
 const CURSOR: Param = Param { name: "cursor", about: "Where the page begins: `next_cursor` of the page before." };
 const LIMIT: Param = Param { name: "limit", about: "Rows of the page: 1 to 500, 100 without it." };
 const PAGE: &[Param] = &[CURSOR, LIMIT];
-const OF_USER: &[Param] = &[USER, CURSOR, LIMIT];
+const OF_USER: &[Param] = &[ANY_USER, CURSOR, LIMIT];
 const REACH: Param =
     Param { name: "scope", about: "How far a change of a series reaches: `this`, `following` or `all`." };
 const OCCURRENCE: Param = Param {
@@ -121,7 +122,7 @@ const EVENTS: &[Param] = &[
 const CONFLICTS: &[Param] = &[
     Param { name: "status", about: "`pending`, `resolved`, `restored` or `all` (without it)." },
     Param { name: "account_id", about: "Of this account." },
-    USER,
+    ANY_USER,
     Param { name: "from", about: "Met at this date or instant (RFC 3339), or later. Dates are days in UTC." },
     Param { name: "to", about: "Met before this date or instant." },
     CURSOR,
@@ -217,12 +218,12 @@ pub fn configure(desk: &Arc<Desk>) -> impl FnOnce(&mut web::ServiceConfig) + use
             let desk = Arc::clone(&desk);
             config.service(resource.default_service(web::to(move |request: HttpRequest| {
                 let problem = Problem::new(Code::MethodNotAllowed, format!("this knows {}", allowed.join(", ")));
-                answer::refuse(Arc::clone(&desk), problem.header("Allow", allowed.join(", ")), request)
+                ready(answer::refuse(&desk, problem.header("Allow", &allowed.join(", ")), &request))
             })));
         }
         config.default_service(web::to(move |request: HttpRequest| {
             let problem = Problem::not_found("route; every route is listed under /docs");
-            answer::refuse(Arc::clone(&desk), problem, request)
+            ready(answer::refuse(&desk, problem, &request))
         }));
     }
 }

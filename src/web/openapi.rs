@@ -33,7 +33,6 @@ const ABOUT: &str = "Calendars of many providers in two-way step. Send `Authoriz
 const KEY: &str = "api_key";
 
 /// `GET /openapi.json`
-#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
 pub async fn serve(_: Ask) -> Answer {
     let text = document().to_json().map_err(|error| internal(&error))?;
     Ok(HttpResponse::Ok().content_type("application/json").insert_header(("Cache-Control", "max-age=300")).body(text))

@@ -129,7 +129,7 @@ impl Problem {
 
     /// The same with a header.
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub fn header(mut self, name: &'static str, value: &impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }
@@ -174,11 +174,11 @@ impl From<StoreError> for Problem {
             StoreError::NotFound => Self::not_found("thing"),
             StoreError::Stale => stale(),
             StoreError::Busy => {
-                Self::caused(Code::Unavailable, "the database is busy; try again", &error).header("Retry-After", 1)
+                Self::caused(Code::Unavailable, "the database is busy; try again", &error).header("Retry-After", &1)
             }
             StoreError::Backend(_) => {
                 Self::caused(Code::Unavailable, "the database does not answer; try again", &error)
-                    .header("Retry-After", 5)
+                    .header("Retry-After", &5)
             }
             StoreError::Corrupt(_) => internal(&error),
         }

@@ -9,6 +9,7 @@ mod account_machine;
 mod actors;
 mod corpus_ics;
 mod dateutil;
+mod http;
 mod peers;
 mod rrule_cases;
 mod store_contract;

@@ -91,6 +91,7 @@ pub struct ReconnectBody {
 }
 
 /// What is to change in an account; what is left out stays.
+#[expect(clippy::option_option, reason = "left out, emptied and set are three things to a patch")]
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountPatch {
@@ -226,7 +227,7 @@ async fn told(ask: &Ask, status: u16, id: AccountId) -> Answer {
 
 /// `GET /v1/accounts`
 pub async fn list(ask: Ask) -> Answer {
-    let (user, limit) = (ask.user()?, ask.limit()?);
+    let (user, limit) = (ask.param("user_id")?, ask.limit()?);
     let rows = ask.services().accounts(ask.scope(), user.as_ref(), ask.cursor()?, limit + 1).await?;
     json(200, &Page::cut(rows, limit, |row| row.account.id).map(AccountView::from))
 }

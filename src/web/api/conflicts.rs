@@ -120,7 +120,7 @@ pub async fn list(ask: Ask) -> Answer {
     };
     let wanted = ConflictFilter {
         account: ask.param("account_id")?,
-        user: ask.user()?,
+        user: ask.param("user_id")?,
         event: None,
         status,
         from: ask.param("from")?.map(instant),
@@ -177,7 +177,9 @@ async fn export(ask: &Ask, mut wanted: ConflictFilter) -> Answer {
         let Some(last) = page.last() else { break };
         wanted.after = Some(last.id);
         rows += page.len();
-        page.into_iter().for_each(|conflict| file.push_str(&line(cells(conflict))));
+        for conflict in page {
+            file.push_str(&line(cells(conflict)));
+        }
     }
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8; header=present")

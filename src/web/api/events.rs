@@ -30,6 +30,7 @@ use crate::{
 /// A date (`{"date"}`: all day), or a time (`{"date_time","time_zone"}`).
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 pub struct Time {
     /// A whole day; as an end, the day after the last.
     #[serde(default)]
@@ -104,6 +105,7 @@ pub struct EventBody {
 }
 
 /// What is to change in an event; what is left out stays, `null` empties.
+#[expect(clippy::option_option, reason = "left out, emptied and set are three things to a patch")]
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventPatch {

@@ -1,5 +1,7 @@
 //! People: their name, their zone, their working hours.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use utoipa::ToSchema;
 use crate::{
     domain::{
         ids::UserId,
-        person::{User, WorkingHours},
+        person::{User, Weekday, WorkSpan, WorkingHours},
     },
     service::people::UserFacts,
     web::{
@@ -31,8 +33,8 @@ pub struct UserBody {
     time_zone: Option<String>,
     /// Spans per weekday: `{"mon":[["09:00","17:00"]]}`.
     #[serde(default)]
-    #[schema(value_type = std::collections::BTreeMap<String, Vec<Vec<String>>>)]
-    working_hours: WorkingHours,
+    #[schema(value_type = BTreeMap<String, Vec<Vec<String>>>)]
+    working_hours: BTreeMap<String, Vec<WorkSpan>>,
 }
 
 /// A user.
@@ -47,7 +49,7 @@ pub struct UserView {
     /// IANA name of their zone.
     time_zone: String,
     /// Spans per weekday.
-    #[schema(value_type = std::collections::BTreeMap<String, Vec<Vec<String>>>)]
+    #[schema(value_type = BTreeMap<String, Vec<Vec<String>>>)]
     working_hours: WorkingHours,
     /// The space made for them alone.
     space_id: String,
@@ -93,7 +95,12 @@ pub async fn put(ask: Ask) -> Answer {
     let zone = body.time_zone.as_deref().unwrap_or("UTC");
     let time_zone = Tz::from_str_insensitive(zone)
         .map_err(|_| Problem::invalid("time_zone", format!("`{zone}` is no IANA time zone such as Europe/Paris")))?;
-    let facts = UserFacts { name: named(&body.name)?, time_zone, working_hours: body.working_hours };
+    let hours = body.working_hours.into_iter().map(|(day, spans)| {
+        let read: Result<Weekday, _> = day.parse();
+        read.map(|day| (day, spans)).map_err(|why| Problem::invalid(format!("working_hours.{day}"), why))
+    });
+    let working_hours = WorkingHours(hours.collect::<Result<_, _>>()?);
+    let facts = UserFacts { name: named(&body.name)?, time_zone, working_hours };
     let user = ask.services().put_user_if(&id, ask.if_match().version(), facts).await?;
     versioned(200, user.version, &UserView::from(user))
 }
