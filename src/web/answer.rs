@@ -138,10 +138,11 @@ async fn read_body(mut payload: web::Payload, max: usize) -> Result<Bytes, Probl
     Ok(body.freeze())
 }
 
-/// A body without a media type is taken for JSON.
+/// A body without a media type is taken for JSON; so is one that curl calls a form because nobody told it otherwise.
 fn is_json(request: &HttpRequest) -> Result<(), Problem> {
     let name = request.content_type().trim().to_ascii_lowercase();
-    if name.is_empty() || name == "application/json" || (name.starts_with("application/") && name.ends_with("+json")) {
+    let json = name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"));
+    if json || name.is_empty() || name == "application/x-www-form-urlencoded" {
         return Ok(());
     }
     Err(Problem::new(Code::UnsupportedMediaType, "send application/json"))
