@@ -2,14 +2,14 @@
 
 use chrono_tz::Tz;
 
-use super::{Failure, Services};
+use super::{Failure, Services, edit_event::EditError};
 use crate::{
     domain::{
         conflict::AuditLine,
         ids::{AccountId, SpaceId, UserId},
         person::{Scope, Space, User, WorkingHours},
     },
-    store::{Mode, StoreError},
+    store::Mode,
 };
 
 /// Accounts of a user read at a time.
@@ -28,7 +28,7 @@ pub struct UserFacts {
 
 impl Services {
     /// Makes or changes a user. A new one gets a space of their own.
-    pub async fn put_user(&self, id: &UserId, facts: UserFacts) -> Result<User, Failure> {
+    pub async fn put_user(&self, id: &UserId, facts: UserFacts) -> Result<User, EditError> {
         self.put_user_if(id, None, facts).await
     }
 
@@ -38,12 +38,12 @@ impl Services {
         id: &UserId,
         expected_version: Option<i64>,
         facts: UserFacts,
-    ) -> Result<User, Failure> {
+    ) -> Result<User, EditError> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         let held = tx.user(id).await?;
         if expected_version.is_some_and(|expected| held.as_ref().is_none_or(|user| user.version != expected)) {
-            return Err(Failure::Store(StoreError::Stale));
+            return Err(EditError::Stale);
         }
         let user = if let Some(held) = held {
             User {
@@ -55,6 +55,11 @@ impl Services {
             }
         } else {
             let home_space = SpaceId::home_of(id);
+            // Else the new user would own what others keep in a space of that name.
+            if !tx.members_of(&home_space).await?.is_empty() {
+                let why = "a space that others use has this id; choose another for the user".to_owned();
+                return Err(EditError::Invalid { field: "id", why });
+            }
             tx.put_space(&Space { id: home_space.clone(), name: facts.name.clone(), created_at: now }).await?;
             User {
                 id: id.clone(),

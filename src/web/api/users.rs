@@ -85,13 +85,19 @@ pub(super) fn named(name: &str) -> Result<String, Problem> {
     Err(Problem::invalid("name", format!("1 to {NAME_CHARS_MAX} characters")))
 }
 
-/// `PUT /v1/users/{id}`
-pub async fn put(ask: Ask) -> Answer {
+/// The user in the path, whom only the backend or they themselves may change: sharing a space is not enough.
+fn own(ask: &Ask) -> Result<UserId, Problem> {
     let id: UserId = ask.own_id("id")?;
-    let body: UserBody = ask.body()?;
     if ask.caller.user.as_ref().is_some_and(|user| *user != id) {
         return Err(Problem::not_found("user"));
     }
+    Ok(id)
+}
+
+/// `PUT /v1/users/{id}`
+pub async fn put(ask: Ask) -> Answer {
+    let id = own(&ask)?;
+    let body: UserBody = ask.body()?;
     let zone = body.time_zone.as_deref().unwrap_or("UTC");
     let time_zone = Tz::from_str_insensitive(zone)
         .map_err(|_| Problem::invalid("time_zone", format!("`{zone}` is no IANA time zone such as Europe/Paris")))?;
@@ -113,7 +119,7 @@ pub async fn get(ask: Ask) -> Answer {
 
 /// `DELETE /v1/users/{id}`
 pub async fn delete(ask: Ask) -> Answer {
-    let gone = ask.services().delete_user(ask.scope(), &ask.caller.actor(), &ask.own_id("id")?).await?;
+    let gone = ask.services().delete_user(ask.scope(), &ask.caller.actor(), &own(&ask)?).await?;
     for account in gone {
         // Built anew from the store, the actor finds no account and ends; the census finds it too.
         let _ = ask.desk.actors.order(account, Order::Restart).await;

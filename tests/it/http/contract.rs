@@ -44,6 +44,9 @@ async fn a_body_that_is_no_json_is_refused_by_what_is_wrong_with_it() {
     assert_eq!(app.send(put().set_payload("{\"name\":")).await.refused().1, "malformed_json");
     let form = put().insert_header(("Content-Type", "text/plain")).set_payload("{}");
     assert_eq!(app.send(form).await.refused().1, "unsupported_media_type");
+    // What curl says of `-d` when it is told nothing else.
+    let curl = put().insert_header(("Content-Type", "application/x-www-form-urlencoded"));
+    assert_eq!(app.send(curl.set_payload(r#"{"name":"Ada"}"#)).await.status, 200);
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
     assert_eq!(app.send(put().set_payload(deep)).await.refused().1, "malformed_json");
     let long = put().set_payload("x".repeat(1024 * 1024 + 1));
@@ -101,8 +104,14 @@ async fn spaces_have_members_who_see_them() {
     assert_eq!(app.send(as_bob(&path)).await.status, 404);
     assert_eq!(app.put("/v1/spaces/ada/members/bob", json!({"role": "owner"})).await.status, 204);
     assert_eq!(app.send(as_bob(&path)).await.status, 200);
+    let takeover = app.request(Method::DELETE, "/v1/users/ada").insert_header(("Calwarden-User", "bob"));
+    assert_eq!(app.send(takeover).await.status, 404, "a member does not delete another");
     assert_eq!(app.delete("/v1/spaces/ada/members/bob").await.status, 204);
     assert_eq!(app.send(as_bob(&path)).await.status, 404);
     assert_eq!(app.put("/v1/spaces/home", json!({"name": "Home"})).await.ok()["id"], "home");
     assert_eq!(app.delete("/v1/spaces/ada/members/ada").await.status, 404, "nobody leaves their own space");
+    app.put("/v1/spaces/team", json!({"name": "Team"})).await.ok();
+    app.put("/v1/spaces/team/members/ada", json!({})).await;
+    let taken = app.put("/v1/users/team", json!({"name": "Eve"})).await;
+    assert_eq!(taken.refused().2.as_deref(), Some("id"), "nobody comes into a space by bearing its name");
 }

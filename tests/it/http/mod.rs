@@ -2,6 +2,7 @@
 
 mod accounts;
 mod app;
+mod connection;
 mod contract;
 mod document;
 mod events;
