@@ -112,7 +112,9 @@ impl Server {
             ),
         );
         if asked.depth.as_deref() == Some("1") {
-            for (href, collection) in self.calendars.range(home.clone()..).take_while(|(href, _)| href.starts_with(&home)) {
+            for (href, collection) in
+                self.calendars.range(home.clone()..).take_while(|(href, _)| href.starts_with(&home))
+            {
                 rows.push_str(&row(href, &properties(href, collection)));
             }
         }
@@ -183,9 +185,11 @@ impl Server {
         let uid = line(&asked.body, "UID");
         let collection = collection_of(&asked.path).to_owned();
         let Some(calendar) = self.calendars.get(&collection) else { return Answer::plain(404) };
-        let twin = calendar.objects.iter().find(|(href, object)| **href != asked.path && line(&object.body, "UID") == uid);
+        let twin =
+            calendar.objects.iter().find(|(href, object)| **href != asked.path && line(&object.body, "UID") == uid);
         if twin.is_some() {
-            let body = "<d:error xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\"><c:no-uid-conflict/></d:error>";
+            let body =
+                "<d:error xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\"><c:no-uid-conflict/></d:error>";
             return Answer { body: body.into(), ..Answer::plain(409) };
         }
         let body = if self.habits.rewrites && !asked.body.contains("X-SERVER-SEEN") {
@@ -301,7 +305,9 @@ fn sync_collection(path: &str, collection: &Collection, body: &str, habits: Habi
     if let Some(max) = habits.listing_max.filter(|max| changes.len() > *max) {
         changes.truncate(max);
         upto = changes.last().map_or(upto, |(seq, _)| *seq);
-        cut = format!("<d:response><d:href>{path}</d:href><d:status>HTTP/1.1 507 Insufficient Storage</d:status></d:response>");
+        cut = format!(
+            "<d:response><d:href>{path}</d:href><d:status>HTTP/1.1 507 Insufficient Storage</d:status></d:response>"
+        );
     }
     let rows: String = changes.into_iter().map(|(_, row)| row).collect();
     Answer::multistatus(&format!("{rows}{cut}<d:sync-token>tok:{upto}</d:sync-token>"))

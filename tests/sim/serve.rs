@@ -4,7 +4,11 @@ use std::{cell::RefCell, convert::Infallible, rc::Rc, time::Duration};
 
 use base64::Engine as _;
 use http_body_util::{BodyExt, StreamBody};
-use hyper::{Request, Response, body::{Bytes, Frame, Incoming}, service::service_fn};
+use hyper::{
+    Request, Response,
+    body::{Bytes, Frame, Incoming},
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 

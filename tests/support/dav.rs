@@ -66,9 +66,14 @@ impl Dav {
     /// The paths of a calendar's objects.
     pub async fn list(&self, path: &str) -> Vec<String> {
         let body = "<d:propfind xmlns:d=\"DAV:\"><d:prop><d:getetag/></d:prop></d:propfind>".to_owned();
-        let xml = self.send("PROPFIND", path, &[("depth", "1"), ("content-type", "application/xml")], body).await.text().await.expect("a body");
+        let xml = self
+            .send("PROPFIND", path, &[("depth", "1"), ("content-type", "application/xml")], body)
+            .await
+            .text()
+            .await
+            .expect("a body");
         let hrefs = xml.split("href>").skip(1).step_by(2).filter_map(|rest| rest.split("</").next());
-        hrefs.filter(|href| href.ends_with(".ics")).map(str::to_owned).collect()
+        hrefs.filter(|href| !href.ends_with('/')).map(str::to_owned).collect()
     }
 
     /// Every object's text, by path.
