@@ -1,4 +1,5 @@
-//! Calwarden: self-hosted calendar sync.
+//! Calwarden keeps the calendars of a product's users in step with the product's own events.
+#![doc = include_str!("ARCHITECTURE.md")]
 
 #[macro_use]
 pub mod domain;

@@ -18,8 +18,11 @@ use crate::{
         round::{Cause, Outcome},
     },
     service::{Failure, Services, sync_round},
-    store::Mode,
+    store::{Mode, StoreError},
 };
+
+/// How often a round that lost a race with an edit is run again at once.
+const RACES_MAX: u32 = 3;
 
 /// Seconds between polls, by provider.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +52,8 @@ impl From<Failure> for WorkError {
     }
 }
 
-impl From<crate::store::StoreError> for WorkError {
-    fn from(error: crate::store::StoreError) -> Self {
+impl From<StoreError> for WorkError {
+    fn from(error: StoreError) -> Self {
         Self::Failed(error.to_string())
     }
 }
@@ -140,7 +143,12 @@ impl AccountWork for Work {
 
     async fn round(&self, id: AccountId, cause: Cause, progress: ProgressSink) -> RoundReport {
         let began = self.services.world.now();
-        let done = self.services.round(id, cause, &|so_far| progress.tell(so_far)).await;
+        let mut done = self.services.round(id, cause, &|so_far| progress.tell(so_far)).await;
+        for _ in 0..RACES_MAX {
+            // An edit came in between (PostgreSQL says so instead of waiting): a round can always be run again.
+            let Err(Failure::Store(StoreError::Busy)) = done else { break };
+            done = self.services.round(id, cause, &|so_far| progress.tell(so_far)).await;
+        }
         let took_ms = (self.services.world.now() - began).num_milliseconds();
         match done {
             Ok(report) => {

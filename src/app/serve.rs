@@ -89,10 +89,10 @@ async fn run(
         tracing::info!("stopping: running rounds may end");
         serving.stop(true).await;
     });
-    let served = server.await;
+    let ended = server.await;
     handle.shutdown(Duration::from_secs(grace_s)).await;
     tracing::info!("stopped");
-    served.context("the HTTP server failed")
+    ended.context("the HTTP server failed")
 }
 
 /// SIGTERM or SIGINT. Where neither can be waited for, nothing but SIGKILL stops the process, and that is safe too.

@@ -11,9 +11,11 @@ use super::{
     Failure, Services,
     sync_round::{
         Opened,
-        changes::{Changes, Planned, Scene},
+        changes::{Changes, Planned},
+        scene::Scene,
     },
 };
+use crate::engine::backoff::outbox_wait;
 use crate::{
     domain::{
         calendar::Calendar,
@@ -28,7 +30,6 @@ use crate::{
         round::Tally,
     },
     engine::{
-        backoff::outbox_wait,
         outbox::{Copy, Write, next_write},
         sync::plan::Reason,
     },
@@ -212,14 +213,8 @@ impl Desk<'_> {
                 self.confirm(case, &told, remote, tally).await
             }
             Err(error) => match error.class {
-                FailureClass::Conflict => match self.found(case, &told, tally).await? {
-                    true => Ok(()),
-                    false => self.rename(case, error).await,
-                },
-                FailureClass::Ambiguous => match self.found(case, &told, tally).await? {
-                    true => Ok(()),
-                    false => Err(Failure::Provider(error)),
-                },
+                FailureClass::Conflict | FailureClass::Ambiguous if self.found(case, &told, tally).await? => Ok(()),
+                FailureClass::Conflict => self.rename(case, error).await,
                 _ => Err(Failure::Provider(error)),
             },
         }

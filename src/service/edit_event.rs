@@ -78,6 +78,10 @@ pub struct Edit {
 impl Services {
     /// Makes an event and queues its remote copy.
     pub async fn create_event(&self, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
+        again!(self.try_create_event(scope, new.clone()), EditError::Store(StoreError::Busy))
+    }
+
+    async fn try_create_event(&self, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
         check(&new.content)?;
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let user = tx.user(&new.user_id).await?.ok_or(EditError::NotFound("user"))?;
@@ -114,6 +118,16 @@ impl Services {
 
     /// Changes an event, or one or some of its occurrences. A split answers the later part.
     pub async fn change_event(
+        &self,
+        scope: &Scope,
+        id: EventId,
+        expected_version: Option<i64>,
+        edit: Edit,
+    ) -> Result<Event, EditError> {
+        again!(self.try_change_event(scope, id, expected_version, edit.clone()), EditError::Store(StoreError::Busy))
+    }
+
+    async fn try_change_event(
         &self,
         scope: &Scope,
         id: EventId,
@@ -161,6 +175,16 @@ impl Services {
 
     /// Deletes an event softly, or one or some of its occurrences.
     pub async fn delete_event(
+        &self,
+        scope: &Scope,
+        id: EventId,
+        expected_version: Option<i64>,
+        occurrence: Option<(EventTime, EditScope)>,
+    ) -> Result<(), EditError> {
+        again!(self.try_delete_event(scope, id, expected_version, occurrence), EditError::Store(StoreError::Busy))
+    }
+
+    async fn try_delete_event(
         &self,
         scope: &Scope,
         id: EventId,

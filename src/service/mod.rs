@@ -3,6 +3,20 @@
 //! **Invariant:** gather, decide (pure), commit, act. Nothing here knows of actors or of HTTP.
 
 pub mod api_keys;
+/// Runs a transaction again, a few times, when it lost a race: PostgreSQL says so instead of waiting, and nothing of it has
+/// happened.
+macro_rules! again {
+    ($attempt:expr, $lost:pat) => {{
+        let mut races = 0;
+        loop {
+            match $attempt.await {
+                Err($lost) if races < $crate::service::RETRIES_MAX => races += 1,
+                done => break done,
+            }
+        }
+    }};
+}
+
 pub mod change_account;
 pub mod connect_account;
 pub mod connections;

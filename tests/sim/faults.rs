@@ -46,7 +46,6 @@ impl Weather {
         match rng.random_range(0..11) {
             0 => Fault::Status([500, 502, 503, 504][rng.random_range(0..4)]),
             1 => Fault::TooMany(rng.random_range(0..4)),
-            2 => Fault::ResetBefore,
             3 | 4 => Fault::ResetAfter,
             5 if writes => Fault::Zombie(rng.random_range(5..120)),
             6 => Fault::Stall,

@@ -73,7 +73,7 @@ impl Dav {
             .await
             .expect("a body");
         let hrefs = xml.split("href>").skip(1).step_by(2).filter_map(|rest| rest.split("</").next());
-        hrefs.filter(|href| href.ends_with(".ics")).map(str::to_owned).collect()
+        hrefs.filter(|href| !href.ends_with('/')).map(str::to_owned).collect()
     }
 
     /// Every object's text, by path.

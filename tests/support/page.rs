@@ -87,11 +87,12 @@ fn answer(mut stream: &TcpStream, page: &Page) {
     }
     let same = page.etag.is_some() && page.etag == known;
     let (status, body) = if same { (304, &[][..]) } else { (page.status, page.body.as_slice()) };
-    let mut head = format!("HTTP/1.1 {status} Test\r\nconnection: close\r\ncontent-type: {}\r\n", page.kind);
-    if let Some(etag) = &page.etag {
-        head.push_str(&format!("etag: {etag}\r\n"));
-    }
-    head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+    let etag = page.etag.as_ref().map(|etag| format!("etag: {etag}\r\n")).unwrap_or_default();
+    let head = format!(
+        "HTTP/1.1 {status} Test\r\nconnection: close\r\ncontent-type: {}\r\n{etag}content-length: {}\r\n\r\n",
+        page.kind,
+        body.len()
+    );
     let sent = &body[..page.cut_at.unwrap_or(body.len()).min(body.len())];
     let _ = stream.write_all(head.as_bytes());
     let _ = stream.write_all(sent);

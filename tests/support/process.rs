@@ -36,7 +36,7 @@ impl Process {
 
     /// Waits until something listens on a port; panics when the child ends before.
     pub fn wait_for_port(&mut self, port: u16) {
-        let reached = wait_until(Duration::from_secs(60), || {
+        let reached = wait_until(Duration::from_mins(1), || {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("{} ended with {status} before it listened", self.what);
             }

@@ -8,6 +8,10 @@ use tempfile::TempDir;
 
 use super::process::{Process, calwarden, free_port, read};
 
+/// How often the service is asked while a test waits, and how many times at most: two minutes in all.
+const ASKED_EVERY: Duration = Duration::from_millis(20);
+const ASKED_MAX: u32 = 6_000;
+
 /// A running service with an API key that may do everything.
 pub struct Service {
     pub folder: TempDir,
@@ -139,17 +143,23 @@ impl Service {
 
     /// Waits for more than so many ended rounds with nothing running, then answers the account.
     pub async fn round_after(&self, account: &str, before: usize) -> Value {
-        for _ in 0..3_000 {
-            let actors = self.ok("GET", "/v1/ops/actors", None).await;
-            let idle = actors["data"].as_array().is_some_and(|all| {
-                all.iter().any(|actor| actor["account_id"] == account && actor["current"].is_null())
-            });
-            if idle && self.rounds(account).await > before {
-                return self.ok("GET", &format!("/v1/accounts/{account}"), None).await;
+        let rounds = format!("/v1/accounts/{account}/rounds?limit=500");
+        self.until(&rounds, |rounds| rounds["data"].as_array().is_some_and(|all| all.len() > before)).await;
+        self.until(&format!("/v1/ops/actors/{account}"), |actor| actor["current"].is_null()).await;
+        self.ok("GET", &format!("/v1/accounts/{account}"), None).await
+    }
+
+    /// Asks again and again until the answer is as wanted.
+    pub async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut answer = Value::Null;
+        for _ in 0..ASKED_MAX {
+            answer = self.ok("GET", path, None).await;
+            if wanted(&answer) {
+                return answer;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(ASKED_EVERY).await;
         }
-        panic!("no round of {account} ended\n{}", self.logged());
+        panic!("GET {path} never was as wanted: {answer}\n{}", self.logged());
     }
 
     /// Its events in a window wide enough for any test, expanded or not.

@@ -99,7 +99,13 @@ const ROOT: &[&str] = &[
 /// What git keeps there or leaves alone.
 const ROOT_UNTRACKED: &[&str] = &[".git", "target", "data"];
 /// Test files that may really wait, and for what no event tells.
-const MAY_SLEEP: &[(&str, &str)] = &[];
+const MAY_SLEEP: &[(&str, &str)] = &[
+    ("tests/it/actors/lives.rs", "the actors' stories run on a paused clock, which their world starts"),
+    ("tests/sim/seeds.rs", "the simulation's people wait in virtual time"),
+    ("tests/sim/serve.rs", "the simulated network is slow in virtual time"),
+    ("tests/support/service.rs", "a process under test is asked again and again from outside until it has an answer"),
+    ("tests/it/peers/crashes.rs", "a process must live a moment to be killed in it"),
+];
 /// Where folders of one machine begin, written so that this file does not hold one itself.
 const MACHINE_FOLDERS: &[&str] = &[
     concat!("/wo", "rk/"),

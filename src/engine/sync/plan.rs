@@ -168,10 +168,9 @@ pub fn plan(base: &EventContent, local: Local<'_>, remote: Remote<'_>, policy: C
 fn preferred(policy: ConflictPolicy, ours: DateTime<Utc>, theirs: Option<DateTime<Utc>>) -> Option<Winner> {
     match policy {
         ConflictPolicy::ExternalWins => Some(Winner::Remote),
-        ConflictPolicy::LocalWins => Some(Winner::Local),
         // An unknown time cannot be later than a known one.
         ConflictPolicy::MostRecentWins if theirs.is_some_and(|theirs| theirs > ours) => Some(Winner::Remote),
-        ConflictPolicy::MostRecentWins => Some(Winner::Local),
+        ConflictPolicy::LocalWins | ConflictPolicy::MostRecentWins => Some(Winner::Local),
         ConflictPolicy::Ask => None,
     }
 }
@@ -194,7 +193,7 @@ fn both_changed(
     } else {
         Action::TakeAndPush(overlay(full, told, &merged.content))
     };
-    let dispute = disputed.then(|| Dispute { kind: ConflictKind::Edit, fields: merged.overlaps, winner: prefer });
+    let dispute = disputed.then_some(Dispute { kind: ConflictKind::Edit, fields: merged.overlaps, winner: prefer });
     let reason = if disputed { Reason::OverlappingEdits } else { Reason::DisjointEdits };
     Decision { action, reason, dispute }
 }

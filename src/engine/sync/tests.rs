@@ -136,9 +136,9 @@ fn deletions_follow_the_table() {
     let edited_here = decide(&base, here(&edited), Remote::Gone);
     assert_eq!(edited_here.action, Action::DeleteLocal);
     assert_eq!(edited_here.dispute.map(|d| d.kind), Some(ConflictKind::DeletedRemotely));
-    let edited_there = decide(&base, gone_here(), there(&edited));
-    assert_eq!(edited_there.action, Action::Restore { content: edited.clone(), push: false });
-    assert_eq!(edited_there.dispute.map(|d| d.kind), Some(ConflictKind::DeletedLocally));
+    let changed_there = decide(&base, gone_here(), there(&edited));
+    assert_eq!(changed_there.action, Action::Restore { content: edited.clone(), push: false });
+    assert_eq!(changed_there.dispute.map(|d| d.kind), Some(ConflictKind::DeletedLocally));
     let kept = plan(&base, here(&edited), Remote::Gone, ConflictPolicy::LocalWins);
     assert_eq!(kept.action, Action::Recreate);
     assert_eq!(plan(&base, gone_here(), there(&edited), ConflictPolicy::LocalWins).action, Action::DeleteRemote);

@@ -1,96 +1,22 @@
 //! What one transaction of a round will write: collected by pure code, committed as one.
 
-use crate::domain::{
-    account::{Account, PrivacyLevel},
-    calendar::Calendar,
-    conflict::{ConflictKind, ConflictStatus, Severity, Winner},
-    ids::Uid,
-    ports::World,
-};
+use super::scene::{Scene, bond};
 use crate::{
     domain::{
-        conflict::Conflict,
+        conflict::{Conflict, Severity},
         event::EventContent,
-        ids::{CalendarId, EventId, MappingId, RemoteEventId, Revision},
+        ids::{CalendarId, EventId, MappingId, RemoteEventId},
         mapping::{Event, Mapping, Origin, RemoteEvent},
         notice::{Notice, NoticeKind},
-        outbox::{OutboxEntry, OutboxState, WriteOp},
-        person::User,
+        outbox::OutboxEntry,
         round::Tally,
-        time::EventTime,
     },
     engine::{
-        conflict::severity,
-        outbox::priority,
-        privacy,
         recurrence::span,
-        sync::plan::{Action, Decision, Dispute, Local, Reason, Remote, plan},
+        sync::plan::{Local, Reason, Remote, link, plan},
     },
-    provider::EventWriter,
     store::{StoreError, Tx},
 };
-
-/// The fixed surroundings of one calendar's decisions.
-#[derive(Clone, Copy)]
-pub struct Scene<'a> {
-    /// The account.
-    pub account: &'a Account,
-    /// Its owner.
-    pub user: &'a User,
-    /// The calendar.
-    pub calendar: &'a Calendar,
-    /// The hand that writes, if the account has one.
-    pub writer: Option<&'a dyn EventWriter>,
-    /// Clock and ids.
-    pub world: &'a World,
-}
-
-impl Scene<'_> {
-    /// The zone that dates and floating times of this calendar are read in.
-    #[must_use]
-    pub fn floating_in(&self) -> chrono_tz::Tz {
-        self.calendar.time_zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(self.user.time_zone)
-    }
-
-    /// Our content as the provider may see it, in its canonical form. An event that came from there is never cut down.
-    #[must_use]
-    pub fn told(&self, content: &EventContent, created_by_us: bool) -> EventContent {
-        let level = if created_by_us { self.account.privacy } else { PrivacyLevel::Full };
-        match self.writer {
-            Some(writer) if level == PrivacyLevel::Full => writer.canonical(content),
-            Some(writer) => writer.canonical(&privacy::project(content, level)),
-            None => content.clone(),
-        }
-    }
-
-    fn first_start(&self, time: &EventTime) -> chrono::DateTime<chrono::Utc> {
-        time.instant(self.floating_in())
-    }
-
-    /// A queue entry that says "look at this event again".
-    #[must_use]
-    pub fn owed(&self, event: &Event, op: WriteOp, key: Uid, reason: Reason) -> OutboxEntry {
-        let now = self.world.now();
-        OutboxEntry {
-            id: self.world.new_id(),
-            space_id: self.account.space_id.clone(),
-            account_id: self.account.id,
-            calendar_id: self.calendar.id,
-            event_id: event.id,
-            op,
-            key,
-            sent: Vec::new(),
-            priority: priority(op, self.first_start(&event.content.facts.start), now),
-            state: OutboxState::Queued,
-            attempts: 0,
-            not_before: now,
-            event_version: event.version,
-            reason: reason.as_str().to_owned(),
-            last_error: None,
-            created_at: now,
-        }
-    }
-}
 
 /// One line of a dry run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +90,7 @@ impl Changes {
         Ok(())
     }
 
-    fn note(&mut self, scene: &Scene<'_>, remote_id: &RemoteEventId, what: &'static str, reason: Reason) {
+    pub(super) fn note(&mut self, scene: &Scene<'_>, remote_id: &RemoteEventId, what: &'static str, reason: Reason) {
         let calendar = scene.calendar.name.clone();
         self.planned.push(Planned { calendar, remote_id: remote_id.0.clone(), what, reason });
     }
@@ -201,7 +127,7 @@ impl Changes {
             return;
         }
         let told = scene.told(&event.content, false);
-        let decision = crate::engine::sync::plan::link(&event.content, &told, &remote.content, scene.account.policy);
+        let decision = link(&event.content, &told, &remote.content, scene.account.policy);
         self.carry_out(scene, mapping, event, Some(remote), decision);
     }
 
@@ -233,156 +159,6 @@ impl Changes {
         self.carry_out(scene, mapping, event, remote, decision);
     }
 
-    fn carry_out(
-        &mut self,
-        scene: &Scene<'_>,
-        mut mapping: Mapping,
-        mut event: Event,
-        remote: Option<RemoteEvent>,
-        decision: Decision,
-    ) {
-        let now = scene.world.now();
-        let reason = decision.reason;
-        if let Some(dispute) = &decision.dispute {
-            self.dispute(scene, &mapping, &event, remote.as_ref(), dispute, reason);
-        }
-        let waits = decision.action == Action::Wait;
-        if let Some(remote) = remote {
-            mapping.revision = remote.revision;
-            mapping.raw = remote.raw;
-            mapping.uid = remote.uid;
-            // While a person decides, the base stays, so that both changes stay visible.
-            if !waits {
-                mapping.base = remote.content;
-            }
-            mapping.updated_at = now;
-        }
-        let here = (event.id, scene.calendar.id);
-        let remote_id = mapping.remote_id.clone();
-        match decision.action {
-            Action::Rest => {
-                self.settled.push(here);
-                self.mappings.push(mapping);
-            }
-            Action::Take(content) => {
-                self.note(scene, &remote_id, "update here", reason);
-                self.tally.updated += 1;
-                self.change(&mut event, content, now);
-                self.settled.push(here);
-                self.mappings.push(mapping);
-                self.events.push(event);
-            }
-            Action::Push => {
-                self.note(scene, &remote_id, "update there", reason);
-                self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), reason));
-                self.mappings.push(mapping);
-            }
-            Action::TakeAndPush(content) => {
-                self.note(scene, &remote_id, "merge", reason);
-                self.tally.updated += 1;
-                self.change(&mut event, content, now);
-                self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), reason));
-                self.mappings.push(mapping);
-                self.events.push(event);
-            }
-            Action::DeleteRemote => {
-                self.note(scene, &remote_id, "delete there", reason);
-                self.owed.push(scene.owed(&event, WriteOp::Delete, mapping.uid.clone(), reason));
-                self.mappings.push(mapping);
-            }
-            Action::DeleteLocal => {
-                self.note(scene, &remote_id, "delete here", reason);
-                self.tally.deleted += 1;
-                self.forgotten.push(mapping.id);
-                self.settled.push(here);
-                // A copy that a person deleted stays deleted; the event itself goes only with its home calendar.
-                if event.calendar_id == Some(scene.calendar.id) {
-                    event.deleted_at = Some(now);
-                    event.version += 1;
-                    self.spread.push(event.id);
-                    self.events.push(event);
-                }
-            }
-            Action::Restore { content, push } => {
-                self.note(scene, &remote_id, "restore here", reason);
-                self.tally.updated += 1;
-                event.deleted_at = None;
-                self.change(&mut event, content, now);
-                if push {
-                    self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), reason));
-                } else {
-                    self.settled.push(here);
-                }
-                self.mappings.push(mapping);
-                self.events.push(event);
-            }
-            Action::Recreate => {
-                self.note(scene, &remote_id, "create there", reason);
-                self.forgotten.push(mapping.id);
-                // A fresh name: servers with a trash bin refuse, or restore oddly, a name they have seen.
-                let key = Uid(scene.world.new_id::<uuid::Uuid>().to_string());
-                self.owed.push(scene.owed(&event, WriteOp::Create, key, reason));
-            }
-            Action::Forget => {
-                self.forgotten.push(mapping.id);
-                self.settled.push(here);
-            }
-            Action::Wait => {
-                self.settled.push(here);
-                self.mappings.push(mapping);
-            }
-        }
-    }
-
-    fn change(&mut self, event: &mut Event, content: EventContent, now: chrono::DateTime<chrono::Utc>) {
-        event.content = content;
-        event.version += 1;
-        event.updated_at = now;
-        self.spread.push(event.id);
-    }
-
-    fn dispute(
-        &mut self,
-        scene: &Scene<'_>,
-        mapping: &Mapping,
-        event: &Event,
-        remote: Option<&RemoteEvent>,
-        dispute: &Dispute,
-        reason: Reason,
-    ) {
-        let now = scene.world.now();
-        let start = scene.first_start(&event.content.facts.start);
-        let severity = severity(dispute.kind, &dispute.fields, start, now);
-        self.tally.conflicts += 1;
-        self.conflicts.push(Conflict {
-            id: scene.world.new_id(),
-            space_id: scene.account.space_id.clone(),
-            account_id: scene.account.id,
-            calendar_id: scene.calendar.id,
-            event_id: event.id,
-            kind: dispute.kind,
-            fields: dispute.fields.clone(),
-            base: Some(mapping.base.clone()),
-            local: Some(event.content.clone()),
-            remote: remote.map(|remote| remote.content.clone()),
-            policy: scene.account.policy,
-            winner: dispute.winner,
-            status: if dispute.winner.is_some() { ConflictStatus::Resolved } else { ConflictStatus::Pending },
-            severity,
-            reason: reason.as_str().to_owned(),
-            created_at: now,
-            resolved_at: dispute.winner.map(|_| now),
-        });
-        let (kind, text) = match dispute.winner {
-            Some(Winner::Remote) => (NoticeKind::EditOverwritten, overwritten(dispute.kind)),
-            None => {
-                (NoticeKind::ConflictPending, "An event was changed here and at its calendar. Choose which to keep.")
-            }
-            Some(Winner::Local) => return,
-        };
-        self.tell(scene, Some(event.id), kind, severity, text.to_owned());
-    }
-
     /// Tells the account's owner something.
     pub fn tell(
         &mut self,
@@ -407,18 +183,6 @@ impl Changes {
     }
 }
 
-fn overwritten(kind: ConflictKind) -> &'static str {
-    match kind {
-        ConflictKind::Edit => {
-            "An event was changed here and at its calendar. The calendar's version was kept; yours is in the conflict history."
-        }
-        ConflictKind::DeletedRemotely => {
-            "An event you changed was deleted at its calendar. It was deleted here too; your version can be restored."
-        }
-        ConflictKind::DeletedLocally => "An event you deleted was changed at its calendar, so it is back.",
-    }
-}
-
 /// Queues a write, or joins it to the one already queued for that event and calendar: the key chosen and what was sent
 /// under it stay, or a create done twice would make two events.
 pub async fn join_queue(tx: &mut Tx, entry: &OutboxEntry) -> Result<(), StoreError> {
@@ -432,29 +196,4 @@ pub async fn join_queue(tx: &mut Tx, entry: &OutboxEntry) -> Result<(), StoreErr
     let key = if queued.sent.is_empty() { entry.key.clone() } else { queued.key };
     let joined = OutboxEntry { id: queued.id, key, sent: queued.sent, created_at: queued.created_at, ..entry.clone() };
     tx.put_outbox(&joined).await
-}
-
-/// A fresh bond between a local event and a remote one, agreed on what the provider says.
-#[must_use]
-pub fn bond(scene: &Scene<'_>, event_id: EventId, remote: RemoteEvent, created_by_us: bool) -> Mapping {
-    Mapping {
-        id: scene.world.new_id(),
-        space_id: scene.account.space_id.clone(),
-        account_id: scene.account.id,
-        calendar_id: scene.calendar.id,
-        event_id,
-        remote_id: remote.id,
-        uid: remote.uid,
-        revision: remote.revision,
-        base: remote.content,
-        raw: remote.raw,
-        created_by_us,
-        updated_at: scene.world.now(),
-    }
-}
-
-/// Whether a listed revision is the one we hold.
-#[must_use]
-pub fn unchanged(held: Option<&Revision>, listed: Option<&Revision>) -> bool {
-    held.is_some() && held == listed
 }

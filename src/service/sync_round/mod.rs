@@ -6,8 +6,10 @@
 //! **Invariant (S7):** deletions of all calendars are judged together by the brake before any of them is carried out.
 
 pub mod changes;
+mod outcome;
 mod pull;
 mod removal;
+pub mod scene;
 
 use std::sync::Arc;
 
@@ -26,8 +28,9 @@ use crate::{
     service::{Failure, Services, drain_outbox},
     store::Mode,
 };
-use changes::{Planned, Scene};
+use changes::Planned;
 use pull::{Pulled, Puller};
+use scene::Scene;
 
 /// What a round came to.
 #[derive(Clone, Debug)]

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::changes::{Changes, Planned, Scene, join_queue};
+use super::{
+    changes::{Changes, Planned, join_queue},
+    scene::{Scene, unchanged},
+};
 use crate::{
     domain::{
         calendar::RemoteCalendar,
@@ -332,7 +335,7 @@ impl Sweep {
             let other_name = holdings.by_uid.get(&event.uid).is_some_and(|held| *held != event.id);
             if other_name && !holdings.by_remote.contains_key(&event.id) {
                 self.moved.push(event);
-            } else if !super::changes::unchanged(holdings.revision(&event.id), event.revision.as_ref()) {
+            } else if !unchanged(holdings.revision(&event.id), event.revision.as_ref()) {
                 self.changed.push(event);
             }
         }

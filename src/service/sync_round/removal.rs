@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Run,
-    changes::{Changes, Scene},
-    pull::Pulled,
-};
+use super::{Run, changes::Changes, pull::Pulled, scene::Scene};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -101,13 +97,13 @@ impl Run<'_> {
         stamp: Option<String>,
         result: Pulled,
         bonds: Vec<(Mapping, Event)>,
-        held: Option<Held>,
+        stopped: Option<Held>,
     ) -> Result<(), Failure> {
         let scene = self.scene(&calendar);
         let gone: Vec<_> = bonds.iter().map(|(mapping, _)| mapping.remote_id.clone()).collect();
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        let verdict = match held {
+        let verdict = match stopped {
             None => Verdict::Delete,
             Some(why) => match tx.open_hold(calendar.id).await? {
                 Some(hold) if hold.state == HoldState::Approved && covers(&hold, &gone) => Verdict::Delete,

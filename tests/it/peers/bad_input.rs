@@ -83,20 +83,12 @@ async fn a_panic_in_one_account_restarts_it_and_nobody_else_notices() {
     let other = world.service.ok("POST", "/v1/accounts", Some(body)).await["id"].as_str().expect("an id").to_owned();
     world.service.round_after(&other, 0).await;
     world.service.ok("POST", &format!("/v1/ops/actors/{}/panic", world.account), None).await;
-    let actor = |id: String| {
-        let service = &world.service;
-        async move { service.ok("GET", &format!("/v1/ops/actors/{id}"), None).await }
-    };
-    let mut shown = Value::Null;
-    for _ in 0..500 {
-        shown = actor(world.account.clone()).await;
-        if shown["restarts"] == 1 && shown["state"] == "idle" {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert_eq!(shown["restarts"], 1, "{shown}");
-    assert_eq!(actor(other).await["restarts"], 0);
+    let path = format!("/v1/ops/actors/{}", world.account);
+    let fell = |shown: &Value| shown["restarts"] == 1 && shown["state"] == "idle";
+    let shown = world.service.until(&path, fell).await;
+    assert_eq!(shown["last_restart"]["why"], "handler_panicked", "{shown}");
+    let other = world.service.ok("GET", &format!("/v1/ops/actors/{other}"), None).await;
+    assert_eq!(other["restarts"], 0, "{other}");
     world.make("After the panic", json!({})).await;
     world.sync().await;
     assert!(world.object("After the panic").await.is_some());

@@ -1,0 +1,104 @@
+//! Where a calendar's decisions are taken: the account, its owner, the calendar, and the hand that writes.
+
+use crate::{
+    domain::{
+        account::{Account, PrivacyLevel},
+        calendar::Calendar,
+        event::EventContent,
+        ids::{EventId, Revision, Uid},
+        mapping::{Event, Mapping, RemoteEvent},
+        outbox::{OutboxEntry, OutboxState, WriteOp},
+        person::User,
+        ports::World,
+        time::EventTime,
+    },
+    engine::{outbox::priority, privacy, sync::plan::Reason},
+    provider::EventWriter,
+};
+
+/// The fixed surroundings of one calendar's decisions.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// Its owner.
+    pub user: &'a User,
+    /// The calendar.
+    pub calendar: &'a Calendar,
+    /// The hand that writes, if the account has one.
+    pub writer: Option<&'a dyn EventWriter>,
+    /// Clock and ids.
+    pub world: &'a World,
+}
+
+impl Scene<'_> {
+    /// The zone that dates and floating times of this calendar are read in.
+    #[must_use]
+    pub fn floating_in(&self) -> chrono_tz::Tz {
+        self.calendar.time_zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(self.user.time_zone)
+    }
+
+    /// Our content as the provider may see it, in its canonical form. An event that came from there is never cut down.
+    #[must_use]
+    pub fn told(&self, content: &EventContent, created_by_us: bool) -> EventContent {
+        let level = if created_by_us { self.account.privacy } else { PrivacyLevel::Full };
+        match self.writer {
+            Some(writer) if level == PrivacyLevel::Full => writer.canonical(content),
+            Some(writer) => writer.canonical(&privacy::project(content, level)),
+            None => content.clone(),
+        }
+    }
+
+    pub(super) fn first_start(&self, time: &EventTime) -> chrono::DateTime<chrono::Utc> {
+        time.instant(self.floating_in())
+    }
+
+    /// A queue entry that says "look at this event again".
+    #[must_use]
+    pub fn owed(&self, event: &Event, op: WriteOp, key: Uid, reason: Reason) -> OutboxEntry {
+        let now = self.world.now();
+        OutboxEntry {
+            id: self.world.new_id(),
+            space_id: self.account.space_id.clone(),
+            account_id: self.account.id,
+            calendar_id: self.calendar.id,
+            event_id: event.id,
+            op,
+            key,
+            sent: Vec::new(),
+            priority: priority(op, self.first_start(&event.content.facts.start), now),
+            state: OutboxState::Queued,
+            attempts: 0,
+            not_before: now,
+            event_version: event.version,
+            reason: reason.as_str().to_owned(),
+            last_error: None,
+            created_at: now,
+        }
+    }
+}
+
+/// A fresh bond between a local event and a remote one, agreed on what the provider says.
+#[must_use]
+pub fn bond(scene: &Scene<'_>, event_id: EventId, remote: RemoteEvent, created_by_us: bool) -> Mapping {
+    Mapping {
+        id: scene.world.new_id(),
+        space_id: scene.account.space_id.clone(),
+        account_id: scene.account.id,
+        calendar_id: scene.calendar.id,
+        event_id,
+        remote_id: remote.id,
+        uid: remote.uid,
+        revision: remote.revision,
+        base: remote.content,
+        raw: remote.raw,
+        created_by_us,
+        updated_at: scene.world.now(),
+    }
+}
+
+/// Whether a listed revision is the one we hold.
+#[must_use]
+pub fn unchanged(held: Option<&Revision>, listed: Option<&Revision>) -> bool {
+    held.is_some() && held == listed
+}
