@@ -31,6 +31,9 @@ pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
                 lock::prepare(&data_dir, &path)?;
                 let held = lock::wait(&data_dir.join("migrate.lock"))?;
                 let mut conn = diesel::SqliteConnection::establish(&path.display().to_string())?;
+                // A server may be writing: wait for it, as every other connection does.
+                let wait = format!("PRAGMA busy_timeout = {};", super::sqlite::BUSY_TIMEOUT_MS);
+                diesel::connection::SimpleConnection::batch_execute(&mut conn, &wait)?;
                 let ran = run(&mut conn, SQLITE);
                 drop(held);
                 ran

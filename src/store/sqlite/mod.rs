@@ -40,7 +40,7 @@ macro_rules! batch {
 pub mod queries;
 
 /// How long a statement waits for another process (`calwarden api-key create`) to let go of the file, in milliseconds.
-const BUSY_TIMEOUT_MS: u32 = 5_000;
+pub(super) const BUSY_TIMEOUT_MS: u32 = 5_000;
 
 /// Opens a connection. A reader cannot write, whatever it is asked.
 async fn open(path: &Path, mut calls: Calls, reader: bool) -> diesel::ConnectionResult<Conn> {
