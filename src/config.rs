@@ -87,6 +87,10 @@ pub struct Poll {
     pub caldav_s: u32,
     /// Between looks at a feed, in seconds.
     pub feed_s: u32,
+    /// Between looks at an account whose provider tells of changes, while no watch channel is open, in seconds.
+    pub unwatched_s: u32,
+    /// Between looks at an account whose provider tells of changes, while its watch channels are open, in seconds.
+    pub watched_s: u32,
     /// Between complete comparisons, in seconds.
     pub reconcile_s: u32,
 }

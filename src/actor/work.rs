@@ -35,6 +35,10 @@ pub struct AccountStart {
     pub reason: Option<String>,
     /// While disconnecting: whether the events we wrote there go too.
     pub delete_events: bool,
+    /// Whether its credential can be renewed without its owner.
+    pub kind: CredentialKind,
+    /// Whether its provider can tell us of changes.
+    pub channels: bool,
     /// Whether it polls by itself.
     pub auto_sync: bool,
     /// Seconds between polls: its owner's choice, else the provider's pace.
@@ -68,8 +72,8 @@ impl AccountStart {
 
     pub(super) fn past(&self) -> Past {
         Past {
-            kind: CredentialKind::Lasting,
-            channels: false,
+            kind: self.kind,
+            channels: self.channels,
             pace: self.pace(),
             paused: self.status == AccountStatus::Paused,
             revoked: self.status == AccountStatus::ReconnectRequired,

@@ -17,6 +17,7 @@ use crate::{
         person::Scope,
         round::{Cause, Outcome},
     },
+    engine::account::CredentialKind,
     service::{Failure, Services, sync_round},
     store::{Mode, StoreError},
 };
@@ -31,6 +32,8 @@ pub struct Pace {
     pub caldav_s: u32,
     /// A feed.
     pub feed_s: u32,
+    /// A provider that has watch channels, while none is open.
+    pub unwatched_s: u32,
 }
 
 /// The use cases, as the actors know them.
@@ -73,6 +76,7 @@ impl Work {
         match kind {
             ProviderKind::Caldav | ProviderKind::Icloud => self.pace.caldav_s,
             ProviderKind::Feed => self.pace.feed_s,
+            ProviderKind::Google => self.pace.unwatched_s,
         }
     }
 
@@ -132,6 +136,8 @@ impl AccountWork for Work {
             status: account.status,
             reason: account.status_reason,
             delete_events: account.delete_copies,
+            kind: credential_kind(account.provider),
+            channels: account.provider == ProviderKind::Google,
             auto_sync: account.schedule.auto_sync_enabled,
             poll_every_s: chosen.unwrap_or_else(|| self.poll_every_s(account.provider)),
             provider_interval_s: account.provider_interval_s,
@@ -208,6 +214,14 @@ impl AccountWork for Work {
             Sweep::Conflicts => Ok(self.services.remind_of_conflicts().await?),
             Sweep::Retention => Ok(self.services.sweep().await?),
         }
+    }
+}
+
+/// Whether an account's credential can be renewed without its owner.
+fn credential_kind(provider: ProviderKind) -> CredentialKind {
+    match provider {
+        ProviderKind::Caldav | ProviderKind::Icloud | ProviderKind::Feed => CredentialKind::Lasting,
+        ProviderKind::Google => CredentialKind::Refreshable,
     }
 }
 

@@ -8,9 +8,12 @@ use crate::{
     config::{Config, Database},
     domain::ports::World,
     engine::sync::brake::BrakeRules,
-    provider::transport::{
-        client::{ClientConfig, HttpClient},
-        guard::AddressPolicy,
+    provider::{
+        registry::Endpoints,
+        transport::{
+            client::{ClientConfig, HttpClient},
+            guard::AddressPolicy,
+        },
     },
     service::{Services, Settings, connections::Connections},
     store::{self, Blocking, Store, StoreConfig},
@@ -44,7 +47,7 @@ pub fn services(config: &Config, world: World, store: Store) -> Result<Services>
         AddressPolicy { allow_private: config.allow_private_networks, allow_hosts: config.allowed_hosts.clone() };
     let http = Arc::new(HttpClient::new(ClientConfig { policy, ..ClientConfig::default() })?);
     let vault = KeyRing::load(&config.data_dir, config.token_encryption_key.as_ref(), world.clone())?;
-    let connections = Connections::new(http, world.clone());
+    let connections = Connections::new(http, world.clone(), Endpoints::official()?);
     Ok(Services::new(store, world, Arc::new(vault), connections, settings(config)))
 }
 

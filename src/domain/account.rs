@@ -15,6 +15,8 @@ words! {
         Icloud = "icloud",
         /// A published iCalendar file.
         Feed = "feed",
+        /// Google Calendar.
+        Google = "google",
     }
 }
 
@@ -132,6 +134,10 @@ words! {
         BearerToken = "bearer_token",
         /// A feed's URL, which is a secret by itself.
         FeedUrl = "feed_url",
+        /// An OAuth access token (RFC 6749 §1.4).
+        AccessToken = "access_token",
+        /// An OAuth refresh token (RFC 6749 §1.5).
+        RefreshToken = "refresh_token",
     }
 }
 

@@ -61,6 +61,8 @@ own_id! {
     ApiKeyId,
     /// One line of the audit log.
     AuditId,
+    /// One watch channel; the provider repeats it with every notification.
+    ChannelId,
 }
 
 /// Why a caller's id was refused.

@@ -3,7 +3,9 @@
 //! **Invariant:** nothing here is `async`, reads a clock, draws a random number or imports another layer.
 
 pub mod account;
+pub mod availability;
 pub mod calendar;
+pub mod channel;
 pub mod conflict;
 pub mod event;
 pub mod failure;

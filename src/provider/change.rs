@@ -2,15 +2,25 @@
 
 use std::collections::VecDeque;
 
+use async_trait::async_trait;
+
+use super::error::Result;
 use crate::domain::{
     ids::{RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid},
     mapping::RemoteEvent,
 };
 
 /// What we already hold of a calendar, so that a listing need not carry unchanged events.
+#[async_trait]
 pub trait Known: Send + Sync {
     /// The revision we hold of one remote event; `None`: we do not hold it.
     fn revision(&self, id: &RemoteEventId) -> Option<&Revision>;
+
+    /// The bytes kept with it ([`RemoteEvent::raw`]), for a provider whose change list names single parts of a series: a
+    /// part is put into the whole that is held. An error is a failure of ours: the pull ends and is repeated.
+    async fn raw(&self, _: &RemoteEventId) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
 }
 
 /// We hold nothing.

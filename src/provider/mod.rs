@@ -10,16 +10,22 @@ pub mod caldav;
 pub mod change;
 pub mod error;
 pub mod feed;
+pub mod google;
+pub mod oauth;
+pub mod push;
 pub mod registry;
 pub mod transport;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 pub use change::{ChangePage, Known, Next, PageKind, PageToken, Pull, Unreadable};
 pub use error::{ProviderError, Result};
+pub use push::ChannelKeeper;
 
 use crate::domain::{
     account::ProviderKind,
+    availability::Busy,
     calendar::RemoteCalendar,
     event::EventContent,
     ids::{RemoteCalendarId, RemoteEventId, Revision, Uid},
@@ -56,6 +62,16 @@ pub trait Provider: Send + Sync {
 
     /// The hand that writes; `None`: read-only.
     fn writer(&self) -> Option<&dyn EventWriter> {
+        None
+    }
+
+    /// The hand that opens watch channels; `None`: poll.
+    fn channels(&self) -> Option<&dyn ChannelKeeper> {
+        None
+    }
+
+    /// Who knows when a person is busy without saying why; `None`: it is derived from events.
+    fn free_busy(&self) -> Option<&dyn FreeBusy> {
         None
     }
 
@@ -99,4 +115,11 @@ pub trait EventWriter: Send + Sync {
 
     /// What a create with this key has made, if anything: settles an ambiguous create.
     async fn find(&self, calendar: &RemoteCalendarId, key: &Uid) -> Result<Option<RemoteEvent>>;
+}
+
+/// Busy time as the provider tells it.
+#[async_trait]
+pub trait FreeBusy: Send + Sync {
+    /// The busy time of calendars within `from..to`, in the order asked; split as the provider needs it.
+    async fn busy(&self, calendars: &[RemoteCalendarId], from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<Busy>>;
 }

@@ -8,9 +8,24 @@ use super::{
     Provider, ProviderError,
     caldav::{Caldav, CaldavConfig, ICLOUD_START},
     feed::{Feed, FeedConfig},
+    google::{Google, GoogleConfig},
     transport::{Credential, Http},
 };
 use crate::domain::{account::ProviderKind, failure::FailureClass, ports::World, secret::Secret};
+
+/// Where the providers with one address for everybody are; look-alikes stand in for tests and for the sandbox.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Google Calendar's root (`https://www.googleapis.com/calendar/v3`).
+    pub google_api: Url,
+}
+
+impl Endpoints {
+    /// The providers themselves.
+    pub fn official() -> Result<Self, ProviderError> {
+        Ok(Self { google_api: parse("https://www.googleapis.com/calendar/v3")? })
+    }
+}
 
 /// What it takes to open an account.
 #[derive(Clone, Debug)]
@@ -25,12 +40,19 @@ pub struct Access {
     pub password: Option<Secret>,
     /// Bearer token.
     pub bearer_token: Option<Secret>,
+    /// An OAuth access token.
+    pub access_token: Option<Secret>,
     /// A feed's address.
     pub feed_url: Option<Secret>,
 }
 
 /// Opens a provider. Makes no request.
-pub fn open(access: Access, http: Arc<dyn Http>, world: &World) -> Result<Arc<dyn Provider>, ProviderError> {
+pub fn open(
+    access: Access,
+    endpoints: &Endpoints,
+    http: Arc<dyn Http>,
+    world: &World,
+) -> Result<Arc<dyn Provider>, ProviderError> {
     match access.kind {
         ProviderKind::Caldav | ProviderKind::Icloud => {
             let credential = match (access.bearer_token, access.username, access.password) {
@@ -46,6 +68,13 @@ pub fn open(access: Access, http: Arc<dyn Http>, world: &World) -> Result<Arc<dy
         ProviderKind::Feed => {
             let url = access.feed_url.ok_or_else(|| refused("the feed has no address"))?;
             Ok(Arc::new(Feed::new(http, &FeedConfig { url })?))
+        }
+        ProviderKind::Google => {
+            let access_token = access
+                .access_token
+                .ok_or_else(|| ProviderError::new(FailureClass::Unauthorised, "the account has no access token yet"))?;
+            let config = GoogleConfig { api: endpoints.google_api.clone(), access_token };
+            Ok(Arc::new(Google::new(http, world.clone(), config)))
         }
     }
 }

@@ -165,6 +165,7 @@ impl Services {
             username: find(SecretKind::Username),
             password: find(SecretKind::Password),
             bearer_token: find(SecretKind::BearerToken),
+            access_token: find(SecretKind::AccessToken),
             feed_url: find(SecretKind::FeedUrl),
         };
         let provider = self.connections.try_out(access)?;

@@ -22,19 +22,20 @@ use crate::{
 pub struct Connections {
     http: Arc<dyn Http>,
     world: World,
+    endpoints: registry::Endpoints,
     open: Mutex<BTreeMap<AccountId, Arc<dyn Provider>>>,
 }
 
 impl Connections {
     /// None open yet.
     #[must_use]
-    pub fn new(http: Arc<dyn Http>, world: World) -> Self {
-        Self { http, world, open: Mutex::default() }
+    pub fn new(http: Arc<dyn Http>, world: World, endpoints: registry::Endpoints) -> Self {
+        Self { http, world, endpoints, open: Mutex::default() }
     }
 
     /// Opens a provider without keeping it: to try credentials.
     pub fn try_out(&self, access: registry::Access) -> Result<Arc<dyn Provider>, ProviderError> {
-        registry::open(access, Arc::clone(&self.http), &self.world)
+        registry::open(access, &self.endpoints, Arc::clone(&self.http), &self.world)
     }
 
     /// The account's provider, opened with its sealed secrets on first use.
@@ -56,6 +57,7 @@ impl Connections {
             username: open(SecretKind::Username)?,
             password: open(SecretKind::Password)?,
             bearer_token: open(SecretKind::BearerToken)?,
+            access_token: open(SecretKind::AccessToken)?,
             feed_url: open(SecretKind::FeedUrl)?,
         };
         let provider = self.try_out(access).map_err(super::Failure::Provider)?;

@@ -21,9 +21,12 @@ use calwarden::{
         ports::{Clock, Random, World},
         round::Cause,
     },
-    provider::transport::{
-        client::{ClientConfig, HttpClient},
-        guard::AddressPolicy,
+    provider::{
+        registry::Endpoints,
+        transport::{
+            client::{ClientConfig, HttpClient},
+            guard::AddressPolicy,
+        },
     },
     service::{Services, connections::Connections},
     store::{self, Blocking, Store, StoreConfig},
@@ -165,10 +168,10 @@ async fn begin(birth: &Birth<'_>, world: World) -> Alive {
     let policy = AddressPolicy { allow_private: true, allow_hosts: Vec::new() };
     let http = HttpClient::new(ClientConfig { policy, ..ClientConfig::default() }).expect("a client");
     let vault = KeyRing::load(birth.folder, None, world.clone()).expect("keys");
-    let connections = Connections::new(Arc::new(http), world.clone());
+    let connections = Connections::new(Arc::new(http), world.clone(), Endpoints::official().expect("addresses"));
     let settings = calwarden::app::assemble::settings(&Config::defaults().expect("the defaults"));
     let services = Arc::new(Services::new(store, world.clone(), Arc::new(vault), connections, settings));
-    let work = Work::new(Arc::clone(&services), Pace { caldav_s: 600, feed_s: 900 });
+    let work = Work::new(Arc::clone(&services), Pace { caldav_s: 600, feed_s: 900, unwatched_s: 120 });
     let counted = Counted { work, running: Mutex::default(), overlaps: Arc::clone(&birth.overlaps) };
     let spawner = Spawner::on(tokio::runtime::Handle::current());
     let limits = actor::Config { start_spread: Duration::from_secs(5), ..actor::Config::default() };

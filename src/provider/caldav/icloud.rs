@@ -19,7 +19,7 @@ const SHARED_LABELS: [&str; 9] = ["ac", "co", "com", "edu", "gov", "ne", "net", 
 pub(super) fn profile(kind: ProviderKind) -> Profile {
     let requests_per_minute = match kind {
         ProviderKind::Icloud => 240,
-        ProviderKind::Caldav | ProviderKind::Feed => 0,
+        ProviderKind::Caldav | ProviderKind::Feed | ProviderKind::Google => 0,
     };
     Profile { kind, requests_per_minute, poll_every_s: 300, reconcile_every_s: 86_400, absence_is_doubtful: false }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
@@ -16,16 +17,16 @@ use crate::{
         calendar::RemoteCalendar,
         event::EventContent,
         failure::FailureClass,
-        ids::{AccountId, EventId, RemoteEventId, Revision, SyncCursor, Uid},
+        ids::{AccountId, CalendarId, EventId, RemoteEventId, Revision, SyncCursor, Uid},
         mapping::RemoteEvent,
         outbox::{OutboxEntry, WriteOp},
         person::Scope,
         round::{Cause, Progress, Tally},
     },
     engine::sync::{matching::Candidates, plan::Reason},
-    provider::{ChangePage, Known, Next, PageKind, PageToken, Provider, ProviderError, Pull, Unreadable},
+    provider::{self, ChangePage, Known, Next, PageKind, PageToken, Provider, ProviderError, Pull, Unreadable},
     service::{Failure, Services},
-    store::{MappingKey, Mode, Tx, UnreadableRow},
+    store::{MappingKey, Mode, StoreError, Tx, UnreadableRow},
 };
 
 /// Changed events are decided and committed in batches of at least this many, so that a page costs no disk flush of its own.
@@ -36,7 +37,9 @@ const PAGES_MAX: usize = 10_000;
 const LISTING_LAG: Duration = Duration::seconds(60);
 
 /// What we hold of one calendar when a pull begins.
-pub struct Holdings {
+pub struct Holdings<'a> {
+    services: &'a Services,
+    calendar: CalendarId,
     by_remote: BTreeMap<RemoteEventId, MappingKey>,
     by_uid: BTreeMap<Uid, RemoteEventId>,
     unreadable: BTreeMap<RemoteEventId, Option<Revision>>,
@@ -45,12 +48,26 @@ pub struct Holdings {
     candidates: Candidates<EventId>,
 }
 
-impl Known for Holdings {
+#[async_trait]
+impl Known for Holdings<'_> {
     fn revision(&self, id: &RemoteEventId) -> Option<&Revision> {
         match self.by_remote.get(id) {
             Some(held) => held.revision.as_ref(),
             None => self.unreadable.get(id).and_then(Option::as_ref),
         }
+    }
+
+    async fn raw(&self, id: &RemoteEventId) -> provider::Result<Option<Vec<u8>>> {
+        if !self.by_remote.contains_key(id) {
+            return Ok(None);
+        }
+        let read = async {
+            let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
+            let held = tx.mappings_by_remote(self.calendar, std::slice::from_ref(id)).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(held.into_iter().next().and_then(|(mapping, _)| mapping.raw))
+        };
+        read.await.map_err(|error| ProviderError::new(FailureClass::Transient, format!("our own copy: {error}")))
     }
 }
 
@@ -130,7 +147,7 @@ impl Puller<'_> {
         Err(Failure::Provider(ProviderError::new(FailureClass::Malformed, detail)))
     }
 
-    async fn holdings(&self) -> Result<Holdings, Failure> {
+    async fn holdings(&self) -> Result<Holdings<'_>, Failure> {
         let calendar = self.scene.calendar.id;
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
         let index = tx.mapping_index(calendar).await?;
@@ -144,6 +161,8 @@ impl Puller<'_> {
         // What was already sent is recognised by its key, never by its looks.
         let candidates = unlinked.into_iter().filter(|event| !attempted.contains(&event.id));
         Ok(Holdings {
+            services: self.services,
+            calendar,
             by_uid: index.iter().map(|key| (key.uid.clone(), key.remote_id.clone())).collect(),
             by_remote: index.into_iter().map(|key| (key.remote_id.clone(), key)).collect(),
             unreadable: unreadable.into_iter().map(|row| (row.remote_id, row.revision)).collect(),
@@ -157,7 +176,7 @@ impl Puller<'_> {
 
     /// Decides about a batch of changed events and commits it in one transaction. Our side is read inside that very
     /// transaction: an edit made meanwhile is seen, or makes the transaction try again.
-    async fn apply(&self, sweep: &mut Sweep, holdings: &mut Holdings) -> Result<(), Failure> {
+    async fn apply(&self, sweep: &mut Sweep, holdings: &mut Holdings<'_>) -> Result<(), Failure> {
         let batch = std::mem::take(&mut sweep.changed);
         let unreadable = std::mem::take(&mut sweep.unreadable);
         if batch.is_empty() && unreadable.is_empty() {
@@ -215,7 +234,7 @@ impl Puller<'_> {
     }
 
     /// Events that came under a new name while their old name may have gone: renamed if it has, separate if not.
-    async fn apply_moved(&self, sweep: &mut Sweep, holdings: &mut Holdings) -> Result<(), Failure> {
+    async fn apply_moved(&self, sweep: &mut Sweep, holdings: &mut Holdings<'_>) -> Result<(), Failure> {
         if sweep.moved.is_empty() {
             return Ok(());
         }
@@ -266,7 +285,7 @@ pub(super) async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) ->
     Ok(wake)
 }
 
-impl Holdings {
+impl Holdings<'_> {
     fn sent(&self, event: EventId) -> &[EventContent] {
         self.queued.get(&event).map_or(&[], |entry| &entry.sent)
     }
@@ -317,7 +336,7 @@ struct Sweep {
 }
 
 impl Sweep {
-    fn take(&mut self, page: ChangePage, holdings: &Holdings) -> Next {
+    fn take(&mut self, page: ChangePage, holdings: &Holdings<'_>) -> Next {
         self.snapshot = page.kind == PageKind::Snapshot;
         self.expected = page.expected.or(self.expected);
         self.interval_s = page.interval_s.or(self.interval_s);
@@ -353,13 +372,13 @@ impl Sweep {
     }
 
     /// Mapped events that are gone: named by the provider, or absent from a complete snapshot (S6).
-    fn gone(&self, holdings: &Holdings) -> Vec<RemoteEventId> {
+    fn gone(&self, holdings: &Holdings<'_>) -> Vec<RemoteEventId> {
         let missed = |id: &RemoteEventId| self.removed.contains(id) || (self.snapshot && !self.seen.contains(id));
         let gone = holdings.by_remote.keys().filter(|id| missed(id) && !self.renamed.contains(*id));
         gone.cloned().collect()
     }
 
-    fn finish(mut self, cursor: Option<SyncCursor>, holdings: &Holdings, now: DateTime<Utc>) -> Pulled {
+    fn finish(mut self, cursor: Option<SyncCursor>, holdings: &Holdings<'_>, now: DateTime<Utc>) -> Pulled {
         let mut removed = self.gone(holdings);
         let before = removed.len();
         removed.retain(|id| self.removed.contains(id) || holdings.may_be_listed(id, now));

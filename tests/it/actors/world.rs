@@ -18,6 +18,7 @@ use calwarden::{
         ports::{Clock, Random, World},
         round::{Cause, Outcome},
     },
+    engine::account::CredentialKind,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
@@ -49,6 +50,8 @@ pub fn after(seconds: i64) -> DateTime<Utc> {
 
 pub fn stored() -> AccountStart {
     AccountStart {
+        kind: CredentialKind::Lasting,
+        channels: false,
         status: AccountStatus::Active,
         reason: None,
         delete_events: false,

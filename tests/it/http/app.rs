@@ -31,6 +31,7 @@ use calwarden::{
     engine::sync::brake::BrakeRules,
     provider::{
         ProviderError,
+        registry::Endpoints,
         transport::{Http, Request, Response},
     },
     service::{Services, Settings, Wakes, api_keys, connections::Connections},
@@ -199,7 +200,7 @@ impl App {
         store::migrate(&config).await.expect("migrated");
         let store = Store::open(config).await.expect("a store");
         let vault = Arc::new(KeyRing::load(folder.path(), None, world.clone()).expect("keys"));
-        let connections = Connections::new(Arc::new(Net), world.clone());
+        let connections = Connections::new(Arc::new(Net), world.clone(), Endpoints::official().expect("addresses"));
         let services = Arc::new(Services::new(store, world, vault, connections, settings()));
         let actors = Arc::new(Listening::default());
         services.set_wakes(Arc::new(Wakened(Arc::clone(&actors))));
