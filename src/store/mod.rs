@@ -28,7 +28,7 @@ pub use self::{
     error::StoreError,
     lock::InstanceLock,
     migrate::migrate,
-    records::{ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
+    records::{BusyRead, ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
     tx::Tx,
 };
 use crate::domain::person::Scope;

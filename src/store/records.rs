@@ -7,7 +7,7 @@ use super::types::Ts;
 use crate::domain::{
     account::AccountStatus,
     conflict::ConflictStatus,
-    ids::{AccountId, ApiKeyId, ConflictId, EventId, MappingId, RemoteEventId, Revision, Uid, UserId},
+    ids::{AccountId, ApiKeyId, CalendarId, ConflictId, EventId, MappingId, RemoteEventId, Revision, Uid, UserId},
     outbox::OutboxState,
 };
 
@@ -33,6 +33,20 @@ pub struct MappingKey {
     /// When the bond was last confirmed.
     #[diesel(deserialize_as = Ts)]
     pub updated_at: DateTime<Utc>,
+}
+
+/// When a calendar's busy time was last read, and how far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = super::schema::busy_reads, check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+pub struct BusyRead {
+    /// The calendar.
+    pub calendar_id: CalendarId,
+    /// When it was read.
+    #[diesel(deserialize_as = Ts)]
+    pub read_at: DateTime<Utc>,
+    /// Busy time is known until here.
+    #[diesel(deserialize_as = Ts)]
+    pub until: DateTime<Utc>,
 }
 
 /// Which conflicts are wanted; what is `None` does not matter. Newest first.

@@ -272,6 +272,27 @@ table! {
         state -> Text,
         expires_at -> Nullable<Instant>,
         created_at -> Instant,
+        heard_at -> Nullable<Instant>,
+    }
+}
+
+table! {
+    use super::super::types::{Id, Instant};
+
+    busy_reads (calendar_id) {
+        calendar_id -> Id,
+        read_at -> Instant,
+        until -> Instant,
+    }
+}
+
+table! {
+    use super::super::types::{Id, Instant};
+
+    busy_blocks (calendar_id, starts_at) {
+        calendar_id -> Id,
+        starts_at -> Instant,
+        ends_at -> Instant,
     }
 }
 
@@ -322,4 +343,6 @@ table! {
 }
 
 joinable!(mappings -> events (event_id));
-allow_tables_to_appear_in_same_query!(accounts, calendars, conflicts, events, mappings, outbox);
+joinable!(busy_blocks -> calendars (calendar_id));
+joinable!(calendars -> accounts (account_id));
+allow_tables_to_appear_in_same_query!(accounts, busy_blocks, calendars, conflicts, events, mappings, outbox);

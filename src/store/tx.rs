@@ -6,16 +6,18 @@ use diesel_async::{SimpleAsyncConnection, pooled_connection::deadpool::Object};
 use super::{
     error::StoreError,
     postgres,
-    records::{ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
+    records::{BusyRead, ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
     sqlite,
 };
 use crate::domain::{
     account::{Account, AccountStatus, SealedSecret},
+    availability::BusySpan,
     calendar::Calendar,
+    channel::WatchChannel,
     conflict::{AuditLine, Conflict, Hold, HoldState},
     ids::{
-        AccountId, ApiKeyId, CalendarId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId, RemoteEventId,
-        RoundId, SpaceId, SyncCursor, UserId,
+        AccountId, ApiKeyId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId,
+        RemoteEventId, RoundId, SpaceId, SyncCursor, UserId,
     },
     mapping::{Event, Mapping},
     notice::Notice,
@@ -170,6 +172,8 @@ queries! {
             next_round_at: Option<DateTime<Utc>>,
             provider_interval_s: Option<u32>,
         ) -> bool;
+        /// Makes rounds of these accounts due at an instant, unless they are due before; survives the process.
+        fn owe_rounds(ids: &[AccountId], at: DateTime<Utc>) -> ();
         /// Every account.
         fn account_ids() -> Vec<AccountId>;
         /// Removes an account with its calendars, mappings, outbox, rounds, conflicts, holds, notices and secrets. Its events
@@ -205,6 +209,34 @@ queries! {
         fn set_calendar_error(id: CalendarId, why: &str) -> bool;
         /// Overwrites a calendar whole and sets its version to `expected_version + 1`; `false`: its version is another.
         fn update_calendar(calendar: &Calendar, expected_version: i64) -> bool;
+    }
+    channels {
+        /// Adds a watch channel, or overwrites what the provider said of it.
+        fn put_channel(channel: &WatchChannel) -> ();
+        /// The watch channels of an account, oldest first.
+        fn channels_of(account: AccountId) -> Vec<WatchChannel>;
+        /// Those of these watch channels that exist.
+        fn channels_by_ids(ids: &[ChannelId]) -> Vec<WatchChannel>;
+        /// Remembers that a channel told us something, about what resource; `false`: no such channel.
+        fn heard(id: ChannelId, resource_id: &str, at: DateTime<Utc>) -> bool;
+        /// Forgets a watch channel; `false`: no such channel.
+        fn delete_channel(id: ChannelId) -> bool;
+    }
+    busy {
+        /// Replaces what is known of a calendar's busy time.
+        fn replace_busy(calendar: CalendarId, spans: &[BusySpan], read_at: DateTime<Utc>, until: DateTime<Utc>) -> ();
+        /// Forgets what is known of a calendar's busy time.
+        fn clear_busy(calendar: CalendarId) -> ();
+        /// When the busy time of these calendars was read.
+        fn busy_reads(calendars: &[CalendarId]) -> Vec<BusyRead>;
+        /// A person's busy time within `from..to`, by its start.
+        fn busy_in(
+            scope: &Scope,
+            user: &UserId,
+            from: DateTime<Utc>,
+            to: DateTime<Utc>,
+            limit: u32,
+        ) -> Vec<(CalendarId, BusySpan)>;
     }
     events {
         /// Adds events or overwrites them by id, each with its span. What has no partner in the other list is left out.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, read_all};
+use super::{BATCH_ROWS, Conn, Done, read_all};
 use crate::{
     domain::{
         account::{Account, AccountStatus},
@@ -66,6 +66,15 @@ pub async fn set_account_state(
         accounts::provider_interval_s.eq(provider_interval_s.map(i64::from)),
     );
     Ok(diesel::update(accounts::table.find(id)).set(changes).execute(conn).await? > 0)
+}
+
+pub async fn owe_rounds(conn: &mut Conn, ids: &[AccountId], at: DateTime<Utc>) -> Done<()> {
+    for batch in ids.chunks(BATCH_ROWS) {
+        let later = accounts::next_round_at.is_null().or(accounts::next_round_at.gt(Ts::from(at)));
+        let owing = accounts::table.filter(accounts::id.eq_any(batch)).filter(later);
+        diesel::update(owing).set(accounts::next_round_at.eq(Some(Ts::from(at)))).execute(conn).await?;
+    }
+    Ok(())
 }
 
 pub async fn account_ids(conn: &mut Conn) -> Done<Vec<AccountId>> {

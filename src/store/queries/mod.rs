@@ -10,7 +10,9 @@ use crate::store::error::StoreError;
 
 pub mod accounts;
 pub mod audit;
+pub mod busy;
 pub mod calendars;
+pub mod channels;
 pub mod conflicts;
 pub mod events;
 pub mod figures;

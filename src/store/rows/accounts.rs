@@ -7,10 +7,11 @@ use crate::{
     domain::{
         account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, SealedSecret, SecretKind},
         calendar::{Calendar, Direction},
-        ids::{AccountId, CalendarId, RemoteCalendarId, SpaceId, SyncCursor, UserId},
+        channel::{ChannelState, WatchChannel},
+        ids::{AccountId, CalendarId, ChannelId, RemoteCalendarId, SpaceId, SyncCursor, UserId},
     },
     store::{
-        schema::{accounts, calendars, secrets},
+        schema::{accounts, calendars, channels, secrets},
         types::{Json, Ts},
     },
 };
@@ -69,5 +70,20 @@ row! {
         gone_at: Option<Ts>,
         last_error: Option<String>,
         version: i64,
+    }
+}
+
+row! {
+    /// A watch channel.
+    ChannelRow is WatchChannel in channels (id) {
+        id: ChannelId,
+        account_id: AccountId,
+        calendar_id: Option<CalendarId>,
+        resource_id: Option<String>,
+        token_hash: Vec<u8>,
+        state: ChannelState,
+        expires_at: Option<Ts>,
+        created_at: Ts,
+        heard_at: Option<Ts>,
     }
 }

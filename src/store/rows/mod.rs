@@ -13,10 +13,11 @@ use super::{
 use crate::domain::{
     account::{AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, SecretKind},
     calendar::Direction,
+    channel::ChannelState,
     conflict::{ConflictKind, ConflictStatus, HoldState, Severity, Winner},
     ids::{
-        AccountId, ApiKeyId, AuditId, CalendarId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId,
-        RemoteCalendarId, RemoteEventId, Revision, RoundId, SpaceId, SyncCursor, Uid, UserId,
+        AccountId, ApiKeyId, AuditId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId,
+        OutboxId, RemoteCalendarId, RemoteEventId, Revision, RoundId, SpaceId, SyncCursor, Uid, UserId,
     },
     mapping::Origin,
     notice::NoticeKind,
@@ -52,9 +53,9 @@ macro_rules! as_it_is {
 
 as_it_is! {
     bool, i64, String, Vec<u8>,
-    AccountId, ApiKeyId, AuditId, CalendarId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId, RoundId,
+    AccountId, ApiKeyId, AuditId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId, RoundId,
     SpaceId, UserId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid,
-    AccountStatus, Cause, ConflictKind, ConflictPolicy, ConflictStatus, Direction, HoldState, NoticeKind, Origin,
+    AccountStatus, Cause, ChannelState, ConflictKind, ConflictPolicy, ConflictStatus, Direction, HoldState, NoticeKind, Origin,
     Outcome, OutboxState, PrivacyLevel, ProviderKind, SecretKind, Severity, Winner, WriteOp,
 }
 
@@ -152,7 +153,7 @@ mod history;
 mod people;
 
 pub use self::{
-    accounts::{AccountRow, CalendarRow, SecretRow},
+    accounts::{AccountRow, CalendarRow, ChannelRow, SecretRow},
     events::{EventRow, MappingRow, OutboxRow, PlacedEventRow, UnreadableEntry},
     history::{AuditRow, ConflictRow, HoldRow, NoticeRow, RoundRow},
     people::{ApiKeyRow, IdempotencyKeyRow, SpaceRow, UserRow},
