@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::error::Result;
 use crate::domain::{
@@ -56,6 +57,13 @@ pub enum PageToken {
     Start,
     /// The provider's own word for the next page.
     Text(String),
+    /// The provider's own word for the next page, and objects whose other parts are still to come.
+    Carrying {
+        /// The word.
+        page: String,
+        /// Those objects, in the provider's own form.
+        parts: Vec<Bytes>,
+    },
     /// Objects that a listing named and that are still to be read.
     Pending {
         /// Delta or snapshot, as the listing was.

@@ -57,6 +57,9 @@ pub trait Provider: Send + Sync {
     /// which calendars need a pull at all.
     async fn calendars(&self) -> Result<Vec<RemoteCalendar>>;
 
+    /// Somebody asked: what was remembered of the calendars is read again.
+    fn forget_listing(&self) {}
+
     /// One page of changes since the cursor, or of everything.
     async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage>;
 

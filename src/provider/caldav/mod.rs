@@ -226,7 +226,7 @@ impl Provider for Caldav {
         match pull.page {
             PageToken::Start => puller.first(pull.cursor, pull.reconcile).await,
             PageToken::Pending { kind, cursor, objects } => puller.next(kind, cursor, objects).await,
-            PageToken::Text(_) => {
+            PageToken::Text(_) | PageToken::Carrying { .. } => {
                 Err(ProviderError::new(FailureClass::Refused, "this page is not one of this calendar"))
             }
         }

@@ -1,19 +1,62 @@
-//! Google Calendar (API v3).
+//! Google Calendar (API v3): prepares requests, reads answers, and decides nothing about sync.
+//!
+//! - **item**: one JSON object of Google's, kept whole; what we do not model survives in it.
+//! - **part**: an item that is a piece of a series: its master, an exception, or a cancelled occurrence.
+//! - **sync token**: Google's word for where a calendar was read to; our cursor carries it.
+//!
+//! **Invariant:** writes are patches of what changed, under `If-Match`, and tell no guest.
+//!
+//! **Invariant:** an event we make has an id derived from its calendar and our key, so that making it twice makes one.
 
-use std::sync::Arc;
+mod busy;
+mod classify;
+mod convert;
+mod item;
+mod pull;
+pub mod push;
+mod request;
+mod series;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use chrono_tz::Tz;
+use serde_json::Value;
+use tokio::time::Instant;
 use url::Url;
 
-use super::{ChangePage, Profile, Provider, ProviderError, Pull, Result, transport::Http};
-use crate::domain::{
-    account::ProviderKind, calendar::RemoteCalendar, failure::FailureClass, ports::World, secret::Secret,
+use self::{classify::Doing, item::Item};
+use super::{
+    ChangePage, ChannelKeeper, EventWriter, FreeBusy, Profile, Provider, ProviderError, Pull, Result,
+    transport::{
+        Credential, Http, Request, Response,
+        throttle::{Paced, Throttle},
+    },
 };
+use crate::domain::{
+    account::ProviderKind, calendar::RemoteCalendar, failure::FailureClass, ids::RemoteCalendarId, ports::World,
+    secret::Secret,
+};
+
+/// Requests a minute for one account; Google allows 600.
+const PACE: u32 = 300;
+/// How long the list of calendars is believed: it changes rarely, and a look costs as much as a calendar's changes.
+const LIST_HELD: Duration = Duration::from_hours(1);
+/// Pages of the list of calendars.
+const LIST_PAGES_MAX: usize = 40;
 
 /// Where an account is and how it proves itself.
 #[derive(Clone, Debug)]
 pub struct GoogleConfig {
-    /// The root of the API.
+    /// The root of the API (`https://www.googleapis.com/calendar/v3`).
     pub api: Url,
     /// The access token.
     pub access_token: Secret,
@@ -21,22 +64,87 @@ pub struct GoogleConfig {
 
 /// One Google account.
 pub struct Google {
+    http: Paced<Arc<dyn Http>>,
+    world: World,
+    config: GoogleConfig,
     profile: Profile,
+    memory: Mutex<Memory>,
+}
+
+/// What was learnt and can be learnt again.
+#[derive(Default)]
+struct Memory {
+    listed: Option<(Instant, Vec<RemoteCalendar>)>,
+    /// The zone of the primary calendar: what floating times are written in, for Google knows none.
+    zone: Option<Tz>,
+}
+
+impl fmt::Debug for Google {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Google").finish_non_exhaustive()
+    }
 }
 
 impl Google {
     /// Opens it. Makes no request.
     #[must_use]
-    pub fn new(_http: Arc<dyn Http>, _world: World, _config: GoogleConfig) -> Self {
+    pub fn new(http: Arc<dyn Http>, world: World, config: GoogleConfig) -> Self {
         Self {
+            http: Paced::new(http, Throttle::new(PACE, PACE)),
+            world,
+            config,
             profile: Profile {
                 kind: ProviderKind::Google,
-                requests_per_minute: 300,
+                requests_per_minute: PACE,
                 poll_every_s: 120,
                 reconcile_every_s: 86_400,
                 absence_is_doubtful: false,
             },
+            memory: Mutex::default(),
         }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn zone(&self) -> Tz {
+        self.memory().zone.unwrap_or(Tz::UTC)
+    }
+
+    /// An address under the root; each piece is escaped.
+    fn at(&self, path: &[&str]) -> Url {
+        request::at(&self.config.api, path)
+    }
+
+    async fn send(&self, mut request: Request) -> Result<Response> {
+        request.credential = Some(Credential::Bearer(self.config.access_token.clone()));
+        self.http.send(request).await
+    }
+
+    /// Sends a request and reads the object that answers it; every other answer is its failure.
+    async fn ask(&self, request: Request, doing: Doing) -> Result<Item> {
+        let response = self.send(request).await?;
+        classify::object(&response, doing, self.world.now())
+    }
+
+    async fn list_calendars(&self) -> Result<Vec<RemoteCalendar>> {
+        let mut found = Vec::new();
+        let mut page: Option<String> = None;
+        for _ in 0..LIST_PAGES_MAX {
+            let request = request::calendar_list(self.at(&["users", "me", "calendarList"]), page.as_deref());
+            let answer = self.ask(request, Doing::Reading("listing the calendars")).await?;
+            found.extend(answer.items().filter_map(|entry| convert::calendar(&entry)));
+            page = answer.text("nextPageToken").map(str::to_owned);
+            if page.is_none() {
+                // The primary calendar first: it is the one a person means.
+                found.sort_by_key(|(primary, _)| !primary);
+                let zone = found.first().and_then(|(_, calendar)| calendar.time_zone.as_deref()?.parse().ok());
+                self.memory().zone = zone;
+                return Ok(found.into_iter().map(|(_, calendar)| calendar).collect());
+            }
+        }
+        Err(ProviderError::new(FailureClass::Malformed, "the list of calendars has no end"))
     }
 }
 
@@ -47,14 +155,64 @@ impl Provider for Google {
     }
 
     async fn calendars(&self) -> Result<Vec<RemoteCalendar>> {
-        Err(ProviderError::new(FailureClass::Transient, "the adapter is being written"))
+        if let Some((at, listed)) = &self.memory().listed
+            && at.elapsed() < LIST_HELD
+        {
+            return Ok(listed.clone());
+        }
+        let listed = self.list_calendars().await?;
+        self.memory().listed = Some((Instant::now(), listed.clone()));
+        Ok(listed)
     }
 
-    async fn pull(&self, _: Pull<'_>) -> Result<ChangePage> {
-        Err(ProviderError::new(FailureClass::Transient, "the adapter is being written"))
+    fn forget_listing(&self) {
+        self.memory().listed = None;
+    }
+
+    async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage> {
+        let page = self.pull_page(pull).await;
+        if matches!(&page, Err(error) if matches!(error.class, FailureClass::Gone | FailureClass::Forbidden)) {
+            // The calendar is no longer ours to read: what the list says of it has changed too.
+            self.forget_listing();
+        }
+        page
+    }
+
+    fn writer(&self) -> Option<&dyn EventWriter> {
+        Some(self)
+    }
+
+    fn channels(&self) -> Option<&dyn ChannelKeeper> {
+        Some(self)
+    }
+
+    fn free_busy(&self) -> Option<&dyn FreeBusy> {
+        Some(self)
     }
 
     fn requests_made(&self) -> u32 {
-        0
+        self.http.requests_made()
     }
+}
+
+/// The id of an event that we make: the same for the same calendar and key. Base32hex in lower case (RFC 4648 §7), as
+/// Google wants it.
+fn event_id(calendar: &RemoteCalendarId, key: &str) -> String {
+    use sha2::{Digest, Sha256};
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+    let digest = Sha256::new().chain_update(calendar.as_str()).chain_update([0]).chain_update(key).finalize();
+    let mut id = String::with_capacity(40);
+    for five in digest.chunks_exact(5).take(5) {
+        let number = five.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        for place in (0..8).rev() {
+            let digit = usize::try_from((number >> (5 * place)) & 31).unwrap_or(0);
+            id.push(char::from(DIGITS.get(digit).copied().unwrap_or(b'0')));
+        }
+    }
+    id
+}
+
+/// A JSON object as the body of a request.
+fn body(value: &Value) -> bytes::Bytes {
+    serde_json::to_vec(value).unwrap_or_default().into()
 }

@@ -1,0 +1,94 @@
+//! What kind of failure an answer is: by status and the first error's `reason`.
+//!
+//! **Invariant:** no word of Google's messages goes further: they quote addresses.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::item::Item;
+use crate::{
+    domain::failure::FailureClass,
+    provider::{
+        error::{ProviderError, Result},
+        transport::{Response, retry_after},
+    },
+};
+
+/// Usage limits of a user or a calendar last for hours, whatever is asked meanwhile.
+const QUOTA_WAIT: Duration = Duration::from_hours(1);
+
+/// What was being done.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Doing {
+    /// Reading something.
+    Reading(&'static str),
+    /// Reading a calendar's changes: 410 is about the token.
+    Listing,
+    /// Writing: a failure of theirs leaves open whether it was applied.
+    Writing(&'static str),
+}
+
+impl Doing {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Reading(what) | Self::Writing(what) => what,
+            Self::Listing => "reading a calendar's events",
+        }
+    }
+}
+
+/// The object that a good answer is.
+pub(super) fn object(response: &Response, doing: Doing, now: DateTime<Utc>) -> Result<Item> {
+    if !(200..300).contains(&response.status) {
+        return Err(failure(response, doing, now));
+    }
+    Item::read(&response.body).ok_or_else(|| {
+        let class = if matches!(doing, Doing::Writing(_)) { FailureClass::Ambiguous } else { FailureClass::Malformed };
+        ProviderError::new(class, format!("{}: the answer is not a JSON object", doing.words()))
+    })
+}
+
+/// The failure that any other answer is.
+pub(super) fn failure(response: &Response, doing: Doing, now: DateTime<Utc>) -> ProviderError {
+    let reason = reason(&response.body);
+    let class = class(response.status, reason.as_deref(), doing);
+    let told = reason.as_deref().filter(|word| word.bytes().all(|b| b.is_ascii_alphanumeric())).unwrap_or("no reason");
+    let detail = format!("{}: the provider answered {} ({told})", doing.words(), response.status);
+    let asked = response.header("retry-after").and_then(|value| retry_after(value, now));
+    let quota =
+        matches!(reason.as_deref(), Some("quotaExceeded" | "calendarUsageLimitsExceeded" | "dailyLimitExceeded"));
+    ProviderError::new(class, detail).retry_after(asked.or(quota.then_some(QUOTA_WAIT)))
+}
+
+fn reason(body: &[u8]) -> Option<String> {
+    let error: Value = serde_json::from_slice(body).ok()?;
+    error.get("error")?.get("errors")?.get(0)?.get("reason")?.as_str().map(str::to_owned)
+}
+
+fn class(status: u16, reason: Option<&str>, doing: Doing) -> FailureClass {
+    match (status, reason) {
+        (401, _) => FailureClass::Unauthorised,
+        (429, _)
+        | (
+            403,
+            Some(
+                "rateLimitExceeded"
+                | "userRateLimitExceeded"
+                | "quotaExceeded"
+                | "calendarUsageLimitsExceeded"
+                | "dailyLimitExceeded",
+            ),
+        ) => FailureClass::RateLimited,
+        (403, _) => FailureClass::Forbidden,
+        // 410 has two meanings: on a list it is the token, on an item it is the item.
+        (410, _) if matches!(doing, Doing::Listing) => FailureClass::CursorExpired,
+        (404 | 410, _) => FailureClass::Gone,
+        (409 | 412, _) => FailureClass::Conflict,
+        (408 | 500..=599, _) if matches!(doing, Doing::Writing(_)) => FailureClass::Ambiguous,
+        (408 | 500..=599, _) => FailureClass::Transient,
+        (300..=399, _) => FailureClass::Malformed,
+        _ => FailureClass::Refused,
+    }
+}

@@ -1,0 +1,114 @@
+//! Every request this adapter makes, as a value.
+//!
+//! **Invariant:** every write says `sendUpdates=none`: nobody is e-mailed by a sync.
+
+use serde_json::Value;
+use url::Url;
+
+use super::body;
+use crate::provider::transport::Request;
+
+/// Events per page; the most Google gives.
+pub(super) const PAGE: &str = "2500";
+/// What is mirrored. Birthdays and working locations are not appointments.
+const EVENT_TYPES: [&str; 4] = ["default", "focusTime", "fromGmail", "outOfOffice"];
+
+/// An address under a root; each piece of the path is escaped (`#` of holiday calendars too).
+pub(super) fn at(root: &Url, path: &[&str]) -> Url {
+    let mut url = root.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path);
+    }
+    url
+}
+
+fn get(mut url: Url, query: &[(&str, &str)]) -> Request {
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    Request { headers: vec![("Accept", "application/json".to_owned())], ..Request::new("GET", url) }
+}
+
+fn write(
+    method: &'static str,
+    mut url: Url,
+    query: &[(&str, &str)],
+    guard: Option<&str>,
+    value: Option<&Value>,
+) -> Request {
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    let mut headers = vec![("Accept", "application/json".to_owned())];
+    if value.is_some() {
+        headers.push(("Content-Type", "application/json".to_owned()));
+    }
+    if let Some(etag) = guard {
+        headers.push(("If-Match", etag.to_owned()));
+    }
+    Request { headers, body: value.map(body).unwrap_or_default(), writes: true, ..Request::new(method, url) }
+}
+
+/// `calendarList.list`.
+pub(super) fn calendar_list(url: Url, page: Option<&str>) -> Request {
+    let mut query = vec![("maxResults", "250")];
+    query.extend(page.map(|page| ("pageToken", page)));
+    get(url, &query)
+}
+
+/// `events.list` of changes since a token, or of everything. The same parameters each time: Google leaves open what a token
+/// does with others.
+pub(super) fn events(url: Url, sync_token: Option<&str>, page: Option<&str>) -> Request {
+    let mut query = vec![("maxResults", PAGE), ("showDeleted", "true"), ("singleEvents", "false")];
+    query.extend(EVENT_TYPES.iter().map(|kind| ("eventTypes", *kind)));
+    query.extend(sync_token.map(|token| ("syncToken", token)));
+    query.extend(page.map(|page| ("pageToken", page)));
+    get(url, &query)
+}
+
+/// `events.list` of one `iCalUID`: a master and all its exceptions.
+pub(super) fn family(url: Url, uid: &str) -> Request {
+    get(url, &[("iCalUID", uid), ("maxResults", PAGE), ("showDeleted", "true"), ("singleEvents", "false")])
+}
+
+/// `events.get`.
+pub(super) fn event(url: Url) -> Request {
+    get(url, &[])
+}
+
+/// `events.instances` of one original start.
+pub(super) fn instance(url: Url, original_start: &str) -> Request {
+    get(url, &[("originalStart", original_start), ("showDeleted", "true"), ("maxResults", "10")])
+}
+
+/// `events.insert`.
+pub(super) fn insert(url: Url, event: &Value) -> Request {
+    write("POST", url, &[("sendUpdates", "none")], None, Some(event))
+}
+
+/// `events.patch` of exactly this version.
+pub(super) fn patch(url: Url, etag: &str, changes: &Value) -> Request {
+    write("PATCH", url, &[("sendUpdates", "none")], Some(etag), Some(changes))
+}
+
+/// `events.delete` of exactly this version.
+pub(super) fn delete(url: Url, etag: &str) -> Request {
+    write("DELETE", url, &[("sendUpdates", "none")], Some(etag), None)
+}
+
+/// `events.watch`. A lost answer leaves a channel that nobody knows, and that ends by itself: it may be repeated.
+pub(super) fn watch(url: Url, channel: &Value) -> Request {
+    // `eventTypes` narrows what is notified to what is read.
+    let query: Vec<_> = EVENT_TYPES.iter().map(|kind| ("eventTypes", *kind)).collect();
+    Request { writes: false, ..write("POST", url, &query, None, Some(channel)) }
+}
+
+/// `channels.stop`.
+pub(super) fn stop(url: Url, channel: &Value) -> Request {
+    Request { writes: false, ..write("POST", url, &[], None, Some(channel)) }
+}
+
+/// `freebusy.query`.
+pub(super) fn free_busy(url: Url, question: &Value) -> Request {
+    Request { writes: false, ..write("POST", url, &[], None, Some(question)) }
+}
