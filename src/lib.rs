@@ -9,6 +9,7 @@ pub mod config;
 pub mod engine;
 pub mod ical;
 pub mod provider;
+pub mod sandbox;
 pub mod service;
 pub mod store;
 pub mod telemetry;

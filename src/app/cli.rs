@@ -1,6 +1,6 @@
 //! The command line: what may be asked of the program.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -49,8 +49,23 @@ pub enum Command {
     /// List or rotate the keys that seal stored credentials
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Run a look-alike of Google Calendar on this machine, for development and tests without Google
+    ///
+    /// Prints the settings that point a server at it. Everything is in memory. What it does on command: /control.
+    Sandbox(Sandbox),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
     Openapi,
+}
+
+/// Where the look-alike listens.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Sandbox {
+    /// Address and port
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+    /// What everything it invents follows from
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// What to do with API keys.

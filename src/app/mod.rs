@@ -5,6 +5,7 @@ pub mod assemble;
 pub mod cli;
 mod commands;
 mod keys;
+mod look_alike;
 mod serve;
 pub mod world;
 
@@ -30,6 +31,7 @@ pub fn run(command: Command, config: &Config) -> Result<()> {
         Command::Accounts => wait(commands::accounts(config, out)),
         Command::Sync(asked) => wait(commands::sync(&asked, config, world, out)),
         Command::Keys(command) => keys::run(command, config, world, out),
+        Command::Sandbox(asked) => look_alike::run(&asked, world, out),
         Command::Openapi => Ok(writeln!(out, "{}", web::openapi::document().to_pretty_json()?)?),
     }
 }

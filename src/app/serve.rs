@@ -97,7 +97,7 @@ async fn run(
 }
 
 /// SIGTERM or SIGINT. Where neither can be waited for, nothing but SIGKILL stops the process, and that is safe too.
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         return std::future::pending().await;

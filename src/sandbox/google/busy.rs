@@ -1,0 +1,86 @@
+//! `freebusy.query`.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Calendar, Caller, Google, MAY_ASK_BUSY, errors::Refusal, expand};
+use crate::{
+    domain::time::Window,
+    sandbox::reply::{Asked, Reply},
+};
+
+impl Google {
+    pub(super) fn free_busy(&mut self, caller: &Caller, asked: &Asked) -> Answer {
+        caller.needs(MAY_ASK_BUSY)?;
+        let body = asked.json().ok_or_else(|| Refusal::new(400, "global", "parseError"))?;
+        let at = |name: &str| {
+            let text =
+                body.get(name).and_then(Value::as_str).ok_or_else(|| Refusal::required(format!("Missing {name}.")))?;
+            DateTime::parse_from_rfc3339(text)
+                .map(|at| at.with_timezone(&Utc))
+                .map_err(|_| Refusal::new(400, "global", "badRequest"))
+        };
+        let window = Window { from: at("timeMin")?, to: at("timeMax")? };
+        if window.from >= window.to {
+            return Err(Refusal::new(400, "global", "timeRangeEmpty"));
+        }
+        if window.to - window.from > chrono::Duration::days(92) {
+            return Err(Refusal::new(400, "calendar", "timeRangeTooLong"));
+        }
+        let items = body.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+        if items.len() > 50 {
+            return Err(Refusal::new(400, "calendar", "tooManyCalendarsRequested"));
+        }
+        let mut calendars = Map::new();
+        for id in items.iter().filter_map(|item| item.get("id")?.as_str()) {
+            let told = match self.calendar(&caller.email, id) {
+                Ok(held) => json!({ "busy": spans(held, window) }),
+                Err(_) => json!({ "errors": [{ "domain": "global", "reason": "notFound" }], "busy": [] }),
+            };
+            calendars.insert(id.to_owned(), told);
+        }
+        let body = json!({ "kind": "calendar#freeBusy", "timeMin": stamp(window.from), "timeMax": stamp(window.to), "calendars": calendars });
+        Ok(Reply::json(200, &body))
+    }
+}
+
+fn spans(calendar: &Calendar, window: Window) -> Vec<Value> {
+    let mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)> = Vec::new();
+    for one in calendar.events.values().filter(|one| !one.item.contains_key("recurringEventId") && !one.cancelled()) {
+        let items = if one.item.contains_key("recurrence") {
+            expand::occurrences(calendar, &one.item, Some(window))
+        } else {
+            vec![one.item.clone()]
+        };
+        for item in items.iter().filter(|item| takes_time(item)) {
+            if let Some((start, end)) = expand::bounds(item, &calendar.time_zone)
+                && end > window.from
+                && start < window.to
+            {
+                spans.push((start.max(window.from), end.min(window.to)));
+            }
+        }
+    }
+    spans.sort();
+    let mut merged: Vec<(DateTime<Utc>, DateTime<Utc>)> = Vec::new();
+    for (start, end) in spans {
+        match merged.last_mut() {
+            Some(last) if start <= last.1 => last.1 = last.1.max(end),
+            _ => merged.push((start, end)),
+        }
+    }
+    merged.into_iter().map(|(start, end)| json!({ "start": stamp(start), "end": stamp(end) })).collect()
+}
+
+fn takes_time(item: &Map<String, Value>) -> bool {
+    let text = |name: &str| item.get(name).and_then(Value::as_str);
+    let attendees = item.get("attendees").and_then(Value::as_array).into_iter().flatten();
+    let declined = attendees
+        .filter(|one| one.get("self") == Some(&Value::Bool(true)))
+        .any(|one| one.get("responseStatus").and_then(Value::as_str) == Some("declined"));
+    text("transparency") != Some("transparent") && text("status") != Some("cancelled") && !declined
+}
+
+fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,198 @@
+//! Watch channels, and the notifications that a host delivers.
+
+use chrono::{DateTime, Duration, TimeZone, Utc};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{Answer, Caller, Google, MAY_READ, errors::Refusal};
+use crate::sandbox::reply::{Asked, Reply};
+
+/// Longest life of a channel, in seconds.
+const TTL_MAX_S: i64 = 2_592_000;
+/// Life of a channel that asks for none, in seconds.
+const TTL_S: i64 = 604_800;
+/// How often a notification is tried.
+const ATTEMPTS_MAX: u32 = 6;
+
+/// What happens to notifications.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Mode {
+    #[default]
+    Normal,
+    Drop,
+    Duplicate,
+}
+
+/// One channel.
+#[derive(Clone, Debug)]
+pub(super) struct Channel {
+    pub email: String,
+    pub calendar: String,
+    pub address: String,
+    pub token: Option<String>,
+    pub resource: String,
+    pub expires: DateTime<Utc>,
+    pub number: u64,
+}
+
+/// A notification to be delivered: an empty `POST`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// Where to.
+    pub address: String,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+    /// Not before.
+    pub due: DateTime<Utc>,
+    /// How often it was tried.
+    pub attempt: u32,
+}
+
+impl Google {
+    pub(super) fn watch(&mut self, now: DateTime<Utc>, caller: &Caller, calendar: &str, asked: &Asked) -> Answer {
+        caller.needs(MAY_READ)?;
+        let place = self.calendar(&caller.email, calendar)?.id.clone();
+        let body = asked.json().ok_or_else(|| Refusal::new(400, "global", "parseError"))?;
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (Some(id), Some(address)) = (text("id"), text("address")) else {
+            return Err(Refusal::required("Missing channel id or address."));
+        };
+        if text("type").as_deref() != Some("web_hook") {
+            return Err(Refusal::invalid("Unknown channel type."));
+        }
+        if id.len() > 64 || text("token").is_some_and(|token| token.len() > 256) {
+            return Err(Refusal::invalid("Channel id or token is too long."));
+        }
+        let url = Url::parse(&address).map_err(|_| Refusal::invalid("Invalid address."))?;
+        let near = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        if url.scheme() != "https" && !near {
+            return Err(Refusal::new(400, "global", "push.webhookUrlNotHttps"));
+        }
+        if self.channels.contains_key(&id) {
+            return Err(Refusal::new(400, "global", "channelIdNotUnique"));
+        }
+        let ttl =
+            body.get("params").and_then(|params| params.get("ttl")?.as_str()?.parse::<i64>().ok()).unwrap_or(TTL_S);
+        let asked_end =
+            text("expiration").and_then(|ms| ms.parse().ok()).and_then(|ms| Utc.timestamp_millis_opt(ms).single());
+        let expires = asked_end
+            .unwrap_or(now + Duration::seconds(ttl.clamp(1, TTL_MAX_S)))
+            .min(now + Duration::seconds(TTL_MAX_S));
+        let resource = format!("r{}", self.invent(&format!("resource {place}")));
+        let resource = self
+            .channels
+            .values()
+            .find(|held| held.calendar == place && held.email == caller.email)
+            .map_or(resource, |held| held.resource.clone());
+        let channel = Channel {
+            email: caller.email.clone(),
+            calendar: place.clone(),
+            address,
+            token: text("token"),
+            resource: resource.clone(),
+            expires,
+            number: 0,
+        };
+        self.channels.insert(id.clone(), channel);
+        self.notify(now, &id, "sync");
+        let mut answer = json!({
+            "kind": "api#channel", "id": id, "resourceId": resource, "expiration": expires.timestamp_millis().to_string(),
+            "resourceUri": resource_uri(&place),
+        });
+        if let (Some(token), Some(fields)) = (text("token"), answer.as_object_mut()) {
+            fields.insert("token".to_owned(), json!(token));
+        }
+        Ok(Reply::json(200, &answer))
+    }
+
+    pub(super) fn stop(&mut self, caller: &Caller, asked: &Asked) -> Answer {
+        let body = asked.json().ok_or_else(|| Refusal::new(400, "global", "parseError"))?;
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+        let held = self
+            .channels
+            .get(text("id"))
+            .filter(|held| held.resource == text("resourceId") && held.email == caller.email);
+        if held.is_none() {
+            return Err(Refusal::new(404, "global", "notFound"));
+        }
+        self.channels.remove(text("id"));
+        Ok(Reply::empty(204))
+    }
+
+    /// Tells every channel of a calendar that something changed.
+    pub(super) fn tell(&mut self, now: DateTime<Utc>, email: &str, calendar: &str) {
+        let told: Vec<_> = self
+            .channels
+            .iter()
+            .filter(|(_, held)| held.email == email && held.calendar == calendar && held.expires > now)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in told {
+            self.notify(now, &id, "exists");
+        }
+    }
+
+    fn notify(&mut self, now: DateTime<Utc>, id: &str, state: &str) {
+        let due = now + Duration::milliseconds(self.settings.notification_delay_ms);
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        // They grow, and not one by one.
+        channel.number += if state == "sync" { 1 } else { 7 };
+        let mut headers = vec![
+            ("X-Goog-Channel-ID", id.to_owned()),
+            ("X-Goog-Message-Number", channel.number.to_string()),
+            ("X-Goog-Resource-ID", channel.resource.clone()),
+            ("X-Goog-Resource-State", state.to_owned()),
+            ("X-Goog-Resource-URI", resource_uri(&channel.calendar)),
+            ("X-Goog-Channel-Expiration", channel.expires.format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+        ];
+        headers.extend(channel.token.clone().map(|token| ("X-Goog-Channel-Token", token)));
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let push = Push { address: channel.address.clone(), headers, due, attempt: 0 };
+        match self.settings.notifications {
+            Mode::Normal => self.pushes.push_back(push),
+            Mode::Duplicate => self.pushes.extend([push.clone(), push]),
+            Mode::Drop => {}
+        }
+    }
+
+    /// Notifications that are due, taken out.
+    pub fn take_due(&mut self, now: DateTime<Utc>) -> Vec<Push> {
+        let (due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pushes).into_iter().partition(|push| push.due <= now);
+        self.pushes = later.into();
+        due
+    }
+
+    /// When the next notification is due.
+    #[must_use]
+    pub fn next_push(&self) -> Option<DateTime<Utc>> {
+        self.pushes.iter().map(|push| push.due).min()
+    }
+
+    /// What a delivery came to: 500, 502, 503, 504 and no answer are tried again, later and later.
+    pub fn delivered(&mut self, now: DateTime<Utc>, push: Push, status: Option<u16>) {
+        let again = matches!(status, None | Some(500 | 502 | 503 | 504)) && push.attempt + 1 < ATTEMPTS_MAX;
+        if again {
+            let due = now + Duration::seconds(1 << push.attempt.min(10));
+            self.pushes.push_back(Push { due, attempt: push.attempt + 1, ..push });
+        }
+    }
+
+    /// Puts a notification on its way that no channel sent.
+    pub(super) fn forge(&mut self, now: DateTime<Utc>, address: &str, channel: &str, resource: &str, token: &str) {
+        let headers = [
+            ("X-Goog-Channel-ID", channel),
+            ("X-Goog-Message-Number", "12"),
+            ("X-Goog-Resource-ID", resource),
+            ("X-Goog-Resource-State", "exists"),
+            ("X-Goog-Channel-Token", token),
+        ];
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.pushes.push_back(Push { address: address.to_owned(), headers, due: now, attempt: 0 });
+    }
+}
+
+fn resource_uri(calendar: &str) -> String {
+    let escaped: String = url::form_urlencoded::byte_serialize(calendar.as_bytes()).collect();
+    format!("https://www.googleapis.com/calendar/v3/calendars/{escaped}/events?alt=json")
+}
