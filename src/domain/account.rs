@@ -138,6 +138,8 @@ words! {
         AccessToken = "access_token",
         /// An OAuth refresh token (RFC 6749 §1.5).
         RefreshToken = "refresh_token",
+        /// State and proof key of a consent under way, for its browser's cookie.
+        Consent = "consent",
     }
 }
 

@@ -61,6 +61,8 @@ own_id! {
     ApiKeyId,
     /// One line of the audit log.
     AuditId,
+    /// One consent under way.
+    ConsentId,
     /// One watch channel; the provider repeats it with every notification.
     ChannelId,
 }

@@ -9,6 +9,7 @@ pub mod channel;
 pub mod conflict;
 pub mod event;
 pub mod failure;
+pub mod grant;
 pub mod ids;
 pub mod mapping;
 pub mod notice;

@@ -8,7 +8,7 @@ use super::{
     Provider, ProviderError,
     caldav::{Caldav, CaldavConfig, ICLOUD_START},
     feed::{Feed, FeedConfig},
-    google::{Google, GoogleConfig},
+    google::{Google, GoogleConfig, scopes},
     transport::{Credential, Http},
 };
 use crate::domain::{account::ProviderKind, failure::FailureClass, ports::World, secret::Secret};
@@ -42,8 +42,27 @@ pub struct Access {
     pub bearer_token: Option<Secret>,
     /// An OAuth access token.
     pub access_token: Option<Secret>,
+    /// What its owner granted, in the provider's words.
+    pub granted: Vec<String>,
     /// A feed's address.
     pub feed_url: Option<Secret>,
+}
+
+impl Access {
+    /// To a provider, with nothing known yet.
+    #[must_use]
+    pub fn to(kind: ProviderKind) -> Self {
+        Self {
+            kind,
+            url: String::new(),
+            username: None,
+            password: None,
+            bearer_token: None,
+            access_token: None,
+            granted: Vec::new(),
+            feed_url: None,
+        }
+    }
 }
 
 /// Opens a provider. Makes no request.
@@ -73,7 +92,8 @@ pub fn open(
             let access_token = access
                 .access_token
                 .ok_or_else(|| ProviderError::new(FailureClass::Unauthorised, "the account has no access token yet"))?;
-            let config = GoogleConfig { api: endpoints.google_api.clone(), access_token };
+            let may_write = scopes::allowed(&access.granted).write;
+            let config = GoogleConfig { api: endpoints.google_api.clone(), access_token, may_write };
             Ok(Arc::new(Google::new(http, world.clone(), config)))
         }
     }

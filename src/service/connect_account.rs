@@ -159,8 +159,13 @@ impl Services {
     async fn try_access(&self, asked: &Connect) -> Result<Vec<RemoteCalendar>, ConnectError> {
         let given = secrets(asked);
         let find = |kind| given.iter().find(|(held, _)| *held == kind).map(|(_, secret)| secret.clone());
+        if asked.provider == ProviderKind::Google {
+            let why = "Google is connected by its owner's consent: POST /v1/connect/google/start";
+            return Err(ConnectError::Invalid { field: "provider", why: why.into() });
+        }
         let access = Access {
             kind: asked.provider,
+            granted: Vec::new(),
             url: asked.url.clone(),
             username: find(SecretKind::Username),
             password: find(SecretKind::Password),

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     domain::{
         account::{Account, SealedSecret, SecretKind},
+        grant::Grant,
         ids::AccountId,
         ports::World,
         secret::Secret,
@@ -24,13 +25,14 @@ pub struct Connections {
     world: World,
     endpoints: registry::Endpoints,
     open: Mutex<BTreeMap<AccountId, Arc<dyn Provider>>>,
+    renewals: Mutex<BTreeMap<AccountId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Connections {
     /// None open yet.
     #[must_use]
     pub fn new(http: Arc<dyn Http>, world: World, endpoints: registry::Endpoints) -> Self {
-        Self { http, world, endpoints, open: Mutex::default() }
+        Self { http, world, endpoints, open: Mutex::default(), renewals: Mutex::default() }
     }
 
     /// Opens a provider without keeping it: to try credentials.
@@ -43,6 +45,7 @@ impl Connections {
         &self,
         account: &Account,
         secrets: &[SealedSecret],
+        grant: Option<&Grant>,
         vault: &KeyRing,
     ) -> Result<Arc<dyn Provider>, super::Failure> {
         if let Some(provider) = self.lock().get(&account.id) {
@@ -58,11 +61,25 @@ impl Connections {
             password: open(SecretKind::Password)?,
             bearer_token: open(SecretKind::BearerToken)?,
             access_token: open(SecretKind::AccessToken)?,
+            granted: grant.map(Grant::granted).unwrap_or_default(),
             feed_url: open(SecretKind::FeedUrl)?,
         };
         let provider = self.try_out(access).map_err(super::Failure::Provider)?;
         self.lock().insert(account.id, Arc::clone(&provider));
         Ok(provider)
+    }
+
+    /// The port, for what is asked of a provider before or beside an account.
+    pub fn http(&self) -> Arc<dyn Http> {
+        Arc::clone(&self.http)
+    }
+
+    /// Held while an account's access token is renewed.
+    pub(super) fn renewal(&self, account: AccountId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut held = self.renewals.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody waits for a lock that only this map holds.
+        held.retain(|id, lock| *id == account || Arc::strong_count(lock) > 1);
+        Arc::clone(held.entry(account).or_default())
     }
 
     /// Closes an account's provider: its credential changed, or it is going.

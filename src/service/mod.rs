@@ -20,15 +20,20 @@ macro_rules! again {
 pub mod change_account;
 pub mod connect_account;
 pub mod connections;
+pub mod consent;
 pub mod disconnect_account;
 pub mod drain_outbox;
 pub mod edit_event;
 pub mod explain;
+pub mod hear_notifications;
+pub mod keep_channels;
 pub mod patch_event;
 pub mod people;
 pub mod read_accounts;
+pub mod read_busy;
 pub mod read_events;
 pub mod read_history;
+pub mod refresh_credential;
 pub mod repeat_request;
 pub mod resolve_conflict;
 pub mod sweep;
@@ -36,10 +41,12 @@ pub mod sync_round;
 
 use std::sync::{Arc, OnceLock};
 
+use url::Url;
+
 use crate::{
     domain::{ids::AccountId, ports::World, round::Cause},
     engine::sync::brake::BrakeRules,
-    provider::ProviderError,
+    provider::{ProviderError, oauth},
     store::{Store, StoreError},
     vault::KeyRing,
 };
@@ -62,6 +69,10 @@ pub struct Settings {
     pub notices_kept_days: u32,
     /// Days that audit lines are kept.
     pub audit_kept_days: u32,
+    /// How we are registered with Google; `None`: we are not.
+    pub google: Option<oauth::App>,
+    /// Where providers send notifications; `None`: no address of ours can be reached from there, so accounts are polled.
+    pub webhook: Option<Url>,
 }
 
 /// Looks again at an account, soon. Carries no data; losing one costs latency only.

@@ -278,6 +278,37 @@ table! {
 
 table! {
     use super::super::types::{Id, Instant};
+    use diesel::sql_types::{Nullable, Text};
+
+    grants (account_id) {
+        account_id -> Id,
+        subject -> Nullable<Text>,
+        scopes -> Text,
+        access_expires_at -> Nullable<Instant>,
+    }
+}
+
+table! {
+    use super::super::types::{Id, Instant};
+    use diesel::sql_types::{Binary, Nullable, Text};
+
+    consents (id) {
+        id -> Id,
+        state_hash -> Binary,
+        ticket_hash -> Binary,
+        cookie -> Text,
+        url -> Text,
+        provider -> Text,
+        space_id -> Text,
+        user_id -> Text,
+        account_id -> Nullable<Id>,
+        return_to -> Nullable<Text>,
+        created_at -> Instant,
+    }
+}
+
+table! {
+    use super::super::types::{Id, Instant};
 
     busy_reads (calendar_id) {
         calendar_id -> Id,
@@ -345,4 +376,4 @@ table! {
 joinable!(mappings -> events (event_id));
 joinable!(busy_blocks -> calendars (calendar_id));
 joinable!(calendars -> accounts (account_id));
-allow_tables_to_appear_in_same_query!(accounts, busy_blocks, calendars, conflicts, events, mappings, outbox);
+allow_tables_to_appear_in_same_query!(accounts, busy_blocks, calendars, grants, conflicts, events, mappings, outbox);

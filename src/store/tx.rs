@@ -10,11 +10,12 @@ use super::{
     sqlite,
 };
 use crate::domain::{
-    account::{Account, AccountStatus, SealedSecret},
+    account::{Account, AccountStatus, ProviderKind, SealedSecret},
     availability::BusySpan,
     calendar::Calendar,
     channel::WatchChannel,
     conflict::{AuditLine, Conflict, Hold, HoldState},
+    grant::{Consent, Grant},
     ids::{
         AccountId, ApiKeyId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId,
         RemoteEventId, RoundId, SpaceId, SyncCursor, UserId,
@@ -209,6 +210,22 @@ queries! {
         fn set_calendar_error(id: CalendarId, why: &str) -> bool;
         /// Overwrites a calendar whole and sets its version to `expected_version + 1`; `false`: its version is another.
         fn update_calendar(calendar: &Calendar, expected_version: i64) -> bool;
+    }
+    grants {
+        /// Keeps what an owner granted, in place of what they granted before.
+        fn put_grant(grant: &Grant) -> ();
+        /// What an account's owner granted.
+        fn grant_of(account: AccountId) -> Option<Grant>;
+        /// The account of a person at a provider, by whose it is there.
+        fn account_of_subject(user: &UserId, provider: ProviderKind, subject: &str) -> Option<AccountId>;
+        /// Begins a consent.
+        fn put_consent(consent: &Consent) -> ();
+        /// Takes a consent out by its state: it is good once.
+        fn take_consent(state_hash: &[u8]) -> Option<Consent>;
+        /// A consent by its ticket.
+        fn consent_by_ticket(ticket_hash: &[u8]) -> Option<Consent>;
+        /// Forgets consents begun before an instant.
+        fn sweep_consents(before: DateTime<Utc>) -> u64;
     }
     channels {
         /// Adds a watch channel, or overwrites what the provider said of it.

@@ -27,8 +27,8 @@ use crate::domain::{
     channel::ChannelState,
     conflict::{ConflictKind, ConflictStatus, HoldState, Severity, Winner},
     ids::{
-        AccountId, ApiKeyId, AuditId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId,
-        OutboxId, RemoteCalendarId, RemoteEventId, Revision, RoundId, SpaceId, SyncCursor, Uid, UserId,
+        AccountId, ApiKeyId, AuditId, CalendarId, ChannelId, ConflictId, ConsentId, EventId, HoldId, MappingId,
+        NoticeId, OutboxId, RemoteCalendarId, RemoteEventId, Revision, RoundId, SpaceId, SyncCursor, Uid, UserId,
     },
     mapping::Origin,
     notice::NoticeKind,
@@ -170,6 +170,7 @@ id_columns! {
     CalendarId as CalendarIdColumn,
     ChannelId as ChannelIdColumn,
     ConflictId as ConflictIdColumn,
+    ConsentId as ConsentIdColumn,
     EventId as EventIdColumn,
     HoldId as HoldIdColumn,
     MappingId as MappingIdColumn,

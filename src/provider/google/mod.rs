@@ -15,6 +15,7 @@ mod item;
 mod pull;
 pub mod push;
 mod request;
+pub mod scopes;
 mod series;
 mod write;
 
@@ -60,6 +61,8 @@ pub struct GoogleConfig {
     pub api: Url,
     /// The access token.
     pub access_token: Secret,
+    /// Whether the owner granted changing events.
+    pub may_write: bool,
 }
 
 /// One Google account.
@@ -141,7 +144,11 @@ impl Google {
                 found.sort_by_key(|(primary, _)| !primary);
                 let zone = found.first().and_then(|(_, calendar)| calendar.time_zone.as_deref()?.parse().ok());
                 self.memory().zone = zone;
-                return Ok(found.into_iter().map(|(_, calendar)| calendar).collect());
+                let read_only = !self.config.may_write;
+                let found = found.into_iter().map(|(_, calendar)| calendar);
+                return Ok(found
+                    .map(|held| RemoteCalendar { read_only: held.read_only || read_only, ..held })
+                    .collect());
             }
         }
         Err(ProviderError::new(FailureClass::Malformed, "the list of calendars has no end"))
@@ -179,7 +186,7 @@ impl Provider for Google {
     }
 
     fn writer(&self) -> Option<&dyn EventWriter> {
-        Some(self)
+        self.config.may_write.then_some(self)
     }
 
     fn channels(&self) -> Option<&dyn ChannelKeeper> {

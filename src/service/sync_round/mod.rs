@@ -71,9 +71,17 @@ impl Services {
         let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
         let user = tx.user(&account.user_id).await?.ok_or(Failure::NotFound("user"))?;
         let calendars = tx.calendars_of(id).await?;
-        let secrets = tx.secrets_of(id).await?;
+        let mut secrets = tx.secrets_of(id).await?;
+        let mut grant = tx.grant_of(id).await?;
         tx.commit().await?;
-        let provider = self.connections.get(&account, &secrets, &self.vault)?;
+        if let Some(held) = &grant {
+            self.ensure_fresh(id, held).await?;
+            let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+            secrets = tx.secrets_of(id).await?;
+            grant = tx.grant_of(id).await?;
+            tx.commit().await?;
+        }
+        let provider = self.connections.get(&account, &secrets, grant.as_ref(), &self.vault)?;
         Ok(Opened { account, user, calendars, provider })
     }
 

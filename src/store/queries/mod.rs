@@ -16,6 +16,7 @@ pub mod channels;
 pub mod conflicts;
 pub mod events;
 pub mod figures;
+pub mod grants;
 pub mod holds;
 pub mod keys;
 pub mod mappings;

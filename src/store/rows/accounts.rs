@@ -8,10 +8,11 @@ use crate::{
         account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, SealedSecret, SecretKind},
         calendar::{Calendar, Direction},
         channel::{ChannelState, WatchChannel},
-        ids::{AccountId, CalendarId, ChannelId, RemoteCalendarId, SpaceId, SyncCursor, UserId},
+        grant::{Consent, Grant},
+        ids::{AccountId, CalendarId, ChannelId, ConsentId, RemoteCalendarId, SpaceId, SyncCursor, UserId},
     },
     store::{
-        schema::{accounts, calendars, channels, secrets},
+        schema::{accounts, calendars, channels, consents, grants, secrets},
         types::{Json, Ts},
     },
 };
@@ -85,5 +86,32 @@ row! {
         expires_at: Option<Ts>,
         created_at: Ts,
         heard_at: Option<Ts>,
+    }
+}
+
+row! {
+    /// What an account's owner granted.
+    GrantRow is Grant in grants (account_id) {
+        account_id: AccountId,
+        subject: Option<String>,
+        scopes: String,
+        access_expires_at: Option<Ts>,
+    }
+}
+
+row! {
+    /// A consent under way.
+    ConsentRow is Consent in consents (id) {
+        id: ConsentId,
+        state_hash: Vec<u8>,
+        ticket_hash: Vec<u8>,
+        cookie: String,
+        url: String,
+        provider: ProviderKind,
+        space_id: SpaceId,
+        user_id: UserId,
+        account_id: Option<AccountId>,
+        return_to: Option<String>,
+        created_at: Ts,
     }
 }

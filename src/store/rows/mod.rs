@@ -16,8 +16,8 @@ use crate::domain::{
     channel::ChannelState,
     conflict::{ConflictKind, ConflictStatus, HoldState, Severity, Winner},
     ids::{
-        AccountId, ApiKeyId, AuditId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId,
-        OutboxId, RemoteCalendarId, RemoteEventId, Revision, RoundId, SpaceId, SyncCursor, Uid, UserId,
+        AccountId, ApiKeyId, AuditId, CalendarId, ChannelId, ConflictId, ConsentId, EventId, HoldId, MappingId,
+        NoticeId, OutboxId, RemoteCalendarId, RemoteEventId, Revision, RoundId, SpaceId, SyncCursor, Uid, UserId,
     },
     mapping::Origin,
     notice::NoticeKind,
@@ -53,7 +53,7 @@ macro_rules! as_it_is {
 
 as_it_is! {
     bool, i64, String, Vec<u8>,
-    AccountId, ApiKeyId, AuditId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId, RoundId,
+    AccountId, ApiKeyId, AuditId, CalendarId, ChannelId, ConflictId, ConsentId, EventId, HoldId, MappingId, NoticeId, OutboxId, RoundId,
     SpaceId, UserId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid,
     AccountStatus, Cause, ChannelState, ConflictKind, ConflictPolicy, ConflictStatus, Direction, HoldState, NoticeKind, Origin,
     Outcome, OutboxState, PrivacyLevel, ProviderKind, SecretKind, Severity, Winner, WriteOp,
@@ -153,7 +153,7 @@ mod history;
 mod people;
 
 pub use self::{
-    accounts::{AccountRow, CalendarRow, ChannelRow, SecretRow},
+    accounts::{AccountRow, CalendarRow, ChannelRow, ConsentRow, GrantRow, SecretRow},
     events::{EventRow, MappingRow, OutboxRow, PlacedEventRow, UnreadableEntry},
     history::{AuditRow, ConflictRow, HoldRow, NoticeRow, RoundRow},
     people::{ApiKeyRow, IdempotencyKeyRow, SpaceRow, UserRow},

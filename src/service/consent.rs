@@ -1,0 +1,419 @@
+//! Connecting by consent: a person is sent to their provider, comes back with a code, and the account is there.
+//!
+//! - **state**: what comes back from the provider; it finds the consent, once.
+//! - **cookie**: state and proof key, sealed; only the browser that was sent has it.
+//! - **ticket**: lets a browser fetch its cookie when the consent was begun by a backend.
+//!
+//! **Invariant:** without the cookie of the very consent that the state names, nothing is asked of the provider and nothing
+//! is stored. Whatever the outcome, the consent is spent.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Duration, Utc};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{Services, connect_account::ConnectError, sync_round::new_calendar};
+use crate::{
+    domain::{
+        account::{
+            Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SealedSecret, SecretKind,
+        },
+        calendar::RemoteCalendar,
+        conflict::AuditLine,
+        failure::FailureClass,
+        grant::{Access, Consent, Grant},
+        ids::{AccountId, ConsentId, SpaceId, UserId},
+        person::Scope,
+        secret::Secret,
+    },
+    provider::{google::scopes, oauth, registry},
+    store::Mode,
+};
+
+/// How long a person may take.
+pub const GOOD_FOR: Duration = Duration::minutes(15);
+
+/// What a caller asks for.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// Whose account it will be.
+    pub user_id: UserId,
+    /// The space it belongs to; the user's own without one.
+    pub space_id: Option<SpaceId>,
+    /// How much access.
+    pub access: Access,
+    /// The account that is connected again, or given more access.
+    pub account_id: Option<AccountId>,
+    /// Where the person goes afterwards.
+    pub return_to: Option<String>,
+}
+
+/// A consent that has begun.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// Where the person's browser is sent.
+    pub authorization_url: String,
+    /// What that browser must bring back.
+    pub cookie: String,
+    /// What fetches the cookie.
+    pub ticket: String,
+    /// When it is too late.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, Default)]
+pub struct Returned {
+    /// `state`.
+    pub state: String,
+    /// `code`, when the person agreed.
+    pub code: Option<Secret>,
+    /// `error`, when they did not.
+    pub error: Option<String>,
+    /// What the browser's cookie holds.
+    pub cookie: Option<String>,
+}
+
+/// How a consent ended well.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    /// The account.
+    pub account: AccountId,
+    /// Whether it was there before.
+    pub again: bool,
+    /// Where the person goes now.
+    pub return_to: Option<String>,
+}
+
+/// Why nothing was connected, in words for the person. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsentError {
+    /// No such consent is under way in this browser.
+    #[error("This link has expired or was used before. Go back and start again.")]
+    Unknown,
+    /// The person said no.
+    #[error("You did not allow access, so nothing was connected. You can start again whenever you like.")]
+    Denied,
+    /// A part was not allowed that is needed.
+    #[error(
+        "Access to {0} was not allowed, and without it your calendars cannot be kept in step. Start again and leave it ticked."
+    )]
+    Missing(&'static str),
+    /// The provider gave no lasting access.
+    #[error("The provider gave no lasting access. Start again and allow access once more.")]
+    NotLasting,
+    /// Somebody else's account was chosen.
+    #[error("You chose another account than the one that is connected here. Start again and choose the same account.")]
+    OtherAccount,
+    /// Something failed at the provider.
+    #[error("Your calendars could not be reached. Try again in a few minutes.")]
+    Provider(FailureClass, String),
+    /// Something failed here.
+    #[error("Something went wrong on our side. Try again in a few minutes.")]
+    Failed(String),
+}
+
+macro_rules! ours {
+    ($($kind:ty),+) => {$(
+        impl From<$kind> for ConsentError {
+            fn from(error: $kind) -> Self {
+                Self::Failed(error.to_string())
+            }
+        }
+    )+};
+}
+ours!(crate::store::StoreError, crate::vault::VaultError);
+
+impl From<crate::provider::ProviderError> for ConsentError {
+    fn from(error: crate::provider::ProviderError) -> Self {
+        Self::Provider(error.class, error.detail)
+    }
+}
+
+impl Services {
+    fn app(&self) -> Option<&oauth::App> {
+        self.settings.google.as_ref()
+    }
+
+    /// Begins a consent.
+    pub async fn begin_consent(&self, scope: &Scope, asked: Begin) -> Result<Begun, ConnectError> {
+        let app = self.app().ok_or_else(|| ConnectError::Invalid {
+            field: "provider",
+            why: "Google is not set up here: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET".into(),
+        })?;
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let user = tx.user(&asked.user_id).await?.ok_or(ConnectError::NotFound("user"))?;
+        let space = asked.space_id.unwrap_or_else(|| user.home_space.clone());
+        if !scope.admits(&space) || !tx.spaces_of(&user.id).await?.contains(&space) {
+            return Err(ConnectError::NotFound("space"));
+        }
+        let mut held = Vec::new();
+        if let Some(id) = asked.account_id {
+            let account = tx.account(scope, id).await?.filter(|account| account.user_id == user.id);
+            let account = account.filter(|account| account.provider == ProviderKind::Google);
+            account.ok_or(ConnectError::NotFound("account"))?;
+            held = tx.grant_of(id).await?.map(|grant| grant.granted()).unwrap_or_default();
+        }
+        let wanted = scopes::wanted(asked.access == Access::Write);
+        // More access asks for what is missing alone; connecting again asks for all of it.
+        let missing: Vec<_> =
+            wanted.iter().copied().filter(|scope| !held.iter().any(|granted| granted == scope)).collect();
+        let wanted = if held.is_empty() || missing.is_empty() { wanted } else { missing };
+        let (state, verifier, ticket) = (self.random_text(), Secret::new(self.random_text()), self.random_text());
+        let id: ConsentId = self.world.new_id();
+        let consent = oauth::Consent { state: &state, verifier: &verifier, scopes: &wanted, extra: scopes::EXTRA };
+        let url = app.authorization_url(&consent);
+        let cookie = self.seal_cookie(id, &state, &verifier)?;
+        let now = self.world.now();
+        let row = Consent {
+            id,
+            state_hash: hash(&state),
+            ticket_hash: hash(&ticket),
+            cookie: cookie.clone(),
+            url: url.to_string(),
+            provider: ProviderKind::Google,
+            space_id: space,
+            user_id: user.id,
+            account_id: asked.account_id,
+            return_to: asked.return_to,
+            created_at: now,
+        };
+        tx.sweep_consents(now - GOOD_FOR).await?;
+        tx.put_consent(&row).await?;
+        tx.commit().await?;
+        Ok(Begun { authorization_url: url.to_string(), cookie, ticket, expires_at: now + GOOD_FOR })
+    }
+
+    /// What a browser with a ticket is given: its cookie, and where to go.
+    pub async fn consent_of_ticket(&self, ticket: &str) -> Result<(String, String), ConsentError> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let found = tx.consent_by_ticket(&hash(ticket)).await?;
+        tx.commit().await?;
+        let found = found.filter(|consent| self.world.now() - consent.created_at < GOOD_FOR);
+        found.map(|consent| (consent.cookie, consent.url)).ok_or(ConsentError::Unknown)
+    }
+
+    /// Ends a consent: exchanges the code, lists the calendars, and stores all of it at once.
+    pub async fn finish_consent(&self, provider: ProviderKind, back: Returned) -> Result<Connected, ConsentError> {
+        let consent = self.recognise(provider, &back).await?;
+        let (consent, verifier) = consent;
+        let app = self.app().ok_or_else(|| ConsentError::Failed("Google is not set up".into()))?;
+        if let Some(error) = &back.error {
+            return Err(if error == "access_denied" {
+                ConsentError::Denied
+            } else {
+                ConsentError::Provider(FailureClass::Refused, "the consent ended with an error".into())
+            });
+        }
+        let code = back.code.as_ref().ok_or(ConsentError::Unknown)?;
+        let http = self.connections.http();
+        let grant = app.exchange(&http, code, &verifier, self.world.now()).await?;
+        let done = self.adopt_grant(&consent, &grant).await;
+        if let Err(ConsentError::Missing(_) | ConsentError::OtherAccount) = &done
+            && consent.account_id.is_none()
+        {
+            // What cannot be used is not kept by the provider either.
+            let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
+            if let Err(error) = app.revoke(&http, token).await {
+                tracing::warn!(class = %error.class, "a grant that is not used could not be ended");
+            }
+        }
+        done
+    }
+
+    /// The consent that a state names, if this is its browser; it is spent.
+    async fn recognise(&self, provider: ProviderKind, back: &Returned) -> Result<(Consent, Secret), ConsentError> {
+        let opened = back.cookie.as_deref().and_then(|cookie| self.open_cookie(cookie));
+        let Some((id, state, verifier)) = opened else { return Err(ConsentError::Unknown) };
+        if !bool::from(state.expose().as_bytes().ct_eq(back.state.as_bytes())) {
+            return Err(ConsentError::Unknown);
+        }
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let consent = tx.take_consent(&hash(&back.state)).await?;
+        tx.commit().await?;
+        let good = |consent: &Consent| {
+            consent.id == id && consent.provider == provider && self.world.now() - consent.created_at < GOOD_FOR
+        };
+        consent.filter(good).map(|consent| (consent, verifier)).ok_or(ConsentError::Unknown)
+    }
+
+    async fn adopt_grant(&self, consent: &Consent, grant: &oauth::Grant) -> Result<Connected, ConsentError> {
+        let granted =
+            grant.scopes.clone().unwrap_or_else(|| scopes::wanted(true).iter().map(|s| (*s).to_owned()).collect());
+        let allowed = scopes::allowed(&granted);
+        if !allowed.list {
+            return Err(ConsentError::Missing("the list of your calendars"));
+        }
+        if !allowed.read {
+            return Err(ConsentError::Missing("your events"));
+        }
+        let access = registry::Access {
+            access_token: Some(grant.access_token.clone()),
+            granted: granted.clone(),
+            ..registry::Access::to(consent.provider)
+        };
+        let listed = self.connections.try_out(access)?.calendars().await?;
+        let primary =
+            listed.first().ok_or_else(|| ConsentError::Provider(FailureClass::Refused, "no calendars".into()))?;
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let known = match (consent.account_id, &grant.subject) {
+            (Some(id), _) => Some(id),
+            (None, Some(subject)) => tx.account_of_subject(&consent.user_id, consent.provider, subject).await?,
+            (None, None) => None,
+        };
+        let before = match known {
+            Some(id) => {
+                let account = tx.account(&Scope::Whole, id).await?.ok_or(ConsentError::Unknown)?;
+                Some((account, tx.grant_of(id).await?, tx.calendars_of(id).await?))
+            }
+            None => None,
+        };
+        tx.commit().await?;
+        match before {
+            Some((account, held, calendars)) => {
+                let same = match (held.as_ref().and_then(|held| held.subject.as_ref()), &grant.subject) {
+                    (Some(one), Some(other)) => one == other,
+                    // Without a subject the primary calendar tells whose it is.
+                    _ => calendars.iter().any(|calendar| calendar.remote_id == primary.id),
+                };
+                if !same {
+                    return Err(ConsentError::OtherAccount);
+                }
+                self.connect_again(consent, account, held, grant, granted).await
+            }
+            None => self.connect_new(consent, grant, granted, &listed).await,
+        }
+    }
+
+    async fn connect_new(
+        &self,
+        consent: &Consent,
+        grant: &oauth::Grant,
+        granted: Vec<String>,
+        listed: &[RemoteCalendar],
+    ) -> Result<Connected, ConsentError> {
+        let refresh = grant.refresh_token.as_ref().ok_or(ConsentError::NotLasting)?;
+        let now = self.world.now();
+        let account = Account {
+            id: self.world.new_id(),
+            space_id: consent.space_id.clone(),
+            user_id: consent.user_id.clone(),
+            provider: consent.provider,
+            label: listed.first().map_or_else(|| "Google Calendar".to_owned(), |calendar| calendar.name.clone()),
+            url: String::new(),
+            writes_through: None,
+            status: AccountStatus::Active,
+            status_reason: None,
+            delete_copies: false,
+            policy: ConflictPolicy::ExternalWins,
+            privacy: PrivacyLevel::Full,
+            schedule: Schedule::default(),
+            provider_interval_s: None,
+            failures: 0,
+            next_round_at: Some(now),
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        let mut calendars: Vec<_> = listed.iter().map(|remote| new_calendar(self, &account, remote)).collect();
+        // The primary comes first; the others are chosen by their owner.
+        calendars.iter_mut().skip(1).for_each(|calendar| calendar.selected = false);
+        let sealed = self.seal_tokens(account.id, &grant.access_token, Some(refresh))?;
+        let row = Grant {
+            account_id: account.id,
+            subject: grant.subject.clone(),
+            scopes: granted.join(" "),
+            access_expires_at: grant.expires_at,
+        };
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.insert_account(&account).await?;
+        tx.put_secrets(&sealed).await?;
+        tx.put_grant(&row).await?;
+        tx.put_calendars(&calendars).await?;
+        tx.audit(&[self.consented(&account, "account.connected", &granted)]).await?;
+        tx.commit().await?;
+        self.adopt(account.id);
+        Ok(Connected { account: account.id, again: false, return_to: consent.return_to.clone() })
+    }
+
+    /// The same account again: its bonds, cursors and queued writes stay.
+    async fn connect_again(
+        &self,
+        consent: &Consent,
+        mut account: Account,
+        held: Option<Grant>,
+        grant: &oauth::Grant,
+        granted: Vec<String>,
+    ) -> Result<Connected, ConsentError> {
+        let sealed = self.seal_tokens(account.id, &grant.access_token, grant.refresh_token.as_ref())?;
+        let row = Grant {
+            account_id: account.id,
+            subject: grant.subject.clone().or_else(|| held.and_then(|held| held.subject)),
+            scopes: granted.join(" "),
+            access_expires_at: grant.expires_at,
+        };
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.put_secrets(&sealed).await?;
+        tx.put_grant(&row).await?;
+        account.status = AccountStatus::Active;
+        account.status_reason = None;
+        account.failures = 0;
+        account.next_round_at = Some(self.world.now());
+        tx.update_account(&account, account.version).await?;
+        tx.audit(&[self.consented(&account, "account.reconnected", &granted)]).await?;
+        tx.commit().await?;
+        self.connections.forget(account.id);
+        Ok(Connected { account: account.id, again: true, return_to: consent.return_to.clone() })
+    }
+
+    fn consented(&self, account: &Account, action: &str, granted: &[String]) -> AuditLine {
+        let detail = serde_json::json!({ "provider": account.provider, "scopes": granted });
+        AuditLine { detail, ..self.audit_line(account, account.user_id.as_str(), action) }
+    }
+
+    /// Tokens, sealed; a refresh token that did not come is not overwritten.
+    pub(super) fn seal_tokens(
+        &self,
+        account: AccountId,
+        access: &Secret,
+        refresh: Option<&Secret>,
+    ) -> Result<Vec<SealedSecret>, crate::vault::VaultError> {
+        let mut sealed = vec![self.vault.seal(account, SecretKind::AccessToken, access)?];
+        if let Some(refresh) = refresh {
+            sealed.push(self.vault.seal(account, SecretKind::RefreshToken, refresh)?);
+        }
+        Ok(sealed)
+    }
+
+    /// 256 random bits.
+    pub(super) fn random_text(&self) -> String {
+        let mut bytes = [0; 32];
+        self.world.random.fill(&mut bytes);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn seal_cookie(&self, id: ConsentId, state: &str, verifier: &Secret) -> Result<String, crate::vault::VaultError> {
+        let text = Secret::new(format!("{state}.{}", verifier.expose()));
+        let sealed = self.vault.seal(AccountId(id.0), SecretKind::Consent, &text)?;
+        Ok(format!("{id}.{}.{}", sealed.key_id, URL_SAFE_NO_PAD.encode(sealed.sealed)))
+    }
+
+    fn open_cookie(&self, cookie: &str) -> Option<(ConsentId, Secret, Secret)> {
+        let mut pieces = cookie.splitn(3, '.');
+        let (id, key_id, sealed) = (pieces.next()?, pieces.next()?, pieces.next()?);
+        let id: ConsentId = id.parse().ok()?;
+        let row = SealedSecret {
+            account_id: AccountId(id.0),
+            kind: SecretKind::Consent,
+            key_id: key_id.to_owned(),
+            sealed: URL_SAFE_NO_PAD.decode(sealed).ok()?,
+        };
+        let text = self.vault.open(&row).ok()?;
+        let (state, verifier) = text.expose().split_once('.')?;
+        Some((id, Secret::new(state), Secret::new(verifier)))
+    }
+}
+
+fn hash(text: &str) -> Vec<u8> {
+    Sha256::digest(text).to_vec()
+}

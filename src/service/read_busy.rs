@@ -1,0 +1,67 @@
+//! Busy time as providers tell it: kept for a rolling window, told to those who ask.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{Failure, Services, sync_round::Opened};
+use crate::{
+    domain::{
+        availability::{Busy, BusySpan},
+        ids::{CalendarId, UserId},
+        person::Scope,
+    },
+    store::Mode,
+};
+
+/// How far ahead busy time is kept, in days.
+const DAYS_AHEAD: i64 = 90;
+/// Busy time that is older than this is read again though nothing changed: the window has moved.
+const STALE_AFTER: Duration = Duration::hours(12);
+/// Spans told at once.
+const SPANS_MAX: u32 = 5_000;
+
+impl Services {
+    /// Reads the busy time of the account's selected calendars again: of those that changed, and of those read long ago.
+    pub async fn refresh_busy(&self, opened: &Opened, changed: &[CalendarId], all: bool) -> Result<(), Failure> {
+        let Some(source) = opened.provider.free_busy() else { return Ok(()) };
+        let selected: Vec<_> = opened.calendars.iter().filter(|held| held.selected && held.gone_at.is_none()).collect();
+        let ids: Vec<_> = selected.iter().map(|held| held.id).collect();
+        let now = self.world.now();
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let read = tx.busy_reads(&ids).await?;
+        tx.commit().await?;
+        let fresh = |id: CalendarId| read.iter().any(|row| row.calendar_id == id && now - row.read_at < STALE_AFTER);
+        let due: Vec<_> =
+            selected.into_iter().filter(|held| all || changed.contains(&held.id) || !fresh(held.id)).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let asked: Vec<_> = due.iter().map(|held| held.remote_id.clone()).collect();
+        let until = now + Duration::days(DAYS_AHEAD);
+        let told = source.busy(&asked, now, until).await.map_err(Failure::Provider)?;
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        for (calendar, busy) in due.iter().zip(told) {
+            match busy {
+                Busy::Known(spans) => tx.replace_busy(calendar.id, &spans, now, until).await?,
+                // Not known is not free: what was known before is forgotten.
+                Busy::Unknown(_) => tx.clear_busy(calendar.id).await?,
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// A person's busy time within `from..to`, as their providers tell it.
+    pub async fn busy(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<(CalendarId, BusySpan)>, Failure> {
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        tx.user(user).await?.ok_or(Failure::NotFound("user"))?;
+        let spans = tx.busy_in(scope, user, from, to, SPANS_MAX).await?;
+        tx.commit().await?;
+        Ok(spans)
+    }
+}
