@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -227,8 +228,8 @@ fn tell_round(id: AccountId, cause: Cause, report: &sync_round::RoundReport, too
     metrics::counter!("calwarden_rounds_total", "outcome" => outcome).increment(1);
     metrics::counter!("calwarden_round_writes_total").increment(u64::from(tally.writes));
     metrics::counter!("calwarden_round_conflicts_total").increment(u64::from(tally.conflicts));
-    let took_s = f64::from(i32::try_from(took_ms).unwrap_or(i32::MAX)) / 1_000.0;
-    metrics::histogram!("calwarden_round_seconds", "outcome" => outcome).record(took_s);
+    let took = Duration::from_millis(u64::try_from(took_ms).unwrap_or(0));
+    metrics::histogram!("calwarden_round_seconds", "outcome" => outcome).record(took);
     match (&report.failure, report.outcome) {
         (Some(failure), outcome) => tracing::warn!(
             account.id = %id, %cause, %outcome, class = %failure.class, detail = %failure.detail, took_ms, "a round failed"
