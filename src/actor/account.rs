@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{
@@ -212,10 +212,6 @@ impl AccountActor {
 
     fn round_ended(&self, report: &RoundReport) {
         let at = self.tools.world.now();
-        tracing::info!(
-            account.id = %self.account, round.outcome = %report.outcome, round.writes = report.tally.writes,
-            round.requests = report.tally.requests, "a round ended"
-        );
         let last = Last { outcome: report.outcome, at, tally: report.tally, note: report.note.clone() };
         self.tools.board.change(self.account, |health| {
             health.rounds += 1;
@@ -306,7 +302,7 @@ impl AccountActor {
         self.tools.board.change(self.account, |health| {
             health.state = phase(machine);
             health.current.clone_from(&self.current);
-            health.next_alarm = deadline(machine);
+            health.next_alarm = deadline(machine).map(|at| at.trunc_subsecs(3));
             health.failures = machine.failures;
             health.backoff_until = match machine.round {
                 Round::BackingOff { until, .. } => Some(until),

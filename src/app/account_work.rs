@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -158,7 +159,7 @@ impl AccountWork for Work {
         let took_ms = (self.services.world.now() - began).num_milliseconds();
         match done {
             Ok(report) => {
-                log_round(id, cause, &report, took_ms);
+                tell_round(id, cause, &report, took_ms);
                 if let Some(interval_s) = report.interval_s {
                     self.intervals().insert(id, interval_s);
                 }
@@ -173,6 +174,7 @@ impl AccountWork for Work {
             }
             Err(failure) => {
                 tracing::error!(account.id = %id, %cause, error = %failure, "a round could not run");
+                metrics::counter!("calwarden_rounds_total", "outcome" => Outcome::Failed.as_str()).increment(1);
                 RoundReport { note: Some(for_owner(&failure)), ..RoundReport::new(Outcome::Failed) }
             }
         }
@@ -233,15 +235,22 @@ fn for_owner(failure: &Failure) -> String {
     }
 }
 
-fn log_round(id: AccountId, cause: Cause, report: &sync_round::RoundReport, took_ms: i64) {
+/// Tells how a round ended: once in the log, and in the metrics.
+fn tell_round(id: AccountId, cause: Cause, report: &sync_round::RoundReport, took_ms: i64) {
     let tally = report.tally;
+    let outcome = report.outcome.as_str();
+    metrics::counter!("calwarden_rounds_total", "outcome" => outcome).increment(1);
+    metrics::counter!("calwarden_round_writes_total").increment(u64::from(tally.writes));
+    metrics::counter!("calwarden_round_conflicts_total").increment(u64::from(tally.conflicts));
+    let took = Duration::from_millis(u64::try_from(took_ms).unwrap_or(0));
+    metrics::histogram!("calwarden_round_seconds", "outcome" => outcome).record(took);
     match (&report.failure, report.outcome) {
         (Some(failure), outcome) => tracing::warn!(
             account.id = %id, %cause, %outcome, class = %failure.class, detail = %failure.detail, took_ms, "a round failed"
         ),
         (None, outcome) => tracing::info!(
             account.id = %id, %cause, %outcome, created = tally.created, updated = tally.updated,
-            deleted = tally.deleted, requests = tally.requests, took_ms, "a round ended"
+            deleted = tally.deleted, writes = tally.writes, requests = tally.requests, took_ms, "a round ended"
         ),
     }
 }

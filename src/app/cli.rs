@@ -109,7 +109,7 @@ pub struct Sync {
 /// What to do with the sealing keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum KeysCommand {
-    /// Add a new key to keys.toml; running servers seal under it at once and re-seal what they hold
+    /// Add a new key to keys.toml and seal every secret again under it; servers may go on running
     Rotate,
     /// List the keys: id, where each is kept, and which one seals
     List,

@@ -2,22 +2,29 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use super::cli::KeysCommand;
+use super::{assemble, cli::KeysCommand};
 use crate::{
     config::Config,
     domain::ports::World,
     vault::{KeyOrigin, KeyRing},
 };
 
-/// Runs one of the commands. A server that is running sees a rotation by itself.
-pub(super) fn run(command: KeysCommand, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
-    let ring = KeyRing::load(&config.data_dir, config.token_encryption_key.as_ref(), world)?;
+/// Runs one of the commands. A server that is running sees a rotation by itself and is not in the way of the re-sealing.
+pub(super) async fn run(command: KeysCommand, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
+    let ring = KeyRing::load(&config.data_dir, config.token_encryption_key.as_ref(), world.clone())?;
     match command {
         KeysCommand::Rotate => {
             let id = ring.rotate()?;
-            writeln!(out, "key {id} seals from now on; the older keys are kept until nothing is under them")?;
+            writeln!(out, "key {id} seals from now on; the older keys still open")?;
+            let resealed = async {
+                let services = assemble::services(config, world, assemble::open_store(config).await?)?;
+                anyhow::Ok(services.reseal().await?)
+            };
+            let count =
+                resealed.await.context("the key is in place; what is sealed under older keys waits for the server")?;
+            writeln!(out, "{count} secrets were sealed again under it")?;
         }
         KeysCommand::List => {
             for key in ring.list()? {
@@ -45,7 +52,7 @@ mod tests {
         let mut config = Config::defaults().expect("the defaults");
         config.data_dir = folder.to_owned();
         let mut out = Vec::new();
-        run(command, &config, world::system(), &mut out).expect("done");
+        super::super::wait(run(command, &config, world::system(), &mut out)).expect("done");
         String::from_utf8(out).expect("text")
     }
 
@@ -59,6 +66,7 @@ mod tests {
         let lines: Vec<&str> = after.lines().collect();
         assert_eq!(lines.len(), 2, "{after}");
         assert!(rotated.contains(&lines[0][..16]) && lines[0].contains("seals"), "{rotated}{after}");
+        assert!(rotated.contains("0 secrets were sealed again"), "{rotated}");
         assert!(lines[1].starts_with(&before[..16]) && lines[1].contains("opens"), "{after}");
     }
 }

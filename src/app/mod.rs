@@ -30,7 +30,7 @@ pub fn run(command: Command, config: &Config) -> Result<()> {
         Command::ApiKey(command) => wait(commands::api_key(command, config, world, out)),
         Command::Accounts => wait(commands::accounts(config, out)),
         Command::Sync(asked) => wait(commands::sync(&asked, config, world, out)),
-        Command::Keys(command) => keys::run(command, config, world, out),
+        Command::Keys(command) => wait(keys::run(command, config, world, out)),
         Command::Sandbox(asked) => look_alike::run(&asked, world, out),
         Command::Openapi => Ok(writeln!(out, "{}", web::openapi::document().to_pretty_json()?)?),
     }

@@ -40,6 +40,14 @@ impl Mark {
         }
     }
 
+    /// Whether it is a digest over all members, as Radicale's is (SHA-256 in quotes): asking such a server for a sync
+    /// token makes it read and write a file for every member, and tells no more than this does.
+    pub(super) fn is_digest(&self) -> bool {
+        let Self::Ctag(ctag) = self else { return false };
+        let digits = ctag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        digits.is_some_and(|text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+
     /// What a cursor says; `None`: nothing of ours.
     pub(super) fn read(cursor: &SyncCursor) -> Option<Self> {
         let text = cursor.as_str();

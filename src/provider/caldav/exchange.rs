@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::{
@@ -30,6 +31,8 @@ pub(super) struct Answer {
     pub body: Multistatus,
     /// Its final address: hrefs are resolved against this.
     pub url: Url,
+    /// `Date` of RFC 9110 §6.6.1: the server's own clock.
+    pub date: Option<DateTime<Utc>>,
 }
 
 /// One object as read by `GET`.
@@ -121,7 +124,8 @@ impl Exchange {
         }
         let body = wire::multistatus(&response.body)
             .map_err(|why| ProviderError::new(FailureClass::Malformed, format!("{what}: {why}")))?;
-        Ok(Answer { body, url: response.url.clone() })
+        let date = response.header("date").and_then(http_date);
+        Ok(Answer { body, url: response.url.clone(), date })
     }
 
     /// Sends a request whose answer is a multistatus.
@@ -143,6 +147,11 @@ impl Exchange {
             _ => Err(self.failure(&response, Doing::Reading("reading one event"))),
         }
     }
+}
+
+/// An HTTP date (RFC 9110 §5.6.7).
+pub(super) fn http_date(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc2822(text.trim()).ok().map(|date| date.with_timezone(&Utc))
 }
 
 /// Where else to send a request, after an answer.

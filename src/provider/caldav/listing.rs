@@ -82,9 +82,12 @@ impl From<ProviderError> for NoSync {
 }
 
 impl Lister<'_> {
-    /// What changed since a mark; an expired one is [`FailureClass::CursorExpired`].
-    pub(super) async fn since(&self, mark: Mark) -> Result<Listing> {
+    /// What changed since a mark; an expired one is [`FailureClass::CursorExpired`]. `listed`: the mark that the calendar
+    /// was last listed with.
+    pub(super) async fn since(&self, mark: Mark, listed: Option<&Mark>) -> Result<Listing> {
         match mark {
+            // The server is no longer asked for tokens.
+            Mark::Sync(_) if listed.is_some_and(Mark::is_digest) => self.everything(listed).await,
             Mark::Sync(token) => match self.sync(&token).await {
                 Ok((members, mark)) => Ok(self.listing(PageKind::Delta, members, &mark)),
                 Err(NoSync::Failed(error)) => Err(error),
@@ -93,9 +96,13 @@ impl Lister<'_> {
                     Err(ProviderError::new(FailureClass::CursorExpired, detail))
                 }
             },
-            Mark::Ctag(held) => {
-                let now = self.ctag().await?;
-                if now == Mark::Ctag(held) {
+            Mark::Ctag(_) => {
+                // One that differs is as good as a new one, which would only be younger.
+                let now = match listed {
+                    Some(listed @ Mark::Ctag(_)) if *listed != mark => listed.clone(),
+                    _ => self.ctag().await?,
+                };
+                if now == mark {
                     return Ok(self.listing(PageKind::Delta, Members::new(), &now));
                 }
                 self.members(now).await
@@ -104,9 +111,10 @@ impl Lister<'_> {
         }
     }
 
-    /// Everything there is; by a sync report where the server does it, else by `ETag`s.
-    pub(super) async fn everything(&self, syncs: Option<bool>) -> Result<Listing> {
-        if syncs != Some(false) {
+    /// Everything there is; by a sync report where the server does it, else by `ETag`s. `listed`: the mark that the
+    /// calendar was last listed with, older than what is read here, as a cursor must be.
+    pub(super) async fn everything(&self, listed: Option<&Mark>) -> Result<Listing> {
+        if matches!(listed, None | Some(Mark::Sync(_))) {
             match self.sync("").await {
                 Ok((mut members, mark)) => {
                     members.retain(|_, (_, member)| !matches!(member, Member::Gone));
@@ -116,7 +124,10 @@ impl Lister<'_> {
                 Err(NoSync::Unusable) => {}
             }
         }
-        let mark = self.ctag().await?;
+        let mark = match listed {
+            Some(mark @ Mark::Ctag(_)) => mark.clone(),
+            Some(Mark::Sync(_) | Mark::None) | None => self.ctag().await?,
+        };
         self.members(mark).await
     }
 

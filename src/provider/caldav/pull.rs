@@ -40,8 +40,8 @@ pub(super) struct Puller<'a> {
     pub collection: Url,
     pub limits: &'a Limits,
     pub known: &'a dyn Known,
-    /// Whether the server said that it does sync reports.
-    pub syncs: Option<bool>,
+    /// What the calendar said of itself when it was last listed; `None`: it was not.
+    pub mark: Option<Mark>,
     /// Objects per multiget.
     pub batch: usize,
 }
@@ -57,15 +57,17 @@ impl Puller<'_> {
     pub(super) async fn first(&self, cursor: Option<&SyncCursor>, reconcile: bool) -> Result<ChangePage> {
         let lister = Lister { exchange: self.exchange, collection: &self.collection, known: self.known };
         let listing = match cursor.map(Mark::read) {
-            None => lister.everything(self.syncs).await?,
+            None => lister.everything(self.mark.as_ref()).await?,
             Some(None) => {
                 let detail = "the stored cursor is not one of a CalDAV calendar";
                 return Err(ProviderError::new(FailureClass::CursorExpired, detail));
             }
             // A server that keeps a ctag is not asked again whether it does reports.
-            Some(Some(Mark::Ctag(_) | Mark::None)) if reconcile => lister.everything(Some(false)).await?,
-            Some(Some(_)) if reconcile => lister.everything(self.syncs).await?,
-            Some(Some(mark)) => lister.since(mark).await?,
+            Some(Some(held @ (Mark::Ctag(_) | Mark::None))) if reconcile => {
+                lister.everything(self.mark.as_ref().or(Some(&held))).await?
+            }
+            Some(Some(_)) if reconcile => lister.everything(self.mark.as_ref()).await?,
+            Some(Some(held)) => lister.since(held, self.mark.as_ref()).await?,
         };
         let Listing { kind, pending, present, removed, refused, cursor } = listing;
         let expected = u32::try_from(pending.len() + present.len()).ok();

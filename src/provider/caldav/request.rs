@@ -30,8 +30,12 @@ pub(super) enum Depth {
 pub(super) enum Ask {
     /// Who we are, where the calendars are, and whether this is one (RFC 5397, RFC 4791 §6.2.1).
     Discovery,
-    /// What a calendar says of itself.
+    /// What a calendar says of itself, its sync token left out: some servers work long for one.
     Calendars,
+    /// The same with its sync token.
+    CalendarsAndTokens,
+    /// When a calendar was last touched.
+    Touched,
     /// The members of a calendar and their versions.
     Members,
     /// The version of one resource.
@@ -45,10 +49,16 @@ impl Ask {
         match self {
             Self::Discovery => "<d:resourcetype/><d:current-user-principal/><c:calendar-home-set/>",
             Self::Calendars => concat!(
+                "<d:resourcetype/><d:displayname/><d:getlastmodified/><d:supported-report-set/>",
+                "<d:current-user-privilege-set/><c:supported-calendar-component-set/><c:calendar-timezone/>",
+                "<s:getctag/><a:calendar-color/>"
+            ),
+            Self::CalendarsAndTokens => concat!(
                 "<d:resourcetype/><d:displayname/><d:sync-token/><d:supported-report-set/>",
                 "<d:current-user-privilege-set/><c:supported-calendar-component-set/><c:calendar-timezone/>",
                 "<s:getctag/><a:calendar-color/>"
             ),
+            Self::Touched => "<d:resourcetype/><d:getlastmodified/>",
             Self::Members => "<d:getetag/><d:resourcetype/><d:getcontenttype/>",
             Self::Version => "<d:getetag/>",
             Self::Ctag => "<s:getctag/>",

@@ -142,7 +142,26 @@ impl HttpClient {
 
 #[async_trait]
 impl Http for HttpClient {
-    async fn send(&self, mut request: Request) -> Result<Response> {
+    async fn send(&self, request: Request) -> Result<Response> {
+        let began = Instant::now();
+        let done = self.follow(request).await;
+        let class = match &done {
+            Ok(response) => match response.status {
+                200..300 => "2xx",
+                300..400 => "3xx",
+                400..500 => "4xx",
+                _ => "5xx",
+            },
+            Err(error) => error.class.as_str(),
+        };
+        metrics::counter!("calwarden_provider_requests_total", "class" => class).increment(1);
+        metrics::histogram!("calwarden_provider_request_seconds").record(began.elapsed());
+        done
+    }
+}
+
+impl HttpClient {
+    async fn follow(&self, mut request: Request) -> Result<Response> {
         let end = Instant::now() + self.config.whole;
         for _ in 0..=HOPS_MAX {
             let answer = self.hop(&request, end).await?;

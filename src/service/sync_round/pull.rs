@@ -17,7 +17,7 @@ use crate::{
         calendar::RemoteCalendar,
         event::EventContent,
         failure::FailureClass,
-        ids::{AccountId, CalendarId, EventId, RemoteEventId, Revision, SyncCursor, Uid},
+        ids::{AccountId, CalendarId, EventId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid},
         mapping::RemoteEvent,
         outbox::{OutboxEntry, WriteOp},
         person::Scope,
@@ -44,6 +44,10 @@ pub struct Holdings<'a> {
     by_uid: BTreeMap<Uid, RemoteEventId>,
     unreadable: BTreeMap<RemoteEventId, Option<Revision>>,
     queued: BTreeMap<EventId, OutboxEntry>,
+}
+
+/// Our events without a bond in this calendar, for remote events that come without one; each is found once.
+struct Unbound {
     creating: BTreeMap<Uid, EventId>,
     candidates: Candidates<EventId>,
 }
@@ -68,6 +72,20 @@ impl Known for Holdings<'_> {
             Ok::<_, StoreError>(held.into_iter().next().and_then(|(mapping, _)| mapping.raw))
         };
         read.await.map_err(|error| ProviderError::new(FailureClass::Transient, format!("our own copy: {error}")))
+    }
+}
+
+/// What all pages of one pull are asked with.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    calendar: &'a RemoteCalendarId,
+    cursor: Option<&'a SyncCursor>,
+    reconcile: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn page(self, known: &'a dyn Known, page: PageToken) -> Pull<'a> {
+        Pull { calendar: self.calendar, cursor: self.cursor, reconcile: self.reconcile, known, page }
     }
 }
 
@@ -123,22 +141,29 @@ impl Puller<'_> {
         cursor: Option<&SyncCursor>,
         reconcile: bool,
     ) -> Result<Pulled, Failure> {
-        let mut holdings = self.holdings().await?;
+        let (mut holdings, mut unbound) = self.holdings().await?;
         let mut sweep = Sweep { mapped: holdings.by_remote.len(), ..Sweep::default() };
-        let mut token = PageToken::Start;
+        let asked = Asked { calendar: &remote.id, cursor, reconcile };
+        let mut page = self.provider.pull(asked.page(&holdings, PageToken::Start)).await.map_err(Failure::Provider)?;
         for _ in 0..PAGES_MAX {
-            let pull = Pull { calendar: &remote.id, cursor, reconcile, known: &holdings, page: token };
-            let page = self.provider.pull(pull).await.map_err(Failure::Provider)?;
             let next = sweep.take(page, &holdings);
-            let done = matches!(next, Next::Done(_));
-            if sweep.changed.len() >= BATCH || done {
-                self.apply(&mut sweep, &mut holdings).await?;
-            }
+            let batch = sweep.batch(matches!(next, Next::Done(_)));
+            let (applied, following) = match next {
+                // The provider reads the next page while this one is decided and committed.
+                Next::Page(token) => {
+                    let applying = self.apply(batch, &holdings, &mut unbound);
+                    let (applied, following) = tokio::join!(applying, self.provider.pull(asked.page(&holdings, token)));
+                    (applied?, Ok(following.map_err(Failure::Provider)?))
+                }
+                Next::Done(cursor) => (self.apply(batch, &holdings, &mut unbound).await?, Err(cursor)),
+            };
+            holdings.hold_all(&applied);
+            sweep.add(applied);
             (self.progress)(Progress { done: sweep.handled, total: sweep.expected });
-            match next {
-                Next::Page(page) => token = page,
-                Next::Done(cursor) => {
-                    self.apply_moved(&mut sweep, &mut holdings).await?;
+            match following {
+                Ok(following) => page = following,
+                Err(cursor) => {
+                    self.apply_moved(&mut sweep, &holdings).await?;
                     return Ok(sweep.finish(cursor, &holdings, self.scene.world.now()));
                 }
             }
@@ -147,7 +172,7 @@ impl Puller<'_> {
         Err(Failure::Provider(ProviderError::new(FailureClass::Malformed, detail)))
     }
 
-    async fn holdings(&self) -> Result<Holdings<'_>, Failure> {
+    async fn holdings(&self) -> Result<(Holdings<'_>, Unbound), Failure> {
         let calendar = self.scene.calendar.id;
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
         let index = tx.mapping_index(calendar).await?;
@@ -160,40 +185,37 @@ impl Puller<'_> {
             queued.iter().filter(|entry| !entry.sent.is_empty()).map(|entry| entry.event_id).collect();
         // What was already sent is recognised by its key, never by its looks.
         let candidates = unlinked.into_iter().filter(|event| !attempted.contains(&event.id));
-        Ok(Holdings {
+        let holdings = Holdings {
             services: self.services,
             calendar,
             by_uid: index.iter().map(|key| (key.uid.clone(), key.remote_id.clone())).collect(),
             by_remote: index.into_iter().map(|key| (key.remote_id.clone(), key)).collect(),
             unreadable: unreadable.into_iter().map(|row| (row.remote_id, row.revision)).collect(),
-            creating,
             queued: queued.into_iter().map(|entry| (entry.event_id, entry)).collect(),
-            candidates: Candidates::new(
-                candidates.map(|event| (event.id, self.scene.told(&event.content, false))).collect::<Vec<_>>(),
-            ),
-        })
+        };
+        let looks = candidates.map(|event| (event.id, self.scene.told(&event.content, false))).collect::<Vec<_>>();
+        Ok((holdings, Unbound { creating, candidates: Candidates::new(looks) }))
     }
 
     /// Decides about a batch of changed events and commits it in one transaction. Our side is read inside that very
     /// transaction: an edit made meanwhile is seen, or makes the transaction try again.
-    async fn apply(&self, sweep: &mut Sweep, holdings: &mut Holdings<'_>) -> Result<(), Failure> {
-        let batch = std::mem::take(&mut sweep.changed);
-        let unreadable = std::mem::take(&mut sweep.unreadable);
-        if batch.is_empty() && unreadable.is_empty() {
-            return Ok(());
+    async fn apply(&self, batch: Batch, holdings: &Holdings<'_>, unbound: &mut Unbound) -> Result<Changes, Failure> {
+        let Batch { changed, unreadable } = batch;
+        let mut changes = Changes::default();
+        if changed.is_empty() && unreadable.is_empty() {
+            return Ok(changes);
         }
         let inbound = self.scene.calendar.direction.inbound();
         let mapped: Vec<_> =
-            batch.iter().filter(|event| holdings.by_remote.contains_key(&event.id)).map(|e| e.id.clone()).collect();
+            changed.iter().filter(|event| holdings.by_remote.contains_key(&event.id)).map(|e| e.id.clone()).collect();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let held = tx.mappings_by_remote(self.scene.calendar.id, &mapped).await?;
         let mut held: BTreeMap<_, _> = held.into_iter().map(|pair| (pair.0.remote_id.clone(), pair)).collect();
-        let mut changes = Changes::default();
-        for remote in batch {
+        for remote in changed {
             if let Some((mapping, event)) = held.remove(&remote.id) {
                 let sent = holdings.sent(event.id);
                 changes.settle(&self.scene, mapping, event, Some(remote), sent);
-            } else if let Some(known) = holdings.counterpart(&remote) {
+            } else if let Some(known) = unbound.counterpart(&remote) {
                 let events = tx.events_by_ids(&[known]).await?;
                 match events.into_iter().next() {
                     Some(event) => {
@@ -205,22 +227,18 @@ impl Puller<'_> {
                 changes.import(&self.scene, remote);
             }
         }
-        for mapping in &changes.mappings {
-            holdings.hold(mapping);
-        }
         let rows: Vec<_> = unreadable.into_iter().map(|row| self.unreadable_row(row)).collect();
         changes.tally.unreadable += u32::try_from(rows.len()).unwrap_or(u32::MAX);
         if !self.dry {
             changes.write(&mut tx, self.scene.floating_in()).await?;
             let wake = spread(&mut tx, &self.scene, &changes).await?;
-            let readable: Vec<_> = changes.mappings.iter().map(|m| m.remote_id.clone()).collect();
-            let cleared: Vec<_> = readable.into_iter().filter(|id| holdings.unreadable.remove(id).is_some()).collect();
+            let readable = changes.mappings.iter().map(|mapping| &mapping.remote_id);
+            let cleared: Vec<_> = readable.filter(|id| holdings.unreadable.contains_key(*id)).cloned().collect();
             tx.replace_unreadable(self.scene.calendar.id, &rows, &cleared).await?;
             tx.commit().await?;
             self.services.wake_all(&wake, Cause::LocalEdit);
         }
-        sweep.add(changes);
-        Ok(())
+        Ok(changes)
     }
 
     fn unreadable_row(&self, row: Unreadable) -> UnreadableRow {
@@ -234,7 +252,7 @@ impl Puller<'_> {
     }
 
     /// Events that came under a new name while their old name may have gone: renamed if it has, separate if not.
-    async fn apply_moved(&self, sweep: &mut Sweep, holdings: &mut Holdings<'_>) -> Result<(), Failure> {
+    async fn apply_moved(&self, sweep: &mut Sweep, holdings: &Holdings<'_>) -> Result<(), Failure> {
         if sweep.moved.is_empty() {
             return Ok(());
         }
@@ -285,11 +303,7 @@ pub(super) async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) ->
     Ok(wake)
 }
 
-impl Holdings<'_> {
-    fn sent(&self, event: EventId) -> &[EventContent] {
-        self.queued.get(&event).map_or(&[], |entry| &entry.sent)
-    }
-
+impl Unbound {
     /// The local event that a remote event without a bond is: by the key of a create, else by its looks.
     fn counterpart(&mut self, remote: &RemoteEvent) -> Option<EventId> {
         if let Some(event) = self.creating.remove(&remote.uid) {
@@ -297,9 +311,22 @@ impl Holdings<'_> {
         }
         if self.candidates.is_empty() { None } else { self.candidates.take(&remote.content) }
     }
+}
+
+impl Holdings<'_> {
+    fn sent(&self, event: EventId) -> &[EventContent] {
+        self.queued.get(&event).map_or(&[], |entry| &entry.sent)
+    }
 
     fn may_be_listed(&self, id: &RemoteEventId, now: DateTime<Utc>) -> bool {
         self.by_remote.get(id).is_none_or(|held| !held.created_by_us || now - held.updated_at > LISTING_LAG)
+    }
+
+    fn hold_all(&mut self, changes: &Changes) {
+        for mapping in &changes.mappings {
+            self.unreadable.remove(&mapping.remote_id);
+            self.hold(mapping);
+        }
     }
 
     fn hold(&mut self, mapping: &crate::domain::mapping::Mapping) {
@@ -315,6 +342,13 @@ impl Holdings<'_> {
         self.by_uid.insert(mapping.uid.clone(), mapping.remote_id.clone());
         self.by_remote.insert(mapping.remote_id.clone(), key);
     }
+}
+
+/// What is decided and committed together.
+#[derive(Default)]
+struct Batch {
+    changed: Vec<RemoteEvent>,
+    unreadable: Vec<Unreadable>,
 }
 
 /// What a pull has seen so far.
@@ -359,6 +393,14 @@ impl Sweep {
             }
         }
         page.next
+    }
+
+    /// What is to be decided now: nothing before there is enough of it, unless it is the last.
+    fn batch(&mut self, last: bool) -> Batch {
+        if self.changed.len() < BATCH && !last {
+            return Batch::default();
+        }
+        Batch { changed: std::mem::take(&mut self.changed), unreadable: std::mem::take(&mut self.unreadable) }
     }
 
     fn add(&mut self, changes: Changes) {

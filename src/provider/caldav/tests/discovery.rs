@@ -273,7 +273,8 @@ async fn a_list_of_calendars_that_is_cut_short_is_not_believed() {
 #[tokio::test]
 async fn what_keeps_no_events_is_no_calendar_and_rights_are_told() {
     let home = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/caldav/home.xml"));
-    let (account, script) = settled(vec![on("PROPFIND", "/home/ada/", 207, home.as_slice())]);
+    let listing = || on("PROPFIND", "/home/ada/", 207, home.as_slice());
+    let (account, script) = settled(vec![listing(), listing().holding("sync-token")]);
     let calendars = account.calendars().await.expect("calendars");
     let [shared, work] = calendars.as_slice() else { panic!("{calendars:?}") };
     assert_eq!((work.name.as_str(), work.color.as_deref()), ("Work & more", Some("#ff8800")));

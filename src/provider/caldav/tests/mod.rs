@@ -2,6 +2,7 @@
 
 mod discovery;
 mod hrefs;
+mod looks;
 mod pulling;
 mod requests;
 mod writing;

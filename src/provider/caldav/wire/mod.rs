@@ -64,6 +64,8 @@ pub(super) struct Props {
     pub data: Option<String>,
     /// `getcontenttype`.
     pub content_type: Option<String>,
+    /// `getlastmodified`, as spelt.
+    pub last_modified: Option<String>,
     /// Whether `resourcetype` names it a collection.
     pub is_collection: bool,
     /// What only collections and principals have.
@@ -163,6 +165,7 @@ impl Props {
         fill(&mut self.etag, other.etag);
         fill(&mut self.data, other.data);
         fill(&mut self.content_type, other.content_type);
+        fill(&mut self.last_modified, other.last_modified);
         self.is_collection |= other.is_collection;
         match (self.collection.as_deref_mut(), other.collection) {
             (Some(held), Some(told)) => held.absorb(*told),

@@ -30,6 +30,7 @@ enum Tag {
     Etag,
     Data,
     ContentType,
+    LastModified,
     ResourceType,
     DisplayName,
     Ctag,
@@ -59,6 +60,7 @@ impl Tag {
             (Some(Self::Propstat), DAV, "prop") => Self::Prop,
             (Some(Self::Prop), DAV, "getetag") => Self::Etag,
             (Some(Self::Prop), DAV, "getcontenttype") => Self::ContentType,
+            (Some(Self::Prop), DAV, "getlastmodified") => Self::LastModified,
             (Some(Self::Prop), DAV, "resourcetype") => Self::ResourceType,
             (Some(Self::Prop), DAV, "displayname") => Self::DisplayName,
             (Some(Self::Prop), DAV, "supported-report-set") => Self::Reports,
@@ -86,6 +88,7 @@ impl Tag {
                 | Self::Etag
                 | Self::Data
                 | Self::ContentType
+                | Self::LastModified
                 | Self::DisplayName
                 | Self::Ctag
                 | Self::Color
@@ -281,6 +284,7 @@ impl Pass {
             (Tag::SyncToken, Some(Tag::Multistatus)) => self.out.sync_token = Some(text.to_owned()),
             (Tag::Etag, _) => self.props.etag = Some(text.to_owned()),
             (Tag::ContentType, _) => self.props.content_type = Some(text.to_owned()),
+            (Tag::LastModified, _) => self.props.last_modified = Some(text.to_owned()),
             (tag, _) => put(self.props.collection.get_or_insert_default(), tag, text.to_owned()),
         }
     }
