@@ -24,6 +24,9 @@ pub const LOCAL_FILE: &str = "config/local.toml";
 /// The SQLite file's name inside the data directory.
 pub const SQLITE_FILE_NAME: &str = "calwarden.db";
 
+/// Where Google sends people back to, under the base URL.
+pub const GOOGLE_CALLBACK: &str = "/connect/google/callback";
+
 words! {
     /// The form of the log.
     LogFormat {
@@ -65,6 +68,8 @@ pub struct Config {
     pub worker_threads: u32,
     /// Grace of a stopping server, in seconds.
     pub shutdown_s: u32,
+    /// How we are registered with Google.
+    pub google: Google,
     /// When accounts are looked at.
     pub poll: Poll,
     /// Which events are kept in step.
@@ -77,6 +82,28 @@ pub struct Config {
     pub retention: Retention,
     /// Bounds of the HTTP API.
     pub limits: Limits,
+}
+
+/// How we are registered with Google, and where it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Google {
+    /// The client's id; empty: not registered.
+    pub client_id: String,
+    /// The client's secret.
+    #[serde(deserialize_with = "unless_empty")]
+    pub client_secret: Option<Secret>,
+    /// Where people come back to, as given; [`Config::google_redirect_uri`] fills it in.
+    #[serde(deserialize_with = "unless_empty")]
+    pub redirect_uri: Option<Url>,
+    /// Where people consent.
+    pub auth_url: Url,
+    /// Where codes and refresh tokens are exchanged.
+    pub token_url: Url,
+    /// Where grants are ended.
+    pub revoke_url: Url,
+    /// The root of the Calendar API.
+    pub api_url: Url,
 }
 
 /// When accounts are looked at.
@@ -180,6 +207,14 @@ impl Config {
                 Some(path) => Database::Sqlite(PathBuf::from(path)),
                 None => Database::Postgres(url.clone()),
             },
+        }
+    }
+
+    /// Where people come back to from Google.
+    pub fn google_redirect_uri(&self) -> Result<Url, url::ParseError> {
+        match &self.google.redirect_uri {
+            Some(url) => Ok(url.clone()),
+            None => Url::parse(&format!("{}{GOOGLE_CALLBACK}", self.base_url())),
         }
     }
 

@@ -87,6 +87,8 @@ struct OwnersView {
     noting: bool,
     /// They are still to be asked to connect again.
     ask: bool,
+    /// They are still to be told that no channel opens.
+    tell_unwatched: bool,
 }
 
 /// One account's actor.
@@ -143,6 +145,7 @@ impl AccountActor {
                 noted: remembered.state(),
                 noting: false,
                 ask: false,
+                tell_unwatched: false,
             },
             standing_down: false,
             panic_in_work: false,
@@ -159,6 +162,7 @@ impl AccountActor {
             match effect {
                 Effect::Begin(work) => self.begin_work(work, ctx),
                 Effect::AskReconnect => self.owner.ask = true,
+                Effect::TellUnwatched => self.owner.tell_unwatched = true,
                 Effect::Stop => return self.leave(Exit::Closed, ctx),
             }
         }
@@ -275,15 +279,19 @@ impl AccountActor {
         if matches!(self.machine.round, Round::Owed { .. } | Round::Running { .. }) {
             state.next_round_at = self.owner.noted.next_round_at;
         }
-        if self.owner.noted == state && !self.owner.ask {
+        if self.owner.noted == state && !self.owner.ask && !self.owner.tell_unwatched {
             return;
         }
         self.owner.noted = state.clone();
         self.owner.noting = true;
         let (work, account, ask) = (Arc::clone(&self.tools.work), self.account, std::mem::take(&mut self.owner.ask));
+        let tell_unwatched = std::mem::take(&mut self.owner.tell_unwatched);
         let noting = self.tools.spawner.spawn(async move {
             if ask {
                 work.ask_reconnect(account).await;
+            }
+            if tell_unwatched {
+                work.tell_unwatched(account).await;
             }
             work.note_state(account, state).await;
         });
@@ -310,7 +318,7 @@ impl AccountActor {
             };
             health.channel_until = match machine.channel {
                 Channel::Open { until, .. } => Some(until),
-                Channel::Unsupported | Channel::Absent | Channel::Opening | Channel::Lapsed { .. } => None,
+                Channel::Unsupported | Channel::Absent { .. } | Channel::Opening { .. } | Channel::Lapsed { .. } => None,
             };
             health.token_expires = match machine.credential {
                 Credential::Fresh { expires, .. } => expires,

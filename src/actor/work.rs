@@ -37,12 +37,16 @@ pub struct AccountStart {
     pub delete_events: bool,
     /// Whether its credential can be renewed without its owner.
     pub kind: CredentialKind,
+    /// When a credential that can be renewed ends by itself.
+    pub expires: Option<DateTime<Utc>>,
     /// Whether its provider can tell us of changes.
     pub channels: bool,
     /// Whether it polls by itself.
     pub auto_sync: bool,
     /// Seconds between polls: its owner's choice, else the provider's pace.
     pub poll_every_s: u32,
+    /// Seconds between polls while a watch channel is open; `None`: the same.
+    pub watched_every_s: Option<u32>,
     /// What the provider asks for between polls, in seconds.
     pub provider_interval_s: Option<u32>,
     /// Rounds failed in a row.
@@ -58,7 +62,7 @@ impl AccountStart {
     /// How often it looks by itself.
     #[must_use]
     pub fn pace(&self) -> Pace {
-        pace(self.auto_sync, self.poll_every_s, self.provider_interval_s)
+        pace(self.auto_sync, self.poll_every_s, self.watched_every_s, self.provider_interval_s)
     }
 
     pub(super) fn state(&self) -> AccountState {
@@ -73,6 +77,7 @@ impl AccountStart {
     pub(super) fn past(&self) -> Past {
         Past {
             kind: self.kind,
+            expires: self.expires,
             channels: self.channels,
             pace: self.pace(),
             paused: self.status == AccountStatus::Paused,
@@ -87,9 +92,18 @@ impl AccountStart {
 
 /// A schedule in the machine's terms.
 #[must_use]
-pub fn pace(auto_sync: bool, poll_every_s: u32, provider_interval_s: Option<u32>) -> Pace {
+pub fn pace(
+    auto_sync: bool,
+    poll_every_s: u32,
+    watched_every_s: Option<u32>,
+    provider_interval_s: Option<u32>,
+) -> Pace {
     let seconds = |s: u32| Duration::from_secs(u64::from(s));
-    Pace { every: auto_sync.then(|| seconds(poll_every_s)), at_least: provider_interval_s.map(seconds) }
+    Pace {
+        every: auto_sync.then(|| seconds(poll_every_s)),
+        at_least: provider_interval_s.map(seconds),
+        watched: watched_every_s.map(seconds),
+    }
 }
 
 /// What a round tells its actor.
@@ -103,6 +117,8 @@ pub struct RoundReport {
     pub next_outbox_at: Option<DateTime<Utc>>,
     /// What the provider asks for between polls, in seconds, when it said so.
     pub provider_interval_s: Option<u32>,
+    /// Not every calendar is watched that should be.
+    pub unwatched: bool,
     /// What it did.
     pub tally: Tally,
     /// Why it failed or what was skipped, in words for the owner.
@@ -118,6 +134,7 @@ impl RoundReport {
             retry_after: None,
             next_outbox_at: None,
             provider_interval_s: None,
+            unwatched: false,
             tally: Tally::default(),
             note: None,
         }
@@ -129,6 +146,7 @@ impl RoundReport {
             retry_after: self.retry_after,
             next_outbox_at: self.next_outbox_at,
             poll_at_least: self.provider_interval_s.map(|s| Duration::from_secs(u64::from(s))),
+            unwatched: self.unwatched,
         }
     }
 }
@@ -198,6 +216,9 @@ pub trait AccountWork: Send + Sync + 'static {
 
     /// Tells the owner to connect again: once per revocation, before the state is noted.
     async fn ask_reconnect(&self, account: AccountId);
+
+    /// Tells the owner that changes are found later than usual, until a watch channel opens again.
+    async fn tell_unwatched(&self, _account: AccountId) {}
 
     /// Keeps that the account's actor failed too often, and tells its owner.
     async fn note_quarantined(&self, account: AccountId, restarts: u32);

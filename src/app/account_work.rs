@@ -9,16 +9,18 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
+    config::Poll,
     actor::work::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
     domain::{
         account::{AccountStatus, ProviderKind},
         conflict::Severity,
+        failure::FailureClass,
         ids::AccountId,
         notice::{Notice, NoticeKind},
         person::Scope,
         round::{Cause, Outcome},
     },
-    engine::account::CredentialKind,
+    engine::account::{ChannelEnd, CredentialKind, RefreshEnd},
     service::{Failure, Services, sync_round},
     store::{Mode, StoreError},
 };
@@ -35,6 +37,19 @@ pub struct Pace {
     pub feed_s: u32,
     /// A provider that has watch channels, while none is open.
     pub unwatched_s: u32,
+    /// The same, while one is open.
+    pub watched_s: u32,
+}
+
+impl From<&Poll> for Pace {
+    fn from(poll: &Poll) -> Self {
+        Self {
+            caldav_s: poll.caldav_s,
+            feed_s: poll.feed_s,
+            unwatched_s: poll.unwatched_s,
+            watched_s: poll.watched_s,
+        }
+    }
 }
 
 /// The use cases, as the actors know them.
@@ -131,6 +146,7 @@ impl AccountWork for Work {
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.ok_or(WorkError::NotFound)?;
         let next_outbox_at = tx.next_outbox_at(id).await?;
+        let grant = tx.grant_of(id).await?;
         tx.commit().await?;
         let chosen = account.schedule.sync_frequency_minutes.map(|minutes| minutes.saturating_mul(60));
         Ok(AccountStart {
@@ -138,9 +154,11 @@ impl AccountWork for Work {
             reason: account.status_reason,
             delete_events: account.delete_copies,
             kind: credential_kind(account.provider),
-            channels: account.provider == ProviderKind::Google,
+            expires: grant.and_then(|grant| grant.access_expires_at),
+            channels: account.provider == ProviderKind::Google && self.services.settings.webhook.is_some(),
             auto_sync: account.schedule.auto_sync_enabled,
             poll_every_s: chosen.unwrap_or_else(|| self.poll_every_s(account.provider)),
+            watched_every_s: chosen.is_none().then_some(self.pace.watched_s),
             provider_interval_s: account.provider_interval_s,
             failures: account.failures,
             next_round_at: account.next_round_at,
@@ -168,14 +186,19 @@ impl AccountWork for Work {
                     outcome: report.outcome,
                     next_outbox_at: report.next_outbox_at,
                     provider_interval_s: report.interval_s,
+                    unwatched: report.unwatched,
                     tally: report.tally,
                     note: report.note,
                 }
             }
             Err(failure) => {
+                let outcome = match &failure {
+                    Failure::Provider(error) if error.class == FailureClass::Unauthorised => Outcome::Unauthorised,
+                    _ => Outcome::Failed,
+                };
                 tracing::error!(account.id = %id, %cause, error = %failure, "a round could not run");
-                metrics::counter!("calwarden_rounds_total", "outcome" => Outcome::Failed.as_str()).increment(1);
-                RoundReport { note: Some(for_owner(&failure)), ..RoundReport::new(Outcome::Failed) }
+                metrics::counter!("calwarden_rounds_total", "outcome" => outcome.as_str()).increment(1);
+                RoundReport { note: Some(for_owner(&failure)), ..RoundReport::new(outcome) }
             }
         }
     }
@@ -189,9 +212,29 @@ impl AccountWork for Work {
     }
 
     async fn ask_reconnect(&self, id: AccountId) {
-        let text = "Your calendar account no longer accepts its password. Connect it again to go on syncing; \
-                    changes made meanwhile are kept.";
+        let text = "Your calendar account no longer lets us in. Connect it again to go on syncing; changes made \
+                    meanwhile are kept.";
         log(id, "the request to reconnect", self.tell(id, NoticeKind::ReconnectRequired, text).await);
+    }
+
+    async fn tell_unwatched(&self, id: AccountId) {
+        let text = "Your calendar provider does not tell us of changes at the moment. We look every few minutes instead, \
+                    and nothing is lost.";
+        log(id, "the notice of missing channels", self.tell(id, NoticeKind::Unwatched, text).await);
+    }
+
+    async fn refresh(&self, id: AccountId) -> RefreshEnd {
+        self.services.refresh_credential(id).await
+    }
+
+    async fn open_channel(&self, id: AccountId) -> ChannelEnd {
+        match self.services.keep_channels(id).await {
+            Ok(end) => end,
+            Err(failure) => {
+                tracing::warn!(account.id = %id, error = %failure, "watch channels could not be kept");
+                ChannelEnd::Failed
+            }
+        }
     }
 
     async fn note_quarantined(&self, id: AccountId, restarts: u32) {

@@ -3,19 +3,21 @@
 use std::{sync::Arc, thread};
 
 use anyhow::{Context as _, Result};
+use url::Url;
 
 use crate::{
     config::{Config, Database},
     domain::ports::World,
     engine::sync::brake::BrakeRules,
     provider::{
+        oauth,
         registry::Endpoints,
         transport::{
             client::{ClientConfig, HttpClient},
             guard::AddressPolicy,
         },
     },
-    service::{Services, Settings, connections::Connections},
+    service::{Services, Settings, connections::Connections, keep_channels::GOOGLE_WEBHOOK},
     store::{self, Blocking, Store, StoreConfig},
     vault::KeyRing,
 };
@@ -45,17 +47,44 @@ pub async fn open_store(config: &Config) -> Result<Store> {
 pub fn services(config: &Config, world: World, store: Store) -> Result<Services> {
     let policy =
         AddressPolicy { allow_private: config.allow_private_networks, allow_hosts: config.allowed_hosts.clone() };
-    let http = Arc::new(HttpClient::new(ClientConfig { policy, ..ClientConfig::default() })?);
+    let http = Arc::new(HttpClient::new(ClientConfig { policy: policy.clone(), ..ClientConfig::default() })?);
     let vault = KeyRing::load(&config.data_dir, config.token_encryption_key.as_ref(), world.clone())?;
-    let connections = Connections::new(http, world.clone(), Endpoints::official()?);
-    Ok(Services::new(store, world, Arc::new(vault), connections, settings(config)))
+    let connections = Connections::new(http, world.clone(), endpoints(config, policy)?);
+    Ok(Services::new(store, world, Arc::new(vault), connections, settings(config)?))
+}
+
+/// The providers with one address for everybody. A look-alike may be on a private address: the operator chose it, and no
+/// user's own URL goes through the client that may reach it.
+fn endpoints(config: &Config, mut policy: AddressPolicy) -> Result<Endpoints> {
+    let google = &config.google;
+    let chosen = [&google.token_url, &google.revoke_url, &google.api_url];
+    policy.allow_hosts.extend(chosen.into_iter().filter_map(|url| url.host_str().map(str::to_owned)));
+    let http = Arc::new(HttpClient::new(ClientConfig { policy, ..ClientConfig::default() })?);
+    Ok(Endpoints { google_api: google.api_url.clone(), http: Some(http) })
+}
+
+/// How we are registered with Google, if we are.
+fn google(config: &Config) -> Result<Option<oauth::App>> {
+    let google = &config.google;
+    if google.client_id.is_empty() {
+        return Ok(None);
+    }
+    let secret = google.client_secret.clone().context("google.client_id is set: set google.client_secret too")?;
+    Ok(Some(oauth::App {
+        auth_url: google.auth_url.clone(),
+        token_url: google.token_url.clone(),
+        revoke_url: google.revoke_url.clone(),
+        client_id: google.client_id.clone(),
+        client_secret: secret,
+        redirect_uri: config.google_redirect_uri().context("google.redirect_uri")?,
+    }))
 }
 
 /// The operator's choices, in the use cases' terms.
-#[must_use]
-pub fn settings(config: &Config) -> Settings {
+pub fn settings(config: &Config) -> Result<Settings> {
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    Settings {
+    let webhook = config.api_base_url.as_ref().map(|_| Url::parse(&format!("{}{GOOGLE_WEBHOOK}", config.base_url())));
+    Ok(Settings {
         brake: BrakeRules {
             account_min: count(config.brake.min_events),
             share_max: config.brake.share,
@@ -67,5 +96,7 @@ pub fn settings(config: &Config) -> Settings {
         conflicts_kept_days: config.retention.conflicts_days,
         notices_kept_days: config.retention.notices_days,
         audit_kept_days: config.retention.audit_days,
-    }
+        google: google(config)?,
+        webhook: webhook.transpose().context("api_base_url")?,
+    })
 }

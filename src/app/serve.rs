@@ -55,8 +55,7 @@ async fn run(
     metrics: Metrics,
     listener: TcpListener,
 ) -> Result<()> {
-    let pace =
-        Pace { caldav_s: config.poll.caldav_s, feed_s: config.poll.feed_s, unwatched_s: config.poll.unwatched_s };
+    let pace = Pace::from(&config.poll);
     let account_work: Arc<dyn AccountWork> = Arc::new(Work::new(Arc::clone(&services), pace));
     let limits = actor::Config {
         round_limit: Duration::from_secs(u64::from(config.round.time_limit_s)),

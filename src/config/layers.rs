@@ -19,6 +19,9 @@ const PLAIN_NAMES: &[(&str, &str)] = &[
     ("DATABASE_URL", "database_url"),
     ("TOKEN_ENCRYPTION_KEY", "token_encryption_key"),
     ("API_BASE_URL", "api_base_url"),
+    ("GOOGLE_CLIENT_ID", "google.client_id"),
+    ("GOOGLE_CLIENT_SECRET", "google.client_secret"),
+    ("GOOGLE_REDIRECT_URI", "google.redirect_uri"),
 ];
 /// Variables with our prefix that are no settings: of the command line, and of the test suite.
 const NOT_SETTINGS: &[&str] = &[

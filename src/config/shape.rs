@@ -44,6 +44,13 @@ pub(super) const SHAPES: &[(&str, Shape)] = &[
     ("log_format", Shape::Text(log_format)),
     ("worker_threads", Shape::Number(0..=1024)),
     ("shutdown_s", Shape::Number(0..=HOUR_S)),
+    ("google.client_id", Shape::Text(|_| Ok(()))),
+    ("google.client_secret", Shape::Secret(|_| Ok(()))),
+    ("google.redirect_uri", Shape::Text(base_url)),
+    ("google.auth_url", Shape::Text(address_of_a_service)),
+    ("google.token_url", Shape::Text(address_of_a_service)),
+    ("google.revoke_url", Shape::Text(address_of_a_service)),
+    ("google.api_url", Shape::Text(address_of_a_service)),
     ("poll.caldav_s", Shape::Number(60..=7 * DAY_S)),
     ("poll.feed_s", Shape::Number(60..=7 * DAY_S)),
     ("poll.unwatched_s", Shape::Number(60..=7 * DAY_S)),
@@ -146,6 +153,10 @@ fn base_url(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("write an http or https URL, such as https://calendars.example.org".to_owned())
+}
+
+fn address_of_a_service(text: &str) -> Result<(), String> {
+    if text.is_empty() { base_url("-") } else { base_url(text) }
 }
 
 fn host_or_network(text: &str) -> Result<(), String> {

@@ -40,6 +40,8 @@ fn another(key: &str, shape: &Shape) -> String {
         ("data_dir", _) => "elsewhere".to_owned(),
         ("database_url", _) => "postgres://ada:hunter2@db/calwarden".to_owned(),
         ("api_base_url", _) => "https://calendars.example.org/".to_owned(),
+        ("google.client_secret", _) => "hunter2".to_owned(),
+        (key, Shape::Text(_)) if key.starts_with("google.") => "https://calendars.example.org/x".to_owned(),
         ("token_encryption_key", _) => "hunter2".to_owned(),
         ("allowed_hosts", _) => "nas.home, 192.168.1.0/24, ::1".to_owned(),
         ("log", _) => "warn,calwarden::provider=debug".to_owned(),

@@ -14,6 +14,8 @@ words! {
         Open = "open",
         /// Its successor is open; it is still listened to until the provider has stopped it.
         Closing = "closing",
+        /// The provider does not watch this calendar; it is asked again after the channel's end.
+        Refused = "refused",
     }
 }
 

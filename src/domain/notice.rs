@@ -23,6 +23,8 @@ words! {
         DeletionsHeld = "deletions_held",
         /// Some remote events could not be read.
         Unreadable = "unreadable",
+        /// The provider does not tell of changes for now, so that they are found later.
+        Unwatched = "unwatched",
         /// The account's actor failed too often.
         Quarantined = "quarantined",
     }

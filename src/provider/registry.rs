@@ -14,16 +14,18 @@ use super::{
 use crate::domain::{account::ProviderKind, failure::FailureClass, ports::World, secret::Secret};
 
 /// Where the providers with one address for everybody are; look-alikes stand in for tests and for the sandbox.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Endpoints {
     /// Google Calendar's root (`https://www.googleapis.com/calendar/v3`).
     pub google_api: Url,
+    /// What reaches these addresses, which no user chose; `None`: what reaches all others.
+    pub http: Option<Arc<dyn Http>>,
 }
 
 impl Endpoints {
     /// The providers themselves.
     pub fn official() -> Result<Self, ProviderError> {
-        Ok(Self { google_api: parse("https://www.googleapis.com/calendar/v3")? })
+        Ok(Self { google_api: parse("https://www.googleapis.com/calendar/v3")?, http: None })
     }
 }
 
@@ -94,7 +96,7 @@ pub fn open(
                 .ok_or_else(|| ProviderError::new(FailureClass::Unauthorised, "the account has no access token yet"))?;
             let may_write = scopes::allowed(&access.granted).write;
             let config = GoogleConfig { api: endpoints.google_api.clone(), access_token, may_write };
-            Ok(Arc::new(Google::new(http, world.clone(), config)))
+            Ok(Arc::new(Google::new(endpoints.http.clone().unwrap_or(http), world.clone(), config)))
         }
     }
 }

@@ -69,9 +69,9 @@ impl Connections {
         Ok(provider)
     }
 
-    /// The port, for what is asked of a provider before or beside an account.
+    /// The port, for what is asked of a provider before or beside an account, at an address that no user chose.
     pub fn http(&self) -> Arc<dyn Http> {
-        Arc::clone(&self.http)
+        Arc::clone(self.endpoints.http.as_ref().unwrap_or(&self.http))
     }
 
     /// Held while an account's access token is renewed.

@@ -352,6 +352,9 @@ impl Services {
             scopes: granted.join(" "),
             access_expires_at: grant.expires_at,
         };
+        // A renewal under way must not overwrite the new tokens with those of the old grant.
+        let lock = self.connections.renewal(account.id);
+        let _alone = lock.lock().await;
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         tx.put_secrets(&sealed).await?;
         tx.put_grant(&row).await?;

@@ -41,6 +41,7 @@ impl Services {
         if delete_copies {
             self.take_copies_back(id).await?;
         }
+        self.leave_provider(id).await?;
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         for calendar in tx.calendars_of(id).await? {
             forget_imported(&mut tx, calendar.id).await?;
@@ -49,6 +50,16 @@ impl Services {
         tx.commit().await?;
         self.connections.forget(id);
         Ok(())
+    }
+
+    /// Closes the watch channels and ends the grant. Best effort: a provider that is down holds nobody.
+    async fn leave_provider(&self, id: AccountId) -> Result<(), Failure> {
+        match self.open_account(id).await {
+            Ok(opened) => self.close_channels(&opened).await?,
+            Err(Failure::Provider(_) | Failure::Vault(_)) => {}
+            Err(other) => return Err(other),
+        }
+        self.revoke_grant(id).await
     }
 
     /// Best effort: what cannot be deleted now is left, and the disconnect goes on.
@@ -97,6 +108,7 @@ impl Services {
             return Err(Failure::Store(StoreError::Stale));
         }
         forget_imported(&mut tx, id).await?;
+        tx.clear_busy(id).await?;
         tx.commit().await?;
         Ok(())
     }

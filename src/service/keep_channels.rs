@@ -15,7 +15,7 @@ use crate::{
         calendar::Calendar,
         channel::{ChannelState, WatchChannel},
         failure::FailureClass,
-        ids::{AccountId, ChannelId},
+        ids::{AccountId, CalendarId, ChannelId},
         person::Scope,
         secret::Secret,
     },
@@ -26,6 +26,8 @@ use crate::{
 
 /// A channel is renewed this long before its end, or at half its life when that is later.
 const LEAD: Duration = Duration::hours(24);
+/// A calendar that cannot be watched is asked for again after this time.
+const ASK_AGAIN_AFTER: Duration = Duration::days(7);
 /// A channel whose opening was never answered is forgotten after this time.
 const FORGET_AFTER: Duration = Duration::hours(1);
 /// Where notifications of Google come to, under the base URL.
@@ -45,13 +47,13 @@ impl Services {
         let (mut until, mut failed, mut watched): (Option<DateTime<Utc>>, _, _) = (None, false, false);
         let mut kept: Vec<ChannelId> = Vec::new();
         for calendar in watchable(&opened) {
-            let good = held.iter().find(|channel| channel.calendar_id == Some(calendar.id) && lasting(channel, now));
-            let channel = match good {
+            let mut mine = held.iter().filter(|channel| channel.calendar_id == Some(calendar.id));
+            let channel = match mine.find(|channel| settled(channel, now)) {
                 Some(channel) => Some(channel.clone()),
                 None => self.open_channel(keeper, calendar, address, &mut failed).await?,
             };
             if let Some(channel) = channel {
-                watched = true;
+                watched |= channel.state == ChannelState::Open;
                 until = [until, channel.expires_at].into_iter().flatten().min();
                 kept.push(channel.id);
             }
@@ -65,9 +67,8 @@ impl Services {
         }
         Ok(match until {
             _ if failed => ChannelEnd::Failed,
-            Some(until) => ChannelEnd::Open { until },
-            None if watched => ChannelEnd::Failed,
-            None => ChannelEnd::Unsupported,
+            Some(until) if watched => ChannelEnd::Open { until },
+            _ => ChannelEnd::Unsupported,
         })
     }
 
@@ -102,10 +103,15 @@ impl Services {
                 self.put_channel(&channel).await?;
                 Ok(Some(channel))
             }
+            // This calendar cannot be watched: it is polled, and the others go on.
+            Err(error) if error.class == FailureClass::Refused => {
+                channel.state = ChannelState::Refused;
+                channel.expires_at = Some(self.world.now() + ASK_AGAIN_AFTER);
+                self.put_channel(&channel).await?;
+                Ok(Some(channel))
+            }
             Err(error) => {
-                // This calendar cannot be watched: it is polled, and the others go on.
-                let never = matches!(error.class, FailureClass::Refused | FailureClass::Gone | FailureClass::Forbidden);
-                *failed |= !never;
+                *failed = true;
                 tracing::info!(account.id = %calendar.account_id, class = %error.class, detail = error.detail, "a watch channel could not be opened");
                 Ok(None)
             }
@@ -126,6 +132,7 @@ impl Services {
                 keeper.close(channel.id, resource).await.map_err(|error| error.class)
             }
             Some(_) => Ok(()),
+            None if channel.state == ChannelState::Refused => Ok(()),
             // Nobody knows whether the provider has it; it may still tell its resource.
             None if now - channel.created_at < FORGET_AFTER => return Ok(()),
             None => Ok(()),
@@ -161,7 +168,7 @@ impl Services {
     pub async fn channels_short(
         &self,
         opened: &Opened,
-        unheard: &[(Calendar, DateTime<Utc>)],
+        unheard: &[(CalendarId, DateTime<Utc>)],
     ) -> Result<bool, Failure> {
         if opened.provider.channels().is_none() || self.settings.webhook.is_none() {
             return Ok(false);
@@ -170,13 +177,14 @@ impl Services {
         let held = tx.channels_of(opened.account.id).await?;
         tx.commit().await?;
         let now = self.world.now();
-        let mut short = false;
+        let wanted = |channel: &WatchChannel| watchable(opened).any(|held| channel.calendar_id == Some(held.id));
+        let mut short = held.iter().any(|channel| channel.state == ChannelState::Open && !wanted(channel));
         for calendar in watchable(opened) {
             let mine = held.iter().filter(|channel| channel.calendar_id == Some(calendar.id));
-            let good: Vec<_> = mine.filter(|channel| lasting(channel, now)).collect();
-            let changed = unheard.iter().find(|(held, _)| held.id == calendar.id).map(|(_, at)| *at);
+            let good: Vec<_> = mine.filter(|channel| settled(channel, now)).collect();
+            let changed = unheard.iter().find(|(held, _)| *held == calendar.id).map(|(_, at)| *at);
             let silent = changed.is_some_and(|at| {
-                good.iter().all(|channel| channel.created_at < at && channel.heard_at.is_none_or(|heard| heard < at))
+                good.iter().all(|channel| channel.state == ChannelState::Open && channel.created_at < at && channel.heard_at.is_none_or(|heard| heard < at))
             });
             if silent {
                 for channel in &good {
@@ -195,10 +203,14 @@ fn watchable(opened: &Opened) -> impl Iterator<Item = &Calendar> {
     opened.calendars.iter().filter(|held| held.selected && held.gone_at.is_none() && held.direction.inbound())
 }
 
-/// Whether a channel is open and will be for a while.
-fn lasting(channel: &WatchChannel, now: DateTime<Utc>) -> bool {
-    let ends = |at: DateTime<Utc>| at - now > LEAD.min((at - channel.created_at) / 2);
-    channel.state == ChannelState::Open && channel.expires_at.is_some_and(ends)
+/// Whether nothing is to be done about a calendar with this channel: it is open and will be for a while, or cannot be.
+fn settled(channel: &WatchChannel, now: DateTime<Utc>) -> bool {
+    let lasts = |at: DateTime<Utc>| at - now > LEAD.min((at - channel.created_at) / 2);
+    match channel.state {
+        ChannelState::Open => channel.expires_at.is_some_and(lasts),
+        ChannelState::Refused => channel.expires_at.is_some_and(|at| at > now),
+        ChannelState::Opening | ChannelState::Closing => false,
+    }
 }
 
 /// What is kept of a channel's token.

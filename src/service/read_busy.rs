@@ -6,6 +6,7 @@ use super::{Failure, Services, sync_round::Opened};
 use crate::{
     domain::{
         availability::{Busy, BusySpan},
+        failure::FailureClass,
         ids::{CalendarId, UserId},
         person::Scope,
     },
@@ -37,13 +38,20 @@ impl Services {
         }
         let asked: Vec<_> = due.iter().map(|held| held.remote_id.clone()).collect();
         let until = now + Duration::days(DAYS_AHEAD);
-        let told = source.busy(&asked, now, until).await.map_err(Failure::Provider)?;
+        let told = match source.busy(&asked, now, until).await {
+            Ok(told) => told,
+            // Not granted, or not told of these calendars: asked again when the window has moved.
+            Err(error) if matches!(error.class, FailureClass::Forbidden | FailureClass::Refused) => {
+                vec![Busy::Unknown(error.detail); due.len()]
+            }
+            Err(error) => return Err(Failure::Provider(error)),
+        };
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         for (calendar, busy) in due.iter().zip(told) {
             match busy {
                 Busy::Known(spans) => tx.replace_busy(calendar.id, &spans, now, until).await?,
-                // Not known is not free: what was known before is forgotten.
-                Busy::Unknown(_) => tx.clear_busy(calendar.id).await?,
+                // Not known is not free: what was known before is forgotten, and nothing is known from now on.
+                Busy::Unknown(_) => tx.replace_busy(calendar.id, &[], now, now).await?,
             }
         }
         tx.commit().await?;

@@ -1,4 +1,4 @@
-//! Walks every world the account machine can reach, on the real `step`, and checks A1 to A12 in each.
+//! Walks every world the account machine can reach, on the real `step`, and checks A1 to A13 in each.
 //!
 //! Time is abstracted: an instant is `due` or lies `later`, and the alarms come due one at a time or all together.
 
@@ -10,7 +10,7 @@ use std::{
 use calwarden::{
     domain::round::{Cause, Outcome},
     engine::account::{
-        Account, Alarm, Channel, ChannelEnd, Credential, CredentialKind, Effect, Finished, Input, Life, Moment, Pace,
+        Account, Alarm, Channel, LAPSES_TOLD, ChannelEnd, Credential, CredentialKind, Effect, Finished, Input, Life, Moment, Pace,
         Past, RefreshEnd, RetryAt, Round, RoundEnd, Work, alarms, deadline, step,
     },
 };
@@ -56,8 +56,8 @@ fn later() -> DateTime<Utc> {
     noon() + TimeDelta::minutes(5)
 }
 
-const PACE: Pace = Pace { every: Some(Duration::from_mins(10)), at_least: None };
-const ASLEEP: Pace = Pace { every: None, at_least: None };
+const PACE: Pace = Pace { every: Some(Duration::from_mins(10)), at_least: None, watched: None };
+const ASLEEP: Pace = Pace { every: None, at_least: None, watched: None };
 
 /// Replaces every instant of the account; `None` of `place` keeps nothing that may be absent.
 fn with_instants(mut account: Account, place: impl Fn(Alarm) -> DateTime<Utc>) -> Account {
@@ -75,8 +75,8 @@ fn with_instants(mut account: Account, place: impl Fn(Alarm) -> DateTime<Utc>) -
     }
     match &mut account.channel {
         Channel::Open { until, renew_at } => (*until, *renew_at) = (later(), place(Alarm::Renew)),
-        Channel::Lapsed { retry } => *retry = place(Alarm::Renew),
-        Channel::Unsupported | Channel::Absent | Channel::Opening => {}
+        Channel::Lapsed { retry, .. } => *retry = place(Alarm::Renew),
+        Channel::Unsupported | Channel::Absent { .. } | Channel::Opening { .. } => {}
     }
     if let Credential::Fresh { expires, refresh_at, .. } = &mut account.credential {
         *expires = expires.map(|_| later());
@@ -100,14 +100,20 @@ fn ringing(account: &Account) -> Vec<Account> {
     worlds
 }
 
+/// A round that ended so, with nothing else to tell.
+fn ended(outcome: Outcome) -> RoundEnd {
+    RoundEnd { outcome, retry_after: None, next_outbox_at: None, poll_at_least: None, unwatched: false }
+}
+
 fn ends(kind: Kind) -> Vec<Finished> {
     let round = |outcome, retry_after, next_outbox_at| {
-        Finished::Round(RoundEnd { outcome, retry_after, next_outbox_at, poll_at_least: None })
+        Finished::Round(RoundEnd { outcome, retry_after, next_outbox_at, poll_at_least: None, unwatched: false })
     };
     let a_while = Some(Duration::from_mins(2));
     match kind {
         Kind::Round => vec![
             round(Outcome::Ok, None, None),
+            Finished::Round(RoundEnd { unwatched: true, ..ended(Outcome::Ok) }),
             round(Outcome::Ok, None, Some(noon())),
             round(Outcome::Partial, a_while, None),
             round(Outcome::Held, None, None),
@@ -192,6 +198,10 @@ fn apply(world: &World, input: Input) -> World {
                 assert!(!new.told, "A6 asked twice: {}", why());
                 new.told = true;
             }
+            Effect::TellUnwatched => {
+                let told = matches!(world.account.channel, Channel::Opening { lapses } if lapses + 1 == LAPSES_TOLD);
+                assert!(told, "A13 told too early, or again: {}", why());
+            }
             Effect::Stop => assert_eq!(account.life, Life::Closed, "A10 stopped but not closed: {}", why()),
         }
     }
@@ -219,7 +229,7 @@ fn check(world: &World, from: &World, input: Input) {
     }
     for (state, kind) in [
         (account.running(), Kind::Round),
-        (account.channel == Channel::Opening, Kind::OpenChannel),
+        (matches!(account.channel, Channel::Opening { .. }), Kind::OpenChannel),
         (matches!(account.credential, Credential::Refreshing { .. }), Kind::Refresh),
         (matches!(account.life, Life::Cleaning { retry: RetryAt { at: None, .. }, .. }), Kind::CleanUp),
     ] {
@@ -239,6 +249,7 @@ fn check_no_hot_loop(world: &World) {
             retry_after: None,
             next_outbox_at: Some(noon()),
             poll_at_least: None,
+            unwatched: false,
         };
         let (kind, end) = if world.in_flight.contains(&Kind::Round) {
             (Kind::Round, Finished::Round(refusal))
@@ -284,6 +295,7 @@ fn walk(start: &World) -> (usize, usize) {
 fn pasts() -> Vec<Past> {
     let base = Past {
         kind: CredentialKind::Lasting,
+        expires: None,
         channels: false,
         pace: PACE,
         paused: false,
@@ -303,6 +315,8 @@ fn pasts() -> Vec<Past> {
         Past { revoked: true, ..base },
         Past { disconnecting: Some(false), ..base },
         Past { kind: CredentialKind::Refreshable, ..base },
+        Past { kind: CredentialKind::Refreshable, expires: Some(noon()), ..base },
+        Past { kind: CredentialKind::Refreshable, expires: Some(later()), ..base },
         Past { channels: true, ..base },
         Past { kind: CredentialKind::Refreshable, channels: true, ..base },
     ]
@@ -325,7 +339,7 @@ fn every_reachable_world_keeps_the_invariants() {
 fn a_single_refusal_of_a_password_is_checked_before_its_owner_is_asked() {
     let refused = |account: Account, now| {
         let end =
-            RoundEnd { outcome: Outcome::Unauthorised, retry_after: None, next_outbox_at: None, poll_at_least: None };
+            ended(Outcome::Unauthorised);
         step(account, Input::Finished(Finished::Round(end)), Moment { now, fraction: 0.0 })
     };
     let past = pasts().remove(0);
@@ -356,10 +370,8 @@ fn nobody_shortens_the_wait_that_a_provider_asked_for() {
     let past = pasts().remove(0);
     let (account, _) = step(Account::remembered(&past, moment()), Input::Started { owed: None }, moment());
     let end = RoundEnd {
-        outcome: Outcome::Failed,
         retry_after: Some(Duration::from_mins(20)),
-        next_outbox_at: None,
-        poll_at_least: None,
+        ..ended(Outcome::Failed)
     };
     let (account, _) = step(account, Input::Finished(Finished::Round(end)), moment());
     let soon = Moment { now: noon() + TimeDelta::minutes(1), fraction: 0.5 };

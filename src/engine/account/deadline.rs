@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     state::{Account, Channel, Credential, Life, Moment, RetryAt, Round},
-    step::{CHANNEL_RETRY, ROUND_GAP},
+    step::{CHANNEL_RETRY_MAX, ROUND_GAP},
 };
 use crate::engine::backoff::RETRY_AFTER_MAX;
 
@@ -57,8 +57,8 @@ pub fn alarms(account: &Account) -> impl Iterator<Item = (Alarm, DateTime<Utc>)>
         };
         found[2].1 = match account.channel {
             Channel::Open { renew_at, .. } => Some(renew_at),
-            Channel::Lapsed { retry } => Some(retry),
-            Channel::Unsupported | Channel::Absent | Channel::Opening => None,
+            Channel::Lapsed { retry, .. } => Some(retry),
+            Channel::Unsupported | Channel::Absent { .. } | Channel::Opening { .. } => None,
         };
         found[3].1 = match account.credential {
             Credential::Fresh { refresh_at, .. } => refresh_at,
@@ -77,13 +77,14 @@ impl Account {
         let latest = moment.after(WAIT_MAX);
         self.quiet_until = self.quiet_until.filter(|at| *at > moment.now).map(|at| at.min(latest));
         self.outbox_due = self.outbox_due.map(|at| at.min(latest));
+        let latest_poll = self.latest_poll(moment);
         match &mut self.round {
-            Round::Idle { poll_at: Some(at) } => *at = (*at).min(self.pace.latest_poll(moment).unwrap_or(*at)),
+            Round::Idle { poll_at: Some(at) } => *at = (*at).min(latest_poll.unwrap_or(*at)),
             Round::BackingOff { until, .. } => *until = (*until).min(latest),
             Round::Idle { poll_at: None } | Round::Owed { .. } | Round::Running { .. } => {}
         }
-        if let Channel::Lapsed { retry } = &mut self.channel {
-            *retry = (*retry).min(moment.after(CHANNEL_RETRY));
+        if let Channel::Lapsed { retry, .. } = &mut self.channel {
+            *retry = (*retry).min(moment.after(CHANNEL_RETRY_MAX));
         }
         if let Life::Cleaning { retry: RetryAt { at: Some(at), .. }, .. } = &mut self.life {
             *at = (*at).min(latest);

@@ -37,6 +37,8 @@ pub struct RoundEnd {
     pub next_outbox_at: Option<DateTime<Utc>>,
     /// What the provider asks for between polls, when it said so.
     pub poll_at_least: Option<Duration>,
+    /// Not every calendar is watched that should be: a channel is missing, or failed to tell of a change.
+    pub unwatched: bool,
 }
 
 /// How the refresh of a credential ended.
@@ -118,6 +120,8 @@ pub enum Effect {
     Begin(Work),
     /// Tell the owner that only they can help: once per revocation.
     AskReconnect,
+    /// Tell the owner that changes are found later than usual: once, until a channel opens again.
+    TellUnwatched,
     /// Nothing is left to do: end the actor.
     Stop,
 }

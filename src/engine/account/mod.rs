@@ -7,7 +7,7 @@
 //! - **live**: active, with a credential that may be used; nothing but clean-up begins otherwise.
 //!
 //! **Invariant:** work begins in one place only (`settle`), and at most one of each kind is in flight (A1).
-//! **Invariant:** A1 to A12 hold in every reachable world: `tests/it/account_machine.rs` walks all of them.
+//! **Invariant:** A1 to A13 hold in every reachable world: `tests/it/account_machine.rs` walks all of them.
 
 mod deadline;
 mod input;
@@ -18,6 +18,6 @@ mod step;
 pub use deadline::{Alarm, alarms, deadline};
 pub use input::{ChannelEnd, Effect, Finished, Input, RefreshEnd, RoundEnd, Work};
 pub use state::{
-    Account, Channel, Credential, CredentialKind, Life, Moment, POLL_EVERY_MIN, Pace, Past, RetryAt, Round,
+    Account, Channel, Credential, CredentialKind, LAPSES_TOLD, Life, Moment, POLL_EVERY_MIN, Pace, Past, RetryAt, Round,
 };
 pub use step::{CONFIRM_AFTER, OUTBOX_GAP, ROUND_GAP, joined, step};

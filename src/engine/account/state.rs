@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::step::refresh_before;
 use crate::domain::round::Cause;
 
 /// The shortest time between two polls, whatever a schedule says.
 pub const POLL_EVERY_MIN: Duration = Duration::from_secs(30);
 /// Polls drift later by at most this share, so that accounts connected together do not stay together.
 const POLL_JITTER: f64 = 0.05;
+/// After this many failed attempts to open a watch channel, about an hour, its owner is told.
+pub const LAPSES_TOLD: u8 = 3;
 /// The longest time between two polls: a week, longer than any feed asks for.
 const POLL_EVERY_MAX: Duration = Duration::from_hours(7 * 24);
 
@@ -101,8 +104,24 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// A credential just entered by its owner, or read from the store.
+    /// A lasting credential, just entered by its owner.
     pub(super) const ENTERED: Self = Self::Fresh { proven: true, expires: None, refresh_at: None };
+
+    /// A credential as the store has it.
+    pub(super) fn stored(expires: Option<DateTime<Utc>>, moment: Moment) -> Self {
+        match expires {
+            Some(end) if end <= moment.now => Self::Stale { refused: false },
+            _ => Self::Fresh { proven: true, expires, refresh_at: expires.map(|end| refresh_before(end, moment)) },
+        }
+    }
+
+    /// A credential that its owner has just given again. One that can be renewed is renewed at once: that tells its end.
+    pub(super) fn given(kind: CredentialKind) -> Self {
+        match kind {
+            CredentialKind::Lasting => Self::ENTERED,
+            CredentialKind::Refreshable => Self::Stale { refused: false },
+        }
+    }
 
     /// Whether it may be used.
     #[must_use]
@@ -116,10 +135,16 @@ impl Credential {
 pub enum Channel {
     /// The provider has none: polls alone.
     Unsupported,
-    /// None is open.
-    Absent,
+    /// None is open, or not enough.
+    Absent {
+        /// Attempts that failed, in a row; counted to [`LAPSES_TOLD`].
+        lapses: u8,
+    },
     /// One is being opened.
-    Opening,
+    Opening {
+        /// Attempts that failed before it, in a row; counted to [`LAPSES_TOLD`].
+        lapses: u8,
+    },
     /// One is open.
     Open {
         /// When it ends by itself.
@@ -129,6 +154,8 @@ pub enum Channel {
     },
     /// Opening one failed.
     Lapsed {
+        /// Attempts that failed, in a row; counted to [`LAPSES_TOLD`].
+        lapses: u8,
         /// When to try again.
         retry: DateTime<Utc>,
     },
@@ -170,24 +197,17 @@ pub struct Pace {
     pub every: Option<Duration>,
     /// What the provider asks for: polls come no more often.
     pub at_least: Option<Duration>,
+    /// Time between polls while a watch channel is open; `None`: the same.
+    pub watched: Option<Duration>,
 }
 
 impl Pace {
     /// Time between polls within its bounds; `None`: no polls.
     #[must_use]
-    pub fn period(self) -> Option<Duration> {
-        let wanted = self.every?.max(self.at_least.unwrap_or_default());
-        Some(wanted.clamp(POLL_EVERY_MIN, POLL_EVERY_MAX))
-    }
-
-    /// When the next poll is due after a round that ends now.
-    pub(super) fn next_poll(self, moment: Moment) -> Option<DateTime<Utc>> {
-        self.period().map(|period| moment.after(period.mul_f64(1.0 + POLL_JITTER * moment.fraction.clamp(0.0, 1.0))))
-    }
-
-    /// The latest instant a poll may lie at, seen from now.
-    pub(super) fn latest_poll(self, moment: Moment) -> Option<DateTime<Utc>> {
-        self.next_poll(Moment { fraction: 1.0, ..moment })
+    pub fn period(self, watching: bool) -> Option<Duration> {
+        let every = self.every?;
+        let wanted = if watching { self.watched.unwrap_or(every) } else { every };
+        Some(wanted.max(self.at_least.unwrap_or_default()).clamp(POLL_EVERY_MIN, POLL_EVERY_MAX))
     }
 }
 
@@ -196,6 +216,8 @@ impl Pace {
 pub struct Past {
     /// Whether its credential can be renewed without its owner.
     pub kind: CredentialKind,
+    /// When a credential that can be renewed ends by itself.
+    pub expires: Option<DateTime<Utc>>,
     /// Whether the provider can tell us of changes.
     pub channels: bool,
     /// How often it looks by itself.
@@ -248,7 +270,7 @@ impl Account {
             None if past.paused => Life::Paused,
             None => Life::Active,
         };
-        let credential = if past.revoked { Credential::Revoked } else { Credential::ENTERED };
+        let credential = if past.revoked { Credential::Revoked } else { Credential::stored(past.expires, moment) };
         let due_later = past.next_round_at.filter(|at| *at > moment.now);
         let round = match (due_later, past.failures) {
             (Some(until), 1..) => Round::BackingOff { again: None, until },
@@ -264,7 +286,7 @@ impl Account {
             life,
             kind: past.kind,
             credential,
-            channel: if past.channels { Channel::Absent } else { Channel::Unsupported },
+            channel: if past.channels { Channel::Absent { lapses: 0 } } else { Channel::Unsupported },
             round,
             pace: past.pace,
             failures: past.failures,
@@ -284,6 +306,18 @@ impl Account {
         self.life == Life::Active && self.credential != Credential::Revoked
     }
 
+    /// When the next poll is due after a round that ends now.
+    pub(super) fn next_poll(&self, moment: Moment) -> Option<DateTime<Utc>> {
+        let watching = matches!(self.channel, Channel::Open { .. });
+        let jitter = 1.0 + POLL_JITTER * moment.fraction.clamp(0.0, 1.0);
+        self.pace.period(watching).map(|period| moment.after(period.mul_f64(jitter)))
+    }
+
+    /// The latest instant a poll may lie at, seen from now.
+    pub(super) fn latest_poll(&self, moment: Moment) -> Option<DateTime<Utc>> {
+        self.next_poll(Moment { fraction: 1.0, ..moment })
+    }
+
     /// Whether a round is in flight.
     #[must_use]
     pub fn running(&self) -> bool {
@@ -293,6 +327,6 @@ impl Account {
     /// Whether nothing is in flight that clean-up would have to wait for.
     pub(super) fn quiet(&self) -> bool {
         let refreshing = matches!(self.credential, Credential::Refreshing { .. });
-        !self.running() && !refreshing && self.channel != Channel::Opening
+        !self.running() && !refreshing && !matches!(self.channel, Channel::Opening { .. })
     }
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::{
     deadline::{Alarm, alarms},
     input::{ChannelEnd, Effect, Finished, Input, RefreshEnd, RoundEnd, Work},
-    state::{Account, Channel, Credential, CredentialKind, Life, Moment, Pace, RetryAt, Round},
+    state::{Account, Channel, Credential, CredentialKind, LAPSES_TOLD, Life, Moment, Pace, RetryAt, Round},
 };
 use crate::{
     domain::round::{Cause, Outcome},
@@ -22,8 +22,10 @@ pub const ROUND_GAP: Duration = Duration::from_secs(1);
 pub const OUTBOX_GAP: Duration = Duration::from_secs(15);
 /// How long after a refusal a lasting credential is tried a second time, before its owner is asked (I-29).
 pub const CONFIRM_AFTER: Duration = Duration::from_mins(1);
-/// How long after a failure the watch channel is asked for again; polls go on meanwhile.
+/// How long after a first failure the watch channel is asked for again; polls go on meanwhile.
 pub const CHANNEL_RETRY: Duration = Duration::from_mins(15);
+/// The same after many failures.
+pub const CHANNEL_RETRY_MAX: Duration = Duration::from_hours(1);
 /// A channel's successor is opened this long before its end, or at half its life when that is later.
 const CHANNEL_LEAD: Duration = Duration::from_hours(12);
 /// No credential is refreshed, and no channel renewed, sooner than this after the last time.
@@ -41,7 +43,7 @@ pub fn step(mut account: Account, input: Input, moment: Moment) -> (Account, Vec
         Input::OutboxDue(at) => account.outbox_waits_for(at, moment),
         Input::Finished(Finished::Round(end)) => account.round_ended(end, moment, &mut effects),
         Input::Finished(Finished::Refresh(end)) => account.refresh_ended(end, moment, &mut effects),
-        Input::Finished(Finished::Channel(end)) => account.channel_ended(end, moment),
+        Input::Finished(Finished::Channel(end)) => account.channel_ended(end, moment, &mut effects),
         Input::Finished(Finished::CleanUp(done)) => account.clean_up_ended(done, moment, &mut effects),
         Input::Reauthorised => account.reauthorised(),
         Input::Pause if account.life == Life::Active => account.life = Life::Paused,
@@ -84,8 +86,8 @@ impl Account {
         if !self.credential.is_fresh() {
             return;
         }
-        if self.channel == Channel::Absent {
-            self.channel = Channel::Opening;
+        if let Channel::Absent { lapses } = self.channel {
+            self.channel = Channel::Opening { lapses };
             effects.push(Effect::Begin(Work::OpenChannel));
         }
         if let Round::Owed { cause } = self.round
@@ -130,7 +132,7 @@ impl Account {
                     self.owe(Cause::LocalEdit);
                 }
                 Alarm::Retry => self.round = Round::Owed { cause: self.again().unwrap_or(Cause::Retry) },
-                Alarm::Renew => self.channel = Channel::Absent,
+                Alarm::Renew => self.renew_channel(),
                 Alarm::Refresh => self.credential = Credential::Stale { refused: false },
                 // `settle` looks at the instant itself.
                 Alarm::Quiet | Alarm::CleanUp => {}
@@ -156,6 +158,9 @@ impl Account {
     fn round_ended(&mut self, end: RoundEnd, moment: Moment, effects: &mut Vec<Effect>) {
         let Round::Running { again, superseded } = self.round else { return };
         self.pace.at_least = end.poll_at_least.or(self.pace.at_least);
+        if end.unwatched && matches!(self.channel, Channel::Open { .. } | Channel::Unsupported) {
+            self.channel = Channel::Absent { lapses: 0 };
+        }
         if let Some(at) = end.next_outbox_at {
             let at = at.max(moment.after(OUTBOX_GAP));
             self.outbox_due = Some(self.outbox_due.map_or(at, |known| known.min(at)));
@@ -169,7 +174,7 @@ impl Account {
                 }
                 self.round = match again {
                     Some(cause) => Round::Owed { cause },
-                    None => Round::Idle { poll_at: self.pace.next_poll(moment) },
+                    None => Round::Idle { poll_at: self.next_poll(moment) },
                 };
             }
             Outcome::Failed => self.back_off(again, end.retry_after, moment),
@@ -220,7 +225,7 @@ impl Account {
     fn refresh_ended(&mut self, end: RefreshEnd, moment: Moment, effects: &mut Vec<Effect>) {
         let Credential::Refreshing { refused, superseded } = self.credential else { return };
         if superseded {
-            self.credential = Credential::ENTERED;
+            self.credential = Credential::given(self.kind);
             return;
         }
         match end {
@@ -228,7 +233,7 @@ impl Account {
                 self.credential = Credential::Fresh {
                     proven: false,
                     expires,
-                    refresh_at: expires.map(|end| renewal(end, lifetime(end, moment) / 5, moment)),
+                    refresh_at: expires.map(|end| refresh_before(end, moment)),
                 };
                 if let Round::Running { superseded, .. } = &mut self.round {
                     *superseded = true;
@@ -252,18 +257,27 @@ impl Account {
         }
     }
 
-    fn channel_ended(&mut self, end: ChannelEnd, moment: Moment) {
-        if self.channel != Channel::Opening {
-            return;
-        }
+    fn channel_ended(&mut self, end: ChannelEnd, moment: Moment, effects: &mut Vec<Effect>) {
+        let Channel::Opening { lapses } = self.channel else { return };
         self.channel = match end {
             ChannelEnd::Open { until } => {
                 let lead = CHANNEL_LEAD.min(lifetime(until, moment) / 2);
                 Channel::Open { until, renew_at: renewal(until, lead, moment) }
             }
             ChannelEnd::Unsupported => Channel::Unsupported,
-            ChannelEnd::Failed => Channel::Lapsed { retry: moment.after(CHANNEL_RETRY) },
+            ChannelEnd::Failed => {
+                let more = lapses.saturating_add(1).min(LAPSES_TOLD);
+                if more == LAPSES_TOLD && lapses < LAPSES_TOLD {
+                    effects.push(Effect::TellUnwatched);
+                }
+                let wait = CHANNEL_RETRY.saturating_mul(1 << (more - 1)).min(CHANNEL_RETRY_MAX);
+                Channel::Lapsed { lapses: more, retry: moment.after(wait) }
+            }
         };
+        if let (Round::Idle { poll_at: Some(at) }, Some(latest)) = (self.round, self.latest_poll(moment)) {
+            // Without a channel the next look is sooner.
+            self.round = Round::Idle { poll_at: Some(at.min(latest)) };
+        }
     }
 
     fn clean_up_ended(&mut self, done: bool, moment: Moment, effects: &mut Vec<Effect>) {
@@ -281,7 +295,7 @@ impl Account {
     fn reauthorised(&mut self) {
         self.credential = match self.credential {
             Credential::Refreshing { refused, .. } => Credential::Refreshing { refused, superseded: true },
-            Credential::Fresh { .. } | Credential::Stale { .. } | Credential::Revoked => Credential::ENTERED,
+            Credential::Fresh { .. } | Credential::Stale { .. } | Credential::Revoked => Credential::given(self.kind),
         };
         if let Round::Running { superseded, .. } = &mut self.round {
             *superseded = true;
@@ -291,15 +305,17 @@ impl Account {
     }
 
     fn renew_channel(&mut self) {
-        if matches!(self.channel, Channel::Open { .. } | Channel::Lapsed { .. }) {
-            self.channel = Channel::Absent;
-        }
+        self.channel = match self.channel {
+            Channel::Open { .. } => Channel::Absent { lapses: 0 },
+            Channel::Lapsed { lapses, .. } => Channel::Absent { lapses },
+            other => other,
+        };
     }
 
     fn schedule(&mut self, pace: Pace, moment: Moment) {
         self.pace = pace;
         if let Round::Idle { poll_at } = self.round {
-            let next = pace.next_poll(moment);
+            let next = self.next_poll(moment);
             // A shorter interval counts at once; a longer one from the next round on.
             self.round = Round::Idle { poll_at: next.map(|next| poll_at.map_or(next, |at| at.min(next))) };
         }
@@ -310,6 +326,11 @@ impl Account {
 #[must_use]
 pub fn joined(first: Option<Cause>, second: Cause) -> Cause {
     first.filter(|_| second != Cause::Requested).unwrap_or(second)
+}
+
+/// When to renew a credential: a fifth of its life before its end.
+pub(super) fn refresh_before(end: DateTime<Utc>, moment: Moment) -> DateTime<Utc> {
+    renewal(end, lifetime(end, moment) / 5, moment)
 }
 
 fn lifetime(end: DateTime<Utc>, moment: Moment) -> Duration {

@@ -13,14 +13,14 @@ pub mod scene;
 
 use std::sync::Arc;
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 
 use crate::{
     domain::{
         account::Account,
         calendar::{Calendar, Direction, RemoteCalendar},
         failure::FailureClass,
-        ids::AccountId,
+        ids::{AccountId, CalendarId},
         person::{Scope, User},
         round::{Cause, Outcome, Progress, Round, Tally},
     },
@@ -32,6 +32,9 @@ use changes::Planned;
 use pull::{Pulled, Puller};
 use scene::Scene;
 
+/// A notification comes within this time of its change, or not at all.
+const TOLD_WITHIN: Duration = Duration::minutes(2);
+
 /// What a round came to.
 #[derive(Clone, Debug)]
 pub struct RoundReport {
@@ -42,9 +45,11 @@ pub struct RoundReport {
     /// What it did.
     pub tally: Tally,
     /// When the queue wants attention again.
-    pub next_outbox_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub next_outbox_at: Option<DateTime<Utc>>,
     /// What the provider asks for between polls, in seconds.
     pub interval_s: Option<u32>,
+    /// Not every calendar is watched that should be.
+    pub unwatched: bool,
     /// In words for the owner.
     pub note: Option<String>,
 }
@@ -100,7 +105,7 @@ impl Services {
             note: None,
         };
         let before = opened.provider.requests_made();
-        let mut run = Run { services: self, opened, dry: false, progress, sum: Sum::default() };
+        let mut run = Run { services: self, opened, cause, dry: false, progress, sum: Sum::default() };
         let ended = run.all().await;
         let mut report = run.report(ended)?;
         report.tally.requests = run.opened.provider.requests_made().wrapping_sub(before);
@@ -118,7 +123,7 @@ impl Services {
     /// Plans a round and writes nothing: every decision with its reason.
     pub async fn dry_run(&self, id: AccountId) -> Result<Vec<Planned>, Failure> {
         let opened = self.open_account(id).await?;
-        let mut run = Run { services: self, opened, dry: true, progress: &|_| {}, sum: Sum::default() };
+        let mut run = Run { services: self, opened, cause: Cause::Requested, dry: true, progress: &|_| {}, sum: Sum::default() };
         run.all().await?;
         let mut planned = run.sum.planned;
         planned.extend(drain_outbox::planned(self, &run.opened).await?);
@@ -133,11 +138,15 @@ struct Sum {
     failures: Vec<(String, ProviderError)>,
     calendars_ok: usize,
     interval_s: Option<u32>,
+    /// Calendars with changes, and when the newest was made, as their provider says.
+    changed: Vec<(CalendarId, Option<DateTime<Utc>>)>,
+    unwatched: bool,
 }
 
 struct Run<'a> {
     services: &'a Services,
     opened: Opened,
+    cause: Cause,
     dry: bool,
     progress: ProgressSink<'a>,
     sum: Sum,
@@ -145,6 +154,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn all(&mut self) -> Result<(), Failure> {
+        if matches!(self.cause, Cause::Requested | Cause::Connected) {
+            self.opened.provider.forget_listing();
+        }
         let listed = self.opened.provider.calendars().await.map_err(Failure::Provider)?;
         self.adopt_calendars(&listed).await?;
         let mut pulled = Vec::new();
@@ -157,6 +169,9 @@ impl Run<'_> {
             match self.pull(&calendar, remote, reconcile).await {
                 Ok(result) => {
                     self.sum.calendars_ok += 1;
+                    if result.changed {
+                        self.sum.changed.push((calendar.id, result.newest));
+                    }
                     pulled.push((calendar, remote.stamp.clone(), result));
                 }
                 Err(Failure::Provider(error)) => self.calendar_failed(&calendar, error).await?,
@@ -172,7 +187,28 @@ impl Run<'_> {
             self.sum.tally.conflicts += drained.tally.conflicts;
             self.sum.tally.writes += drained.tally.writes;
             self.sum.failures.extend(drained.failure.map(|error| ("writes".to_owned(), error)));
+            self.read_busy(drained.tally.writes > 0).await?;
+            self.look_at_channels().await?;
         }
+        Ok(())
+    }
+
+    /// Busy time follows what changed on either side. That it cannot be read holds up nothing else.
+    async fn read_busy(&mut self, wrote: bool) -> Result<(), Failure> {
+        let changed: Vec<_> = self.sum.changed.iter().map(|(calendar, _)| *calendar).collect();
+        match self.services.refresh_busy(&self.opened, &changed, wrote || self.cause == Cause::Connected).await {
+            Err(Failure::Provider(error)) => self.sum.failures.push(("busy time".to_owned(), error)),
+            other => other?,
+        }
+        Ok(())
+    }
+
+    /// Whether a channel is missing, or failed to tell of what this round has found.
+    async fn look_at_channels(&mut self) -> Result<(), Failure> {
+        let now = self.services.world.now();
+        let known = self.sum.changed.iter().filter_map(|(calendar, newest)| Some((*calendar, (*newest)?)));
+        let unheard: Vec<_> = known.filter(|(_, at)| now - *at > TOLD_WITHIN).collect();
+        self.sum.unwatched = self.services.channels_short(&self.opened, &unheard).await?;
         Ok(())
     }
 
@@ -308,6 +344,7 @@ impl Run<'_> {
             tally,
             next_outbox_at: None,
             interval_s: self.sum.interval_s,
+            unwatched: self.sum.unwatched,
             note: (!notes.is_empty()).then(|| notes.join("; ")),
         })
     }

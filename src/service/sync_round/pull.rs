@@ -107,6 +107,10 @@ pub struct Pulled {
     pub tally: Tally,
     /// The same, line by line, for a dry run.
     pub planned: Vec<Planned>,
+    /// Something was changed there since the last pull.
+    pub changed: bool,
+    /// When the newest of these changes was made, as the provider says.
+    pub newest: Option<DateTime<Utc>>,
 }
 
 /// Reads one calendar to its end.
@@ -367,6 +371,8 @@ struct Sweep {
     interval_s: Option<u32>,
     tally: Tally,
     planned: Vec<Planned>,
+    any: bool,
+    newest: Option<DateTime<Utc>>,
 }
 
 impl Sweep {
@@ -385,10 +391,14 @@ impl Sweep {
         self.unreadable.extend(page.unreadable);
         for event in page.changed {
             self.removed.remove(&event.id);
+            if unchanged(holdings.revision(&event.id), event.revision.as_ref()) {
+                continue;
+            }
+            (self.any, self.newest) = (true, self.newest.max(event.changed_at));
             let other_name = holdings.by_uid.get(&event.uid).is_some_and(|held| *held != event.id);
             if other_name && !holdings.by_remote.contains_key(&event.id) {
                 self.moved.push(event);
-            } else if !unchanged(holdings.revision(&event.id), event.revision.as_ref()) {
+            } else {
                 self.changed.push(event);
             }
         }
@@ -426,6 +436,8 @@ impl Sweep {
         removed.retain(|id| self.removed.contains(id) || holdings.may_be_listed(id, now));
         let lagging = removed.len() < before;
         Pulled {
+            changed: self.any || !removed.is_empty(),
+            newest: self.newest,
             mapped: self.mapped,
             removed,
             cursor,

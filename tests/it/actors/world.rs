@@ -51,12 +51,14 @@ pub fn after(seconds: i64) -> DateTime<Utc> {
 pub fn stored() -> AccountStart {
     AccountStart {
         kind: CredentialKind::Lasting,
+        expires: None,
         channels: false,
         status: AccountStatus::Active,
         reason: None,
         delete_events: false,
         auto_sync: true,
         poll_every_s: 600,
+        watched_every_s: None,
         provider_interval_s: None,
         failures: 0,
         next_round_at: None,

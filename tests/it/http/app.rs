@@ -332,6 +332,8 @@ fn settings() -> Settings {
         conflicts_kept_days: 90,
         notices_kept_days: 90,
         audit_kept_days: 365,
+        google: None,
+        webhook: None,
     }
 }
 
