@@ -318,7 +318,9 @@ impl AccountActor {
             };
             health.channel_until = match machine.channel {
                 Channel::Open { until, .. } => Some(until),
-                Channel::Unsupported | Channel::Absent { .. } | Channel::Opening { .. } | Channel::Lapsed { .. } => None,
+                Channel::Unsupported | Channel::Absent { .. } | Channel::Opening { .. } | Channel::Lapsed { .. } => {
+                    None
+                }
             };
             health.token_expires = match machine.credential {
                 Credential::Fresh { expires, .. } => expires,

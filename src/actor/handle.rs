@@ -6,15 +6,18 @@ use std::{collections::BTreeMap, time::Duration};
 
 use actix::Addr;
 use chrono::{DateTime, Utc};
+use tokio::sync::oneshot;
 
 use super::{
     health::{ActorHealth, HealthBoard},
     message::{Command, Inbox, Order, PanicIn, Refused, Shutdown, WakesWait},
     supervisor::Supervisor,
+    webhook_router::{NotHeard, Notify, WebhookRouter},
 };
 use crate::{
     domain::{ids::AccountId, round::Cause},
     engine::account::{Input, Pace, status::Phase},
+    provider::push::Notification,
     service::Wakes,
 };
 
@@ -24,6 +27,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Handle {
     supervisor: Addr<Supervisor>,
+    router: Addr<WebhookRouter>,
     inbox: Inbox,
     board: HealthBoard,
 }
@@ -39,8 +43,20 @@ impl Wakes for Handle {
 }
 
 impl Handle {
-    pub(super) fn new(supervisor: Addr<Supervisor>, inbox: Inbox, board: HealthBoard) -> Self {
-        Self { supervisor, inbox, board }
+    pub(super) fn new(
+        supervisor: Addr<Supervisor>,
+        router: Addr<WebhookRouter>,
+        inbox: Inbox,
+        board: HealthBoard,
+    ) -> Self {
+        Self { supervisor, router, inbox, board }
+    }
+
+    /// Hears a notification of a provider: answered when it is durable, or was found to be nobody's.
+    pub async fn notify(&self, told: Notification) -> Result<(), NotHeard> {
+        let (heard, answer) = oneshot::channel();
+        self.router.try_send(Notify { told, heard }).map_err(|_| NotHeard)?;
+        answer.await.unwrap_or(Err(NotHeard))
     }
 
     /// Look again. Any number of wakes before the account's next round are one; an account without an actor gets one.
@@ -114,10 +130,10 @@ impl Handle {
         self.board.by_state()
     }
 
-    /// Whether the supervisor lives: what `/health/ready` asks.
+    /// Whether supervisor and router live: what `/health/ready` asks.
     #[must_use]
     pub fn alive(&self) -> bool {
-        self.supervisor.connected()
+        self.supervisor.connected() && self.router.connected()
     }
 
     /// Begins nothing more and waits for what is in flight; `false`: some of it was still running at the limit, and

@@ -1,4 +1,5 @@
-//! The actor keeps time: one actor per connected account, a supervisor that rebuilds the fallen, a janitor.
+//! The actor keeps time: one actor per connected account, a supervisor that rebuilds the fallen, a webhook router, a
+//! janitor.
 //!
 //! - **work**: what actors have done for them ([`AccountWork`]); they decide when, never what.
 //! - **fall**: an actor's end by a panic, in a handler or in its work. It is rebuilt *from the store*.
@@ -22,6 +23,7 @@ mod janitor;
 mod message;
 mod run;
 mod supervisor;
+mod webhook_router;
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,6 +34,7 @@ pub use handle::Handle;
 pub use health::{ActorHealth, HealthBoard};
 pub use message::{PanicIn, Refused};
 pub use spawn::Spawner;
+pub use webhook_router::NotHeard;
 pub use work::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError};
 
 use crate::domain::ports::World;
@@ -86,6 +89,7 @@ pub fn start(work: Arc<dyn AccountWork>, world: World, spawner: Spawner, config:
     let round_limit = config.round_limit;
     let tools = account::Tools { work, world, spawner, board: board.clone(), turns, round_limit };
     let inbox = message::Inbox::default();
+    let router = webhook_router::WebhookRouter::new(tools.clone()).start();
     let supervisor = supervisor::Supervisor::new(tools, config, inbox.clone()).start();
-    Handle::new(supervisor, inbox, board)
+    Handle::new(supervisor, router, inbox, board)
 }

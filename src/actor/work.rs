@@ -13,6 +13,7 @@ use crate::{
         round::{Cause, Outcome, Progress, Tally},
     },
     engine::account::{ChannelEnd, CredentialKind, Pace, Past, RefreshEnd, RoundEnd},
+    provider::push::Notification,
 };
 
 /// Why a use case could not be done. The words are for the log: no credential, address or title.
@@ -228,6 +229,11 @@ pub trait AccountWork: Send + Sync + 'static {
 
     /// The janitor's work.
     async fn sweep(&self, sweep: Sweep) -> Result<(), WorkError>;
+
+    /// Hears notifications of providers: verifies them, keeps what they owe, wakes whom they are for.
+    async fn hear(&self, _told: &[Notification]) -> Result<(), WorkError> {
+        Ok(())
+    }
 
     /// Renews a credential. A password has no renewal: it is refused.
     async fn refresh(&self, _account: AccountId) -> RefreshEnd {

@@ -9,8 +9,8 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    config::Poll,
     actor::work::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
+    config::Poll,
     domain::{
         account::{AccountStatus, ProviderKind},
         conflict::Severity,
@@ -21,6 +21,7 @@ use crate::{
         round::{Cause, Outcome},
     },
     engine::account::{ChannelEnd, CredentialKind, RefreshEnd},
+    provider::push::Notification,
     service::{Failure, Services, sync_round},
     store::{Mode, StoreError},
 };
@@ -43,12 +44,7 @@ pub struct Pace {
 
 impl From<&Poll> for Pace {
     fn from(poll: &Poll) -> Self {
-        Self {
-            caldav_s: poll.caldav_s,
-            feed_s: poll.feed_s,
-            unwatched_s: poll.unwatched_s,
-            watched_s: poll.watched_s,
-        }
+        Self { caldav_s: poll.caldav_s, feed_s: poll.feed_s, unwatched_s: poll.unwatched_s, watched_s: poll.watched_s }
     }
 }
 
@@ -221,6 +217,15 @@ impl AccountWork for Work {
         let text = "Your calendar provider does not tell us of changes at the moment. We look every few minutes instead, \
                     and nothing is lost.";
         log(id, "the notice of missing channels", self.tell(id, NoticeKind::Unwatched, text).await);
+    }
+
+    async fn hear(&self, told: &[Notification]) -> Result<(), WorkError> {
+        let mut done = self.services.hear(told).await;
+        for _ in 0..RACES_MAX {
+            let Err(Failure::Store(StoreError::Busy)) = done else { break };
+            done = self.services.hear(told).await;
+        }
+        Ok(done.map(drop)?)
     }
 
     async fn refresh(&self, id: AccountId) -> RefreshEnd {

@@ -18,7 +18,7 @@ use crate::{
         account::{
             Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SealedSecret, SecretKind,
         },
-        calendar::RemoteCalendar,
+        calendar::{Calendar, Direction, RemoteCalendar},
         conflict::AuditLine,
         failure::FailureClass,
         grant::{Access, Consent, Grant},
@@ -55,8 +55,10 @@ pub struct Begun {
     pub authorization_url: String,
     /// What that browser must bring back.
     pub cookie: String,
-    /// What fetches the cookie.
-    pub ticket: String,
+    /// Whether the cookie travels over TLS alone.
+    pub secure: bool,
+    /// Where a browser without the cookie gets it, and goes on.
+    pub browser_url: String,
     /// When it is too late.
     pub expires_at: DateTime<Utc>,
 }
@@ -169,7 +171,7 @@ impl Services {
             id,
             state_hash: hash(&state),
             ticket_hash: hash(&ticket),
-            cookie: cookie.clone(),
+            cookie,
             url: url.to_string(),
             provider: ProviderKind::Google,
             space_id: space,
@@ -181,16 +183,17 @@ impl Services {
         tx.sweep_consents(now - GOOD_FOR).await?;
         tx.put_consent(&row).await?;
         tx.commit().await?;
-        Ok(Begun { authorization_url: url.to_string(), cookie, ticket, expires_at: now + GOOD_FOR })
+        Ok(begun(app, row, &ticket))
     }
 
     /// What a browser with a ticket is given: its cookie, and where to go.
-    pub async fn consent_of_ticket(&self, ticket: &str) -> Result<(String, String), ConsentError> {
+    pub async fn consent_of_ticket(&self, ticket: &str) -> Result<Begun, ConsentError> {
+        let app = self.app().ok_or(ConsentError::Unknown)?;
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let found = tx.consent_by_ticket(&hash(ticket)).await?;
         tx.commit().await?;
         let found = found.filter(|consent| self.world.now() - consent.created_at < GOOD_FOR);
-        found.map(|consent| (consent.cookie, consent.url)).ok_or(ConsentError::Unknown)
+        found.map(|consent| begun(app, consent, ticket)).ok_or(ConsentError::Unknown)
     }
 
     /// Ends a consent: exchanges the code, lists the calendars, and stores all of it at once.
@@ -279,7 +282,8 @@ impl Services {
                 if !same {
                     return Err(ConsentError::OtherAccount);
                 }
-                self.connect_again(consent, account, held, grant, granted).await
+                let widened = widened(held.as_ref(), &granted, calendars, &listed);
+                self.connect_again(consent, account, held, grant, granted, widened).await
             }
             None => self.connect_new(consent, grant, granted, &listed).await,
         }
@@ -344,6 +348,7 @@ impl Services {
         held: Option<Grant>,
         grant: &oauth::Grant,
         granted: Vec<String>,
+        widened: Vec<Calendar>,
     ) -> Result<Connected, ConsentError> {
         let sealed = self.seal_tokens(account.id, &grant.access_token, grant.refresh_token.as_ref())?;
         let row = Grant {
@@ -358,6 +363,7 @@ impl Services {
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         tx.put_secrets(&sealed).await?;
         tx.put_grant(&row).await?;
+        tx.put_calendars(&widened).await?;
         account.status = AccountStatus::Active;
         account.status_reason = None;
         account.failures = 0;
@@ -414,6 +420,45 @@ impl Services {
         let text = self.vault.open(&row).ok()?;
         let (state, verifier) = text.expose().split_once('.')?;
         Some((id, Secret::new(state), Secret::new(verifier)))
+    }
+}
+
+/// The calendars that take writes from now on: reading alone had been granted before.
+fn widened(
+    held: Option<&Grant>,
+    granted: &[String],
+    calendars: Vec<Calendar>,
+    listed: &[RemoteCalendar],
+) -> Vec<Calendar> {
+    let before = held.is_some_and(|held| scopes::allowed(&held.granted()).write);
+    if before || !scopes::allowed(granted).write {
+        return Vec::new();
+    }
+    let takes = |calendar: &Calendar| {
+        listed.iter().any(|remote| remote.id == calendar.remote_id && !remote.read_only) && calendar.read_only
+    };
+    let open = |mut calendar: Calendar| {
+        calendar.read_only = false;
+        calendar.direction = Direction::Both;
+        calendar.version += 1;
+        calendar
+    };
+    calendars.into_iter().filter(takes).map(open).collect()
+}
+
+fn begun(app: &oauth::App, consent: Consent, ticket: &str) -> Begun {
+    // Beside the callback: the cookie must reach both.
+    let mut browser_url = app.redirect_uri.clone();
+    if let Ok(mut path) = browser_url.path_segments_mut() {
+        path.pop().push("begin");
+    }
+    browser_url.set_query(Some(&format!("ticket={ticket}")));
+    Begun {
+        authorization_url: consent.url,
+        cookie: consent.cookie,
+        secure: app.redirect_uri.scheme() == "https",
+        browser_url: browser_url.into(),
+        expires_at: consent.created_at + GOOD_FOR,
     }
 }
 

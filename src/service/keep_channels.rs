@@ -184,7 +184,11 @@ impl Services {
             let good: Vec<_> = mine.filter(|channel| settled(channel, now)).collect();
             let changed = unheard.iter().find(|(held, _)| *held == calendar.id).map(|(_, at)| *at);
             let silent = changed.is_some_and(|at| {
-                good.iter().all(|channel| channel.state == ChannelState::Open && channel.created_at < at && channel.heard_at.is_none_or(|heard| heard < at))
+                good.iter().all(|channel| {
+                    channel.state == ChannelState::Open
+                        && channel.created_at < at
+                        && channel.heard_at.is_none_or(|heard| heard < at)
+                })
             });
             if silent {
                 for channel in &good {

@@ -8,6 +8,7 @@ use crate::{
         account::Account,
         calendar::Calendar,
         conflict::Hold,
+        grant::Grant,
         ids::{AccountId, RoundId, UserId},
         outbox::OutboxEntry,
         person::Scope,
@@ -31,6 +32,8 @@ pub struct AccountFacts {
     pub calendars: Vec<Calendar>,
     /// The newest round that came to its end.
     pub last_round: Option<Round>,
+    /// What its owner granted, when it was connected by consent.
+    pub grant: Option<Grant>,
 }
 
 impl Services {
@@ -40,8 +43,9 @@ impl Services {
         let account = tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
         let calendars = tx.calendars_of(id).await?;
         let last_round = tx.last_round(id).await?;
+        let grant = tx.grant_of(id).await?;
         tx.commit().await?;
-        Ok(AccountFacts { account, calendars, last_round })
+        Ok(AccountFacts { account, calendars, last_round, grant })
     }
 
     /// Accounts in the order they were made, of one user or of all.
@@ -57,7 +61,8 @@ impl Services {
         for account in tx.accounts(scope, user, after, limit).await? {
             let calendars = tx.calendars_of(account.id).await?;
             let last_round = tx.last_round(account.id).await?;
-            found.push(AccountFacts { account, calendars, last_round });
+            let grant = tx.grant_of(account.id).await?;
+            found.push(AccountFacts { account, calendars, last_round, grant });
         }
         tx.commit().await?;
         Ok(found)

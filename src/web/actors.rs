@@ -8,6 +8,7 @@ use super::problem::{Code, Problem};
 use crate::{
     actor::{AccountWork, ActorHealth, Handle, PanicIn, Refused, WorkError},
     domain::ids::AccountId,
+    provider::push::Notification,
 };
 
 /// An order to an account's actor.
@@ -41,6 +42,8 @@ pub trait Actors: Send + Sync {
     fn of(&self, account: AccountId) -> Option<ActorHealth>;
     /// Whether there is anybody to give orders to.
     fn alive(&self) -> bool;
+    /// Hears a notification of a provider.
+    async fn notify(&self, told: Notification) -> Result<(), Problem>;
     /// Gives an order.
     async fn order(&self, account: AccountId, order: Order) -> Result<(), Problem>;
 }
@@ -79,6 +82,13 @@ impl Actors for Front {
 
     fn alive(&self) -> bool {
         self.handle.alive()
+    }
+
+    async fn notify(&self, told: Notification) -> Result<(), Problem> {
+        self.handle
+            .notify(told)
+            .await
+            .map_err(|why| Problem::new(Code::Unavailable, why.to_string()).header("Retry-After", &30))
     }
 
     async fn order(&self, account: AccountId, order: Order) -> Result<(), Problem> {

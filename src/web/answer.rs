@@ -43,7 +43,7 @@ pub async fn serve(desk: Arc<Desk>, route: Rc<Route>, request: HttpRequest, payl
     let started = desk.services.world.now();
     let id = request_id(&desk);
     let (method, path) = (route.method.clone(), route.path);
-    let answered = if method == Method::GET {
+    let answered = if method == Method::GET && !route.acts {
         attend(&desk, &route, request, payload).await
     } else {
         let desk = Arc::clone(&desk);
@@ -107,14 +107,14 @@ async fn attend(desk: &Arc<Desk>, route: &Route, request: HttpRequest, payload: 
     let key = request.headers().get(IDEMPOTENCY_KEY).filter(|_| route.method == Method::POST);
     let key = key.map(|value| value.to_str().unwrap_or_default().to_owned());
     let Some(key) = key else {
-        return (route.handler)(Ask::new(Arc::clone(desk), caller, request, body, route.params)?).await;
+        return (route.handler)(Ask::new(Arc::clone(desk), caller, request, body, route)?).await;
     };
     let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();
     let asked = Asked { method: &route.method, target: &target, body: &body };
     match desk.answering.begin(&desk.services, &caller, &key, &asked).await? {
         Begun::Again(answer) => again(answer),
         Begun::Fresh(turn) => {
-            let ask = Ask::new(Arc::clone(desk), caller, request, body.clone(), route.params)?;
+            let ask = Ask::new(Arc::clone(desk), caller, request, body.clone(), route)?;
             let response = (route.handler)(ask).await?;
             keep(desk, turn, response).await
         }

@@ -14,7 +14,7 @@ use super::{
     etag::{IfMatch, etag, if_match},
     paging::{self, LIMIT_DEFAULT, LIMIT_MAX},
     problem::{Problem, internal},
-    route::Param,
+    route::Route,
     session::Caller,
 };
 use crate::{
@@ -34,17 +34,21 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// A request whose query holds nothing but these parameters.
+    /// A request whose query holds nothing but what its route knows.
     pub fn new(
         desk: Arc<Desk>,
         caller: Caller,
         request: HttpRequest,
         body: Bytes,
-        params: &[Param],
+        route: &Route,
     ) -> Result<Self, Problem> {
+        let params = route.params;
         let mut query: Vec<(String, String)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
             if !params.iter().any(|param| param.name == name) {
+                if route.lenient {
+                    continue;
+                }
                 let known: Vec<_> = params.iter().map(|param| param.name).collect();
                 let why = match known.as_slice() {
                     [] => "this takes no query parameters".to_owned(),
@@ -129,6 +133,18 @@ impl Ask {
     #[must_use]
     pub fn if_match(&self) -> IfMatch {
         if_match(self.request.headers().get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default()))
+    }
+
+    /// A header, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers().get(name)?.to_str().ok()
+    }
+
+    /// A cookie.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.request.cookie(name).map(|cookie| cookie.value().to_owned())
     }
 
     /// Whether the caller prefers a media type to JSON.

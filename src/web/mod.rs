@@ -10,6 +10,7 @@ mod answer;
 pub mod api;
 mod ask;
 mod body;
+mod consent;
 mod docs;
 mod etag;
 mod health;
@@ -20,6 +21,7 @@ mod paging;
 pub mod problem;
 pub mod route;
 pub mod session;
+mod webhooks;
 
 use std::{collections::BTreeMap, future::ready, io, net::TcpListener, rc::Rc, sync::Arc};
 
@@ -34,8 +36,10 @@ use crate::{
 };
 use api::{
     accounts::{self, AccountPatch, AccountView, ConnectBody, ReconnectBody, ScheduleBody},
+    availability::{self, BlockView},
     calendars::{self, CalendarPatch, CalendarView},
     conflicts::{self, ConflictView, ResolveBody},
+    connect::{self, StartBody, StartedView},
     events::{self, EventBody, EventPatch, EventView},
     holds::{self, HoldView},
     links::{self, ExplanationView, LinkBody, LinkView},
@@ -128,6 +132,11 @@ const CONFLICTS: &[Param] = &[
     CURSOR,
     LIMIT,
 ];
+const BLOCKS: &[Param] = &[
+    USER,
+    Param { name: "from", about: "What ends after this instant (RFC 3339); now without it." },
+    Param { name: "to", about: "What begins before this instant; a week after `from` without it." },
+];
 const NOTICES: &[Param] = &[USER, Param { name: "unread", about: "`true`: only those not yet read." }, CURSOR, LIMIT];
 const DELETE_ACCOUNT: &[Param] =
     &[Param { name: "delete_events", about: "`true`: take the copies we made out of the calendars too." }];
@@ -144,6 +153,12 @@ pub fn routes() -> Vec<Route> {
         put("/v1/spaces/{id}", Write, spaces::put, "Makes or renames a space; the id is yours").takes::<SpaceBody>().gives::<SpaceView>(200),
         put("/v1/spaces/{id}/members/{user}", Write, spaces::join, "Puts a user into a space").takes::<MemberBody>(),
         delete("/v1/spaces/{id}/members/{user}", Write, spaces::leave, "Takes a user out of a space"),
+
+        post("/v1/connect/google/start", Write, connect::start_google, "Begins to connect a Google account by its owner's consent").takes::<StartBody>().gives::<StartedView>(200),
+        get("/connect/google/begin", Open, consent::begin_google, "Sends a person's browser to Google").with(consent::BEGIN).goes_on(),
+        get("/connect/google/callback", Open, consent::google_callback, "Where Google sends a person back to").with(consent::CALLBACK).comes_back().shows("text/html"),
+        post("/sync/providers/google/webhook", Open, webhooks::google, "Where Google tells that a calendar changed"),
+        get("/v1/availability/blocks", Read, availability::blocks, "Busy time, as providers tell it").with(BLOCKS).lists::<BlockView>(),
 
         get("/v1/accounts", Read, accounts::list, "Connected accounts").with(OF_USER).lists::<AccountView>(),
         post("/v1/accounts", Write, accounts::connect, "Connects an account; the credentials are tried first").takes::<ConnectBody>().gives::<AccountView>(201),

@@ -68,6 +68,10 @@ pub struct Route {
     pub about: &'static str,
     /// What may stand in the query; anything else is refused.
     pub params: &'static [Param],
+    /// Whether others write the query: what is unknown in it is passed over.
+    pub lenient: bool,
+    /// Whether it changes something although it is a `GET`.
+    pub acts: bool,
     /// The body.
     pub takes: Option<Shape>,
     /// The status when all is well.
@@ -114,6 +118,8 @@ impl Route {
             access,
             about,
             params: &[],
+            lenient: false,
+            acts: false,
             takes: None,
             status: 204,
             gives: Gives::Nothing,
@@ -150,6 +156,18 @@ impl Route {
     #[must_use]
     pub fn with(self, params: &'static [Param]) -> Self {
         Self { params, ..self }
+    }
+
+    /// A browser is sent here by others: what is unknown in the query is passed over, and what it brings is acted on.
+    #[must_use]
+    pub fn comes_back(self) -> Self {
+        Self { lenient: true, acts: true, ..self }
+    }
+
+    /// Sends a browser on.
+    #[must_use]
+    pub fn goes_on(self) -> Self {
+        Self { status: 303, ..self }
     }
 
     /// Obeys `If-Match`.

@@ -10,8 +10,8 @@ use std::{
 use calwarden::{
     domain::round::{Cause, Outcome},
     engine::account::{
-        Account, Alarm, Channel, LAPSES_TOLD, ChannelEnd, Credential, CredentialKind, Effect, Finished, Input, Life, Moment, Pace,
-        Past, RefreshEnd, RetryAt, Round, RoundEnd, Work, alarms, deadline, step,
+        Account, Alarm, Channel, ChannelEnd, Credential, CredentialKind, Effect, Finished, Input, LAPSES_TOLD, Life,
+        Moment, Pace, Past, RefreshEnd, RetryAt, Round, RoundEnd, Work, alarms, deadline, step,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -338,8 +338,7 @@ fn every_reachable_world_keeps_the_invariants() {
 #[test]
 fn a_single_refusal_of_a_password_is_checked_before_its_owner_is_asked() {
     let refused = |account: Account, now| {
-        let end =
-            ended(Outcome::Unauthorised);
+        let end = ended(Outcome::Unauthorised);
         step(account, Input::Finished(Finished::Round(end)), Moment { now, fraction: 0.0 })
     };
     let past = pasts().remove(0);
@@ -369,10 +368,7 @@ fn a_clock_set_back_by_a_day_costs_one_poll_interval_at_most() {
 fn nobody_shortens_the_wait_that_a_provider_asked_for() {
     let past = pasts().remove(0);
     let (account, _) = step(Account::remembered(&past, moment()), Input::Started { owed: None }, moment());
-    let end = RoundEnd {
-        retry_after: Some(Duration::from_mins(20)),
-        ..ended(Outcome::Failed)
-    };
+    let end = RoundEnd { retry_after: Some(Duration::from_mins(20)), ..ended(Outcome::Failed) };
     let (account, _) = step(account, Input::Finished(Finished::Round(end)), moment());
     let soon = Moment { now: noon() + TimeDelta::minutes(1), fraction: 0.5 };
     let (account, effects) = step(account, Input::Wake(Cause::Requested), soon);

@@ -169,7 +169,7 @@ async fn begin(birth: &Birth<'_>, world: World) -> Alive {
     let http = HttpClient::new(ClientConfig { policy, ..ClientConfig::default() }).expect("a client");
     let vault = KeyRing::load(birth.folder, None, world.clone()).expect("keys");
     let connections = Connections::new(Arc::new(http), world.clone(), Endpoints::official().expect("addresses"));
-    let settings = calwarden::app::assemble::settings(&Config::defaults().expect("the defaults"));
+    let settings = calwarden::app::assemble::settings(&Config::defaults().expect("the defaults")).expect("settings");
     let services = Arc::new(Services::new(store, world.clone(), Arc::new(vault), connections, settings));
     let work = Work::new(Arc::clone(&services), Pace { caldav_s: 600, feed_s: 900, unwatched_s: 120, watched_s: 900 });
     let counted = Counted { work, running: Mutex::default(), overlaps: Arc::clone(&birth.overlaps) };

@@ -123,7 +123,8 @@ impl Services {
     /// Plans a round and writes nothing: every decision with its reason.
     pub async fn dry_run(&self, id: AccountId) -> Result<Vec<Planned>, Failure> {
         let opened = self.open_account(id).await?;
-        let mut run = Run { services: self, opened, cause: Cause::Requested, dry: true, progress: &|_| {}, sum: Sum::default() };
+        let mut run =
+            Run { services: self, opened, cause: Cause::Requested, dry: true, progress: &|_| {}, sum: Sum::default() };
         run.all().await?;
         let mut planned = run.sum.planned;
         planned.extend(drain_outbox::planned(self, &run.opened).await?);

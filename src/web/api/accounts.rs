@@ -140,7 +140,7 @@ pub struct AccountView {
     /// Whose it is.
     #[schema(value_type = String)]
     user_id: UserId,
-    /// `caldav`, `icloud` or `feed`.
+    /// `caldav`, `icloud`, `feed` or `google`.
     #[schema(value_type = String)]
     provider: ProviderKind,
     /// What its owner calls it.
@@ -165,6 +165,8 @@ pub struct AccountView {
     schedule: ScheduleView,
     /// Its calendars.
     calendars: Vec<CalendarView>,
+    /// What its owner granted, in the provider's words; `null` for an account with a password.
+    granted_scopes: Option<Vec<String>>,
     /// The newest round that came to its end; `null` before the first.
     last_round: Option<LastRound>,
     /// When the next round is due; `null`: none is planned, or one is running.
@@ -210,6 +212,7 @@ impl From<AccountFacts> for AccountView {
                 sync_frequency_minutes: account.schedule.sync_frequency_minutes,
             },
             calendars: facts.calendars.into_iter().map(CalendarView::from).collect(),
+            granted_scopes: facts.grant.map(|grant| grant.granted()),
             last_round: facts.last_round.map(LastRound::from),
             next_round_at: account.next_round_at,
             failures: account.failures,
@@ -254,7 +257,7 @@ pub async fn connect(ask: Ask) -> Answer {
     };
     let (account, calendars) = ask.services().connect(ask.scope(), &ask.caller.actor(), asked).await?;
     let version = account.version;
-    versioned(201, version, &AccountView::from(AccountFacts { account, calendars, last_round: None }))
+    versioned(201, version, &AccountView::from(AccountFacts { account, calendars, last_round: None, grant: None }))
 }
 
 /// `GET /v1/accounts/{id}`

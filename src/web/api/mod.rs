@@ -1,8 +1,10 @@
 //! The handlers, one file per noun: JSON to use case, use case to JSON.
 
 pub mod accounts;
+pub mod availability;
 pub mod calendars;
 pub mod conflicts;
+pub mod connect;
 pub mod events;
 pub mod holds;
 pub mod links;

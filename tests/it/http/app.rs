@@ -31,6 +31,7 @@ use calwarden::{
     engine::sync::brake::BrakeRules,
     provider::{
         ProviderError,
+        push::Notification,
         registry::Endpoints,
         transport::{Http, Request, Response},
     },
@@ -101,6 +102,7 @@ pub struct Listening {
     pub rows: Mutex<Vec<ActorHealth>>,
     pub orders: Mutex<Vec<(AccountId, Order)>>,
     pub wakes: Mutex<Vec<(AccountId, Cause)>>,
+    pub told: Mutex<Vec<Notification>>,
 }
 
 #[async_trait]
@@ -115,6 +117,11 @@ impl Actors for Listening {
 
     fn alive(&self) -> bool {
         true
+    }
+
+    async fn notify(&self, told: Notification) -> Result<(), Problem> {
+        self.told.lock().expect("no panic").push(told);
+        Ok(())
     }
 
     async fn order(&self, account: AccountId, order: Order) -> Result<(), Problem> {

@@ -1,0 +1,84 @@
+//! Connecting by consent: a backend begins it, a browser goes through with it (see [`consent`](crate::web::consent)).
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use url::Url;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        grant::Access,
+        ids::{AccountId, SpaceId, UserId},
+    },
+    service::consent::Begin,
+    web::{
+        ask::{Ask, json},
+        consent,
+        problem::Problem,
+        route::Answer,
+    },
+};
+
+/// What a consent is asked for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartBody {
+    /// Whose account it will be.
+    #[schema(value_type = String)]
+    user_id: UserId,
+    /// The space it belongs to; the user's own without it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    space_id: Option<SpaceId>,
+    /// `read` or `write` (without it). Of an account that reads already, `write` asks for the rest alone.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    access: Option<Access>,
+    /// The account that is connected again, or given more access; a new one without it.
+    #[serde(default)]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    account_id: Option<AccountId>,
+    /// Where the person goes afterwards: an http or https URL, which gets `connected` and `account_id` added.
+    #[serde(default)]
+    return_to: Option<String>,
+}
+
+/// A consent that has begun.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ConsentStarted)]
+pub struct StartedView {
+    /// Where to send the person's browser when this answer's cookie is passed on to it.
+    authorization_url: String,
+    /// Where to send it otherwise: it gets the cookie there and goes on. For this person alone.
+    browser_url: String,
+    /// When it is too late.
+    expires_at: DateTime<Utc>,
+}
+
+/// `POST /v1/connect/google/start`
+pub async fn start_google(ask: Ask) -> Answer {
+    let body: StartBody = ask.body()?;
+    let usable = |text: &String| {
+        Url::parse(text)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.username() == "")
+    };
+    if body.return_to.as_ref().is_some_and(|text| !usable(text)) {
+        return Err(Problem::invalid("return_to", "an http or https URL, such as https://app.example.org/settings"));
+    }
+    let asked = Begin {
+        user_id: body.user_id,
+        space_id: body.space_id,
+        access: body.access.unwrap_or(Access::Write),
+        account_id: body.account_id,
+        return_to: body.return_to,
+    };
+    let begun = ask.services().begin_consent(ask.scope(), asked).await?;
+    let view = StartedView {
+        authorization_url: begun.authorization_url,
+        browser_url: begun.browser_url,
+        expires_at: begun.expires_at,
+    };
+    let mut answer = json(200, &view)?;
+    consent::give_cookie(&mut answer, &begun.cookie, begun.secure)?;
+    Ok(answer)
+}
