@@ -1,7 +1,7 @@
 //! `/control`: people, faults and figures for tests.
 
 use chrono::{DateTime, Duration, Timelike, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Answer, Calendar, Google, Person, errors::Refusal, watch::Mode};
 use crate::sandbox::reply::{Asked, Reply};
@@ -269,26 +269,40 @@ impl Google {
                 let tz: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
                 json!({ "dateTime": at.with_timezone(&tz).to_rfc3339_opts(chrono::SecondsFormat::Secs, true), "timeZone": zone })
             };
-            let mut item = json!({
-                "kind": "calendar#event", "id": id, "status": "confirmed", "created": now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-                "htmlLink": format!("https://www.google.com/calendar/event?eid={id}"), "iCalUID": format!("{id}@google.com"), "sequence": 0,
-                "creator": { "email": email, "self": true }, "organizer": { "email": email, "self": true }, "reminders": { "useDefault": true },
-                "eventType": "default", "summary": format!("{title} {n}"), "start": time(start), "end": time(start + Duration::minutes(45)),
-            });
-            if n % 10 == 9
-                && let Some(fields) = item.as_object_mut()
-            {
-                fields.insert("recurrence".to_owned(), json!(["RRULE:FREQ=WEEKLY;COUNT=12"]));
+            let mut item = complete(now, email, &id);
+            item.insert("summary".to_owned(), json!(format!("{title} {n}")));
+            item.insert("start".to_owned(), time(start));
+            item.insert("end".to_owned(), time(start + Duration::minutes(45)));
+            if n % 10 == 9 {
+                item.insert("recurrence".to_owned(), json!(["RRULE:FREQ=WEEKLY;COUNT=12"]));
             }
-            self.keep(now, email, calendar, item.as_object().cloned().unwrap_or_default())?;
+            self.keep(now, email, calendar, item)?;
         }
         Ok(Reply::json(200, &json!({ "events": events })))
     }
 
-    /// Puts an item there as it is, for kinds of events that nobody can make by request.
+    /// Puts an item there as it is, for kinds of events that nobody can make by request. What it lacks is filled in.
     fn put_raw(&mut self, now: DateTime<Utc>, email: &str, calendar: Option<&str>, body: &Value) -> Answer {
         let item = body.get("event").and_then(Value::as_object).ok_or_else(|| Refusal::required("Missing event."))?;
-        let kept = self.keep(now, email, calendar.unwrap_or("primary"), item.clone())?;
+        let id = match item.get("id").and_then(Value::as_str) {
+            Some(id) => id.to_owned(),
+            None => self.invent("event"),
+        };
+        let mut whole = complete(now, email, &id);
+        whole.extend(item.clone());
+        let kept = self.keep(now, email, calendar.unwrap_or("primary"), whole)?;
         Ok(Reply::json(200, &Value::Object(kept)))
     }
+}
+
+/// What every event has that a person made.
+fn complete(now: DateTime<Utc>, email: &str, id: &str) -> Map<String, Value> {
+    let item = json!({
+        "kind": "calendar#event", "id": id, "status": "confirmed",
+        "created": now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        "htmlLink": format!("https://www.google.com/calendar/event?eid={id}"), "iCalUID": format!("{id}@google.com"),
+        "sequence": 0, "creator": { "email": email, "self": true }, "organizer": { "email": email, "self": true },
+        "reminders": { "useDefault": true }, "eventType": "default",
+    });
+    item.as_object().cloned().unwrap_or_default()
 }
