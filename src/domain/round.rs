@@ -63,6 +63,19 @@ pub struct Tally {
     pub requests: u32,
 }
 
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, more: Self) {
+        self.created += more.created;
+        self.updated += more.updated;
+        self.deleted += more.deleted;
+        self.conflicts += more.conflicts;
+        self.unreadable += more.unreadable;
+        self.held += more.held;
+        self.writes += more.writes;
+        self.requests += more.requests;
+    }
+}
+
 /// One round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Round {

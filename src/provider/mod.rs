@@ -43,6 +43,8 @@ pub struct Profile {
     pub poll_every_s: u32,
     /// Compare a complete listing with what we hold at least this often, whatever the cursors say.
     pub reconcile_every_s: u32,
+    /// Writes of one account under way at once.
+    pub writes_at_once: usize,
     /// Absence from one snapshot may be an error of the publisher: the brake also holds a calendar that turns empty.
     pub absence_is_doubtful: bool,
 }

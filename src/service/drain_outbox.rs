@@ -1,11 +1,16 @@
-//! Draining the queue of writes: one entry at a time, each outcome stored before the next is begun.
+//! Draining the queue of writes: a few entries at a time, as many as the provider bears, each outcome stored as it comes.
 //!
 //! **Invariants:** what is sent is stored before it is sent (I-4, I-11) · every update and delete is conditional (I-13) · a
 //! refused precondition or an unclear answer is settled by reading, never by sending again (I-12, I-16).
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    future::ready,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use chrono::Duration;
+use futures_util::{StreamExt as _, stream};
 
 use super::{
     Failure, Services,
@@ -34,7 +39,7 @@ use crate::{
         sync::plan::Reason,
     },
     provider::{EventWriter, ProviderError, Target},
-    store::{Mode, Tx},
+    store::{Mode, StoreError, Tx},
 };
 
 /// Entries taken from the queue at a time.
@@ -89,22 +94,26 @@ pub async fn drain(services: &Services, opened: &Opened) -> Result<Drained, Fail
         if due.is_empty() {
             break;
         }
-        for entry in due {
-            let seen = looks.entry(entry.id).or_default();
-            *seen += 1;
-            let desk = Desk { services, opened, writer };
-            let ended = if *seen > LOOKS_MAX {
-                let error = ProviderError::new(FailureClass::Conflict, "the event keeps changing at its calendar");
-                Err(error)
-            } else {
-                desk.attend(&entry, &mut drained.tally).await?
-            };
-            if let Err(error) = ended
-                && let Some(stop) = desk.failed(&entry, error).await?
-            {
+        let desk = Desk { services, opened, writer };
+        let stopped = AtomicBool::new(false);
+        // Each entry is another event's copy: they do not know each other. After a stop none is begun, and those under way end.
+        let mut under_way = stream::iter(due)
+            .take_while(|_| ready(!stopped.load(Relaxed)))
+            .map(|entry| {
+                let seen = looks.entry(entry.id).or_default();
+                *seen += 1;
+                desk.work_on(entry, *seen)
+            })
+            .buffer_unordered(opened.provider.profile().writes_at_once.max(1));
+        while let Some((tally, ended)) = under_way.next().await {
+            drained.tally += tally;
+            if let Some(stop) = ended? {
+                stopped.store(true, Relaxed);
                 drained.failure = Some(stop);
-                return Ok(drained);
             }
+        }
+        if stopped.load(Relaxed) {
+            break;
         }
     }
     Ok(drained)
@@ -134,6 +143,24 @@ impl Desk<'_> {
             writer: Some(self.writer),
             world: &self.services.world,
         }
+    }
+
+    /// One entry, for the `look`th time in this round: what was done, and what stops the draining.
+    async fn work_on(&self, entry: OutboxEntry, look: u32) -> (Tally, Result<Option<ProviderError>, Failure>) {
+        let mut tally = Tally::default();
+        let ended = if look > LOOKS_MAX {
+            Ok(Err(ProviderError::new(FailureClass::Conflict, "the event keeps changing at its calendar")))
+        } else {
+            self.attend(&entry, &mut tally).await
+        };
+        let stop = match ended {
+            Ok(Ok(())) => Ok(None),
+            Ok(Err(error)) => self.failed(&entry, error).await,
+            // It lost a race, here or with an edit; whatever was sent is stored, so it is looked at once more.
+            Err(Failure::Store(StoreError::Busy)) if look < LOOKS_MAX => Ok(None),
+            Err(failure) => Err(failure),
+        };
+        (tally, stop)
     }
 
     async fn attend(&self, entry: &OutboxEntry, tally: &mut Tally) -> Result<Result<(), ProviderError>, Failure> {

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 pub mod dav;
+pub mod discovery;
+pub mod google;
 pub mod page;
 pub mod peers;
 pub mod postgres;

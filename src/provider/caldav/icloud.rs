@@ -21,7 +21,15 @@ pub(super) fn profile(kind: ProviderKind) -> Profile {
         ProviderKind::Icloud => 240,
         ProviderKind::Caldav | ProviderKind::Feed | ProviderKind::Google => 0,
     };
-    Profile { kind, requests_per_minute, poll_every_s: 300, reconcile_every_s: 86_400, absence_is_doubtful: false }
+    Profile {
+        kind,
+        requests_per_minute,
+        poll_every_s: 300,
+        reconcile_every_s: 86_400,
+        // Servers lock a collection for each write; two at once only wait for each other.
+        writes_at_once: 1,
+        absence_is_doubtful: false,
+    }
 }
 
 /// Whether `url` may see the credential of an account that started at `start`.

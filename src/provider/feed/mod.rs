@@ -98,6 +98,7 @@ impl Feed {
                 requests_per_minute: PACE,
                 poll_every_s: 900,
                 reconcile_every_s: 86_400,
+                writes_at_once: 1,
                 absence_is_doubtful: true,
             },
             memory: Mutex::default(),

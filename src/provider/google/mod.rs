@@ -47,8 +47,8 @@ use crate::domain::{
     secret::Secret,
 };
 
-/// Requests a minute for one account; Google allows 600.
-const PACE: u32 = 300;
+/// Requests in any minute for one account; Google allows 600.
+const PACE: u32 = 540;
 /// How long the list of calendars is believed: it changes rarely, and a look costs as much as a calendar's changes.
 const LIST_HELD: Duration = Duration::from_hours(1);
 /// Pages of the list of calendars.
@@ -93,7 +93,7 @@ impl Google {
     #[must_use]
     pub fn new(http: Arc<dyn Http>, world: World, config: GoogleConfig) -> Self {
         Self {
-            http: Paced::new(http, Throttle::new(PACE, PACE)),
+            http: Paced::new(http, Throttle::at_most(PACE)),
             world,
             config,
             profile: Profile {
@@ -101,6 +101,7 @@ impl Google {
                 requests_per_minute: PACE,
                 poll_every_s: 120,
                 reconcile_every_s: 86_400,
+                writes_at_once: 6,
                 absence_is_doubtful: false,
             },
             memory: Mutex::default(),

@@ -3,9 +3,13 @@
 //! The budget is a bucket of `burst` requests that refills at `per_minute`. A first round over a large calendar (200
 //! requests for 10,000 events) is meant to fit into the burst; what goes on for ever is held to the rate.
 //!
-//! **Invariant:** in any span of `t` minutes at most `burst + t × per_minute` requests go out.
+//! - **window**: the other kind of budget, for providers that count the requests of the last minute.
+//!
+//! **Invariant:** in any span of `t` minutes at most `burst + t × per_minute` requests go out; of a window, in any minute at
+//! most as many as it holds.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -19,15 +23,51 @@ use tokio::time::Instant;
 use super::{Http, Request, Response};
 use crate::provider::error::Result;
 
-/// A token bucket on tokio's clock. Callers are served in the order in which they asked.
+/// What a window looks back on.
+const WINDOW: Duration = Duration::from_mins(1);
+
+/// A budget on tokio's clock. Callers are served in the order in which they asked.
 #[derive(Debug)]
-pub struct Throttle {
-    /// Time that one request costs; zero: no limit.
-    cost: Duration,
-    /// How far ahead of an even pace the account may be.
-    ahead_max: Duration,
-    /// When an evenly paced account would have made every request granted so far; `None`: none yet.
-    paid_until: Mutex<Option<Instant>>,
+pub struct Throttle(Mutex<Budget>);
+
+#[derive(Debug)]
+enum Budget {
+    Bucket {
+        /// Time that one request costs; zero: no limit.
+        cost: Duration,
+        /// How far ahead of an even pace the account may be.
+        ahead_max: Duration,
+        /// When an evenly paced account would have made every request granted so far; `None`: none yet.
+        paid_until: Option<Instant>,
+    },
+    Window {
+        most: usize,
+        /// When each request of the last minute went out, or is to; empty for an account at rest.
+        granted: VecDeque<Instant>,
+    },
+}
+
+impl Budget {
+    /// When one more request may go out; it is counted.
+    fn grant(&mut self, now: Instant) -> Instant {
+        match self {
+            Self::Bucket { cost, .. } if cost.is_zero() => now,
+            Self::Bucket { cost, ahead_max, paid_until } => {
+                let due = paid_until.map_or(now, |held| held.max(now));
+                *paid_until = Some(due + *cost);
+                due.checked_sub(*ahead_max).unwrap_or(now)
+            }
+            Self::Window { most, granted } => {
+                while granted.front().is_some_and(|at| now.duration_since(*at) >= WINDOW) {
+                    granted.pop_front();
+                }
+                let at =
+                    granted.len().checked_sub(*most).and_then(|late| granted.get(late)).map_or(now, |at| *at + WINDOW);
+                granted.push_back(at);
+                at
+            }
+        }
+    }
 }
 
 impl Throttle {
@@ -35,21 +75,20 @@ impl Throttle {
     #[must_use]
     pub fn new(per_minute: u32, burst: u32) -> Self {
         let cost = Duration::from_mins(1).checked_div(per_minute).unwrap_or(Duration::ZERO);
-        Self { cost, ahead_max: cost.saturating_mul(burst.max(1) - 1), paid_until: Mutex::new(None) }
+        let ahead_max = cost.saturating_mul(burst.max(1) - 1);
+        Self(Mutex::new(Budget::Bucket { cost, ahead_max, paid_until: None }))
+    }
+
+    /// At most this many requests (at least one) in any minute, as fast as they come.
+    #[must_use]
+    pub fn at_most(per_minute: u32) -> Self {
+        let most = usize::try_from(per_minute.max(1)).unwrap_or(usize::MAX);
+        Self(Mutex::new(Budget::Window { most, granted: VecDeque::new() }))
     }
 
     /// Waits until one more request may be made, and counts it.
     pub async fn take(&self) {
-        if self.cost.is_zero() {
-            return;
-        }
-        let go_at = {
-            let now = Instant::now();
-            let mut paid_until = self.paid_until.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = paid_until.map_or(now, |held| held.max(now));
-            *paid_until = Some(due + self.cost);
-            due.checked_sub(self.ahead_max).unwrap_or(now)
-        };
+        let go_at = self.0.lock().unwrap_or_else(PoisonError::into_inner).grant(Instant::now());
         tokio::time::sleep_until(go_at).await;
     }
 }
@@ -122,6 +161,17 @@ mod tests {
         let start = Instant::now();
         tokio::join!(throttle.take(), throttle.take(), throttle.take());
         assert_eq!(start.elapsed().as_secs(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_lets_out_its_fill_at_once_and_no_more_in_any_minute() {
+        let throttle = Throttle::at_most(10);
+        assert_eq!(seconds_for(&throttle, 10).await, 0);
+        assert_eq!(seconds_for(&throttle, 1).await, 60);
+        assert_eq!(seconds_for(&throttle, 9).await, 0);
+        assert_eq!(seconds_for(&throttle, 10).await, 60);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(seconds_for(&throttle, 1).await, 30);
     }
 
     #[tokio::test(start_paused = true)]

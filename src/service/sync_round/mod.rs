@@ -182,11 +182,7 @@ impl Run<'_> {
         self.settle_removals(pulled).await?;
         if !self.dry {
             let drained = drain_outbox::drain(self.services, &self.opened).await?;
-            self.sum.tally.created += drained.tally.created;
-            self.sum.tally.updated += drained.tally.updated;
-            self.sum.tally.deleted += drained.tally.deleted;
-            self.sum.tally.conflicts += drained.tally.conflicts;
-            self.sum.tally.writes += drained.tally.writes;
+            self.sum.tally += drained.tally;
             self.sum.failures.extend(drained.failure.map(|error| ("writes".to_owned(), error)));
             self.read_busy(drained.tally.writes > 0).await?;
             self.look_at_channels().await?;

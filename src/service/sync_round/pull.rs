@@ -414,12 +414,7 @@ impl Sweep {
     }
 
     fn add(&mut self, changes: Changes) {
-        let (sum, more) = (&mut self.tally, changes.tally);
-        sum.created += more.created;
-        sum.updated += more.updated;
-        sum.deleted += more.deleted;
-        sum.conflicts += more.conflicts;
-        sum.unreadable += more.unreadable;
+        self.tally += changes.tally;
         self.planned.extend(changes.planned);
     }
 

@@ -48,12 +48,7 @@ impl Run<'_> {
     }
 
     fn add(&mut self, result: &Pulled) {
-        let (sum, more) = (&mut self.sum.tally, result.tally);
-        sum.created += more.created;
-        sum.updated += more.updated;
-        sum.deleted += more.deleted;
-        sum.conflicts += more.conflicts;
-        sum.unreadable += more.unreadable;
+        self.sum.tally += result.tally;
         self.sum.planned.extend(result.planned.iter().cloned());
         self.sum.interval_s = result.interval_s.or(self.sum.interval_s);
     }

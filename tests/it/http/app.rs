@@ -30,12 +30,12 @@ use calwarden::{
     },
     engine::sync::brake::BrakeRules,
     provider::{
-        ProviderError,
+        ProviderError, oauth,
         push::Notification,
         registry::Endpoints,
         transport::{Http, Request, Response},
     },
-    service::{Services, Settings, Wakes, api_keys, connections::Connections},
+    service::{Services, Settings, Wakes, api_keys, connections::Connections, keep_channels::GOOGLE_WEBHOOK},
     store::{self, Blocking, Mode, Store, StoreConfig},
     vault::KeyRing,
     web::{Actors, Desk, Order, WebSettings, configure, problem::Problem},
@@ -44,6 +44,8 @@ use chrono::{DateTime, Duration, Utc};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support::google::{self, Port, Wire};
 
 /// When the tests take place.
 pub const NOW: &str = "2026-03-02T08:00:00Z";
@@ -195,8 +197,40 @@ impl Reply {
     }
 }
 
+/// What stands behind the API besides its store.
+struct Outside {
+    http: Arc<dyn Http>,
+    endpoints: Endpoints,
+    google: Option<oauth::App>,
+}
+
 impl App {
+    /// With servers that have one habit each.
     pub async fn start() -> Self {
+        Self::before(|_| Outside {
+            http: Arc::new(Net),
+            endpoints: Endpoints::official().expect("addresses"),
+            google: None,
+        })
+        .await
+    }
+
+    /// With the look-alike of Google, where everybody consents.
+    pub async fn with_google() -> (Self, Arc<Wire>) {
+        let mut wire = None;
+        let app = Self::before(|world| {
+            let made = Wire::new(7, world.clone());
+            wire = Some(Arc::clone(&made));
+            Outside { http: Arc::new(Port(made)), endpoints: google::endpoints(), google: Some(google::app()) }
+        })
+        .await;
+        let wire = wire.expect("made");
+        wire.control("POST", "settings", &serde_json::json!({ "auto_approve": true }));
+        app.put("/v1/users/ada", serde_json::json!({"name": "Ada", "time_zone": "Europe/Paris"})).await.ok();
+        (app, wire)
+    }
+
+    async fn before(outside: impl FnOnce(&World) -> Outside) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let now: DateTime<Utc> = NOW.parse().expect("a time");
         let clock = Arc::new(TestClock(AtomicI64::new(now.timestamp_micros())));
@@ -207,8 +241,9 @@ impl App {
         store::migrate(&config).await.expect("migrated");
         let store = Store::open(config).await.expect("a store");
         let vault = Arc::new(KeyRing::load(folder.path(), None, world.clone()).expect("keys"));
-        let connections = Connections::new(Arc::new(Net), world.clone(), Endpoints::official().expect("addresses"));
-        let services = Arc::new(Services::new(store, world, vault, connections, settings()));
+        let Outside { http, endpoints, google } = outside(&world);
+        let connections = Connections::new(http, world.clone(), endpoints);
+        let services = Arc::new(Services::new(store, world, vault, connections, settings(google)));
         let actors = Arc::new(Listening::default());
         services.set_wakes(Arc::new(Wakened(Arc::clone(&actors))));
         let front = Arc::clone(&actors) as Arc<dyn Actors>;
@@ -330,7 +365,7 @@ impl App {
     }
 }
 
-fn settings() -> Settings {
+fn settings(google: Option<oauth::App>) -> Settings {
     Settings {
         brake: BrakeRules::default(),
         reconcile_every_s: 86_400,
@@ -339,8 +374,8 @@ fn settings() -> Settings {
         conflicts_kept_days: 90,
         notices_kept_days: 90,
         audit_kept_days: 365,
-        google: None,
-        webhook: None,
+        webhook: google.as_ref().map(|app| app.redirect_uri.join(GOOGLE_WEBHOOK).expect("a URL")),
+        google,
     }
 }
 

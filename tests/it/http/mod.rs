@@ -6,6 +6,7 @@ mod connection;
 mod contract;
 mod document;
 mod events;
+mod google;
 mod history;
 mod idempotency;
 mod series;

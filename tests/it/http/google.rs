@@ -1,0 +1,563 @@
+//! Connecting Google by consent, tokens, notifications, and rounds against the look-alike; every request that is made here
+//! is held against Google's own document.
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use calwarden::{
+    domain::{
+        account::AccountStatus,
+        ids::AccountId,
+        person::Scope,
+        round::{Cause, Outcome},
+    },
+    engine::account::{ChannelEnd, RefreshEnd},
+    provider::google::push,
+    sandbox::reply::Asked,
+    store::Mode,
+    web::Order,
+};
+use chrono::Duration;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::app::{App, Reply};
+use crate::support::google::Wire;
+
+const ADA: &str = "ada@example.com";
+const START: &str = "/v1/connect/google/start";
+
+/// A person's browser: it knows the look-alike and us, and keeps our cookie.
+struct Browser {
+    cookie: Option<String>,
+}
+
+impl Browser {
+    /// The browser that was given the answer of `start`.
+    fn with(begun: &Reply) -> Self {
+        let cookie = begun.header("set-cookie");
+        for wanted in ["HttpOnly", "SameSite=Lax", "Path=/connect", "Secure", "Max-Age=900"] {
+            assert!(cookie.contains(wanted), "{wanted}: {cookie}");
+        }
+        Self { cookie: cookie.split(';').next().map(str::to_owned) }
+    }
+
+    /// Follows an authorization URL to the look-alike; answers the way back, on our server.
+    fn consents(&self, wire: &Wire, url: &str, choice: &str) -> String {
+        let url = Url::parse(url).expect("a URL");
+        let asked = Asked::target("GET", &format!("{}?{}{choice}", url.path(), url.query().expect("a query")));
+        let reply = wire.ask(&asked);
+        let back = reply.headers.iter().find(|(name, _)| name == "location").expect("a way back").1.clone();
+        let back = Url::parse(&back).expect("a URL");
+        format!("{}?{}", back.path(), back.query().expect("a query"))
+    }
+
+    async fn comes_back(&self, app: &App, path: &str) -> Reply {
+        let mut request = app.request(Method::GET, path);
+        if let Some(cookie) = &self.cookie {
+            request = request.insert_header(("Cookie", cookie.as_str()));
+        }
+        app.send(request).await
+    }
+}
+
+async fn begin(app: &App, body: Value) -> (Reply, String) {
+    let begun = app.post(START, body).await;
+    let url = begun.ok()["authorization_url"].as_str().expect("a URL").to_owned();
+    (begun, url)
+}
+
+/// Connects Ada's account the whole way.
+async fn connect(app: &App, wire: &Wire, body: Value) -> Reply {
+    let (begun, url) = begin(app, body).await;
+    let browser = Browser::with(&begun);
+    let back = browser.consents(wire, &url, "");
+    browser.comes_back(app, &back).await
+}
+
+async fn connected(access: &str) -> (App, Arc<Wire>, AccountId) {
+    let (app, wire) = App::with_google().await;
+    wire.control("POST", "users", &json!({ "email": ADA }));
+    let page = connect(&app, &wire, json!({ "user_id": "ada", "access": access })).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    let id = app.get("/v1/accounts").await.ok()["data"][0]["id"].as_str().expect("an id").parse().expect("an id");
+    (app, wire, id)
+}
+
+/// Another client of Ada's: its token.
+fn elsewhere(wire: &Wire) -> String {
+    wire.control("POST", "users", &json!({ "email": ADA }))["access_token"].as_str().expect("a token").to_owned()
+}
+
+async fn round(app: &App, id: AccountId, cause: Cause) -> Outcome {
+    app.services().round(id, cause, &|_| {}).await.expect("a round").outcome
+}
+
+fn lunch(title: &str) -> Value {
+    json!({ "summary": title, "start": { "dateTime": "2026-03-04T12:00:00+01:00" }, "end": { "dateTime": "2026-03-04T13:00:00+01:00" } })
+}
+
+async fn titles(app: &App) -> Vec<String> {
+    let page = app.get("/v1/events?user_id=ada&limit=500").await.ok();
+    let mut found: Vec<_> = page["data"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .map(|e| e["title"].as_str().expect("a title").to_owned())
+        .collect();
+    found.sort();
+    found
+}
+
+#[actix_web::test]
+async fn the_consent_asks_for_what_it_needs_and_proves_itself() {
+    let (app, wire) = App::with_google().await;
+    wire.control("POST", "users", &json!({ "email": ADA }));
+    let (_, url) = begin(&app, json!({ "user_id": "ada", "access": "read" })).await;
+    let url = Url::parse(&url).expect("a URL");
+    let asked: std::collections::BTreeMap<_, _> = url.query_pairs().into_owned().collect();
+    for (name, value) in [
+        ("response_type", "code"),
+        ("access_type", "offline"),
+        ("prompt", "consent"),
+        ("include_granted_scopes", "true"),
+        ("code_challenge_method", "S256"),
+    ] {
+        assert_eq!(asked[name], value, "{name}");
+    }
+    assert!(asked["scope"].contains("calendar.events.readonly") && !asked["scope"].contains("calendar.events "));
+    assert_eq!(asked["code_challenge"].len(), 43);
+    assert!(asked["state"].len() >= 43, "256 bits");
+}
+
+#[actix_web::test]
+async fn a_consent_becomes_an_account_with_its_calendars_tokens_and_first_round() {
+    let (app, wire, id) = connected("write").await;
+    let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
+    assert_eq!((account["provider"].as_str(), account["status"].as_str()), (Some("google"), Some("active")));
+    let scopes = account["granted_scopes"].as_array().expect("scopes");
+    assert!(scopes.iter().any(|scope| scope == "https://www.googleapis.com/auth/calendar.events"), "{scopes:?}");
+    let chosen: Vec<_> =
+        account["calendars"].as_array().expect("calendars").iter().map(|c| (&c["name"], &c["selected"])).collect();
+    assert_eq!(chosen, [(&json!(ADA), &json!(true)), (&json!("Family"), &json!(false))]);
+    assert!(app.actors.wakes.lock().expect("no panic").contains(&(id, Cause::Connected)));
+    let mut tx = app.services().store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
+    let sealed = tx.secrets_of(id).await.expect("secrets");
+    tx.commit().await.expect("read");
+    assert_eq!(sealed.len(), 2, "access and refresh token");
+    assert!(sealed.iter().all(|secret| !secret.sealed.windows(5).any(|part| part == b"ya29." || part == b"1//00")));
+    assert_eq!(wire.count("token"), 1);
+}
+
+#[actix_web::test]
+async fn the_person_goes_back_to_the_product_with_a_banner() {
+    let (app, wire) = App::with_google().await;
+    wire.control("POST", "users", &json!({ "email": ADA }));
+    let body = json!({ "user_id": "ada", "return_to": "https://app.example.org/settings?tab=2" });
+    let answer = connect(&app, &wire, body).await;
+    assert_eq!(answer.status, 303);
+    assert!(
+        answer.header("location").starts_with("https://app.example.org/settings?tab=2&connected=google&account_id=")
+    );
+    let refused = app.post(START, json!({ "user_id": "ada", "return_to": "javascript:alert(1)" })).await.refused();
+    assert_eq!(refused, (422, "invalid".into(), Some("return_to".into())));
+}
+
+#[actix_web::test]
+async fn a_browser_without_the_cookie_gets_it_through_its_ticket() {
+    let (app, wire) = App::with_google().await;
+    wire.control("POST", "users", &json!({ "email": ADA }));
+    let begun = app.post(START, json!({ "user_id": "ada" })).await.ok();
+    let there = Url::parse(begun["browser_url"].as_str().expect("a URL")).expect("a URL");
+    let sent = app.get(&format!("{}?{}", there.path(), there.query().expect("a ticket"))).await;
+    assert_eq!(
+        (sent.status.as_u16(), sent.header("location")),
+        (303, begun["authorization_url"].as_str().expect("a URL"))
+    );
+    let browser = Browser::with(&sent);
+    let back = browser.consents(&wire, sent.header("location"), "");
+    assert_eq!(browser.comes_back(&app, &back).await.status, 200);
+    let other = app.get("/connect/google/begin?ticket=made-up").await;
+    assert_eq!((other.status.as_u16(), other.header("location")), (400, ""));
+}
+
+#[actix_web::test]
+async fn whoever_does_not_bring_back_what_was_given_is_refused_and_no_token_is_asked_for() {
+    let (app, wire) = App::with_google().await;
+    wire.control("POST", "users", &json!({ "email": ADA }));
+    let (begun, url) = begin(&app, json!({ "user_id": "ada" })).await;
+    let ours = Browser::with(&begun);
+    let back = ours.consents(&wire, &url, "");
+    let (theirs, _) = begin(&app, json!({ "user_id": "ada" })).await;
+    let refused = [
+        ("another browser", Browser::with(&theirs).comes_back(&app, &back).await),
+        ("no cookie", Browser { cookie: None }.comes_back(&app, &back).await),
+        (
+            "a cookie of nobody's",
+            Browser { cookie: Some("calwarden_consent=x.y.z".into()) }.comes_back(&app, &back).await,
+        ),
+        ("no state", ours.comes_back(&app, "/connect/google/callback?code=4/x").await),
+        ("another state", ours.comes_back(&app, "/connect/google/callback?code=4/x&state=guessed").await),
+        ("the person said no", ours.comes_back(&app, &ours.consents(&wire, &url, "&decision=deny")).await),
+    ];
+    for (why, page) in refused {
+        assert_eq!(page.status, 400, "{why}");
+        assert!(page.text.contains("Nothing was stored"), "{why}: {}", page.text);
+    }
+    // The person who said no has spent this consent.
+    assert_eq!(ours.comes_back(&app, &back).await.status, 400, "spent");
+    assert_eq!(wire.count("token"), 0);
+    assert_eq!(app.get("/v1/accounts").await.ok()["data"], json!([]));
+}
+
+#[actix_web::test]
+async fn a_consent_is_good_once_and_for_a_quarter_of_an_hour() {
+    let (app, wire) = App::with_google().await;
+    wire.control("POST", "users", &json!({ "email": ADA }));
+    let (begun, url) = begin(&app, json!({ "user_id": "ada" })).await;
+    let browser = Browser::with(&begun);
+    let back = browser.consents(&wire, &url, "");
+    assert_eq!(browser.comes_back(&app, &back).await.status, 200);
+    assert_eq!(browser.comes_back(&app, &back).await.status, 400, "replayed");
+    let (begun, url) = begin(&app, json!({ "user_id": "ada" })).await;
+    let browser = Browser::with(&begun);
+    let back = browser.consents(&wire, &url, "");
+    app.clock.advance(Duration::minutes(16));
+    assert_eq!(browser.comes_back(&app, &back).await.status, 400, "too late");
+    assert_eq!(wire.count("token"), 1);
+    assert_eq!(app.get("/v1/accounts").await.ok()["data"].as_array().expect("accounts").len(), 1);
+}
+
+#[actix_web::test]
+async fn without_a_scope_that_is_needed_nothing_is_stored_and_the_grant_is_ended() {
+    let (app, wire) = App::with_google().await;
+    wire.control("POST", "users", &json!({ "email": ADA }));
+    let (begun, url) = begin(&app, json!({ "user_id": "ada" })).await;
+    let browser = Browser::with(&begun);
+    let unticked = "&no:https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fcalendar.events=1";
+    let back = browser.consents(&wire, &url, unticked);
+    let page = browser.comes_back(&app, &back).await;
+    assert_eq!(page.status, 400);
+    assert!(page.text.contains("Access to your events was not allowed"), "{}", page.text);
+    assert_eq!(app.get("/v1/accounts").await.ok()["data"], json!([]));
+    assert_eq!(wire.count("revoke"), 1);
+}
+
+#[actix_web::test]
+async fn connecting_again_is_the_same_account_and_another_persons_is_refused() {
+    let (app, wire, id) = connected("write").await;
+    assert_eq!(connect(&app, &wire, json!({ "user_id": "ada" })).await.status, 200);
+    let accounts = app.get("/v1/accounts").await.ok();
+    assert_eq!(accounts["data"].as_array().expect("accounts").len(), 1);
+    assert!(app.actors.orders.lock().expect("no panic").contains(&(id, Order::Reauthorised)));
+    wire.control("POST", "users", &json!({ "email": "eve@example.com" }));
+    let (begun, url) = begin(&app, json!({ "user_id": "ada", "account_id": id })).await;
+    let browser = Browser::with(&begun);
+    let back = browser.consents(&wire, &url, "&account=eve%40example.com");
+    let page = browser.comes_back(&app, &back).await;
+    assert!(page.status == 400 && page.text.contains("another account"), "{}", page.text);
+}
+
+#[actix_web::test]
+async fn more_access_later_asks_for_the_rest_alone_and_the_calendars_take_writes() {
+    let (app, wire, id) = connected("read").await;
+    let directions = |account: &Value| account["calendars"][0]["direction"].as_str().expect("a direction").to_owned();
+    assert_eq!(directions(&app.get(&format!("/v1/accounts/{id}")).await.ok()), "from_provider");
+    assert_eq!(round(&app, id, Cause::Connected).await, Outcome::Ok);
+    let (begun, url) = begin(&app, json!({ "user_id": "ada", "access": "write", "account_id": id })).await;
+    let scope = Url::parse(&url)
+        .expect("a URL")
+        .query_pairs()
+        .find(|(name, _)| name == "scope")
+        .expect("scopes")
+        .1
+        .into_owned();
+    assert_eq!(scope, "https://www.googleapis.com/auth/calendar.events");
+    let browser = Browser::with(&begun);
+    let back = browser.consents(&wire, &url, "");
+    assert_eq!(browser.comes_back(&app, &back).await.status, 200);
+    let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
+    assert_eq!(directions(&account), "both");
+    assert!(account["granted_scopes"].as_array().expect("scopes").len() >= 5, "the old ones too");
+}
+
+#[actix_web::test]
+async fn a_thousand_needs_for_a_token_are_one_refresh() {
+    let (app, wire, id) = connected("write").await;
+    app.clock.advance(Duration::hours(2));
+    let needs = (0..1_000).map(|_| app.services().open_account(id));
+    for opened in futures_util::future::join_all(needs).await {
+        assert!(opened.is_ok());
+    }
+    assert_eq!(wire.count("token"), 2, "the exchange, and one refresh");
+}
+
+#[actix_web::test]
+async fn a_refresh_keeps_what_it_is_not_given_and_tells_a_failure_from_a_refusal() {
+    let (app, wire, id) = connected("write").await;
+    for _ in 0..2 {
+        assert!(matches!(app.services().refresh_credential(id).await, RefreshEnd::Done { expires: Some(_) }));
+    }
+    wire.control("POST", "faults", &json!({ "operation": "token", "status": 503, "times": 1 }));
+    assert_eq!(app.services().refresh_credential(id).await, RefreshEnd::Failed);
+    assert_eq!(round(&app, id, Cause::Poll).await, Outcome::Ok, "the old one still serves");
+    wire.control("POST", "revoke", &json!({ "email": ADA }));
+    assert_eq!(app.services().refresh_credential(id).await, RefreshEnd::Refused);
+    assert_eq!(round(&app, id, Cause::Poll).await, Outcome::Unauthorised);
+}
+
+#[actix_web::test]
+async fn both_sides_come_together_and_a_round_without_changes_is_one_request() {
+    let (app, wire, id) = connected("write").await;
+    let token = elsewhere(&wire);
+    let events = format!("/calendars/{ADA}/events");
+    let (_, theirs) = wire.call("POST", &events, &token, &lunch("Theirs"));
+    round(&app, id, Cause::Connected).await;
+    assert_eq!(titles(&app).await, ["Theirs"]);
+    let calendar = app.get(&format!("/v1/accounts/{id}")).await.ok()["calendars"][0]["id"].clone();
+    let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
+    let ours = json!({ "user_id": "ada", "calendar_id": calendar, "title": "Ours", "start": time("2026-03-05T09:00:00"),
+        "end": time("2026-03-05T10:00:00"), "recurrence": { "rules": ["FREQ=WEEKLY;COUNT=4"] } });
+    let ours = app.post("/v1/events", ours).await.ok();
+    round(&app, id, Cause::LocalEdit).await;
+    let (_, there) = wire.call("GET", &events, &token, &Value::Null);
+    let found: Vec<_> = there["items"].as_array().expect("items").iter().map(|item| item["summary"].as_str()).collect();
+    assert!(found.contains(&Some("Ours")) && found.len() == 2, "{found:?}");
+    // One occurrence is changed there, another here, a third is deleted there.
+    let series = there["items"].as_array().expect("items").iter().find(|item| item["summary"] == "Ours").expect("ours");
+    let name = series["id"].as_str().expect("an id");
+    let (_, instances) = wire.call("GET", &format!("{events}/{name}/instances"), &token, &Value::Null);
+    let occurrence = |at: usize| instances["items"][at]["id"].as_str().expect("an id").to_owned();
+    wire.call("PATCH", &format!("{events}/{}", occurrence(1)), &token, &json!({ "summary": "Moved there" }));
+    wire.call("DELETE", &format!("{events}/{}", occurrence(2)), &token, &Value::Null);
+    let path =
+        format!("/v1/events/{}?scope=this&recurrence_id=2026-03-26T09:00:00", ours["id"].as_str().expect("an id"));
+    app.patch(&path, json!({ "title": "Changed here" })).await.ok();
+    for cause in [Cause::Notified, Cause::LocalEdit, Cause::Poll] {
+        assert_eq!(round(&app, id, cause).await, Outcome::Ok);
+    }
+    let all = app.get("/v1/events?user_id=ada&expand=true&from=2026-03-01&to=2026-05-01").await.ok();
+    let mut seen: Vec<_> =
+        all["data"].as_array().expect("events").iter().map(|e| e["title"].as_str().expect("a title")).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, ["Changed here", "Moved there", "Ours", "Theirs"]);
+    let (_, instances) = wire.call("GET", &format!("{events}/{name}/instances"), &token, &Value::Null);
+    let mut there: Vec<_> =
+        instances["items"].as_array().expect("items").iter().map(|i| i["summary"].as_str().expect("a title")).collect();
+    there.sort_unstable();
+    assert_eq!(there, ["Changed here", "Moved there", "Ours"]);
+    wire.control("DELETE", "requests", &Value::Null);
+    let report = app.services().round(id, Cause::Poll, &|_| {}).await.expect("a round");
+    assert_eq!((report.tally.requests, wire.count("events.list")), (1, 1));
+    // An update and a deletion, each way.
+    wire.call(
+        "PATCH",
+        &format!("{events}/{}", theirs["id"].as_str().expect("an id")),
+        &token,
+        &json!({ "summary": "Theirs, later" }),
+    );
+    app.delete(&format!("/v1/events/{}", ours["id"].as_str().expect("an id"))).await;
+    round(&app, id, Cause::Notified).await;
+    assert_eq!(titles(&app).await, ["Theirs, later"]);
+    let (_, there) = wire.call("GET", &events, &token, &Value::Null);
+    assert_eq!(there["items"].as_array().expect("items").len(), 1);
+}
+
+#[actix_web::test]
+async fn a_lost_answer_makes_no_second_event_and_fields_of_others_survive_our_writes() {
+    let (app, wire, id) = connected("write").await;
+    let token = elsewhere(&wire);
+    let events = format!("/calendars/{ADA}/events");
+    let calendar = app.get(&format!("/v1/accounts/{id}")).await.ok()["calendars"][0]["id"].clone();
+    round(&app, id, Cause::Connected).await;
+    wire.control("POST", "faults", &json!({ "operation": "events.insert", "apply": true, "drop": true, "times": 1 }));
+    let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
+    let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": "Once", "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
+    let event = app.post("/v1/events", event).await.ok();
+    round(&app, id, Cause::LocalEdit).await;
+    app.clock.advance(Duration::hours(1));
+    round(&app, id, Cause::Retry).await;
+    let (_, there) = wire.call("GET", &events, &token, &Value::Null);
+    assert_eq!(there["items"].as_array().expect("items").len(), 1);
+    let name = there["items"][0]["id"].as_str().expect("an id").to_owned();
+    assert!(name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v')), "base32hex: {name}");
+    let theirs = json!({ "colorId": "7", "guestsCanModify": true, "extendedProperties": { "shared": { "x": "y" } } });
+    wire.call("PATCH", &format!("{events}/{name}"), &token, &theirs);
+    round(&app, id, Cause::Notified).await;
+    app.patch(&format!("/v1/events/{}", event["id"].as_str().expect("an id")), json!({ "title": "Still once" }))
+        .await
+        .ok();
+    round(&app, id, Cause::LocalEdit).await;
+    let (_, item) = wire.call("GET", &format!("{events}/{name}"), &token, &Value::Null);
+    assert_eq!(
+        (&item["summary"], &item["colorId"], &item["guestsCanModify"]),
+        (&json!("Still once"), &json!("7"), &json!(true))
+    );
+    assert_eq!(item["extendedProperties"]["shared"]["x"], "y");
+}
+
+#[actix_web::test]
+async fn a_token_that_expired_is_answered_by_one_complete_list_and_nothing_changes() {
+    let (app, wire, id) = connected("write").await;
+    wire.control("POST", "seed", &json!({ "email": ADA, "events": 40 }));
+    wire.control("POST", "settings", &json!({ "page_max": 7 }));
+    round(&app, id, Cause::Connected).await;
+    assert_eq!(titles(&app).await.len(), 40);
+    wire.control("POST", "expire-sync-tokens", &json!({}));
+    let report = app.services().round(id, Cause::Poll, &|_| {}).await.expect("a round");
+    assert_eq!(
+        (report.outcome, report.tally.created, report.tally.updated, report.tally.deleted),
+        (Outcome::Ok, 0, 0, 0)
+    );
+}
+
+#[actix_web::test]
+async fn a_limit_is_told_from_a_refusal() {
+    let (app, wire, id) = connected("write").await;
+    round(&app, id, Cause::Connected).await;
+    let fault = |reason: &str| json!({ "operation": "events.list", "status": 403, "reason": reason, "times": 1, "retry_after": 90 });
+    wire.control("POST", "faults", &fault("rateLimitExceeded"));
+    let report = app.services().round(id, Cause::Poll, &|_| {}).await.expect("a round");
+    let failure = report.failure.expect("a failure");
+    assert_eq!(failure.class, calwarden::domain::failure::FailureClass::RateLimited);
+    assert_eq!(failure.retry_after, Some(std::time::Duration::from_secs(90)));
+    wire.control("POST", "faults", &fault("forbidden"));
+    let report = app.services().round(id, Cause::Poll, &|_| {}).await.expect("a round");
+    assert_eq!(report.failure.expect("a failure").class, calwarden::domain::failure::FailureClass::Forbidden);
+}
+
+#[actix_web::test]
+async fn busy_time_is_kept_for_selected_calendars_and_goes_with_the_selection() {
+    let (app, wire, id) = connected("write").await;
+    let token = elsewhere(&wire);
+    wire.call("POST", &format!("/calendars/{ADA}/events"), &token, &lunch("Lunch"));
+    let free = json!({ "transparency": "transparent", "summary": "Free", "start": { "date": "2026-03-06" }, "end": { "date": "2026-03-07" } });
+    wire.call("POST", &format!("/calendars/{ADA}/events"), &token, &free);
+    round(&app, id, Cause::Connected).await;
+    let blocks = "/v1/availability/blocks?user_id=ada&from=2026-03-01T00:00:00Z&to=2026-03-31T00:00:00Z";
+    let told = app.get(blocks).await.ok();
+    assert_eq!(told["data"].as_array().expect("blocks").len(), 1, "{told}");
+    assert_eq!(told["data"][0]["start"], "2026-03-04T11:00:00Z");
+    let calendar =
+        app.get(&format!("/v1/accounts/{id}")).await.ok()["calendars"][0]["id"].as_str().expect("an id").to_owned();
+    app.patch(&format!("/v1/calendars/{calendar}"), json!({ "selected": false })).await.ok();
+    assert_eq!(app.get(blocks).await.ok()["data"], json!([]));
+}
+
+/// The notifications that are due, as they come to our door.
+fn notifications(wire: &Wire, app: &App) -> Vec<calwarden::sandbox::google::Push> {
+    app.clock.advance(Duration::seconds(5));
+    let now = app.services().world.now();
+    wire.google().take_due(now)
+}
+
+async fn deliver(app: &App, push: &calwarden::sandbox::google::Push) -> Reply {
+    let mut request = actix_web::test::TestRequest::post().uri("/sync/providers/google/webhook");
+    for (name, value) in &push.headers {
+        request = request.insert_header((name.as_str(), value.as_str()));
+    }
+    app.send(request).await
+}
+
+#[actix_web::test]
+async fn notifications_are_proven_kept_and_told_from_forged_ones_by_nobody_outside() {
+    let (app, wire, id) = connected("write").await;
+    let address = "https://calendars.example.org/sync/providers/google/webhook";
+    round(&app, id, Cause::Connected).await;
+    let until = app.services().keep_channels(id).await.expect("kept");
+    assert!(matches!(until, ChannelEnd::Open { .. }));
+    assert_eq!(app.services().keep_channels(id).await.expect("kept"), until, "again changes nothing");
+    assert_eq!(wire.count("events.watch"), 1);
+    let opened = notifications(&wire, &app);
+    assert_eq!(opened[0].address, address);
+    let token = elsewhere(&wire);
+    wire.call("POST", &format!("/calendars/{ADA}/events"), &token, &lunch("Lunch"));
+    let changed = notifications(&wire, &app);
+    let channel = changed[0].headers.iter().find(|(name, _)| name == "X-Goog-Channel-ID").expect("an id").1.clone();
+    let forged = json!({ "address": address, "channel": channel, "resource": "x", "token": "guessed" });
+    wire.control("POST", "forge", &forged);
+    let forged = notifications(&wire, &app);
+    let stranger =
+        json!({ "address": address, "channel": "00000000-0000-4000-8000-000000000000", "resource": "x", "token": "y" });
+    wire.control("POST", "forge", &stranger);
+    let stranger = notifications(&wire, &app);
+    app.actors.wakes.lock().expect("no panic").clear();
+    for push in [&opened[0], &forged[0], &stranger[0], &changed[0]] {
+        let answer = deliver(&app, push).await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (204, ""), "alike");
+        let told = app.actors.told.lock().expect("no panic").pop().expect("taken");
+        let verdict = app.services().hear(&[told]).await.expect("heard");
+        let woken = !std::mem::take(&mut *app.actors.wakes.lock().expect("no panic")).is_empty();
+        assert_eq!(woken, push.headers == changed[0].headers, "{verdict:?}");
+    }
+    let mut tx = app.services().store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
+    let account = tx.account(&Scope::Whole, id).await.expect("read").expect("there");
+    tx.commit().await.expect("read");
+    assert!(account.next_round_at.is_some_and(|at| at <= app.services().world.now()), "owed, whatever happens to us");
+    assert!(push::parse(|_| None).is_err());
+}
+
+#[actix_web::test]
+async fn a_channel_that_tells_nothing_is_found_by_the_poll_and_replaced() {
+    let (app, wire, id) = connected("write").await;
+    round(&app, id, Cause::Connected).await;
+    app.services().keep_channels(id).await.expect("kept");
+    wire.control("POST", "settings", &json!({ "notifications": "drop" }));
+    app.clock.advance(Duration::minutes(10));
+    let token = elsewhere(&wire);
+    wire.call("POST", &format!("/calendars/{ADA}/events"), &token, &lunch("Unheard"));
+    app.clock.advance(Duration::minutes(5));
+    let report = app.services().round(id, Cause::Poll, &|_| {}).await.expect("a round");
+    assert!(report.unwatched, "the change is five minutes old and nobody told");
+    app.services().keep_channels(id).await.expect("kept");
+    let channels = wire.control("GET", "channels", &Value::Null);
+    assert_eq!(channels["channels"].as_array().expect("channels").len(), 1, "the old one is stopped");
+    assert_eq!((wire.count("events.watch"), wire.count("channels.stop")), (2, 1));
+    let report = app.services().round(id, Cause::Poll, &|_| {}).await.expect("a round");
+    assert!(!report.unwatched);
+}
+
+#[actix_web::test]
+async fn a_channel_is_replaced_before_its_end_and_the_old_one_listened_to_until_then() {
+    let (app, wire, id) = connected("write").await;
+    let first = app.services().keep_channels(id).await.expect("kept");
+    app.clock.advance(Duration::days(6) + Duration::hours(2));
+    wire.control("POST", "faults", &json!({ "operation": "events.watch", "status": 503, "times": 1 }));
+    assert_eq!(app.services().keep_channels(id).await.expect("kept"), ChannelEnd::Failed);
+    assert_eq!(wire.count("channels.stop"), 0, "the old one stays until another is there");
+    let second = app.services().keep_channels(id).await.expect("kept");
+    assert_ne!(first, second);
+    assert_eq!(wire.count("channels.stop"), 1);
+}
+
+#[actix_web::test]
+async fn a_disconnected_account_leaves_no_channel_and_no_grant() {
+    let (app, wire, id) = connected("write").await;
+    round(&app, id, Cause::Connected).await;
+    app.services().keep_channels(id).await.expect("kept");
+    app.delete(&format!("/v1/accounts/{id}")).await.ok();
+    app.services().clean_up(id, false).await.expect("cleaned up");
+    assert_eq!(wire.control("GET", "channels", &Value::Null)["channels"], json!([]));
+    assert_eq!((wire.count("channels.stop"), wire.count("revoke")), (1, 1));
+    assert_eq!(app.get(&format!("/v1/accounts/{id}")).await.status, 404);
+}
+
+#[actix_web::test]
+async fn after_a_revocation_the_same_account_goes_on_and_nothing_is_doubled() {
+    let (app, wire, id) = connected("write").await;
+    wire.control("POST", "seed", &json!({ "email": ADA, "events": 30 }));
+    round(&app, id, Cause::Connected).await;
+    let calendar = app.get(&format!("/v1/accounts/{id}")).await.ok()["calendars"][0]["id"].clone();
+    wire.control("POST", "revoke", &json!({ "email": ADA }));
+    let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
+    let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": "Meanwhile", "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
+    app.post("/v1/events", event).await.ok();
+    assert_eq!(round(&app, id, Cause::LocalEdit).await, Outcome::Unauthorised);
+    assert_eq!(connect(&app, &wire, json!({ "user_id": "ada" })).await.status, 200);
+    assert_eq!(app.get(&format!("/v1/accounts/{id}")).await.ok()["status"], AccountStatus::Active.as_str());
+    round(&app, id, Cause::Requested).await;
+    assert_eq!(titles(&app).await.len(), 31);
+    let token = elsewhere(&wire);
+    let (_, there) = wire.call("GET", &format!("/calendars/{ADA}/events?maxResults=250"), &token, &Value::Null);
+    assert_eq!(there["items"].as_array().expect("items").len(), 31);
+}
