@@ -73,6 +73,11 @@ fn answer(heard: Result<Result<(), WorkError>, Lost>) -> Result<(), NotHeard> {
 
 impl Actor for WebhookRouter {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // A mailbox holds sixteen messages unless it is told otherwise; a burst would be turned away.
+        ctx.set_mailbox_capacity(WAITING_MAX);
+    }
 }
 
 impl Handler<Notify> for WebhookRouter {

@@ -5,7 +5,7 @@ pub mod assemble;
 pub mod cli;
 mod commands;
 mod keys;
-mod look_alike;
+pub mod look_alike;
 mod serve;
 pub mod world;
 

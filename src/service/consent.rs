@@ -139,10 +139,6 @@ impl Services {
 
     /// Begins a consent.
     pub async fn begin_consent(&self, scope: &Scope, asked: Begin) -> Result<Begun, ConnectError> {
-        let app = self.app().ok_or_else(|| ConnectError::Invalid {
-            field: "provider",
-            why: "Google is not set up here: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET".into(),
-        })?;
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let user = tx.user(&asked.user_id).await?.ok_or(ConnectError::NotFound("user"))?;
         let space = asked.space_id.unwrap_or_else(|| user.home_space.clone());
@@ -156,6 +152,10 @@ impl Services {
             account.ok_or(ConnectError::NotFound("account"))?;
             held = tx.grant_of(id).await?.map(|grant| grant.granted()).unwrap_or_default();
         }
+        let app = self.app().ok_or_else(|| ConnectError::Invalid {
+            field: "provider",
+            why: "Google is not set up here: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET".into(),
+        })?;
         let wanted = scopes::wanted(asked.access == Access::Write);
         // More access asks for what is missing alone; connecting again asks for all of it.
         let missing: Vec<_> =

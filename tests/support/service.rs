@@ -31,13 +31,17 @@ impl Service {
 
     /// Starts one on a database, with more settings in its environment.
     pub fn on(database_url: Option<String>, extra: &[(&str, &str)]) -> Self {
+        Self::on_port(free_port(), database_url, extra)
+    }
+
+    /// The same, on a port that others were told of.
+    pub fn on_port(port: u16, database_url: Option<String>, extra: &[(&str, &str)]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let extra = extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         // No kept connections: one to a process that was killed would fail a request that the next process can answer.
         let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
         let folder = tempfile::tempdir().expect("a folder");
-        let mut service =
-            Self { folder, port: free_port(), key: String::new(), process: None, database_url, extra, client };
+        let mut service = Self { folder, port, key: String::new(), process: None, database_url, extra, client };
         service.run();
         service.key = service.make_key("read,write,operate");
         service

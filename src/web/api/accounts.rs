@@ -163,7 +163,7 @@ pub struct AccountView {
     writes_through: Option<AccountId>,
     /// When it looks for changes by itself.
     schedule: ScheduleView,
-    /// Its calendars.
+    /// Its calendars, those kept in step first.
     calendars: Vec<CalendarView>,
     /// What its owner granted, in the provider's words; `null` for an account with a password.
     granted_scopes: Option<Vec<String>>,
@@ -194,6 +194,8 @@ pub struct ScheduleView {
 impl From<AccountFacts> for AccountView {
     fn from(facts: AccountFacts) -> Self {
         let account = facts.account;
+        let mut calendars = facts.calendars;
+        calendars.sort_by(|one, other| other.selected.cmp(&one.selected).then_with(|| one.name.cmp(&other.name)));
         Self {
             etag: etag(account.version),
             id: account.id,
@@ -211,7 +213,7 @@ impl From<AccountFacts> for AccountView {
                 auto_sync_enabled: account.schedule.auto_sync_enabled,
                 sync_frequency_minutes: account.schedule.sync_frequency_minutes,
             },
-            calendars: facts.calendars.into_iter().map(CalendarView::from).collect(),
+            calendars: calendars.into_iter().map(CalendarView::from).collect(),
             granted_scopes: facts.grant.map(|grant| grant.granted()),
             last_round: facts.last_round.map(LastRound::from),
             next_round_at: account.next_round_at,

@@ -89,6 +89,13 @@ fn elsewhere(wire: &Wire) -> String {
     wire.control("POST", "users", &json!({ "email": ADA }))["access_token"].as_str().expect("a token").to_owned()
 }
 
+/// The calendar that was chosen when she connected.
+async fn primary(app: &App, id: AccountId) -> Value {
+    let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
+    let calendars = account["calendars"].as_array().expect("calendars");
+    calendars.iter().find(|held| held["selected"] == true).expect("the primary one").clone()
+}
+
 async fn round(app: &App, id: AccountId, cause: Cause) -> Outcome {
     app.services().round(id, cause, &|_| {}).await.expect("a round").outcome
 }
@@ -261,8 +268,7 @@ async fn connecting_again_is_the_same_account_and_another_persons_is_refused() {
 #[actix_web::test]
 async fn more_access_later_asks_for_the_rest_alone_and_the_calendars_take_writes() {
     let (app, wire, id) = connected("read").await;
-    let directions = |account: &Value| account["calendars"][0]["direction"].as_str().expect("a direction").to_owned();
-    assert_eq!(directions(&app.get(&format!("/v1/accounts/{id}")).await.ok()), "from_provider");
+    assert_eq!(primary(&app, id).await["direction"], "from_provider");
     assert_eq!(round(&app, id, Cause::Connected).await, Outcome::Ok);
     let (begun, url) = begin(&app, json!({ "user_id": "ada", "access": "write", "account_id": id })).await;
     let scope = Url::parse(&url)
@@ -277,7 +283,7 @@ async fn more_access_later_asks_for_the_rest_alone_and_the_calendars_take_writes
     let back = browser.consents(&wire, &url, "");
     assert_eq!(browser.comes_back(&app, &back).await.status, 200);
     let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
-    assert_eq!(directions(&account), "both");
+    assert_eq!(primary(&app, id).await["direction"], "both");
     assert!(account["granted_scopes"].as_array().expect("scopes").len() >= 5, "the old ones too");
 }
 
@@ -314,10 +320,10 @@ async fn both_sides_come_together_and_a_round_without_changes_is_one_request() {
     let (_, theirs) = wire.call("POST", &events, &token, &lunch("Theirs"));
     round(&app, id, Cause::Connected).await;
     assert_eq!(titles(&app).await, ["Theirs"]);
-    let calendar = app.get(&format!("/v1/accounts/{id}")).await.ok()["calendars"][0]["id"].clone();
+    let calendar = primary(&app, id).await["id"].clone();
     let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
     let ours = json!({ "user_id": "ada", "calendar_id": calendar, "title": "Ours", "start": time("2026-03-05T09:00:00"),
-        "end": time("2026-03-05T10:00:00"), "recurrence": { "rules": ["FREQ=WEEKLY;COUNT=4"] } });
+        "end": time("2026-03-05T10:00:00"), "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=4"] });
     let ours = app.post("/v1/events", ours).await.ok();
     round(&app, id, Cause::LocalEdit).await;
     let (_, there) = wire.call("GET", &events, &token, &Value::Null);
@@ -366,9 +372,8 @@ async fn both_sides_come_together_and_a_round_without_changes_is_one_request() {
 #[actix_web::test]
 async fn a_lost_answer_makes_no_second_event_and_fields_of_others_survive_our_writes() {
     let (app, wire, id) = connected("write").await;
-    let token = elsewhere(&wire);
     let events = format!("/calendars/{ADA}/events");
-    let calendar = app.get(&format!("/v1/accounts/{id}")).await.ok()["calendars"][0]["id"].clone();
+    let calendar = primary(&app, id).await["id"].clone();
     round(&app, id, Cause::Connected).await;
     wire.control("POST", "faults", &json!({ "operation": "events.insert", "apply": true, "drop": true, "times": 1 }));
     let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
@@ -377,6 +382,7 @@ async fn a_lost_answer_makes_no_second_event_and_fields_of_others_survive_our_wr
     round(&app, id, Cause::LocalEdit).await;
     app.clock.advance(Duration::hours(1));
     round(&app, id, Cause::Retry).await;
+    let token = elsewhere(&wire);
     let (_, there) = wire.call("GET", &events, &token, &Value::Null);
     assert_eq!(there["items"].as_array().expect("items").len(), 1);
     let name = there["items"][0]["id"].as_str().expect("an id").to_owned();
@@ -438,8 +444,7 @@ async fn busy_time_is_kept_for_selected_calendars_and_goes_with_the_selection() 
     let told = app.get(blocks).await.ok();
     assert_eq!(told["data"].as_array().expect("blocks").len(), 1, "{told}");
     assert_eq!(told["data"][0]["start"], "2026-03-04T11:00:00Z");
-    let calendar =
-        app.get(&format!("/v1/accounts/{id}")).await.ok()["calendars"][0]["id"].as_str().expect("an id").to_owned();
+    let calendar = primary(&app, id).await["id"].as_str().expect("an id").to_owned();
     app.patch(&format!("/v1/calendars/{calendar}"), json!({ "selected": false })).await.ok();
     assert_eq!(app.get(blocks).await.ok()["data"], json!([]));
 }
@@ -547,7 +552,7 @@ async fn after_a_revocation_the_same_account_goes_on_and_nothing_is_doubled() {
     let (app, wire, id) = connected("write").await;
     wire.control("POST", "seed", &json!({ "email": ADA, "events": 30 }));
     round(&app, id, Cause::Connected).await;
-    let calendar = app.get(&format!("/v1/accounts/{id}")).await.ok()["calendars"][0]["id"].clone();
+    let calendar = primary(&app, id).await["id"].clone();
     wire.control("POST", "revoke", &json!({ "email": ADA }));
     let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
     let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": "Meanwhile", "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });

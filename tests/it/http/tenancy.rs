@@ -57,7 +57,7 @@ impl Things {
         let path = path.replace("{user}", "bob").replace("{entry}", &self.entry);
         match (route.method.as_str(), route.path) {
             ("DELETE", "/v1/events/{id}/links") => format!("{path}?calendar_id={}", self.calendar.id),
-            ("GET", "/v1/events") => format!("{path}?user_id=ada"),
+            ("GET", "/v1/events" | "/v1/availability/blocks") => format!("{path}?user_id=ada"),
             _ => path,
         }
     }
@@ -67,6 +67,7 @@ impl Things {
         Some(match route.path {
             "/v1/users/{id}" | "/v1/spaces/{id}" => json!({"name": "Ada"}),
             "/v1/accounts" => json!({"user_id": "ada", "provider": "feed", "url": super::app::FEED}),
+            "/v1/connect/google/start" => json!({"user_id": "ada"}),
             "/v1/accounts/{id}/schedule" => json!({"auto_sync_enabled": true}),
             "/v1/events" => hour(&self.calendar, "x", "2026-03-03T10:00:00", "2026-03-03T11:00:00"),
             "/v1/events/{id}/links" => json!({"calendar_id": self.calendar.id}),
@@ -100,8 +101,10 @@ fn guarded() -> Vec<(Route, KeyScope)> {
 #[actix_web::test]
 async fn what_is_open_shows_nothing_of_anybody() {
     let open: Vec<_> = routes().into_iter().filter(|route| route.access == Access::Open).map(|r| r.path).collect();
+    // A consent is proven by its cookie, a notification by its channel's token: `google` tries both.
+    let proven = ["/connect/google/begin", "/connect/google/callback", "/sync/providers/google/webhook"];
     let known = ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/docs/style.css"];
-    assert_eq!(open, known);
+    assert_eq!(open, [&proven[..], &known[..]].concat());
 }
 
 #[actix_web::test]

@@ -3,4 +3,5 @@
 mod bad_input;
 mod crashes;
 mod feeds;
+mod google;
 mod two_way;
