@@ -64,7 +64,7 @@ pub struct Grant {
     pub expires_at: Option<DateTime<Utc>>,
     /// What was granted; `None`: all that was asked for (RFC 6749 §5.1).
     pub scopes: Option<Vec<String>>,
-    /// Whose it is (`sub` of OpenID Connect), when asked for.
+    /// Whose it is (`sub` of `OpenID` Connect), when asked for.
     pub subject: Option<String>,
 }
 
@@ -212,7 +212,8 @@ fn granted(answer: &Answer, now: DateTime<Utc>) -> Grant {
     }
 }
 
-/// `sub` of an ID token. It came straight from the token endpoint, whose TLS vouches for it (OpenID Connect Core §3.1.3.7).
+/// `sub` of an ID token. It came straight from the token endpoint, whose TLS vouches for it (`OpenID` Connect Core
+/// §3.1.3.7).
 fn subject(id_token: &str) -> Option<String> {
     let claims = URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1)?).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;

@@ -131,11 +131,9 @@ impl Services {
             Some(resource) if channel.expires_at.is_none_or(|at| at > now) => {
                 keeper.close(channel.id, resource).await.map_err(|error| error.class)
             }
-            Some(_) => Ok(()),
-            None if channel.state == ChannelState::Refused => Ok(()),
             // Nobody knows whether the provider has it; it may still tell its resource.
-            None if now - channel.created_at < FORGET_AFTER => return Ok(()),
-            None => Ok(()),
+            None if channel.state != ChannelState::Refused && now - channel.created_at < FORGET_AFTER => return Ok(()),
+            Some(_) | None => Ok(()),
         };
         match closed {
             Ok(()) => {

@@ -13,19 +13,32 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("service", &["domain", "engine", "ical", "vault", "provider", "store"]),
     ("actor", &["domain", "engine", "provider", "store", "service"]),
     ("web", &["domain", "engine", "provider", "store", "service", "actor"]),
+    ("sandbox", &["domain", "engine", "ical", "provider"]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
     ("app", EVERY_LAYER),
 ];
-const EVERY_LAYER: &[&str] =
-    &["domain", "ical", "engine", "vault", "provider", "store", "service", "actor", "web", "config", "telemetry"];
+const EVERY_LAYER: &[&str] = &[
+    "domain",
+    "ical",
+    "engine",
+    "vault",
+    "provider",
+    "store",
+    "service",
+    "actor",
+    "web",
+    "sandbox",
+    "config",
+    "telemetry",
+];
 /// Layers whose folders do not know each other, and their folders that all may know.
 const ISLANDS: &[(&str, &[&str])] = &[("provider", &["transport"]), ("store", &["queries", "rows"])];
 /// A dependency and the only layers that may name it.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("actix", &["actor", "web", "app"]),
     ("actix_rt", &["actor", "web", "app"]),
-    ("actix_web", &["web", "app"]),
+    ("actix_web", &["web", "sandbox", "app"]),
     ("anyhow", &["app"]),
     ("backoff", &["engine"]),
     ("clap", &["app"]),
@@ -37,7 +50,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("indicatif", &["app"]),
     ("ipnet", &["provider", "config"]),
     ("libsqlite3_sys", &["store"]),
-    ("maud", &["web"]),
+    ("maud", &["web", "sandbox"]),
     ("metrics", &["provider", "store", "service", "actor", "web", "telemetry", "app"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
     ("oauth2", &["provider"]),
@@ -48,7 +61,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("rrule", &["engine"]),
     ("rustls", &["provider", "store", "app"]),
     ("strsim", &["engine", "config"]),
-    ("tokio", &["provider", "store", "service", "actor", "web", "telemetry", "app"]),
+    ("tokio", &["provider", "store", "service", "actor", "web", "sandbox", "telemetry", "app"]),
     ("tokio_postgres", &["store"]),
     ("tokio_postgres_rustls", &["store"]),
     ("toml", &["config", "vault"]),

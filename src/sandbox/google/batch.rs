@@ -40,17 +40,17 @@ impl Google {
             };
             let id = id.map(|id| format!("Content-ID: <response-{id}>\r\n")).unwrap_or_default();
             let body = String::from_utf8_lossy(&reply.body);
-            out.push_str(&format!(
-                "--{BOUNDARY}\r\nContent-Type: application/http\r\n{id}\r\nHTTP/1.1 {} {}\r\n",
-                reply.status,
-                words(reply.status)
-            ));
+            let (status, meaning) = (reply.status.to_string(), words(reply.status));
+            let start =
+                ["--", BOUNDARY, "\r\nContent-Type: application/http\r\n", &id, "\r\nHTTP/1.1 ", &status, " ", meaning];
+            out.extend(start);
+            out.push_str("\r\n");
             for (name, value) in &reply.headers {
-                out.push_str(&format!("{name}: {value}\r\n"));
+                out.extend([name.as_str(), ": ", value, "\r\n"]);
             }
-            out.push_str(&format!("Content-Length: {}\r\n\r\n{body}\r\n", body.len()));
+            out.extend(["Content-Length: ", &body.len().to_string(), "\r\n\r\n", &body, "\r\n"]);
         }
-        out.push_str(&format!("--{BOUNDARY}--\r\n"));
+        out.extend(["--", BOUNDARY, "--\r\n"]);
         Ok(Reply::with(200, &format!("multipart/mixed; boundary={BOUNDARY}"), out.into_bytes()))
     }
 }

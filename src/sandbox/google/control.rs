@@ -8,6 +8,8 @@ use crate::sandbox::reply::{Asked, Reply};
 
 /// Scopes of tokens that are handed out without a consent.
 const ALL: [&str; 2] = ["https://www.googleapis.com/auth/calendar", "openid"];
+/// Longest that an answer is made to take, in milliseconds.
+const LATENCY_MAX_MS: u64 = 60_000;
 /// Most events that one request seeds.
 const SEED_MAX: u64 = 50_000;
 
@@ -30,6 +32,24 @@ pub(super) struct Fault {
 }
 
 impl Fault {
+    fn read(body: &Value) -> Self {
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let number = |name: &str| body.get(name).and_then(Value::as_u64);
+        let says = |name: &str| body.get(name) == Some(&Value::Bool(true));
+        let status = number("status").and_then(|status| u16::try_from(status).ok());
+        Self {
+            matches: text("operation").unwrap_or_else(|| "*".to_owned()),
+            times: number("times").unwrap_or(1),
+            status,
+            reason: text("reason").unwrap_or_else(|| "backendError".to_owned()),
+            retry_after: number("retry_after"),
+            // What is only slow is carried out.
+            applies: says("apply") || (status.is_none() && !says("drop")),
+            drop: says("drop"),
+            delay_ms: number("delay_ms").unwrap_or(0).min(LATENCY_MAX_MS),
+        }
+    }
+
     /// Whether another answer is given than the real one.
     pub(super) fn replaces(&self) -> bool {
         self.drop || self.status.is_some()
@@ -70,17 +90,7 @@ impl Google {
             }
             ("POST", "events") => self.put_raw(now, &need("email")?, text("calendar").as_deref(), &body),
             ("POST", "faults") => {
-                self.faults.push(Fault {
-                    matches: text("operation").unwrap_or_else(|| "*".to_owned()),
-                    times: number("times").unwrap_or(1),
-                    status: number("status").and_then(|status| u16::try_from(status).ok()),
-                    reason: text("reason").unwrap_or_else(|| "backendError".to_owned()),
-                    retry_after: number("retry_after"),
-                    applies: body.get("apply") == Some(&Value::Bool(true))
-                        || (number("status").is_none() && body.get("drop") != Some(&Value::Bool(true))),
-                    drop: body.get("drop") == Some(&Value::Bool(true)),
-                    delay_ms: number("delay_ms").unwrap_or(0),
-                });
+                self.faults.push(Fault::read(&body));
                 done()
             }
             ("DELETE", "faults") => {
@@ -106,32 +116,13 @@ impl Google {
                     .filter(|(_, grant)| grant.email == email)
                     .map(|(name, _)| name.clone())
                     .collect();
-                gone.iter().for_each(|name| self.end_grant(name));
+                for name in &gone {
+                    self.end_grant(name);
+                }
                 done()
             }
             ("POST", "settings") => {
-                if let Some(ms) = number("latency_ms") {
-                    self.settings.latency_ms = ms.min(60_000);
-                }
-                if let Some(seconds) = number("token_ttl_s") {
-                    self.settings.token_ttl_s = i64::try_from(seconds).unwrap_or(3_600);
-                }
-                if let Some(ms) = number("notification_delay_ms") {
-                    self.settings.notification_delay_ms = i64::try_from(ms).unwrap_or(0);
-                }
-                if let Some(size) = number("page_max") {
-                    self.settings.page_max = usize::try_from(size).unwrap_or(2_500).max(1);
-                }
-                if let Some(Value::Bool(on)) = body.get("auto_approve") {
-                    self.settings.auto_approve = *on;
-                }
-                match text("notifications").as_deref() {
-                    Some("normal") => self.settings.notifications = Mode::Normal,
-                    Some("drop") => self.settings.notifications = Mode::Drop,
-                    Some("duplicate") => self.settings.notifications = Mode::Duplicate,
-                    Some(_) => return Err(Refusal::invalid("notifications: normal, drop or duplicate")),
-                    None => {}
-                }
+                self.set(&body)?;
                 done()
             }
             ("POST", "forge") => {
@@ -144,17 +135,7 @@ impl Google {
                 );
                 done()
             }
-            ("GET", "channels") => {
-                let told: Vec<_> = self
-                    .channels
-                    .iter()
-                    .map(|(id, held)| {
-                        json!({ "id": id, "calendar": held.calendar, "address": held.address,
-                    "resourceId": held.resource, "expires": held.expires.to_rfc3339() })
-                    })
-                    .collect();
-                Ok(Reply::json(200, &json!({ "channels": told })))
-            }
+            ("GET", "channels") => Ok(Reply::json(200, &self.tell_channels())),
             ("GET", "requests") => Ok(Reply::json(200, &json!(self.counts))),
             ("DELETE", "requests") => {
                 self.counts.clear();
@@ -162,6 +143,40 @@ impl Google {
             }
             _ => Err(Refusal::new(404, "global", "notFound")),
         }
+    }
+
+    /// Takes over the settings that are given.
+    fn set(&mut self, body: &Value) -> Result<(), Refusal> {
+        let number = |name: &str| body.get(name).and_then(Value::as_u64);
+        let signed = |name: &str| body.get(name).and_then(Value::as_i64);
+        let settings = &mut self.settings;
+        settings.latency_ms = number("latency_ms").map_or(settings.latency_ms, |ms| ms.min(LATENCY_MAX_MS));
+        settings.token_ttl_s = signed("token_ttl_s").unwrap_or(settings.token_ttl_s);
+        settings.notification_delay_ms = signed("notification_delay_ms").unwrap_or(settings.notification_delay_ms);
+        if let Some(size) = number("page_max") {
+            settings.page_max = usize::try_from(size).unwrap_or(2_500).max(1);
+        }
+        settings.auto_approve = body.get("auto_approve").and_then(Value::as_bool).unwrap_or(settings.auto_approve);
+        match body.get("notifications").and_then(Value::as_str) {
+            Some("normal") => settings.notifications = Mode::Normal,
+            Some("drop") => settings.notifications = Mode::Drop,
+            Some("duplicate") => settings.notifications = Mode::Duplicate,
+            Some(_) => return Err(Refusal::invalid("notifications: normal, drop or duplicate")),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn tell_channels(&self) -> Value {
+        let told: Vec<_> = self
+            .channels
+            .iter()
+            .map(|(id, held)| {
+                json!({ "id": id, "calendar": held.calendar, "address": held.address, "resourceId": held.resource,
+                    "expires": held.expires.to_rfc3339() })
+            })
+            .collect();
+        json!({ "channels": told })
     }
 
     /// The fault that the next request of a kind meets.

@@ -70,7 +70,8 @@ pub(super) fn occurrences(
             .events
             .values()
             .filter(|one| one.text("recurringEventId") == id)
-            .filter_map(|one| (!known.contains(&one.text("id").to_owned())).then(|| one.item.clone())),
+            .filter(|one| !known.contains(&one.text("id").to_owned()))
+            .map(|one| one.item.clone()),
     );
     found
 }

@@ -266,7 +266,8 @@ impl Google {
         use sha2::{Digest, Sha256};
         self.made += 1;
         let digest = Sha256::digest(format!("{}:{}:{what}", self.seed, self.made));
-        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let half = digest.iter().take(16).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+        format!("{half:032x}")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
+use maud::{DOCTYPE, Markup, html};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -49,21 +50,13 @@ impl Google {
         let (Some(client), Some(redirect), Some("code")) =
             (given("client_id"), given("redirect_uri"), given("response_type"))
         else {
-            return Reply::page(
-                400,
-                page(
-                    "<h1>Error 400: invalid_request</h1><p>client_id, redirect_uri and response_type=code are needed.</p>",
-                ),
-            );
+            return error_page("invalid_request", "client_id, redirect_uri and response_type=code are needed.");
         };
         let Ok(mut back) = Url::parse(redirect) else {
-            return Reply::page(400, page("<h1>Error 400: redirect_uri_mismatch</h1>"));
+            return error_page("redirect_uri_mismatch", "redirect_uri is no URL.");
         };
         if given("code_challenge").is_some() && given("code_challenge_method") != Some("S256") {
-            return Reply::page(
-                400,
-                page("<h1>Error 400: invalid_request</h1><p>code_challenge_method must be S256.</p>"),
-            );
+            return error_page("invalid_request", "code_challenge_method must be S256.");
         }
         let asked_for: Vec<String> = given("scope").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
         let hint = given("login_hint").filter(|email| self.people.contains_key(*email));
@@ -84,7 +77,7 @@ impl Google {
                 return Reply::redirect(back.as_str());
             }
         }
-        let ticked = |scope: &String| form.get(&format!("no:{scope}")).is_none();
+        let ticked = |scope: &String| !form.contains_key(&format!("no:{scope}"));
         let mut scopes: Vec<String> = asked_for.into_iter().filter(ticked).collect();
         if given("include_granted_scopes") == Some("true") {
             let earlier = self.grants.values().filter(|grant| grant.email == email && grant.client == client);
@@ -105,27 +98,21 @@ impl Google {
     }
 
     fn consent_page(&self, form: &std::collections::BTreeMap<String, String>, scopes: &[String]) -> Reply {
-        let hidden: String = form
-            .iter()
-            .map(|(name, value)| format!(r#"<input type="hidden" name="{}" value="{}">"#, escape(name), escape(value)))
-            .collect();
-        let people: String = self
-            .people
-            .keys()
-            .map(|email| {
-                format!(
-                    r#"<p><label><input type="radio" name="account" required value="{0}"> {0}</label></p>"#,
-                    escape(email)
-                )
-            })
-            .collect();
-        let wanted: String = scopes.iter().map(|scope| format!("<li><code>{}</code></li>", escape(scope))).collect();
-        Reply::page(
+        page(
             200,
-            page(&format!(
-                r#"<h1>Sandbox Google: choose an account</h1><form method="post">{hidden}{people}<p>The application asks for:</p><ul>{wanted}</ul>
-            <button name="decision" value="allow">Allow</button> <button name="decision" value="deny" formnovalidate>Deny</button></form>"#
-            )),
+            &html! {
+                h1 { "Sandbox Google: choose an account" }
+                form method="post" {
+                    @for (name, value) in form { input type="hidden" name=(name) value=(value); }
+                    @for email in self.people.keys() {
+                        p { label { input type="radio" name="account" required value=(email); " " (email) } }
+                    }
+                    p { "The application asks for:" }
+                    ul { @for scope in scopes { li { code { (scope) } } } }
+                    button name="decision" value="allow" { "Allow" } " "
+                    button name="decision" value="deny" formnovalidate { "Deny" }
+                }
+            },
         )
     }
 
@@ -263,14 +250,19 @@ fn refused(status: u16, error: &str, words: &str) -> Reply {
     Reply::json(status, &json!({ "error": error, "error_description": words }))
 }
 
-fn page(inside: &str) -> String {
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Sandbox Google</title>\
-         <style>body{{font:16px system-ui;max-width:36rem;margin:3rem auto;padding:0 1rem}}button{{font:inherit;padding:.4rem 1.2rem}}</style>\
-         </head><body>{inside}</body></html>"
-    )
+fn page(status: u16, inside: &Markup) -> Reply {
+    const STYLE: &str = "body{font:16px system-ui;max-width:36rem;margin:3rem auto;padding:0 1rem}button{font:inherit;padding:.4rem 1.2rem}";
+    let text = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head { meta charset="utf-8"; title { "Sandbox Google" } style { (STYLE) } }
+            body { (inside) }
+        }
+    };
+    Reply::page(status, text.into_string())
 }
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+/// A consent that cannot be asked for, and why.
+fn error_page(why: &str, words: &str) -> Reply {
+    page(400, &html! { h1 { "Error 400: " (why) } p { (words) } })
 }

@@ -42,16 +42,6 @@ impl Browser {
         Self { cookie: cookie.split(';').next().map(str::to_owned) }
     }
 
-    /// Follows an authorization URL to the look-alike; answers the way back, on our server.
-    fn consents(&self, wire: &Wire, url: &str, choice: &str) -> String {
-        let url = Url::parse(url).expect("a URL");
-        let asked = Asked::target("GET", &format!("{}?{}{choice}", url.path(), url.query().expect("a query")));
-        let reply = wire.ask(&asked);
-        let back = reply.headers.iter().find(|(name, _)| name == "location").expect("a way back").1.clone();
-        let back = Url::parse(&back).expect("a URL");
-        format!("{}?{}", back.path(), back.query().expect("a query"))
-    }
-
     async fn comes_back(&self, app: &App, path: &str) -> Reply {
         let mut request = app.request(Method::GET, path);
         if let Some(cookie) = &self.cookie {
@@ -59,6 +49,16 @@ impl Browser {
         }
         app.send(request).await
     }
+}
+
+/// Follows an authorization URL to the look-alike; answers the way back, on our server.
+fn consents(wire: &Wire, url: &str, choice: &str) -> String {
+    let url = Url::parse(url).expect("a URL");
+    let asked = Asked::target("GET", &format!("{}?{}{choice}", url.path(), url.query().expect("a query")));
+    let reply = wire.ask(&asked);
+    let back = reply.headers.iter().find(|(name, _)| name == "location").expect("a way back").1.clone();
+    let back = Url::parse(&back).expect("a URL");
+    format!("{}?{}", back.path(), back.query().expect("a query"))
 }
 
 async fn begin(app: &App, body: Value) -> (Reply, String) {
@@ -71,7 +71,7 @@ async fn begin(app: &App, body: Value) -> (Reply, String) {
 async fn connect(app: &App, wire: &Wire, body: Value) -> Reply {
     let (begun, url) = begin(app, body).await;
     let browser = Browser::with(&begun);
-    let back = browser.consents(wire, &url, "");
+    let back = consents(wire, &url, "");
     browser.comes_back(app, &back).await
 }
 
@@ -182,7 +182,7 @@ async fn a_browser_without_the_cookie_gets_it_through_its_ticket() {
         (303, begun["authorization_url"].as_str().expect("a URL"))
     );
     let browser = Browser::with(&sent);
-    let back = browser.consents(&wire, sent.header("location"), "");
+    let back = consents(&wire, sent.header("location"), "");
     assert_eq!(browser.comes_back(&app, &back).await.status, 200);
     let other = app.get("/connect/google/begin?ticket=made-up").await;
     assert_eq!((other.status.as_u16(), other.header("location")), (400, ""));
@@ -194,7 +194,7 @@ async fn whoever_does_not_bring_back_what_was_given_is_refused_and_no_token_is_a
     wire.control("POST", "users", &json!({ "email": ADA }));
     let (begun, url) = begin(&app, json!({ "user_id": "ada" })).await;
     let ours = Browser::with(&begun);
-    let back = ours.consents(&wire, &url, "");
+    let back = consents(&wire, &url, "");
     let (theirs, _) = begin(&app, json!({ "user_id": "ada" })).await;
     let refused = [
         ("another browser", Browser::with(&theirs).comes_back(&app, &back).await),
@@ -205,7 +205,7 @@ async fn whoever_does_not_bring_back_what_was_given_is_refused_and_no_token_is_a
         ),
         ("no state", ours.comes_back(&app, "/connect/google/callback?code=4/x").await),
         ("another state", ours.comes_back(&app, "/connect/google/callback?code=4/x&state=guessed").await),
-        ("the person said no", ours.comes_back(&app, &ours.consents(&wire, &url, "&decision=deny")).await),
+        ("the person said no", ours.comes_back(&app, &consents(&wire, &url, "&decision=deny")).await),
     ];
     for (why, page) in refused {
         assert_eq!(page.status, 400, "{why}");
@@ -223,12 +223,12 @@ async fn a_consent_is_good_once_and_for_a_quarter_of_an_hour() {
     wire.control("POST", "users", &json!({ "email": ADA }));
     let (begun, url) = begin(&app, json!({ "user_id": "ada" })).await;
     let browser = Browser::with(&begun);
-    let back = browser.consents(&wire, &url, "");
+    let back = consents(&wire, &url, "");
     assert_eq!(browser.comes_back(&app, &back).await.status, 200);
     assert_eq!(browser.comes_back(&app, &back).await.status, 400, "replayed");
     let (begun, url) = begin(&app, json!({ "user_id": "ada" })).await;
     let browser = Browser::with(&begun);
-    let back = browser.consents(&wire, &url, "");
+    let back = consents(&wire, &url, "");
     app.clock.advance(Duration::minutes(16));
     assert_eq!(browser.comes_back(&app, &back).await.status, 400, "too late");
     assert_eq!(wire.count("token"), 1);
@@ -242,7 +242,7 @@ async fn without_a_scope_that_is_needed_nothing_is_stored_and_the_grant_is_ended
     let (begun, url) = begin(&app, json!({ "user_id": "ada" })).await;
     let browser = Browser::with(&begun);
     let unticked = "&no:https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fcalendar.events=1";
-    let back = browser.consents(&wire, &url, unticked);
+    let back = consents(&wire, &url, unticked);
     let page = browser.comes_back(&app, &back).await;
     assert_eq!(page.status, 400);
     assert!(page.text.contains("Access to your events was not allowed"), "{}", page.text);
@@ -260,7 +260,7 @@ async fn connecting_again_is_the_same_account_and_another_persons_is_refused() {
     wire.control("POST", "users", &json!({ "email": "eve@example.com" }));
     let (begun, url) = begin(&app, json!({ "user_id": "ada", "account_id": id })).await;
     let browser = Browser::with(&begun);
-    let back = browser.consents(&wire, &url, "&account=eve%40example.com");
+    let back = consents(&wire, &url, "&account=eve%40example.com");
     let page = browser.comes_back(&app, &back).await;
     assert!(page.status == 400 && page.text.contains("another account"), "{}", page.text);
 }
@@ -280,7 +280,7 @@ async fn more_access_later_asks_for_the_rest_alone_and_the_calendars_take_writes
         .into_owned();
     assert_eq!(scope, "https://www.googleapis.com/auth/calendar.events");
     let browser = Browser::with(&begun);
-    let back = browser.consents(&wire, &url, "");
+    let back = consents(&wire, &url, "");
     assert_eq!(browser.comes_back(&app, &back).await.status, 200);
     let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
     assert_eq!(primary(&app, id).await["direction"], "both");

@@ -80,6 +80,10 @@ fn census<'t>(titles: impl Iterator<Item = &'t str>) -> BTreeMap<String, usize> 
     found
 }
 
+fn id(of: &Value) -> String {
+    of["id"].as_str().expect("an id").to_owned()
+}
+
 /// A service with Ada's account at the sandbox.
 struct World {
     sandbox: Sandbox,
@@ -104,10 +108,10 @@ impl World {
         let mut world = Self { sandbox, service, account: String::new(), calendar: String::new() };
         world.connect().await;
         let accounts = world.service.ok("GET", "/v1/accounts?user_id=ada", None).await;
-        world.account = accounts["data"][0]["id"].as_str().expect("an id").to_owned();
+        world.account = id(&accounts["data"][0]);
         let calendars = accounts["data"][0]["calendars"].as_array().expect("calendars");
         let primary = calendars.iter().find(|held| held["selected"] == true).expect("the primary one");
-        world.calendar = primary["id"].as_str().expect("an id").to_owned();
+        world.calendar = id(primary);
         world
     }
 

@@ -7,26 +7,24 @@
 //! **Invariant:** without the cookie of the very consent that the state names, nothing is asked of the provider and nothing
 //! is stored. Whatever the outcome, the consent is spent.
 
+mod adopt;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Services, connect_account::ConnectError, sync_round::new_calendar};
+use super::{Services, connect_account::ConnectError};
 use crate::{
     domain::{
-        account::{
-            Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SealedSecret, SecretKind,
-        },
-        calendar::{Calendar, Direction, RemoteCalendar},
-        conflict::AuditLine,
+        account::{ProviderKind, SealedSecret, SecretKind},
         failure::FailureClass,
-        grant::{Access, Consent, Grant},
+        grant::{Access, Consent},
         ids::{AccountId, ConsentId, SpaceId, UserId},
         person::Scope,
         secret::Secret,
     },
-    provider::{google::scopes, oauth, registry},
+    provider::{google::scopes, oauth},
     store::Mode,
 };
 
@@ -240,162 +238,8 @@ impl Services {
         consent.filter(good).map(|consent| (consent, verifier)).ok_or(ConsentError::Unknown)
     }
 
-    async fn adopt_grant(&self, consent: &Consent, grant: &oauth::Grant) -> Result<Connected, ConsentError> {
-        let granted =
-            grant.scopes.clone().unwrap_or_else(|| scopes::wanted(true).iter().map(|s| (*s).to_owned()).collect());
-        let allowed = scopes::allowed(&granted);
-        if !allowed.list {
-            return Err(ConsentError::Missing("the list of your calendars"));
-        }
-        if !allowed.read {
-            return Err(ConsentError::Missing("your events"));
-        }
-        let access = registry::Access {
-            access_token: Some(grant.access_token.clone()),
-            granted: granted.clone(),
-            ..registry::Access::to(consent.provider)
-        };
-        let listed = self.connections.try_out(access)?.calendars().await?;
-        let primary =
-            listed.first().ok_or_else(|| ConsentError::Provider(FailureClass::Refused, "no calendars".into()))?;
-        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        let known = match (consent.account_id, &grant.subject) {
-            (Some(id), _) => Some(id),
-            (None, Some(subject)) => tx.account_of_subject(&consent.user_id, consent.provider, subject).await?,
-            (None, None) => None,
-        };
-        let before = match known {
-            Some(id) => {
-                let account = tx.account(&Scope::Whole, id).await?.ok_or(ConsentError::Unknown)?;
-                Some((account, tx.grant_of(id).await?, tx.calendars_of(id).await?))
-            }
-            None => None,
-        };
-        tx.commit().await?;
-        match before {
-            Some((account, held, calendars)) => {
-                let same = match (held.as_ref().and_then(|held| held.subject.as_ref()), &grant.subject) {
-                    (Some(one), Some(other)) => one == other,
-                    // Without a subject the primary calendar tells whose it is.
-                    _ => calendars.iter().any(|calendar| calendar.remote_id == primary.id),
-                };
-                if !same {
-                    return Err(ConsentError::OtherAccount);
-                }
-                let widened = widened(held.as_ref(), &granted, calendars, &listed);
-                self.connect_again(consent, account, held, grant, granted, widened).await
-            }
-            None => self.connect_new(consent, grant, granted, &listed).await,
-        }
-    }
-
-    async fn connect_new(
-        &self,
-        consent: &Consent,
-        grant: &oauth::Grant,
-        granted: Vec<String>,
-        listed: &[RemoteCalendar],
-    ) -> Result<Connected, ConsentError> {
-        let refresh = grant.refresh_token.as_ref().ok_or(ConsentError::NotLasting)?;
-        let now = self.world.now();
-        let account = Account {
-            id: self.world.new_id(),
-            space_id: consent.space_id.clone(),
-            user_id: consent.user_id.clone(),
-            provider: consent.provider,
-            label: listed.first().map_or_else(|| "Google Calendar".to_owned(), |calendar| calendar.name.clone()),
-            url: String::new(),
-            writes_through: None,
-            status: AccountStatus::Active,
-            status_reason: None,
-            delete_copies: false,
-            policy: ConflictPolicy::ExternalWins,
-            privacy: PrivacyLevel::Full,
-            schedule: Schedule::default(),
-            provider_interval_s: None,
-            failures: 0,
-            next_round_at: Some(now),
-            created_at: now,
-            updated_at: now,
-            version: 1,
-        };
-        let mut calendars: Vec<_> = listed.iter().map(|remote| new_calendar(self, &account, remote)).collect();
-        // The primary comes first; the others are chosen by their owner.
-        calendars.iter_mut().skip(1).for_each(|calendar| calendar.selected = false);
-        let sealed = self.seal_tokens(account.id, &grant.access_token, Some(refresh))?;
-        let row = Grant {
-            account_id: account.id,
-            subject: grant.subject.clone(),
-            scopes: granted.join(" "),
-            access_expires_at: grant.expires_at,
-        };
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.insert_account(&account).await?;
-        tx.put_secrets(&sealed).await?;
-        tx.put_grant(&row).await?;
-        tx.put_calendars(&calendars).await?;
-        tx.audit(&[self.consented(&account, "account.connected", &granted)]).await?;
-        tx.commit().await?;
-        self.adopt(account.id);
-        Ok(Connected { account: account.id, again: false, return_to: consent.return_to.clone() })
-    }
-
-    /// The same account again: its bonds, cursors and queued writes stay.
-    async fn connect_again(
-        &self,
-        consent: &Consent,
-        mut account: Account,
-        held: Option<Grant>,
-        grant: &oauth::Grant,
-        granted: Vec<String>,
-        widened: Vec<Calendar>,
-    ) -> Result<Connected, ConsentError> {
-        let sealed = self.seal_tokens(account.id, &grant.access_token, grant.refresh_token.as_ref())?;
-        let row = Grant {
-            account_id: account.id,
-            subject: grant.subject.clone().or_else(|| held.and_then(|held| held.subject)),
-            scopes: granted.join(" "),
-            access_expires_at: grant.expires_at,
-        };
-        // A renewal under way must not overwrite the new tokens with those of the old grant.
-        let lock = self.connections.renewal(account.id);
-        let _alone = lock.lock().await;
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.put_secrets(&sealed).await?;
-        tx.put_grant(&row).await?;
-        tx.put_calendars(&widened).await?;
-        account.status = AccountStatus::Active;
-        account.status_reason = None;
-        account.failures = 0;
-        account.next_round_at = Some(self.world.now());
-        tx.update_account(&account, account.version).await?;
-        tx.audit(&[self.consented(&account, "account.reconnected", &granted)]).await?;
-        tx.commit().await?;
-        self.connections.forget(account.id);
-        Ok(Connected { account: account.id, again: true, return_to: consent.return_to.clone() })
-    }
-
-    fn consented(&self, account: &Account, action: &str, granted: &[String]) -> AuditLine {
-        let detail = serde_json::json!({ "provider": account.provider, "scopes": granted });
-        AuditLine { detail, ..self.audit_line(account, account.user_id.as_str(), action) }
-    }
-
-    /// Tokens, sealed; a refresh token that did not come is not overwritten.
-    pub(super) fn seal_tokens(
-        &self,
-        account: AccountId,
-        access: &Secret,
-        refresh: Option<&Secret>,
-    ) -> Result<Vec<SealedSecret>, crate::vault::VaultError> {
-        let mut sealed = vec![self.vault.seal(account, SecretKind::AccessToken, access)?];
-        if let Some(refresh) = refresh {
-            sealed.push(self.vault.seal(account, SecretKind::RefreshToken, refresh)?);
-        }
-        Ok(sealed)
-    }
-
     /// 256 random bits.
-    pub(super) fn random_text(&self) -> String {
+    pub(in crate::service) fn random_text(&self) -> String {
         let mut bytes = [0; 32];
         self.world.random.fill(&mut bytes);
         URL_SAFE_NO_PAD.encode(bytes)
@@ -421,29 +265,6 @@ impl Services {
         let (state, verifier) = text.expose().split_once('.')?;
         Some((id, Secret::new(state), Secret::new(verifier)))
     }
-}
-
-/// The calendars that take writes from now on: reading alone had been granted before.
-fn widened(
-    held: Option<&Grant>,
-    granted: &[String],
-    calendars: Vec<Calendar>,
-    listed: &[RemoteCalendar],
-) -> Vec<Calendar> {
-    let before = held.is_some_and(|held| scopes::allowed(&held.granted()).write);
-    if before || !scopes::allowed(granted).write {
-        return Vec::new();
-    }
-    let takes = |calendar: &Calendar| {
-        listed.iter().any(|remote| remote.id == calendar.remote_id && !remote.read_only) && calendar.read_only
-    };
-    let open = |mut calendar: Calendar| {
-        calendar.read_only = false;
-        calendar.direction = Direction::Both;
-        calendar.version += 1;
-        calendar
-    };
-    calendars.into_iter().filter(takes).map(open).collect()
 }
 
 fn begun(app: &oauth::App, consent: Consent, ticket: &str) -> Begun {

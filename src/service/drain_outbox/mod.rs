@@ -3,13 +3,14 @@
 //! **Invariants:** what is sent is stored before it is sent (I-4, I-11) · every update and delete is conditional (I-13) · a
 //! refused precondition or an unclear answer is settled by reading, never by sending again (I-12, I-16).
 
+mod setback;
+
 use std::{
     collections::BTreeMap,
     future::ready,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use chrono::Duration;
 use futures_util::{StreamExt as _, stream};
 
 use super::{
@@ -20,17 +21,14 @@ use super::{
         scene::Scene,
     },
 };
-use crate::engine::backoff::outbox_wait;
 use crate::{
     domain::{
         calendar::Calendar,
-        conflict::Severity,
         event::EventContent,
         failure::FailureClass,
         ids::{OutboxId, Revision, Uid},
         mapping::{Event, Mapping, RemoteEvent},
-        notice::NoticeKind,
-        outbox::{OutboxEntry, OutboxState, WriteOp},
+        outbox::{OutboxEntry, WriteOp},
         person::Scope,
         round::Tally,
     },
@@ -388,55 +386,6 @@ impl Desk<'_> {
     async fn close(&self, tx: &mut Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
         tx.delete_outbox(case.entry.id).await?;
         changes.write(tx, self.scene(&case.calendar).floating_in()).await?;
-        Ok(())
-    }
-
-    /// Books a failure: wait, park, or (answered as `Some`) stop draining this account.
-    async fn failed(&self, entry: &OutboxEntry, error: ProviderError) -> Result<Option<ProviderError>, Failure> {
-        let stops = matches!(error.class, FailureClass::Unauthorised | FailureClass::RateLimited);
-        let tries_again = match error.class {
-            FailureClass::Transient
-            | FailureClass::RateLimited
-            | FailureClass::Unauthorised
-            | FailureClass::Ambiguous
-            | FailureClass::Conflict
-            | FailureClass::Gone => true,
-            FailureClass::Forbidden
-            | FailureClass::Refused
-            | FailureClass::Malformed
-            | FailureClass::CursorExpired
-            | FailureClass::AddressNotAllowed => false,
-        };
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        if let Some(mut current) = tx.outbox_entry(entry.event_id, entry.calendar_id).await? {
-            let fraction = self.services.world.fraction();
-            let wait = outbox_wait(current.attempts, error.retry_after, fraction);
-            match wait.filter(|_| tries_again) {
-                // A refused credential is nobody's fault here: the queue is kept for after the reconnect.
-                _ if error.class == FailureClass::Unauthorised => {}
-                Some(wait) => {
-                    let wait = Duration::from_std(wait).unwrap_or_else(|_| Duration::days(1));
-                    current.not_before = self.services.world.now() + wait;
-                    current.last_error = Some(error.detail.clone());
-                    tx.put_outbox(&current).await?;
-                }
-                None => self.park(&mut tx, &current, &error.detail).await?,
-            }
-        }
-        tx.commit().await?;
-        Ok(stops.then_some(error))
-    }
-
-    async fn park(&self, tx: &mut Tx, entry: &OutboxEntry, why: &str) -> Result<(), Failure> {
-        let parked = OutboxEntry { state: OutboxState::Parked, last_error: Some(why.to_owned()), ..entry.clone() };
-        tx.put_outbox(&parked).await?;
-        if let Some(calendar) = self.opened.calendars.iter().find(|held| held.id == entry.calendar_id) {
-            let mut changes = Changes::default();
-            let text = format!("A change could not be sent to your calendar: {why}. It is kept; you can try it again.");
-            let scene = self.scene(calendar);
-            changes.tell(&scene, Some(entry.event_id), NoticeKind::WriteParked, Severity::Normal, text);
-            changes.write(tx, scene.floating_in()).await?;
-        }
         Ok(())
     }
 }
