@@ -59,7 +59,16 @@ pub(super) fn failure(response: &Response, doing: Doing, now: DateTime<Utc>) -> 
     let asked = response.header("retry-after").and_then(|value| retry_after(value, now));
     let quota =
         matches!(reason.as_deref(), Some("quotaExceeded" | "calendarUsageLimitsExceeded" | "dailyLimitExceeded"));
+    let asked = asked.or_else(|| told_in_words(&response.body, now).filter(|_| class == FailureClass::RateLimited));
     ProviderError::new(class, detail).retry_after(asked.or(quota.then_some(QUOTA_WAIT)))
+}
+
+/// `Retry after 2026-07-18T12:00:00.000Z`: some limits say so in their message alone.
+fn told_in_words(body: &[u8], now: DateTime<Utc>) -> Option<Duration> {
+    let error: Value = serde_json::from_slice(body).ok()?;
+    let message = error.get("error")?.get("message")?.as_str()?;
+    let at = message.split("Retry after ").nth(1)?.split_whitespace().next()?;
+    (at.parse::<DateTime<Utc>>().ok()? - now).to_std().ok()
 }
 
 fn reason(body: &[u8]) -> Option<String> {
