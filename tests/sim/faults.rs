@@ -38,11 +38,10 @@ pub struct Weather {
 }
 
 impl Weather {
-    pub fn draw(self, rng: &mut StdRng, asked: &Asked) -> Fault {
+    pub fn draw(self, rng: &mut StdRng, writes: bool) -> Fault {
         if rng.random_range(0..1000) >= self.faults_in_1000 {
             return Fault::None;
         }
-        let writes = matches!(asked.method.as_str(), "PUT" | "DELETE");
         match rng.random_range(0..11) {
             0 => Fault::Status([500, 502, 503, 504][rng.random_range(0..4)]),
             1 => Fault::TooMany(rng.random_range(0..4)),
@@ -59,21 +58,21 @@ impl Weather {
 }
 
 /// What the connection does with a request.
-pub enum Outcome {
+pub enum Outcome<A> {
     /// Answers.
-    Answer(Answer),
+    Answer(A),
     /// Answers, but only half of the body arrives.
-    Half(Answer),
+    Half(A),
     /// Dies.
     Reset,
     /// Dies, and the request is applied after so many seconds.
     ResetThenApply(u64),
     /// Answers after so many seconds.
-    Late(u64, Answer),
+    Late(u64, A),
 }
 
 /// Handles one request under a fault.
-pub fn handle(server: &mut Server, asked: &Asked, fault: Fault) -> Outcome {
+pub fn handle(server: &mut Server, asked: &Asked, fault: Fault) -> Outcome<Answer> {
     match fault {
         Fault::None => Outcome::Answer(server.answer(asked)),
         Fault::Status(status) => Outcome::Answer(Answer::plain(status)),

@@ -8,12 +8,15 @@ use calwarden::{
         person::Scope,
     },
     ical::{self, Limits},
+    provider::{Next, PageToken, Pull},
+    sandbox::google::Google,
     service::Services,
     store::{ConflictFilter, Mode},
 };
 
 use super::{
     dav::Server,
+    google::Nothing,
     people::{Lineage, local_events, numbers, texts},
 };
 
@@ -39,6 +42,29 @@ pub async fn cursor_is_covered(services: &Services, account: AccountId, server: 
             let current = known.as_ref().and_then(|text| text.parse::<u64>().ok()).is_some_and(|seq| seq >= object.seq);
             if !current {
                 broken.push(format!("I-17 cursor {read_to} has passed {href} at {}, held {known:?}", object.seq));
+            }
+        }
+    }
+    tx.commit().await.expect("a commit");
+    broken
+}
+
+/// The same of a Google account: the look-alike says what a token has read past.
+pub async fn google_cursor_is_covered(services: &Services, account: AccountId, google: &Google) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
+    for calendar in tx.calendars_of(account).await.expect("calendars") {
+        let Some(token) = calendar.cursor.as_ref().and_then(|cursor| cursor.as_str().strip_prefix("g1:")) else {
+            continue;
+        };
+        let index = tx.mapping_index(calendar.id).await.expect("mappings");
+        let held: BTreeMap<_, _> = index.into_iter().map(|key| (key.remote_id.0.clone(), key.revision)).collect();
+        for (id, etag) in google.read_past(calendar.remote_id.as_str(), token) {
+            let version =
+                |text: &str| text.split('+').next().and_then(|etag| etag.trim_matches('"').parse::<u64>().ok());
+            let known = held.get(&id).and_then(Option::as_ref);
+            if known.and_then(|held| version(&held.0)) < version(&etag) {
+                broken.push(format!("I-17 token {token} has passed {id} at {etag}, held {known:?}"));
             }
         }
     }
@@ -80,12 +106,59 @@ impl Rest {
                 }
             }
             let there = self.remote(server, href);
-            for event in here.keys().chain(there.keys()).collect::<BTreeSet<_>>() {
-                if here.get(event) != there.get(event) {
-                    self.broken.push(format!("I-1 {event}: here {:?}, there {:?}", here.get(event), there.get(event)));
+            self.compare(&here, &there);
+            self.alive.extend(there.into_keys());
+        }
+    }
+
+    /// The same for a Google account: what is there is read as the adapter reads it, from scratch.
+    pub async fn look_at_google(&mut self, services: &Services, user: &UserId, account: AccountId) {
+        let events = local_events(services, user).await.expect("events");
+        for event in &events {
+            self.kept.extend(numbers(&texts(&event.content)));
+            if event.deleted_at.is_none() {
+                self.alive.insert(name(&event.content.facts.title));
+            }
+        }
+        let opened = services.open_account(account).await.expect("opened");
+        let writer = opened.provider.writer().expect("a writer");
+        for calendar in opened.calendars.iter().filter(|calendar| calendar.selected) {
+            let mut here: BTreeMap<String, String> = BTreeMap::new();
+            let live =
+                events.iter().filter(|event| event.calendar_id == Some(calendar.id) && event.deleted_at.is_none());
+            for event in live {
+                let title = name(&event.content.facts.title);
+                if here.insert(title.clone(), texts(&writer.canonical(&event.content))).is_some() {
+                    self.broken.push(format!("I-10 {title} twice here"));
                 }
             }
+            let mut there: BTreeMap<String, String> = BTreeMap::new();
+            let mut page = PageToken::Start;
+            loop {
+                let pull = Pull { calendar: &calendar.remote_id, cursor: None, reconcile: true, known: &Nothing, page };
+                let told = opened.provider.pull(pull).await.expect("a page");
+                for event in told.changed {
+                    self.kept.extend(numbers(&texts(&event.content)));
+                    let title = name(&event.content.facts.title);
+                    if there.insert(title.clone(), texts(&event.content)).is_some() {
+                        self.broken.push(format!("I-10 {title} twice there"));
+                    }
+                }
+                match told.next {
+                    Next::Page(next) => page = next,
+                    Next::Done(_) => break,
+                }
+            }
+            self.compare(&here, &there);
             self.alive.extend(there.into_keys());
+        }
+    }
+
+    fn compare(&mut self, here: &BTreeMap<String, String>, there: &BTreeMap<String, String>) {
+        for event in here.keys().chain(there.keys()).collect::<BTreeSet<_>>() {
+            if here.get(event) != there.get(event) {
+                self.broken.push(format!("I-1 {event}: here {:?}, there {:?}", here.get(event), there.get(event)));
+            }
         }
     }
 

@@ -20,20 +20,26 @@ use calwarden::{
         ids::AccountId,
         ports::{Clock, Random, World},
         round::Cause,
+        secret::Secret,
     },
+    engine::account::{ChannelEnd, RefreshEnd},
     provider::{
+        google, oauth,
+        push::Notification,
         registry::Endpoints,
         transport::{
             client::{ClientConfig, HttpClient},
             guard::AddressPolicy,
         },
     },
-    service::{Services, connections::Connections},
+    sandbox::google::Push,
+    service::{Services, Settings, connections::Connections},
     store::{self, Blocking, Store, StoreConfig},
     vault::KeyRing,
 };
 use chrono::{DateTime, SubsecRound, Utc};
-use rand::{RngCore, SeedableRng, rngs::StdRng};
+use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
+use url::Url;
 
 use super::serve::{Shared, serve};
 
@@ -117,6 +123,22 @@ impl AccountWork for Counted {
     async fn sweep(&self, sweep: Sweep) -> Result<(), WorkError> {
         self.work.sweep(sweep).await
     }
+
+    async fn hear(&self, told: &[Notification]) -> Result<(), WorkError> {
+        self.work.hear(told).await
+    }
+
+    async fn refresh(&self, account: AccountId) -> RefreshEnd {
+        self.work.refresh(account).await
+    }
+
+    async fn open_channel(&self, account: AccountId) -> ChannelEnd {
+        self.work.open_channel(account).await
+    }
+
+    async fn tell_unwatched(&self, account: AccountId) {
+        self.work.tell_unwatched(account).await;
+    }
 }
 
 /// What one life needs.
@@ -129,6 +151,39 @@ pub struct Birth<'a> {
     pub outside: Shared,
     /// Rounds that ran at once for one account.
     pub overlaps: Arc<AtomicU32>,
+}
+
+/// How often the look-alike's notifications are looked for.
+const DELIVERED_EVERY: Duration = Duration::from_secs(5);
+
+/// Brings notifications to the process; in bad weather some are lost, and some come twice.
+async fn deliver(outside: Shared, handle: actor::Handle, world: World) {
+    loop {
+        tokio::time::sleep(DELIVERED_EVERY).await;
+        let due = outside.borrow_mut().google.google.take_due(world.now());
+        for push in due {
+            let times = {
+                let mut held = outside.borrow_mut();
+                let bad = held.weather.faults_in_1000;
+                match held.rng.random_range(0..1000) {
+                    lost if lost < bad => 0,
+                    twice if twice < 2 * bad => 2,
+                    _ => 1,
+                }
+            };
+            for _ in 0..times {
+                // One that is not kept is sent again: here, the poll finds what it would have told.
+                let _ = handle.notify(told(&push)).await;
+            }
+        }
+    }
+}
+
+fn told(push: &Push) -> Notification {
+    let header = |name: &str| {
+        push.headers.iter().find(|(held, _)| held.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    };
+    google::push::parse(header).expect("a notification")
 }
 
 /// A living process, as the story sees it.
@@ -152,8 +207,10 @@ pub fn live<T>(birth: &Birth<'_>, story: impl AsyncFnOnce(&Alive) -> T) -> (T, D
         let world = World { clock, random: Arc::new(SeededRandom(Mutex::new(rng))) };
         let listener = birth.listener.try_clone().expect("a listener");
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-        tokio::task::spawn_local(serve(listener, birth.outside.clone(), origin, birth.number));
+        let clock = Arc::clone(&world.clock);
+        tokio::task::spawn_local(serve(listener, birth.outside.clone(), clock, birth.number));
         let alive = begin(birth, world).await;
+        tokio::task::spawn_local(deliver(birth.outside.clone(), alive.handle.clone(), alive.world.clone()));
         let told = story(&alive).await;
         (told, alive.world.now())
     })
@@ -168,8 +225,23 @@ async fn begin(birth: &Birth<'_>, world: World) -> Alive {
     let policy = AddressPolicy { allow_private: true, allow_hosts: Vec::new() };
     let http = HttpClient::new(ClientConfig { policy, ..ClientConfig::default() }).expect("a client");
     let vault = KeyRing::load(birth.folder, None, world.clone()).expect("keys");
-    let connections = Connections::new(Arc::new(http), world.clone(), Endpoints::official().expect("addresses"));
+    let at = |path: &str| -> Url {
+        let port = birth.listener.local_addr().expect("an address").port();
+        format!("http://127.0.0.1:{port}/google{path}").parse().expect("a URL")
+    };
+    let endpoints = Endpoints { google_api: at("/calendar/v3"), http: None };
+    let connections = Connections::new(Arc::new(http), world.clone(), endpoints);
     let settings = calwarden::app::assemble::settings(&Config::defaults().expect("the defaults")).expect("settings");
+    let app = oauth::App {
+        auth_url: at("/o/oauth2/v2/auth"),
+        token_url: at("/token"),
+        revoke_url: at("/revoke"),
+        client_id: "sim".to_owned(),
+        client_secret: Secret::new("sim"),
+        redirect_uri: "https://sim.example.org/connect/google/callback".parse().expect("a URL"),
+    };
+    let webhook = Some("https://sim.example.org/sync/providers/google/webhook".parse().expect("a URL"));
+    let settings = Settings { google: Some(app), webhook, ..settings };
     let services = Arc::new(Services::new(store, world.clone(), Arc::new(vault), connections, settings));
     let work = Work::new(Arc::clone(&services), Pace { caldav_s: 600, feed_s: 900, unwatched_s: 120, watched_s: 900 });
     let counted = Counted { work, running: Mutex::default(), overlaps: Arc::clone(&birth.overlaps) };

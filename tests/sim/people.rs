@@ -37,7 +37,20 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    fn edit(&mut self, upon: Vec<usize>, said: String) -> usize {
+    /// A name for one more event.
+    pub fn name(&mut self) -> String {
+        self.events += 1;
+        format!("ev{}", self.events - 1)
+    }
+
+    /// An event was deleted by somebody who had seen these numbers in it.
+    pub fn delete(&mut self, event: &str, upon: Vec<usize>, side: &str) {
+        let id = self.edit(upon, format!("{event} deleted {side}"));
+        self.deletions.entry(event.to_owned()).or_default().push(id);
+    }
+
+    /// One more edit; answers its number.
+    pub fn edit(&mut self, upon: Vec<usize>, said: String) -> usize {
         self.parents.push(upon);
         self.said.push(said);
         self.parents.len() - 1
@@ -107,8 +120,7 @@ pub async fn act_here(
         let upon = numbers(&texts(&event.content));
         let done = services.delete_event(&Scope::Whole, event.id, Some(event.version), None).await;
         return taken(done).map(|()| {
-            let id = lineage.edit(upon, format!("{name} deleted here"));
-            lineage.deletions.entry(name.clone()).or_default().push(id);
+            lineage.delete(&name, upon, "here");
             format!("here: delete {name}")
         });
     }
@@ -179,6 +191,8 @@ fn taken<T>(done: Result<T, EditError>) -> Option<T> {
     match done {
         Ok(done) => Some(done),
         Err(EditError::Stale | EditError::NotFound(_) | EditError::Store(_)) => None,
+        // The occurrence was deleted meanwhile.
+        Err(EditError::Invalid { field: "recurrence_id", .. }) => None,
         Err(other) => panic!("a sound edit was refused: {other}"),
     }
 }
@@ -223,8 +237,7 @@ pub fn act_there(server: &mut Server, collection: &str, rng: &mut StdRng, lineag
     let body = server.calendars.get(collection)?.objects.get(href)?.body.clone();
     let name = event_of(&body);
     if choice == 9 {
-        lineage.edit(numbers(&body), format!("{name} deleted there"));
-        lineage.deletions.entry(name.clone()).or_default().push(id);
+        lineage.delete(&name, numbers(&body), "there");
         server.remove(href);
         return Some(format!("there: delete {name}"));
     }

@@ -1,6 +1,7 @@
 //! One seed, one story: people on both sides, faults at every call, crashes and restarts; then calm, and judgement.
 
 use std::{
+    collections::BTreeMap,
     net::TcpListener,
     sync::{Arc, atomic::AtomicU32},
     time::Duration,
@@ -9,28 +10,38 @@ use std::{
 use calwarden::{
     domain::{
         account::{AccountStatus, ProviderKind},
+        grant::Access,
         ids::{AccountId, CalendarId, UserId},
         outbox::OutboxState,
         person::{Scope, WorkingHours},
         secret::Secret,
     },
-    service::{connect_account::Connect, people::UserFacts},
+    sandbox::reply::Asked,
+    service::{
+        connect_account::Connect,
+        consent::{Begin, Returned},
+        people::UserFacts,
+    },
     store::Mode,
 };
 use chrono::{DateTime, Utc};
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use url::Url;
 
 use super::{
     dav::{Collection, Habits, Server},
     faults::Weather,
-    invariants::{Rest, cursor_is_covered},
+    google::{Side, email},
+    invariants::{Rest, cursor_is_covered, google_cursor_is_covered},
     life::{Alive, Birth, live},
     people::{Lineage, act_here, act_there},
     serve::{Outside, Shared},
 };
 
-/// Accounts of the story, each with one calendar.
+/// CalDAV accounts of the story, each with one calendar.
 const PEOPLE: [&str; 2] = ["ada", "bob"];
+/// Google accounts of the story, each with one selected calendar.
+const GOOGLERS: [&str; 2] = ["gil", "hana"];
 /// Lives between the first and the last; each ends in a crash.
 const LIVES: usize = 4;
 /// Longest life, in virtual seconds.
@@ -46,9 +57,10 @@ pub struct Judged {
     pub requests: u64,
 }
 
-struct Person {
-    user: UserId,
-    account: AccountId,
+pub struct Person {
+    at_google: bool,
+    pub user: UserId,
+    pub account: AccountId,
     calendars: Vec<(CalendarId, String)>,
 }
 
@@ -64,7 +76,7 @@ pub fn run(seed: u64) -> Judged {
         server.calendars.insert(format!("/dav/{person}/work/"), Collection::default());
     }
     let faults_in_1000 = [0, 20, 80, 200][rng.random_range(0..4)];
-    let outside = Outside::new(seed, server, Weather { faults_in_1000: 0 });
+    let outside = Outside::new(seed, server, Side::new(seed, &GOOGLERS), Weather { faults_in_1000: 0 });
     let overlaps = Arc::new(AtomicU32::new(0));
     let mut epoch: DateTime<Utc> = "2026-03-27T20:00:00Z".parse().expect("an instant");
     let mut lineage = Lineage::default();
@@ -80,7 +92,13 @@ pub fn run(seed: u64) -> Judged {
         outside: outside.clone(),
         overlaps: overlaps.clone(),
     };
-    let (made, died) = live(&birth(0, epoch), async |alive| connect(alive, port).await);
+    let (made, died) = live(&birth(0, epoch), async |alive| {
+        let mut made = connect(alive, port).await;
+        for name in GOOGLERS {
+            made.push(connect_google(alive, &outside, name).await);
+        }
+        made
+    });
     people.extend(made);
     epoch = died;
     outside.borrow_mut().weather = Weather { faults_in_1000 };
@@ -91,6 +109,10 @@ pub fn run(seed: u64) -> Judged {
             for person in &people {
                 let server = outside.borrow().server.clone();
                 found.extend(cursor_is_covered(&alive.services, person.account, &server).await);
+                if person.at_google {
+                    let google = outside.borrow().google.google.clone();
+                    found.extend(google_cursor_is_covered(&alive.services, person.account, &google).await);
+                }
             }
             found
         });
@@ -105,6 +127,7 @@ pub fn run(seed: u64) -> Judged {
     }
     let mut outside = outside.borrow_mut();
     broken.append(&mut outside.server.broken);
+    broken.append(&mut outside.google.broken);
     Judged { trace: std::mem::take(&mut outside.trace), broken, edits: lineage.len(), requests: outside.asked }
 }
 
@@ -135,19 +158,59 @@ fn access(name: &str, user: &UserId, port: u16) -> Connect {
 async fn connect(alive: &Alive, port: u16) -> Vec<Person> {
     let mut people = Vec::new();
     for name in PEOPLE {
-        let user: UserId = name.parse().expect("an id");
-        let facts = UserFacts {
-            name: name.to_owned(),
-            time_zone: chrono_tz::Europe::Paris,
-            working_hours: WorkingHours::default(),
-        };
-        alive.services.put_user(&user, facts).await.expect("a user");
+        let user = make_user(alive, name).await;
         let asked = access(name, &user, port);
         let (account, calendars) = alive.services.connect(&Scope::Whole, "sim", asked).await.expect("connected");
         let calendars = calendars.into_iter().map(|calendar| (calendar.id, calendar.remote_id.0)).collect();
-        people.push(Person { user, account: account.id, calendars });
+        people.push(Person { at_google: false, user, account: account.id, calendars });
     }
     people
+}
+
+/// Connects a Google account, or connects it again: the browser's part is played here.
+async fn consent(alive: &Alive, outside: &Shared, name: &str, account: Option<AccountId>) -> AccountId {
+    let asked = Begin {
+        user_id: name.parse().expect("an id"),
+        space_id: None,
+        access: Access::Write,
+        account_id: account,
+        return_to: None,
+    };
+    let begun = alive.services.begin_consent(&Scope::Whole, asked).await.expect("begun");
+    let asked = Url::parse(&begun.authorization_url).expect("a URL");
+    let query = asked.query().expect("a query");
+    let account = url::form_urlencoded::byte_serialize(email(name).as_bytes()).collect::<String>();
+    let asked = Asked::target("GET", &format!("{}?{query}&account={account}", asked.path()));
+    let sent = outside.borrow_mut().google.google.answer(alive.world.now(), &asked);
+    let back = sent.headers.iter().find(|(name, _)| name == "location").expect("a way back").1.clone();
+    let back: BTreeMap<_, _> = Url::parse(&back).expect("a URL").query_pairs().into_owned().collect();
+    let back = Returned {
+        state: back["state"].clone(),
+        code: Some(Secret::new(back["code"].clone())),
+        error: None,
+        cookie: Some(begun.cookie),
+    };
+    alive.services.finish_consent(ProviderKind::Google, back).await.expect("connected").account
+}
+
+pub async fn connect_google(alive: &Alive, outside: &Shared, name: &str) -> Person {
+    let user = make_user(alive, name).await;
+    let account = consent(alive, outside, name, None).await;
+    let facts = alive.services.account(&Scope::Whole, account).await.expect("an account");
+    let chosen = facts.calendars.into_iter().filter(|calendar| calendar.selected);
+    let calendars = chosen.map(|calendar| (calendar.id, calendar.remote_id.0)).collect();
+    Person { at_google: true, user, account, calendars }
+}
+
+async fn make_user(alive: &Alive, name: &str) -> UserId {
+    let user: UserId = name.parse().expect("an id");
+    let facts = UserFacts {
+        name: name.to_owned(),
+        time_zone: chrono_tz::Europe::Paris,
+        working_hours: WorkingHours::default(),
+    };
+    alive.services.put_user(&user, facts).await.expect("a user");
+    user
 }
 
 /// People edit on both sides until the process dies.
@@ -164,6 +227,8 @@ async fn busy(alive: &Alive, people: &[Person], outside: &Shared, rng: &mut StdR
         let Some((calendar, href)) = person.calendars.first() else { continue };
         let done = if rng.random_range(0..2) == 0 {
             act_here(&alive.services, &person.user, *calendar, rng, lineage).await
+        } else if person.at_google {
+            outside.borrow_mut().google.act(alive.world.now(), person.user.as_str(), rng, lineage)
         } else {
             act_there(&mut outside.borrow_mut().server, href, rng, lineage)
         };
@@ -173,12 +238,16 @@ async fn busy(alive: &Alive, people: &[Person], outside: &Shared, rng: &mut StdR
 
 /// What a person does who has read their notices: connects again where a credential was refused twice, and tries again what
 /// was put aside.
-async fn help(alive: &Alive, people: &[Person], port: u16) {
+async fn help(alive: &Alive, people: &[Person], outside: &Shared, port: u16) {
     for person in people {
         let account = alive.services.account(&Scope::Whole, person.account).await.expect("an account");
         if account.account.status == AccountStatus::ReconnectRequired {
-            let fresh = access(person.user.as_str(), &person.user, port);
-            alive.services.reconnect(&Scope::Whole, "sim", person.account, fresh).await.expect("reconnected");
+            if person.at_google {
+                consent(alive, outside, person.user.as_str(), Some(person.account)).await;
+            } else {
+                let fresh = access(person.user.as_str(), &person.user, port);
+                alive.services.reconnect(&Scope::Whole, "sim", person.account, fresh).await.expect("reconnected");
+            }
             alive.handle.reauthorised(person.account).await.expect("told");
         }
         let mut tx = alive.services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
@@ -193,17 +262,27 @@ async fn help(alive: &Alive, people: &[Person], port: u16) {
 /// Nobody edits and nothing fails any more: after a while both sides agree, and then nobody writes.
 async fn rest(alive: &Alive, people: &[Person], outside: &Shared, lineage: &Lineage, port: u16) -> Vec<String> {
     tokio::time::sleep(CALM).await;
-    help(alive, people, port).await;
+    help(alive, people, outside, port).await;
     tokio::time::sleep(CALM).await;
-    let before = outside.borrow().server.writes;
+    let writes = || {
+        let mut held = outside.borrow_mut();
+        held.server.writes + held.google.writes()
+    };
+    let before = writes();
     tokio::time::sleep(CALM).await;
     let mut rest = Rest::default();
-    if outside.borrow().server.writes != before {
+    if writes() != before {
         rest.broken.push("I-14 somebody still writes at rest".to_owned());
     }
     let server = outside.borrow().server.clone();
     for person in people {
-        rest.look(&alive.services, &person.user, &person.calendars, &server).await;
+        if person.at_google {
+            rest.look_at_google(&alive.services, &person.user, person.account).await;
+            let kept = outside.borrow_mut().google.kept(alive.world.now(), person.user.as_str());
+            rest.broken.extend(kept);
+        } else {
+            rest.look(&alive.services, &person.user, &person.calendars, &server).await;
+        }
     }
     rest.judge(&alive.services, lineage).await
 }

@@ -1,8 +1,9 @@
 //! The simulated server's door: HTTP/1.1 on loopback, on the simulation's own thread, in virtual time.
 
-use std::{cell::RefCell, convert::Infallible, rc::Rc, time::Duration};
+use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc, time::Duration};
 
 use base64::Engine as _;
+use calwarden::domain::ports::Clock;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{
     Request, Response,
@@ -13,13 +14,15 @@ use hyper_util::rt::TokioIo;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
-    dav::{Answer, Asked, Server},
+    dav::{Asked, Server},
     faults::{Outcome, Weather, handle},
+    google::Side,
 };
 
 /// What outlives a crash of the process: the server, its weather, and the record of everything asked.
 pub struct Outside {
     pub server: Server,
+    pub google: Side,
     pub weather: Weather,
     pub rng: StdRng,
     pub trace: Vec<String>,
@@ -28,21 +31,22 @@ pub struct Outside {
 }
 
 impl Outside {
-    pub fn new(seed: u64, server: Server, weather: Weather) -> Shared {
+    pub fn new(seed: u64, server: Server, google: Side, weather: Weather) -> Shared {
         let rng = StdRng::seed_from_u64(seed ^ 0x5eed);
-        Rc::new(RefCell::new(Self { server, weather, rng, trace: Vec::new(), asked: 0 }))
+        Rc::new(RefCell::new(Self { server, google, weather, rng, trace: Vec::new(), asked: 0 }))
     }
 }
 
 pub type Shared = Rc<RefCell<Outside>>;
 
 /// Accepts connections until the runtime ends.
-pub async fn serve(listener: tokio::net::TcpListener, outside: Shared, began: tokio::time::Instant, life: usize) {
+pub async fn serve(listener: tokio::net::TcpListener, outside: Shared, clock: Arc<dyn Clock>, life: usize) {
+    let began = tokio::time::Instant::now();
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
-        let outside = Rc::clone(&outside);
+        let (outside, clock) = (Rc::clone(&outside), Arc::clone(&clock));
         tokio::task::spawn_local(async move {
-            let service = service_fn(move |request| one(request, Rc::clone(&outside), began, life));
+            let service = service_fn(move |request| one(request, Rc::clone(&outside), Arc::clone(&clock), began, life));
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
@@ -53,9 +57,13 @@ type Body = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 async fn one(
     request: Request<Incoming>,
     outside: Shared,
+    clock: Arc<dyn Clock>,
     began: tokio::time::Instant,
     life: usize,
 ) -> Result<Response<Body>, std::io::Error> {
+    if request.uri().path().starts_with("/google/") {
+        return one_of_google(request, outside, clock, began, life).await;
+    }
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut asked = Asked {
         method: request.method().to_string(),
@@ -73,26 +81,71 @@ async fn one(
         held.asked += 1;
         let weather = held.weather;
         let wait = held.rng.random_range(5..800);
-        let fault = weather.draw(&mut held.rng, &asked);
+        let writes = matches!(asked.method.as_str(), "PUT" | "DELETE");
+        let fault = weather.draw(&mut held.rng, writes);
         held.trace.push(format!("{life} {:?} {} {} {fault:?}", began.elapsed(), asked.method, asked.path));
         (wait, fault)
     };
     tokio::time::sleep(Duration::from_millis(wait)).await;
     let outcome = handle(&mut outside.borrow_mut().server, &asked, fault);
+    let later = move || drop(outside.borrow_mut().server.answer(&asked));
+    carry(outcome, later, |answer| {
+        let headers = answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        (answer.status, headers, Bytes::from(answer.body))
+    })
+    .await
+}
+
+async fn one_of_google(
+    request: Request<Incoming>,
+    outside: Shared,
+    clock: Arc<dyn Clock>,
+    began: tokio::time::Instant,
+    life: usize,
+) -> Result<Response<Body>, std::io::Error> {
+    let mut asked = calwarden::sandbox::reply::Asked::target(request.method().as_str(), &request.uri().to_string());
+    let headers = request.headers().iter();
+    asked.headers =
+        headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect();
+    asked.body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes().to_vec();
+    let (wait, fault) = {
+        let mut held = outside.borrow_mut();
+        held.asked += 1;
+        let weather = held.weather;
+        let wait = held.rng.random_range(5..800);
+        let writes = asked.path.contains("/events") && asked.method != "GET" && !asked.path.ends_with("/watch");
+        let fault = weather.draw(&mut held.rng, writes);
+        held.trace.push(format!("{life} {:?} {} {} {fault:?}", began.elapsed(), asked.method, asked.path));
+        (wait, fault)
+    };
+    tokio::time::sleep(Duration::from_millis(wait)).await;
+    let outcome = outside.borrow_mut().google.handle(clock.now(), &asked, fault);
+    let later = move || drop(outside.borrow_mut().google.answer(clock.now(), &asked));
+    carry(outcome, later, |reply| (reply.status, reply.headers, Bytes::from(reply.body))).await
+}
+
+type Parts = (u16, Vec<(String, String)>, Bytes);
+
+/// Does with an answer what was drawn for it. `later`: the request is carried out after all.
+async fn carry<A>(
+    outcome: Outcome<A>,
+    later: impl FnOnce() + 'static,
+    parts: impl Fn(A) -> Parts,
+) -> Result<Response<Body>, std::io::Error> {
     match outcome {
-        Outcome::Answer(answer) => Ok(respond(answer, false)),
-        Outcome::Half(answer) => Ok(respond(answer, true)),
+        Outcome::Answer(answer) => Ok(respond(parts(answer), false)),
+        Outcome::Half(answer) => Ok(respond(parts(answer), true)),
         Outcome::Reset => Err(std::io::Error::other("reset")),
         Outcome::ResetThenApply(after) => {
             tokio::task::spawn_local(async move {
                 tokio::time::sleep(Duration::from_secs(after)).await;
-                outside.borrow_mut().server.answer(&asked);
+                later();
             });
             Err(std::io::Error::other("reset"))
         }
         Outcome::Late(after, answer) => {
             tokio::time::sleep(Duration::from_secs(after)).await;
-            Ok(respond(answer, false))
+            Ok(respond(parts(answer), false))
         }
     }
 }
@@ -103,12 +156,11 @@ fn user_of(header: &str) -> Option<String> {
     Some(String::from_utf8(bytes).ok()?.split_once(':')?.0.to_owned())
 }
 
-fn respond(answer: Answer, half: bool) -> Response<Body> {
-    let mut response = Response::builder().status(answer.status);
-    for (name, value) in &answer.headers {
-        response = response.header(*name, value);
+fn respond((status, headers, whole): Parts, half: bool) -> Response<Body> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in &headers {
+        response = response.header(name, value);
     }
-    let whole = Bytes::from(answer.body);
     let body: Body = if half {
         let first = whole.slice(..whole.len() / 2);
         response = response.header("content-length", whole.len().max(1));

@@ -1,0 +1,131 @@
+//! Long days of one Google account, when notifications fail it.
+
+use std::{
+    net::TcpListener,
+    sync::{Arc, atomic::AtomicU32},
+    time::Duration,
+};
+
+use calwarden::domain::{notice::NoticeKind, person::Scope, round::Cause};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde_json::json;
+
+use super::{
+    dav::Server,
+    faults::Weather,
+    google::Side,
+    life::{Alive, Birth, live},
+    people::local_events,
+    seeds::{Person, connect_google},
+    serve::{Outside, Shared},
+};
+
+const GIL: &str = "gil";
+const MINUTE: Duration = Duration::from_mins(1);
+/// How often a change is looked for.
+const LOOKED_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs a story of one connected account.
+fn story<T>(seed: u64, told: impl AsyncFnOnce(&Alive, &Shared, &Person, &mut StdRng) -> T) -> T {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("a listener");
+    let outside = Outside::new(seed, Server::default(), Side::new(seed, &[GIL]), Weather { faults_in_1000: 0 });
+    let birth = Birth {
+        number: 0,
+        seed,
+        epoch: "2026-03-27T20:00:00Z".parse().expect("an instant"),
+        folder: folder.path(),
+        listener: &listener,
+        outside: outside.clone(),
+        overlaps: Arc::new(AtomicU32::new(0)),
+    };
+    let mut rng = StdRng::seed_from_u64(seed);
+    let (done, _) = live(&birth, async |alive| {
+        let person = connect_google(alive, &outside, GIL).await;
+        tokio::time::sleep(10 * MINUTE).await;
+        told(alive, &outside, &person, &mut rng).await
+    });
+    assert_eq!(outside.borrow().google.broken, Vec::<String>::new());
+    done
+}
+
+/// Puts an event there and waits until it is here; answers how long that took.
+async fn seen_after(alive: &Alive, outside: &Shared, person: &Person, title: &str) -> Duration {
+    outside.borrow_mut().google.put(alive.world.now(), GIL, title);
+    let began = tokio::time::Instant::now();
+    loop {
+        tokio::time::sleep(LOOKED_EVERY).await;
+        let held = local_events(&alive.services, &person.user).await.expect("events");
+        if held.iter().any(|event| event.content.facts.title == title) {
+            return began.elapsed();
+        }
+        assert!(began.elapsed() < Duration::from_hours(3), "{title} is never seen");
+    }
+}
+
+fn control(alive: &Alive, outside: &Shared, method: &str, path: &str, body: &serde_json::Value) -> serde_json::Value {
+    outside.borrow_mut().google.control(alive.world.now(), method, path, body)
+}
+
+#[test]
+fn a_day_without_a_single_notification_costs_no_more_than_the_poll_interval() {
+    let slowest = story(1, async |alive, outside, person, rng| {
+        control(alive, outside, "POST", "settings", &json!({ "notifications": "drop" }));
+        let ends = tokio::time::Instant::now() + Duration::from_hours(24);
+        let (mut slowest, mut made) = (Duration::ZERO, 0);
+        while tokio::time::Instant::now() < ends {
+            tokio::time::sleep(Duration::from_secs(rng.random_range(60..1_800))).await;
+            made += 1;
+            slowest = slowest.max(seen_after(alive, outside, person, &format!("change {made}")).await);
+        }
+        assert!(made > 20, "{made} changes");
+        slowest
+    });
+    println!("the slowest change took {slowest:?}");
+    // A quarter of an hour with a channel, its jitter, and the story's own steps.
+    assert!(slowest <= Duration::from_secs(15 * 60 * 105 / 100 + 10), "{slowest:?}");
+}
+
+#[test]
+fn three_days_without_a_new_channel_are_polled_through_told_once_and_end_by_themselves() {
+    story(2, async |alive, outside, person, rng| {
+        // A channel lives for a week, and its successor is due half a day before its end.
+        tokio::time::sleep(Duration::from_hours(6 * 24)).await;
+        let refusal = json!({ "operation": "events.watch", "status": 403, "reason": "forbidden", "times": 1_000_000 });
+        control(alive, outside, "POST", "faults", &refusal);
+        tokio::time::sleep(Duration::from_hours(36)).await;
+        assert_eq!(
+            control(alive, outside, "GET", "requests", &json!({}))["events.watch"].as_u64().map(|n| n > 5),
+            Some(true)
+        );
+        let ends = tokio::time::Instant::now() + Duration::from_hours(48);
+        let (mut slowest, mut made) = (Duration::ZERO, 0);
+        while tokio::time::Instant::now() < ends {
+            tokio::time::sleep(Duration::from_secs(rng.random_range(600..14_000))).await;
+            made += 1;
+            slowest = slowest.max(seen_after(alive, outside, person, &format!("change {made}")).await);
+        }
+        println!("{made} changes, the slowest took {slowest:?}");
+        // Two minutes without a channel, their jitter, and the story's own steps.
+        assert!(slowest <= Duration::from_secs(2 * 60 * 105 / 100 + 10), "{slowest:?}");
+        let told = alive.services.notices(&Scope::Whole, Some(&person.user), false, None, 100).await.expect("notices");
+        let told = told.iter().filter(|notice| notice.kind == NoticeKind::Unwatched).count();
+        assert_eq!(told, 1);
+        control(alive, outside, "DELETE", "faults", &json!({}));
+        tokio::time::sleep(Duration::from_hours(2)).await;
+        let channels = control(alive, outside, "GET", "channels", &json!({}));
+        let now = alive.world.now();
+        let open = channels["channels"].as_array().expect("channels").iter();
+        let open = open.filter(|channel| {
+            channel["expires"]
+                .as_str()
+                .is_some_and(|at| at.parse().is_ok_and(|at: chrono::DateTime<chrono::Utc>| at > now))
+        });
+        assert_eq!(open.count(), 1);
+        let heard = seen_after(alive, outside, person, "heard of again").await;
+        assert!(heard <= Duration::from_secs(20), "{heard:?}");
+        let rounds = alive.services.rounds(&Scope::Whole, person.account, None, 5).await.expect("rounds");
+        assert!(rounds.iter().any(|round| round.cause == Cause::Notified));
+    });
+}

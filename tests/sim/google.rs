@@ -1,0 +1,258 @@
+//! The Google side of the story: the look-alike, people who edit there, and what is wrong with what it is asked.
+
+use calwarden::{
+    domain::{failure::FailureClass, ids::RemoteEventId, ids::Revision},
+    provider::{self, Known, ProviderError},
+    sandbox::{
+        google::Google,
+        reply::{Asked, Reply},
+    },
+};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use rand::{Rng, rngs::StdRng};
+use serde_json::{Value, json};
+
+use super::{
+    faults::{Fault, Outcome},
+    people::{Lineage, numbers},
+};
+use crate::support::discovery::document;
+
+/// Where the API begins.
+const API: &str = "/google/calendar/v3";
+/// A field of theirs that we do not model; it must survive everything.
+const THEIRS: &str = "5";
+
+/// The world there.
+pub struct Side {
+    pub google: Google,
+    /// Promises that a request broke.
+    pub broken: Vec<String>,
+}
+
+impl Side {
+    pub fn new(seed: u64, people: &[&str]) -> Self {
+        let mut side = Self { google: Google::new(seed), broken: Vec::new() };
+        for person in people {
+            side.google.add_person(&email(person), "Europe/Paris");
+        }
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        side.control(now, "POST", "settings", &json!({ "auto_approve": true, "page_max": 4 }));
+        side
+    }
+
+    /// One request of the process under test, judged.
+    pub fn answer(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
+        if let Some(path) = asked.path.strip_prefix(API) {
+            self.broken.extend(document().request(&asked.method, path, &asked.query, &asked.body));
+            if matches!(asked.method.as_str(), "PATCH" | "PUT" | "DELETE") && asked.header("if-match").is_none() {
+                self.broken.push(format!("I-13 unconditional {} {path}", asked.method));
+            }
+            if asked.method != "GET" && path.contains("/events") && !path.ends_with("/watch") {
+                let quiet = asked.param("sendUpdates") == Some("none");
+                if !quiet {
+                    self.broken.push(format!("guests are told: {} {path}", asked.method));
+                }
+            }
+        }
+        self.google.answer(now, asked)
+    }
+
+    /// What a request meets under a fault.
+    pub fn handle(&mut self, now: DateTime<Utc>, asked: &Asked, fault: Fault) -> Outcome<Reply> {
+        match fault {
+            Fault::None => Outcome::Answer(self.answer(now, asked)),
+            Fault::Status(status) => Outcome::Answer(refusal(status, "backendError")),
+            Fault::TooMany(form) => {
+                let mut reply = match form {
+                    0 => refusal(403, "rateLimitExceeded"),
+                    1 => refusal(403, "userRateLimitExceeded"),
+                    2 => refusal(403, "quotaExceeded"),
+                    _ => refusal(429, "rateLimitExceeded"),
+                };
+                if form == 0 {
+                    reply.headers.push(("retry-after".to_owned(), "7".to_owned()));
+                }
+                Outcome::Answer(reply)
+            }
+            Fault::ResetBefore => Outcome::Reset,
+            Fault::ResetAfter => {
+                self.answer(now, asked);
+                Outcome::Reset
+            }
+            Fault::Zombie(after) => Outcome::ResetThenApply(after),
+            Fault::Stall => Outcome::Late(90, self.answer(now, asked)),
+            Fault::Truncated => Outcome::Half(self.answer(now, asked)),
+            Fault::Html => Outcome::Answer(Reply::page(200, "<!doctype html><p>Please log in".to_owned())),
+            Fault::Refused => Outcome::Answer(refusal(401, "authError")),
+            Fault::Forget => {
+                self.control(now, "POST", "expire-sync-tokens", &json!({}));
+                Outcome::Answer(self.answer(now, asked))
+            }
+        }
+    }
+
+    pub fn control(&mut self, now: DateTime<Utc>, method: &str, path: &str, body: &Value) -> Value {
+        let mut asked = Asked::target(method, &format!("/control/{path}"));
+        asked.body = body.to_string().into_bytes();
+        let reply = self.google.answer(now, &asked);
+        assert_eq!(reply.status, 200, "{path}");
+        serde_json::from_slice(&reply.body).expect("JSON")
+    }
+
+    /// Writes to events so far, by whomever.
+    pub fn writes(&mut self) -> u64 {
+        let counts = self.control(DateTime::<Utc>::UNIX_EPOCH, "GET", "requests", &Value::Null);
+        ["events.insert", "events.patch", "events.delete"].iter().filter_map(|name| counts[name].as_u64()).sum()
+    }
+
+    fn call(&mut self, now: DateTime<Utc>, person: &str, method: &str, path: &str, body: &Value) -> Value {
+        let made = self.control(now, "POST", "users", &json!({ "email": email(person) }));
+        let mut asked = Asked::target(method, &format!("{API}/calendars/primary/events{path}"));
+        let token = made["access_token"].as_str().expect("a token");
+        asked.headers.insert("authorization".to_owned(), format!("Bearer {token}"));
+        if !body.is_null() {
+            asked.body = body.to_string().into_bytes();
+        }
+        let reply = self.google.answer(now, &asked);
+        assert!((200..300).contains(&reply.status), "{method} {path}: {}", String::from_utf8_lossy(&reply.body));
+        serde_json::from_slice(&reply.body).unwrap_or(Value::Null)
+    }
+
+    /// Everything in somebody's calendar, exceptions apart.
+    pub fn events(&mut self, now: DateTime<Utc>, person: &str) -> Vec<Value> {
+        let mut found = Vec::new();
+        let mut page = String::new();
+        loop {
+            let told = self.call(now, person, "GET", &format!("?maxResults=2500{page}"), &Value::Null);
+            found.extend(told["items"].as_array().expect("items").iter().cloned());
+            match told["nextPageToken"].as_str() {
+                Some(next) => page = format!("&pageToken={next}"),
+                None => return found,
+            }
+        }
+    }
+
+    /// One thing that a person does with another client.
+    pub fn act(&mut self, now: DateTime<Utc>, person: &str, rng: &mut StdRng, lineage: &mut Lineage) -> Option<String> {
+        let all = self.events(now, person);
+        let masters: Vec<_> = all.iter().filter(|item| item["recurringEventId"].is_null()).collect();
+        let choice = rng.random_range(0..12);
+        if masters.is_empty() || choice < 3 {
+            return Some(self.create(now, person, rng, lineage));
+        }
+        let item = masters[rng.random_range(0..masters.len())];
+        let (name, path) = (name(item), format!("/{}", item["id"].as_str().expect("an id")));
+        let exceptions = all.iter().filter(|other| other["recurringEventId"] == item["id"]);
+        match choice {
+            3 => {
+                // Whoever deletes a series has seen what its occurrences say.
+                let upon = exceptions.chain([item]).flat_map(|one| numbers(&one.to_string())).collect();
+                lineage.delete(&name, upon, "there");
+                self.call(now, person, "DELETE", &path, &Value::Null);
+                Some(format!("there: delete {name}"))
+            }
+            4..7 if !item["recurrence"].is_null() => {
+                self.act_on_occurrence(now, person, item, choice == 4, rng, lineage)
+            }
+            _ => {
+                let (field, said) = if choice % 2 == 0 { ("summary", "retitled") } else { ("location", "relocated") };
+                let id =
+                    lineage.edit(numbers(item[field].as_str().unwrap_or_default()), format!("{name} {said} there"));
+                let text = if field == "summary" { format!("{name} #{id}") } else { format!("room #{id}") };
+                self.call(now, person, "PATCH", &path, &json!({ field: text }));
+                Some(format!("there: {said} {name} #{id}"))
+            }
+        }
+    }
+
+    /// Puts a lunch there.
+    pub fn put(&mut self, now: DateTime<Utc>, person: &str, title: &str) {
+        let time = |hour: u32| json!({ "dateTime": format!("2026-04-10T{hour:02}:00:00"), "timeZone": "Europe/Paris" });
+        let event = json!({ "summary": title, "start": time(12), "end": time(13) });
+        self.call(now, person, "POST", "", &event);
+    }
+
+    fn create(&mut self, now: DateTime<Utc>, person: &str, rng: &mut StdRng, lineage: &mut Lineage) -> String {
+        let name = lineage.name();
+        let id = lineage.edit(Vec::new(), format!("{name} created there"));
+        let day = NaiveDate::from_ymd_opt(2026, 3, 20).and_then(|day| day.and_hms_opt(0, 0, 0)).unwrap_or_default();
+        let start = day + Duration::days(rng.random_range(0..20)) + Duration::hours(rng.random_range(6..20));
+        let time = |at: chrono::NaiveDateTime| json!({ "dateTime": at.format("%Y-%m-%dT%H:%M:%S").to_string(), "timeZone": "Europe/Paris" });
+        let mut event = json!({ "summary": format!("{name} #{id}"), "start": time(start), "end": time(start + Duration::hours(1)),
+            "colorId": THEIRS });
+        if rng.random_range(0..3) == 0 {
+            event["recurrence"] = json!(["RRULE:FREQ=DAILY;COUNT=4"]);
+        }
+        self.call(now, person, "POST", "", &event);
+        format!("there: create {name}")
+    }
+
+    fn act_on_occurrence(
+        &mut self,
+        now: DateTime<Utc>,
+        person: &str,
+        master: &Value,
+        delete: bool,
+        rng: &mut StdRng,
+        lineage: &mut Lineage,
+    ) -> Option<String> {
+        let id = master["id"].as_str().expect("an id");
+        let told = self.call(now, person, "GET", &format!("/{id}/instances"), &Value::Null);
+        let all = told["items"].as_array().expect("items");
+        let one = all.get(rng.random_range(0..all.len().max(1)))?;
+        let (name, path) = (name(master), format!("/{}", one["id"].as_str().expect("an id")));
+        let plain = one["summary"] == master["summary"] && one["location"] == master["location"];
+        if delete {
+            // One that says something of its own is left: its words would be gone without a trace.
+            if !plain || all.len() < 2 {
+                return None;
+            }
+            self.call(now, person, "DELETE", &path, &Value::Null);
+            return Some(format!("there: delete an occurrence of {name}"));
+        }
+        let upon = numbers(one["summary"].as_str().unwrap_or_default());
+        let id = lineage.edit(upon, format!("{name} occurrence retitled there"));
+        self.call(now, person, "PATCH", &path, &json!({ "summary": format!("{name} #{id}") }));
+        Some(format!("there: retitle an occurrence of {name} #{id}"))
+    }
+
+    /// I-7: what we do not model is still there.
+    pub fn kept(&mut self, now: DateTime<Utc>, person: &str) -> Vec<String> {
+        let made_there = |item: &Value| item["extendedProperties"]["private"]["calwardenUid"].is_null();
+        let all = self.events(now, person);
+        let living = all.iter().filter(|item| item["status"] != "cancelled");
+        let robbed = living.filter(|item| made_there(item) && item["colorId"] != THEIRS);
+        robbed.map(|item| format!("I-7 the colour of {} is gone: {item}", name(item))).collect()
+    }
+}
+
+/// Somebody's address there.
+pub fn email(person: &str) -> String {
+    format!("{person}@example.com")
+}
+
+fn name(item: &Value) -> String {
+    item["summary"].as_str().unwrap_or_default().split(' ').next().unwrap_or_default().to_owned()
+}
+
+fn refusal(status: u16, reason: &str) -> Reply {
+    Reply::json(
+        status,
+        &json!({ "error": { "code": status, "message": reason, "errors": [{ "domain": "global", "reason": reason, "message": reason }] } }),
+    )
+}
+
+/// Nothing is held.
+pub struct Nothing;
+
+#[async_trait::async_trait]
+impl Known for Nothing {
+    fn revision(&self, _: &RemoteEventId) -> Option<&Revision> {
+        None
+    }
+
+    async fn raw(&self, _: &RemoteEventId) -> provider::Result<Option<Vec<u8>>> {
+        Err(ProviderError::new(FailureClass::Malformed, "a snapshot needs nothing that is held"))
+    }
+}
