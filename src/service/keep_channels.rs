@@ -19,13 +19,11 @@ use crate::{
         person::Scope,
         secret::Secret,
     },
-    engine::account::ChannelEnd,
+    engine::account::{CHANNEL_LEAD, ChannelEnd},
     provider::{ChannelKeeper, push::Watch},
     store::Mode,
 };
 
-/// A channel is renewed this long before its end, or at half its life when that is later.
-const LEAD: Duration = Duration::hours(24);
 /// A calendar that cannot be watched is asked for again after this time.
 const ASK_AGAIN_AFTER: Duration = Duration::days(7);
 /// A channel whose opening was never answered is forgotten after this time.
@@ -207,7 +205,8 @@ fn watchable(opened: &Opened) -> impl Iterator<Item = &Calendar> {
 
 /// Whether nothing is to be done about a calendar with this channel: it is open and will be for a while, or cannot be.
 fn settled(channel: &WatchChannel, now: DateTime<Utc>) -> bool {
-    let lasts = |at: DateTime<Utc>| at - now > LEAD.min((at - channel.created_at) / 2);
+    let lead = Duration::from_std(CHANNEL_LEAD).unwrap_or_default();
+    let lasts = |at: DateTime<Utc>| at - now > lead.min((at - channel.created_at) / 2);
     match channel.state {
         ChannelState::Open => channel.expires_at.is_some_and(lasts),
         ChannelState::Refused => channel.expires_at.is_some_and(|at| at > now),

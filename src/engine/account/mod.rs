@@ -20,4 +20,4 @@ pub use input::{ChannelEnd, Effect, Finished, Input, RefreshEnd, RoundEnd, Work}
 pub use state::{
     Account, Channel, Credential, CredentialKind, LAPSES_TOLD, Life, Moment, POLL_EVERY_MIN, Pace, Past, RetryAt, Round,
 };
-pub use step::{CONFIRM_AFTER, OUTBOX_GAP, ROUND_GAP, joined, step};
+pub use step::{CHANNEL_LEAD, CONFIRM_AFTER, OUTBOX_GAP, ROUND_GAP, joined, step};

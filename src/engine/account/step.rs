@@ -27,7 +27,7 @@ pub const CHANNEL_RETRY: Duration = Duration::from_mins(15);
 /// The same after many failures.
 pub const CHANNEL_RETRY_MAX: Duration = Duration::from_hours(1);
 /// A channel's successor is opened this long before its end, or at half its life when that is later.
-const CHANNEL_LEAD: Duration = Duration::from_hours(12);
+pub const CHANNEL_LEAD: Duration = Duration::from_hours(24);
 /// No credential is refreshed, and no channel renewed, sooner than this after the last time.
 const RENEW_EVERY_MIN: Duration = Duration::from_mins(1);
 

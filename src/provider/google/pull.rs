@@ -22,6 +22,8 @@ use crate::{
 
 /// The form of our cursors: what follows is Google's token. It changes with the parameters of the list.
 const CURSOR: &str = "g1:";
+/// Pages that one series and its exceptions take at most.
+const FAMILY_PAGES_MAX: usize = 1_000;
 
 impl Google {
     pub(super) async fn pull_page(&self, pull: Pull<'_>) -> Result<ChangePage> {
@@ -144,12 +146,20 @@ impl Google {
             return Ok(whole);
         }
         let url = self.at(&["calendars", calendar.as_str(), "events"]);
-        let answer = self.ask(request::family(url, &uid), Doing::Reading("reading a series")).await?;
         whole.exceptions.retain(|_, item| item.cancelled());
-        for item in answer.items().filter(|item| item.master() == Some(whole.master.id())) {
-            whole.exceptions.insert(item.id().to_owned(), item);
+        let mut page: Option<String> = None;
+        for _ in 0..FAMILY_PAGES_MAX {
+            let request = request::family(url.clone(), &uid, page.as_deref());
+            let answer = self.ask(request, Doing::Reading("reading a series")).await?;
+            for item in answer.items().filter(|item| item.master() == Some(whole.master.id())) {
+                whole.exceptions.insert(item.id().to_owned(), item);
+            }
+            page = answer.text("nextPageToken").map(str::to_owned);
+            if page.is_none() {
+                return Ok(whole);
+            }
         }
-        Ok(whole)
+        Err(ProviderError::new(FailureClass::Malformed, "a series has no end of exceptions"))
     }
 }
 

@@ -67,8 +67,10 @@ pub(super) fn events(url: Url, sync_token: Option<&str>, page: Option<&str>) -> 
 }
 
 /// `events.list` of one `iCalUID`: a master and all its exceptions.
-pub(super) fn family(url: Url, uid: &str) -> Request {
-    get(url, &[("iCalUID", uid), ("maxResults", PAGE), ("showDeleted", "true"), ("singleEvents", "false")])
+pub(super) fn family(url: Url, uid: &str, page: Option<&str>) -> Request {
+    let mut query = vec![("iCalUID", uid), ("maxResults", PAGE), ("showDeleted", "true"), ("singleEvents", "false")];
+    query.extend(page.map(|page| ("pageToken", page)));
+    get(url, &query)
 }
 
 /// `events.get`.

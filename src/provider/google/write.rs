@@ -73,6 +73,10 @@ impl EventWriter for Google {
             changes.insert("end".to_owned(), convert::write_time(&content.facts.end, Some(&before.facts.end)));
             changes.insert("recurrence".to_owned(), lines);
         }
+        if changes.contains_key("start") || changes.contains_key("recurrence") {
+            // A series that moves may lose its exceptions there.
+            self.unchanged(calendar, &held).await?;
+        }
         let whole = if changes.is_empty() {
             held
         } else {
@@ -89,7 +93,10 @@ impl EventWriter for Google {
 
     async fn delete(&self, target: Target<'_>) -> Result<()> {
         let etag = match target.raw.and_then(Whole::read) {
-            Some(whole) if whole.revision() == *target.revision => whole.master.etag().to_owned(),
+            Some(whole) if whole.revision() == *target.revision => {
+                self.unchanged(target.calendar, &whole).await?;
+                whole.master.etag().to_owned()
+            }
             Some(_) => {
                 return Err(ProviderError::new(
                     FailureClass::Conflict,
@@ -122,6 +129,14 @@ impl Google {
             Some(master) => self.family(calendar, Whole::single(master)).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Whether the exceptions of a series are those that were decided about: `If-Match` guards the master alone.
+    async fn unchanged(&self, calendar: &RemoteCalendarId, held: &Whole) -> Result<()> {
+        if !held.master.recurs() || self.family(calendar, held.clone()).await?.revision() == held.revision() {
+            return Ok(());
+        }
+        Err(ProviderError::new(FailureClass::Conflict, "an occurrence is not the one that was decided about"))
     }
 
     async fn patch(
@@ -162,7 +177,8 @@ impl Google {
         original: &EventTime,
         wanted: &Facts,
     ) -> Result<()> {
-        let item = match whole.exception_at(original) {
+        let known = whole.exception_at(original);
+        let item = match known {
             Some(item) if item.text("etag").is_some() && item.0.contains_key("start") => item.clone(),
             _ => match self.instance(calendar, whole.master.id(), original).await? {
                 Some(item) => item,
@@ -171,6 +187,9 @@ impl Google {
             },
         };
         let held = convert::read_facts(&item).ok();
+        if known.is_none() && !plain(&item, held.as_ref(), whole, original) {
+            return Err(ProviderError::new(FailureClass::Conflict, "the occurrence was changed there meanwhile"));
+        }
         let changes = convert::facts(wanted, held.as_ref());
         if !changes.is_empty() {
             let now = self.patch(calendar, item.id(), item.etag(), changes).await?;
@@ -199,6 +218,13 @@ fn strays(whole: &Whole, wanted: &EventContent) -> Vec<EventTime> {
     };
     let originals = whole.exceptions.values().filter_map(|item| convert::time(item, "originalStartTime").ok());
     originals.filter(|time| !said(time)).collect()
+}
+
+/// Whether an occurrence says there what its series says.
+fn plain(item: &Item, held: Option<&Facts>, whole: &Whole, original: &EventTime) -> bool {
+    let master = convert::read_facts(&whole.master).ok();
+    let said = master.map(|facts| at_its_place(&facts, original));
+    !item.cancelled() && held.is_some() && said.is_some_and(|said| convert::facts(&said, held).is_empty())
 }
 
 /// What the series says at one of its occurrences.
