@@ -34,7 +34,11 @@ pub enum Command {
     /// Run the service: HTTP API, account actors and housekeeping
     ///
     /// Migrates the database first. The first start makes the data directory with its database and its key file.
-    Serve,
+    Serve(Serve),
+    /// Run the service with a sandbox of Google, a connected household and a busy fortnight, and print where to look
+    ///
+    /// Everything is temporary, and gone when it is stopped.
+    Demo,
     /// Bring the database to this version's form, and stop
     Migrate,
     /// Check settings, data directory, keys and database, and say what to mend
@@ -55,6 +59,14 @@ pub enum Command {
     Sandbox(Sandbox),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
     Openapi,
+}
+
+/// What is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub struct Serve {
+    /// Beside it, run a sandbox of Google and send everybody there in place of Google
+    #[arg(long)]
+    pub sandbox: bool,
 }
 
 /// Where the look-alike listens.
@@ -149,7 +161,9 @@ mod tests {
             Command::ApiKey(ApiKeyCommand::Create(ApiKeyCreate { name, scopes, expires_days }))
         };
         for (line, expected) in [
-            ("serve", Command::Serve),
+            ("serve", Command::Serve(Serve { sandbox: false })),
+            ("serve --sandbox", Command::Serve(Serve { sandbox: true })),
+            ("demo", Command::Demo),
             ("migrate", Command::Migrate),
             ("doctor", Command::Doctor),
             ("accounts", Command::Accounts),

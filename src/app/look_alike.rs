@@ -1,23 +1,31 @@
 //! `calwarden sandbox`: the look-alike of Google, and the settings that point a server at it.
 
 use std::{
+    collections::BTreeMap,
     io::Write,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::Arc,
 };
 
 use anyhow::{Context as _, Result};
+use url::Url;
 
 use super::cli::Sandbox;
 use crate::{
-    domain::ports::World,
+    config::Config,
+    domain::{account::ProviderKind, person::Scope, ports::World, secret::Secret},
     provider::transport::{
         client::{ClientConfig, HttpClient},
         guard::AddressPolicy,
     },
     sandbox::{
+        Asked, Reply,
         google::Google,
         host::{self, Shared},
+    },
+    service::{
+        Services,
+        consent::{Begin, Connected, Returned},
     },
 };
 
@@ -47,6 +55,61 @@ pub(super) fn run(asked: &Sandbox, world: World, out: &mut impl Write) -> Result
 fn client() -> Result<Arc<HttpClient>> {
     let policy = AddressPolicy { allow_private: true, ..AddressPolicy::default() };
     Ok(Arc::new(HttpClient::new(ClientConfig { policy, ..ClientConfig::default() })?))
+}
+
+/// The look-alike beside a server, in its process.
+pub(super) struct Beside {
+    pub shared: Shared,
+    pub listener: TcpListener,
+    pub address: SocketAddr,
+}
+
+impl Beside {
+    /// On a free port, with the configuration pointed at it. Notifications come back to where the server listens.
+    pub(super) fn new(config: &mut Config, world: World) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port for the sandbox")?;
+        let address = listener.local_addr()?;
+        let root = Url::parse(&format!("http://{address}/google/"))?;
+        let at = |path: &str| root.join(path);
+        let google = &mut config.google;
+        (google.auth_url, google.token_url) = (at("o/oauth2/v2/auth")?, at("token")?);
+        (google.revoke_url, google.api_url) = (at("revoke")?, at("calendar/v3")?);
+        google.client_id = "sandbox".to_owned();
+        google.client_secret = Some(Secret::new("sandbox"));
+        let own = Url::parse(&format!("http://{}", config.listen))?;
+        config.api_base_url.get_or_insert(own);
+        Ok(Self { shared: Shared::new(Google::new(1), world), listener, address })
+    }
+
+    /// Runs it as long as the current arbiter lives.
+    pub(super) fn start(self) -> Result<()> {
+        let server = host::serve(self.shared, client()?, self.listener)?;
+        actix::spawn(server);
+        Ok(())
+    }
+}
+
+/// Goes through a consent as a person would: with this address, allowing everything. `ask` asks the look-alike.
+pub async fn consent_as(
+    services: &Services,
+    email: &str,
+    asked: Begin,
+    ask: impl FnOnce(&Asked) -> Reply,
+) -> Result<Connected> {
+    let begun = services.begin_consent(&Scope::Whole, asked).await?;
+    let mut there = Url::parse(&begun.authorization_url)?;
+    there.query_pairs_mut().append_pair("account", email).append_pair("decision", "allow");
+    let sent = ask(&Asked::target("GET", &format!("{}?{}", there.path(), there.query().unwrap_or_default())));
+    let back =
+        sent.headers.iter().find(|(name, _)| name == "location").context("the consent page sends nobody back")?;
+    let mut back: BTreeMap<String, String> = Url::parse(&back.1)?.query_pairs().into_owned().collect();
+    let returned = Returned {
+        state: back.remove("state").unwrap_or_default(),
+        code: back.remove("code").map(Secret::new),
+        error: back.remove("error"),
+        cookie: Some(begun.cookie),
+    };
+    Ok(services.finish_consent(ProviderKind::Google, returned).await?)
 }
 
 /// The settings under which a server uses a look-alike at this address.

@@ -4,6 +4,7 @@ mod account_work;
 pub mod assemble;
 pub mod cli;
 mod commands;
+mod demo;
 mod keys;
 pub mod look_alike;
 mod serve;
@@ -24,7 +25,9 @@ pub fn run(command: Command, config: &Config) -> Result<()> {
     let world = world::system();
     let out = &mut io::stdout();
     match command {
-        Command::Serve => serve::serve(config, world),
+        Command::Serve(asked) if asked.sandbox => serve::with_sandbox(config, world, out),
+        Command::Serve(_) => serve::serve(config, world, None),
+        Command::Demo => serve::demo(config, world, out),
         Command::Migrate => wait(commands::migrate(config, out)),
         Command::Doctor => wait(commands::doctor(config, world, out)),
         Command::ApiKey(command) => wait(commands::api_key(command, config, world, out)),

@@ -3,14 +3,15 @@
 //! Rounds run on a runtime of their own; the actors keep time on theirs; each HTTP worker has one too. What is slow in one
 //! holds up none of the others.
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{io::Write, net::TcpListener, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use tokio::runtime;
 
 use super::{
     account_work::{Pace, Work},
-    assemble,
+    assemble, demo,
+    look_alike::Beside,
 };
 use crate::{
     actor::{self, AccountWork, Spawner},
@@ -18,14 +19,41 @@ use crate::{
     domain::ports::World,
     service::Services,
     telemetry::Metrics,
-    web::{self, Desk, Front, WebSettings},
+    web::{self, Demo, Desk, Front, WebSettings},
 };
 
 /// How often what was measured is folded into its buckets.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// What runs beside the server.
+pub(super) struct Company {
+    beside: Beside,
+    /// Whether a household is made there and here.
+    household: bool,
+}
+
+/// Serves with the look-alike of Google in the same process.
+pub(super) fn with_sandbox(config: &Config, world: World, out: &mut impl Write) -> Result<()> {
+    let mut config = config.clone();
+    let beside = Beside::new(&mut config, world.clone())?;
+    writeln!(out, "a sandbox of Google: http://{}/", beside.address)?;
+    serve(&config, world, Some(Company { beside, household: false }))
+}
+
+/// Serves a household of nobody's, in a folder that is gone afterwards.
+pub(super) fn demo(config: &Config, world: World, out: &mut impl Write) -> Result<()> {
+    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let mut config = config.clone();
+    config.data_dir = folder.path().join("data");
+    (config.database_url, config.api_base_url) = (None, None);
+    let beside = Beside::new(&mut config, world.clone())?;
+    writeln!(out, "http://{}/demo", config.listen)?;
+    out.flush()?;
+    serve(&config, world, Some(Company { beside, household: true }))
+}
+
 /// Serves until SIGTERM or SIGINT, then lets running rounds end.
-pub fn serve(config: &Config, world: World) -> Result<()> {
+pub(super) fn serve(config: &Config, world: World, company: Option<Company>) -> Result<()> {
     let metrics = Metrics::install()?;
     let mut builder = runtime::Builder::new_multi_thread();
     builder.enable_all().thread_name("work");
@@ -41,7 +69,7 @@ pub fn serve(config: &Config, world: World) -> Result<()> {
         anyhow::Ok((Arc::new(assemble::services(config, world.clone(), store)?), alone))
     })?;
     let system = actix::System::new();
-    let done = system.block_on(run(config, world, &work, Arc::clone(&services), metrics, listener));
+    let done = system.block_on(run(config, world, &work, Arc::clone(&services), metrics, listener, company));
     drop(services);
     work.shutdown_timeout(Duration::from_secs(u64::from(config.shutdown_s)));
     done
@@ -54,6 +82,7 @@ async fn run(
     services: Arc<Services>,
     metrics: Metrics,
     listener: TcpListener,
+    company: Option<Company>,
 ) -> Result<()> {
     let pace = Pace::from(&config.poll);
     let account_work: Arc<dyn AccountWork> = Arc::new(Work::new(Arc::clone(&services), pace));
@@ -79,7 +108,10 @@ async fn run(
         shutdown_s: grace_s,
     };
     let front = Arc::new(Front { handle: handle.clone(), work: account_work });
-    let desk = Desk::new(services, front, settings, Box::new(move || metrics.render()));
+    let desk = Desk::new(Arc::clone(&services), front, settings, Box::new(move || metrics.render()));
+    if let Some(company) = company {
+        keep_company(&desk, services, company)?;
+    }
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = web::server(desk, listener, workers)?;
     let serving = server.handle();
@@ -93,6 +125,22 @@ async fn run(
     handle.shutdown(Duration::from_secs(grace_s)).await;
     tracing::info!("stopped");
     ended.context("the HTTP server failed")
+}
+
+fn keep_company(desk: &Desk, services: Arc<Services>, company: Company) -> Result<()> {
+    let (shared, address) = (company.beside.shared.clone(), company.beside.address);
+    company.beside.start()?;
+    if company.household {
+        let users = demo::HOUSEHOLD.iter().filter_map(|(id, _)| id.parse().ok()).collect();
+        // The desk is new: nothing was set before.
+        let _ = desk.demo.set(Demo { users, other_side: format!("http://{address}/") });
+        actix::spawn(async move {
+            if let Err(why) = demo::furnish(&services, &shared).await {
+                tracing::error!(error = %why, "the household could not be made");
+            }
+        });
+    }
+    Ok(())
 }
 
 /// SIGTERM or SIGINT. Where neither can be waited for, nothing but SIGKILL stops the process, and that is safe too.

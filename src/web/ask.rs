@@ -1,6 +1,6 @@
 //! What a handler is given: one request, already recognised, its body already read.
 
-use std::{str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -133,6 +133,12 @@ impl Ask {
     #[must_use]
     pub fn if_match(&self) -> IfMatch {
         if_match(self.request.headers().get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default()))
+    }
+
+    /// The body, as a form of a page.
+    #[must_use]
+    pub fn form(&self) -> BTreeMap<String, String> {
+        url::form_urlencoded::parse(&self.body).into_owned().collect()
     }
 
     /// A header, by its name in lower case.

@@ -11,6 +11,7 @@ pub mod api;
 mod ask;
 mod body;
 mod consent;
+mod demo;
 mod docs;
 mod etag;
 mod health;
@@ -23,12 +24,20 @@ pub mod route;
 pub mod session;
 mod webhooks;
 
-use std::{collections::BTreeMap, future::ready, io, net::TcpListener, rc::Rc, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    future::ready,
+    io,
+    net::TcpListener,
+    rc::Rc,
+    sync::{Arc, OnceLock},
+};
 
 use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::Compress, web};
 
 pub use actors::{Actors, Front, Order};
 pub use answer::REQUEST_ID;
+pub use demo::Demo;
 
 use crate::{
     domain::person::KeyScope::{Operate, Read, Write},
@@ -85,6 +94,8 @@ pub struct Desk {
     pub settings: WebSettings,
     /// The metrics.
     pub figures: Figures,
+    /// What `calwarden demo` shows; otherwise nothing.
+    pub demo: OnceLock<Demo>,
     sync_limit: limit::SyncLimit,
     answering: idempotency::Answering,
 }
@@ -94,7 +105,15 @@ impl Desk {
     #[must_use]
     pub fn new(services: Arc<Services>, actors: Arc<dyn Actors>, settings: WebSettings, figures: Figures) -> Arc<Self> {
         let sync_limit = limit::SyncLimit::new(settings.sync_per_hour);
-        Arc::new(Self { services, actors, settings, figures, sync_limit, answering: idempotency::Answering::default() })
+        Arc::new(Self {
+            services,
+            actors,
+            settings,
+            figures,
+            demo: OnceLock::new(),
+            sync_limit,
+            answering: idempotency::Answering::default(),
+        })
     }
 }
 
@@ -202,6 +221,9 @@ pub fn routes() -> Vec<Route> {
         post("/v1/ops/actors/{account}/pause", Operate, ops::pause, "Pauses an account").gives::<ActorView>(202),
         post("/v1/ops/actors/{account}/resume", Operate, ops::resume, "Resumes an account, out of quarantine too").gives::<ActorView>(202),
         post("/v1/ops/actors/{account}/panic", Operate, ops::panic, "Makes an actor fall, as a drill").gives::<ActorView>(202),
+        get("/demo", Open, demo::page, "Both sides of `calwarden demo`; elsewhere there is none").shows("text/html"),
+        get("/demo/events", Open, demo::events, "What its household has before it").shows("text/html"),
+        post("/demo/events", Open, demo::add, "Adds to it").goes_on(),
         get("/health/live", Open, health::live, "The process answers").gives::<HealthView>(200),
         get("/health/ready", Open, health::ready, "The database answers").gives::<HealthView>(200),
         get("/metrics", Open, health::figures, "Figures for Prometheus").shows("text/plain"),

@@ -1,13 +1,13 @@
 //! One seed, one story: people on both sides, faults at every call, crashes and restarts; then calm, and judgement.
 
 use std::{
-    collections::BTreeMap,
     net::TcpListener,
     sync::{Arc, atomic::AtomicU32},
     time::Duration,
 };
 
 use calwarden::{
+    app::look_alike::consent_as,
     domain::{
         account::{AccountStatus, ProviderKind},
         grant::Access,
@@ -17,16 +17,11 @@ use calwarden::{
         secret::Secret,
     },
     sandbox::reply::Asked,
-    service::{
-        connect_account::Connect,
-        consent::{Begin, Returned},
-        people::UserFacts,
-    },
+    service::{connect_account::Connect, consent::Begin, people::UserFacts},
     store::Mode,
 };
 use chrono::{DateTime, Utc};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use url::Url;
 
 use super::{
     dav::{Collection, Habits, Server},
@@ -176,21 +171,9 @@ async fn consent(alive: &Alive, outside: &Shared, name: &str, account: Option<Ac
         account_id: account,
         return_to: None,
     };
-    let begun = alive.services.begin_consent(&Scope::Whole, asked).await.expect("begun");
-    let asked = Url::parse(&begun.authorization_url).expect("a URL");
-    let query = asked.query().expect("a query");
-    let account = url::form_urlencoded::byte_serialize(email(name).as_bytes()).collect::<String>();
-    let asked = Asked::target("GET", &format!("{}?{query}&account={account}", asked.path()));
-    let sent = outside.borrow_mut().google.google.answer(alive.world.now(), &asked);
-    let back = sent.headers.iter().find(|(name, _)| name == "location").expect("a way back").1.clone();
-    let back: BTreeMap<_, _> = Url::parse(&back).expect("a URL").query_pairs().into_owned().collect();
-    let back = Returned {
-        state: back["state"].clone(),
-        code: Some(Secret::new(back["code"].clone())),
-        error: None,
-        cookie: Some(begun.cookie),
-    };
-    alive.services.finish_consent(ProviderKind::Google, back).await.expect("connected").account
+    let now = alive.world.now();
+    let ask = |asked: &Asked| outside.borrow_mut().google.google.answer(now, asked);
+    consent_as(&alive.services, &email(name), asked, ask).await.expect("connected").account
 }
 
 pub async fn connect_google(alive: &Alive, outside: &Shared, name: &str) -> Person {

@@ -297,7 +297,7 @@ impl Google {
     }
 
     /// Puts an item there as it is, for kinds of events that nobody can make by request. What it lacks is filled in.
-    fn put_raw(&mut self, now: DateTime<Utc>, email: &str, calendar: Option<&str>, body: &Value) -> Answer {
+    pub(super) fn put_raw(&mut self, now: DateTime<Utc>, email: &str, calendar: Option<&str>, body: &Value) -> Answer {
         let item = body.get("event").and_then(Value::as_object).ok_or_else(|| Refusal::required("Missing event."))?;
         let id = match item.get("id").and_then(Value::as_str) {
             Some(id) => id.to_owned(),

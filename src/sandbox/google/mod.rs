@@ -10,6 +10,7 @@ mod events;
 mod expand;
 mod listing;
 mod oauth;
+mod page;
 mod watch;
 
 #[cfg(test)]
@@ -141,6 +142,9 @@ impl Google {
 
     /// Answers a request. Total: whatever is asked, there is an answer.
     pub fn answer(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
+        if matches!(asked.path.as_str(), "/" | "/list") {
+            return self.page(now, asked);
+        }
         if asked.path == "/control" || asked.path.starts_with("/control/") {
             return self.control(now, asked).unwrap_or_else(|refusal| refusal.reply());
         }
