@@ -74,7 +74,7 @@ impl Beside {
         let google = &mut config.google;
         (google.auth_url, google.token_url) = (at("o/oauth2/v2/auth")?, at("token")?);
         (google.revoke_url, google.api_url) = (at("revoke")?, at("calendar/v3")?);
-        google.client_id = "sandbox".to_owned();
+        "sandbox".clone_into(&mut google.client_id);
         google.client_secret = Some(Secret::new("sandbox"));
         let own = Url::parse(&format!("http://{}", config.listen))?;
         config.api_base_url.get_or_insert(own);

@@ -190,9 +190,13 @@ async fn create_here(
 fn taken<T>(done: Result<T, EditError>) -> Option<T> {
     match done {
         Ok(done) => Some(done),
-        Err(EditError::Stale | EditError::NotFound(_) | EditError::Store(_)) => None,
-        // The occurrence was deleted meanwhile.
-        Err(EditError::Invalid { field: "recurrence_id", .. }) => None,
+        // Also of an occurrence that was deleted meanwhile.
+        Err(
+            EditError::Stale
+            | EditError::NotFound(_)
+            | EditError::Store(_)
+            | EditError::Invalid { field: "recurrence_id", .. },
+        ) => None,
         Err(other) => panic!("a sound edit was refused: {other}"),
     }
 }

@@ -205,7 +205,7 @@ async fn refusals_are_told_apart() {
         (401, "error/unauthorized.json", FailureClass::Unauthorised, None),
         (403, "error/forbidden.json", FailureClass::Forbidden, None),
         // The time is in the message alone.
-        (403, "error/rate_limit.json", FailureClass::RateLimited, Some(Duration::from_secs(120))),
+        (403, "error/rate_limit.json", FailureClass::RateLimited, Some(Duration::from_mins(2))),
         (410, "error/sync_token_gone.json", FailureClass::CursorExpired, None),
     ];
     for (status, name, class, wait) in cases {
