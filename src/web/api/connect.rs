@@ -1,4 +1,4 @@
-//! Connecting by consent: a backend begins it, a browser goes through with it (see [`consent`](crate::web::consent)).
+//! Connecting by consent: a backend begins it; a browser goes through with it (`web/consent.rs`).
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
