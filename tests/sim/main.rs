@@ -1,4 +1,5 @@
-//! The whole process in virtual time, on one seed: `SIM_SEED=… cargo test --test sim` replays one, `SIM_SEEDS=N` runs many.
+//! The whole process in virtual time, on one seed: `SIM_SEED=… cargo test --test sim` replays one, `SIM_SEEDS=N` runs many,
+//! `SIM_STOP=1` ends at the first that breaks a promise.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -47,6 +48,7 @@ fn every_promise_holds_on_every_seed() {
     let (mut edits, mut requests, mut stories) = (0, 0, Vec::new());
     let count = seeds.end - seeds.start;
     let next = AtomicU64::new(seeds.start);
+    let stop = number("SIM_STOP").is_some();
     // A seed keeps to one thread; several run side by side.
     let work = || {
         let mut judged = Vec::new();
@@ -55,7 +57,11 @@ fn every_promise_holds_on_every_seed() {
             if seed >= seeds.end {
                 return judged;
             }
-            judged.push((seed, seeds::run(seed)));
+            let story = seeds::run(seed);
+            if stop && !story.broken.is_empty() {
+                next.store(seeds.end, Ordering::Relaxed);
+            }
+            judged.push((seed, story));
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
