@@ -133,8 +133,15 @@ impl Side {
         }
     }
 
-    /// One thing that a person does with another client.
-    pub fn act(&mut self, now: DateTime<Utc>, person: &str, rng: &mut StdRng, lineage: &mut Lineage) -> Option<String> {
+    /// One thing that a person does with another client. `deletes`: whether they delete whole events.
+    pub fn act(
+        &mut self,
+        now: DateTime<Utc>,
+        person: &str,
+        deletes: bool,
+        rng: &mut StdRng,
+        lineage: &mut Lineage,
+    ) -> Option<String> {
         let all = self.events(now, person);
         let masters: Vec<_> = all.iter().filter(|item| item["recurringEventId"].is_null()).collect();
         let choice = rng.random_range(0..12);
@@ -145,7 +152,7 @@ impl Side {
         let (name, path) = (name(item), format!("/{}", item["id"].as_str().expect("an id")));
         let exceptions = all.iter().filter(|other| other["recurringEventId"] == item["id"]);
         match choice {
-            3 => {
+            3 if deletes => {
                 // Whoever deletes a series has seen what its occurrences say.
                 let upon = exceptions.chain([item]).flat_map(|one| numbers(&one.to_string())).collect();
                 lineage.delete(&name, upon, "there");

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use calwarden::{
     domain::{
-        ids::{AccountId, CalendarId, UserId},
+        ids::{AccountId, CalendarId, EventId, UserId},
+        mapping::Event,
         person::Scope,
     },
     ical::{self, Limits},
@@ -98,8 +99,8 @@ impl Rest {
         }
         for (calendar, href) in calendars {
             let mut here: BTreeMap<String, String> = BTreeMap::new();
-            let live = events.iter().filter(|event| event.calendar_id == Some(*calendar) && event.deleted_at.is_none());
-            for event in live {
+            let copies = copies(services, *calendar).await;
+            for event in living(&events, *calendar, &copies) {
                 let title = name(&event.content.facts.title);
                 if here.insert(title.clone(), texts(&ical::canonical(&event.content))).is_some() {
                     self.broken.push(format!("I-10 {title} twice here"));
@@ -124,9 +125,8 @@ impl Rest {
         let writer = opened.provider.writer().expect("a writer");
         for calendar in opened.calendars.iter().filter(|calendar| calendar.selected) {
             let mut here: BTreeMap<String, String> = BTreeMap::new();
-            let live =
-                events.iter().filter(|event| event.calendar_id == Some(calendar.id) && event.deleted_at.is_none());
-            for event in live {
+            let copies = copies(services, calendar.id).await;
+            for event in living(&events, calendar.id, &copies) {
                 let title = name(&event.content.facts.title);
                 if here.insert(title.clone(), texts(&writer.canonical(&event.content))).is_some() {
                     self.broken.push(format!("I-10 {title} twice here"));
@@ -183,6 +183,24 @@ impl Rest {
         self.broken.extend(lineage.lost(&self.kept, &gone).into_iter().map(|lost| format!("I-3 lost: {lost}")));
         self.broken
     }
+}
+
+/// The events that have a copy in a calendar.
+async fn copies(services: &Services, calendar: CalendarId) -> BTreeSet<EventId> {
+    let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
+    let index = tx.mapping_index(calendar).await.expect("mappings");
+    tx.commit().await.expect("a commit");
+    index.into_iter().map(|key| key.event_id).collect()
+}
+
+/// The events that a calendar should hold: those at home there, and those copied there.
+fn living<'e>(
+    events: &'e [Event],
+    calendar: CalendarId,
+    copies: &'e BTreeSet<EventId>,
+) -> impl Iterator<Item = &'e Event> {
+    let there = move |event: &&Event| event.calendar_id == Some(calendar) || copies.contains(&event.id);
+    events.iter().filter(there).filter(|event| event.deleted_at.is_none())
 }
 
 /// The numbers in every version that the conflict history keeps.

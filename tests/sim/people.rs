@@ -133,6 +133,15 @@ pub async fn act_here(
     })
 }
 
+/// Puts a copy of an event into one more calendar.
+pub async fn copy_here(services: &Services, user: &UserId, to: CalendarId, rng: &mut StdRng) -> Option<String> {
+    let events = local_events(services, user).await?;
+    let alive: Vec<_> = events.into_iter().filter(|event| event.deleted_at.is_none()).collect();
+    let event = alive.get(rng.random_range(0..alive.len().max(1)))?;
+    taken(services.link_event(&Scope::Whole, event.id, to).await)?;
+    Some(format!("here: copy {}", event.content.facts.title))
+}
+
 fn edit_of(event: &Event, name: &str, id: usize, rng: &mut StdRng) -> (Edit, Vec<usize>, String) {
     let mut facts = event.content.facts.clone();
     if event.content.is_series() && rng.random_range(0..2) == 0 {
@@ -217,7 +226,15 @@ pub fn texts(content: &EventContent) -> String {
 }
 
 /// One thing a person does with another client, straight at the server.
-pub fn act_there(server: &mut Server, collection: &str, rng: &mut StdRng, lineage: &mut Lineage) -> Option<String> {
+///
+/// `deletes`: whether they delete. A copy that is deleted takes unsynced edits of it along, and nobody misses them.
+pub fn act_there(
+    server: &mut Server,
+    collection: &str,
+    deletes: bool,
+    rng: &mut StdRng,
+    lineage: &mut Lineage,
+) -> Option<String> {
     let hrefs: Vec<_> = server.calendars.get(collection)?.objects.keys().cloned().collect();
     let id = lineage.len();
     let choice = rng.random_range(0..10);
@@ -240,7 +257,7 @@ pub fn act_there(server: &mut Server, collection: &str, rng: &mut StdRng, lineag
     let href = &hrefs[rng.random_range(0..hrefs.len())];
     let body = server.calendars.get(collection)?.objects.get(href)?.body.clone();
     let name = event_of(&body);
-    if choice == 9 {
+    if choice == 9 && deletes {
         lineage.delete(&name, numbers(&body), "there");
         server.remove(href);
         return Some(format!("there: delete {name}"));

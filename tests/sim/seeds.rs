@@ -29,7 +29,7 @@ use super::{
     google::{Side, email},
     invariants::{Rest, cursor_is_covered, google_cursor_is_covered},
     life::{Alive, Birth, live},
-    people::{Lineage, act_here, act_there},
+    people::{Lineage, act_here, act_there, copy_here},
     serve::{Outside, Shared},
 };
 
@@ -37,6 +37,8 @@ use super::{
 const PEOPLE: [&str; 2] = ["ada", "bob"];
 /// Google accounts of the story, each with one selected calendar.
 const GOOGLERS: [&str; 2] = ["gil", "hana"];
+/// Somebody with one account at each, whose events have copies in both.
+const BOTH: &str = "ivy";
 /// Lives between the first and the last; each ends in a crash.
 const LIVES: usize = 4;
 /// Longest life, in virtual seconds.
@@ -56,6 +58,8 @@ pub struct Person {
     at_google: bool,
     pub user: UserId,
     pub account: AccountId,
+    /// A calendar of theirs elsewhere, into which they put copies.
+    copies_go_to: Option<CalendarId>,
     calendars: Vec<(CalendarId, String)>,
 }
 
@@ -67,11 +71,12 @@ pub fn run(seed: u64) -> Judged {
     listener.set_nonblocking(true).expect("a listener");
     let mut rng = StdRng::seed_from_u64(seed);
     let mut server = Server { habits: habits(&mut rng), ..Server::default() };
-    for person in PEOPLE {
+    for person in PEOPLE.into_iter().chain([BOTH]) {
         server.calendars.insert(format!("/dav/{person}/work/"), Collection::default());
     }
     let faults_in_1000 = [0, 20, 80, 200][rng.random_range(0..4)];
-    let outside = Outside::new(seed, server, Side::new(seed, &GOOGLERS), Weather { faults_in_1000: 0 });
+    let outside =
+        Outside::new(seed, server, Side::new(seed, &[GOOGLERS[0], GOOGLERS[1], BOTH]), Weather { faults_in_1000: 0 });
     let overlaps = Arc::new(AtomicU32::new(0));
     let mut epoch: DateTime<Utc> = "2026-03-27T20:00:00Z".parse().expect("an instant");
     let mut lineage = Lineage::default();
@@ -92,6 +97,12 @@ pub fn run(seed: u64) -> Judged {
         for name in GOOGLERS {
             made.push(connect_google(alive, &outside, name).await);
         }
+        let mut two = [connect_dav(alive, BOTH, port).await, connect_google(alive, &outside, BOTH).await];
+        let calendars = [two[1].calendars[0].0, two[0].calendars[0].0];
+        for (one, other) in two.iter_mut().zip(calendars) {
+            one.copies_go_to = Some(other);
+        }
+        made.extend(two);
         made
     });
     people.extend(made);
@@ -153,13 +164,17 @@ fn access(name: &str, user: &UserId, port: u16) -> Connect {
 async fn connect(alive: &Alive, port: u16) -> Vec<Person> {
     let mut people = Vec::new();
     for name in PEOPLE {
-        let user = make_user(alive, name).await;
-        let asked = access(name, &user, port);
-        let (account, calendars) = alive.services.connect(&Scope::Whole, "sim", asked).await.expect("connected");
-        let calendars = calendars.into_iter().map(|calendar| (calendar.id, calendar.remote_id.0)).collect();
-        people.push(Person { at_google: false, user, account: account.id, calendars });
+        people.push(connect_dav(alive, name, port).await);
     }
     people
+}
+
+async fn connect_dav(alive: &Alive, name: &str, port: u16) -> Person {
+    let user = make_user(alive, name).await;
+    let asked = access(name, &user, port);
+    let (account, calendars) = alive.services.connect(&Scope::Whole, "sim", asked).await.expect("connected");
+    let calendars = calendars.into_iter().map(|calendar| (calendar.id, calendar.remote_id.0)).collect();
+    Person { at_google: false, user, account: account.id, copies_go_to: None, calendars }
 }
 
 /// Connects a Google account, or connects it again: the browser's part is played here.
@@ -182,7 +197,7 @@ pub async fn connect_google(alive: &Alive, outside: &Shared, name: &str) -> Pers
     let facts = alive.services.account(&Scope::Whole, account).await.expect("an account");
     let chosen = facts.calendars.into_iter().filter(|calendar| calendar.selected);
     let calendars = chosen.map(|calendar| (calendar.id, calendar.remote_id.0)).collect();
-    Person { at_google: true, user, account, calendars }
+    Person { at_google: true, user, account, copies_go_to: None, calendars }
 }
 
 async fn make_user(alive: &Alive, name: &str) -> UserId {
@@ -208,12 +223,18 @@ async fn busy(alive: &Alive, people: &[Person], outside: &Shared, rng: &mut StdR
         tokio::time::sleep(wait).await;
         let person = &people[rng.random_range(0..people.len())];
         let Some((calendar, href)) = person.calendars.first() else { continue };
+        if let Some(other) = person.copies_go_to.filter(|_| rng.random_range(0..3) == 0) {
+            let done = copy_here(&alive.services, &person.user, other, rng).await;
+            outside.borrow_mut().trace.extend(done);
+            continue;
+        }
+        let whole = person.copies_go_to.is_none();
         let done = if rng.random_range(0..2) == 0 {
             act_here(&alive.services, &person.user, *calendar, rng, lineage).await
         } else if person.at_google {
-            outside.borrow_mut().google.act(alive.world.now(), person.user.as_str(), rng, lineage)
+            outside.borrow_mut().google.act(alive.world.now(), person.user.as_str(), whole, rng, lineage)
         } else {
-            act_there(&mut outside.borrow_mut().server, href, rng, lineage)
+            act_there(&mut outside.borrow_mut().server, href, whole, rng, lineage)
         };
         outside.borrow_mut().trace.extend(done);
     }

@@ -76,6 +76,12 @@ impl Service {
         }
     }
 
+    /// Sends it a signal by its name: `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.process_id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{name}");
+    }
+
     /// Its process id.
     pub fn process_id(&self) -> u32 {
         self.process.as_ref().map_or(0, Process::id)

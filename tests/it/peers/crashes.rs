@@ -5,14 +5,37 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::json;
 
 use super::two_way::{Connected, object};
-use crate::support::{peers::Kind, postgres::fresh_database, service::Service};
+use crate::support::{peers::Kind, postgres::fresh_database, service::Service, setting};
 
 /// Events at the server when writes are interrupted.
 const THEIRS: usize = 50;
 /// Events at the server when the first round is interrupted.
 const THEIRS_MANY: usize = 2_000;
-/// Kills per test and database; two tests make fifty.
+/// Kills per test and database; two tests make fifty. `KILLS` in the environment makes them more.
 const KILLS: u64 = 25;
+
+/// How often each test kills.
+pub fn kills(without: u64) -> u64 {
+    setting("KILLS").and_then(|text| text.parse().ok()).unwrap_or(without)
+}
+
+/// Says what came of it, for `tests/run kill` to add up.
+pub fn report(kills: u64, expected: usize, here: &BTreeMap<String, usize>, there: &BTreeMap<String, usize>) {
+    let missing = |side: &BTreeMap<String, usize>| expected.saturating_sub(side.len());
+    let doubled = |side: &BTreeMap<String, usize>| side.values().filter(|count| **count > 1).count();
+    let (lost, doubled) = (missing(here) + missing(there), doubled(here) + doubled(there));
+    println!("kills: {kills}, lost: {lost}, doubled: {doubled}");
+}
+
+/// Kills it; every third time after it was stopped for a while in the middle of whatever it did.
+pub fn kill(service: &mut Service, turn: u64) {
+    if turn % 3 == 0 {
+        service.signal("STOP");
+        std::thread::park_timeout(Duration::from_millis(50));
+        service.signal("CONT");
+    }
+    service.kill();
+}
 
 /// How many events bear each title, on one side.
 fn census<'t>(titles: impl Iterator<Item = &'t str>) -> BTreeMap<String, usize> {
@@ -40,8 +63,9 @@ fn theirs(count: usize) -> Vec<(String, String)> {
 }
 
 /// Both sides hold the same, and every event once.
-async fn nothing_lost_nothing_doubled(world: &Connected, expected: usize) {
+async fn nothing_lost_nothing_doubled(world: &Connected, kills: u64, expected: usize) {
     let (here, there) = both_sides(world).await;
+    report(kills, expected, &here, &there);
     assert_eq!(here, there, "both sides hold the same");
     assert_eq!(here.len(), expected);
     assert!(here.values().all(|count| *count == 1), "nothing doubled");
@@ -51,30 +75,32 @@ async fn killed_while_writing(database_url: Option<String>) {
     let service = Service::on(database_url, &[]);
     let mut world = Connected::with(Kind::Radicale, service, &theirs(THEIRS)).await;
     let mut made = 0;
-    for kill in 0..KILLS {
+    let kills = kills(KILLS);
+    for turn in 0..kills {
         for _ in 0..4 {
             world.make(&format!("ours {made}"), json!({})).await;
             made += 1;
         }
-        tokio::time::sleep(Duration::from_millis(5 + kill * 17 % 200)).await;
-        world.service.kill();
+        tokio::time::sleep(Duration::from_millis(5 + turn * 17 % 200)).await;
+        kill(&mut world.service, turn);
         world.service.run();
     }
     world.sync().await;
     world.sync().await;
-    nothing_lost_nothing_doubled(&world, THEIRS + made).await;
+    nothing_lost_nothing_doubled(&world, kills, THEIRS + made).await;
 }
 
 async fn killed_while_reading(database_url: Option<String>) {
     let service = Service::on(database_url, &[]);
     let mut world = Connected::before_its_first_round(Kind::Radicale, service, &theirs(THEIRS_MANY)).await;
-    for kill in 0..KILLS {
-        tokio::time::sleep(Duration::from_millis(5 + kill * 13 % 150)).await;
-        world.service.kill();
+    let kills = kills(KILLS);
+    for turn in 0..kills {
+        tokio::time::sleep(Duration::from_millis(5 + turn * 13 % 150)).await;
+        kill(&mut world.service, turn);
         world.service.run();
     }
     world.sync().await;
-    nothing_lost_nothing_doubled(&world, THEIRS_MANY).await;
+    nothing_lost_nothing_doubled(&world, kills, THEIRS_MANY).await;
 }
 
 #[tokio::test]

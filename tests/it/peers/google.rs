@@ -6,6 +6,7 @@ use reqwest::{Client, redirect::Policy};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::crashes::{kill, kills, report};
 use crate::support::{
     peers_python,
     postgres::fresh_database,
@@ -239,19 +240,22 @@ async fn kills_between_a_create_and_its_answer_make_no_second_event() {
     let mut world = World::start(None, 0).await;
     world.settles().await;
     world.sandbox.control("POST", "settings", json!({ "latency_ms": LATENCY_MS })).await;
-    for kill in 0..KILLS {
-        world.make(&format!("Once {kill}")).await;
+    let kills = kills(KILLS);
+    for turn in 0..kills {
+        world.make(&format!("Once {turn}")).await;
         // The sandbox has it and the answer is on its way: every answer takes a while.
-        let wanted = usize::try_from(kill).expect("few") + 1;
+        let wanted = usize::try_from(turn).expect("few") + 1;
         while world.sandbox.titles().await.len() < wanted {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        world.service.kill();
+        kill(&mut world.service, turn);
         world.service.run();
     }
     world.service.sync(&world.account).await;
     world.settles().await;
-    world.converged(usize::try_from(KILLS).expect("few")).await;
+    let made = usize::try_from(kills).expect("few");
+    report(kills, made, &world.here().await, &world.sandbox.titles().await);
+    world.converged(made).await;
 }
 
 #[tokio::test]
