@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use calwarden::{
     domain::{
+        conflict::{Conflict, Winner},
+        event::EventContent,
         ids::{AccountId, CalendarId, EventId, UserId},
         mapping::Event,
         person::Scope,
@@ -177,7 +179,12 @@ impl Rest {
 
     /// I-3: every edit is in the final world or in the history.
     pub async fn judge(mut self, services: &Services, lineage: &Lineage) -> Vec<String> {
-        self.kept.extend(history(services).await);
+        let conflicts = history(services).await;
+        for conflict in &conflicts {
+            self.broken.extend(false_conflict(conflict, lineage));
+        }
+        let versions = conflicts.iter().flat_map(|conflict| [&conflict.local, &conflict.remote]);
+        self.kept.extend(versions.flatten().flat_map(|content| numbers(&texts(content))));
         let named = (0..lineage.len()).map(|n| format!("ev{n}"));
         let gone: BTreeSet<_> = named.filter(|event| !self.alive.contains(event)).collect();
         self.broken.extend(lineage.lost(&self.kept, &gone).into_iter().map(|lost| format!("I-3 lost: {lost}")));
@@ -203,14 +210,32 @@ fn living<'e>(
     events.iter().filter(there).filter(|event| event.deleted_at.is_none())
 }
 
-/// The numbers in every version that the conflict history keeps.
-async fn history(services: &Services) -> BTreeSet<usize> {
+/// I-4: who won over an edit made upon their own version had not disagreed with it.
+fn false_conflict(conflict: &Conflict, lineage: &Lineage) -> Option<String> {
+    let (winner, loser) = match conflict.winner? {
+        Winner::Remote => (conflict.remote.as_ref()?, conflict.local.as_ref()?),
+        Winner::Local => (conflict.local.as_ref()?, conflict.remote.as_ref()?),
+    };
+    let field = |name: &str| -> Option<(usize, usize)> {
+        let of = |content: &EventContent| {
+            let facts = &content.facts;
+            let text = if name == "title" { Some(facts.title.as_str()) } else { facts.location.as_deref() };
+            numbers(text.unwrap_or_default()).first().copied()
+        };
+        conflict.fields.iter().any(|held| held == name).then_some(())?;
+        Some((of(winner)?, of(loser)?))
+    };
+    let (won, lost) = ["title", "location"].into_iter().filter_map(field).find(|(w, l)| lineage.descends(*l, *w))?;
+    Some(format!("I-4 #{won} won over #{lost}, which was made upon it"))
+}
+
+/// Everything that the conflict history keeps.
+async fn history(services: &Services) -> Vec<Conflict> {
     let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
     let filter = ConflictFilter { limit: 10_000, ..ConflictFilter::default() };
     let conflicts = tx.conflicts(&Scope::Whole, &filter).await.expect("conflicts");
     tx.commit().await.expect("a commit");
-    let versions = conflicts.iter().flat_map(|conflict| [&conflict.local, &conflict.remote]);
-    versions.flatten().flat_map(|content| numbers(&texts(content))).collect()
+    conflicts
 }
 
 fn name(title: &str) -> String {

@@ -56,6 +56,22 @@ impl Lineage {
         self.parents.len() - 1
     }
 
+    /// Whether the later of two edits was made upon the earlier one, directly or not.
+    pub fn descends(&self, later: usize, earlier: usize) -> bool {
+        let mut open = vec![later];
+        let mut seen = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            let parents = self.parents.get(id).into_iter().flatten();
+            for parent in parents.copied().filter(|parent| seen.insert(*parent)) {
+                if parent == earlier {
+                    return true;
+                }
+                open.push(parent);
+            }
+        }
+        false
+    }
+
     /// How many edits were made.
     pub fn len(&self) -> usize {
         self.parents.len()

@@ -17,7 +17,7 @@ use super::{
     Failure, Services,
     sync_round::{
         Opened,
-        changes::{Changes, Planned},
+        changes::{Changes, Planned, spread},
         scene::Scene,
     },
 };
@@ -30,7 +30,7 @@ use crate::{
         mapping::{Event, Mapping, RemoteEvent},
         outbox::{OutboxEntry, WriteOp},
         person::Scope,
-        round::Tally,
+        round::{Cause, Tally},
     },
     engine::{
         outbox::{Copy, Write, next_write},
@@ -256,8 +256,7 @@ impl Desk<'_> {
         let mut sent = case.entry.sent.clone();
         sent.push(told.clone());
         changes.link(&scene, event, remote, &sent);
-        self.close(&mut tx, case, &changes).await?;
-        tx.commit().await?;
+        self.close(tx, case, &changes).await?;
         tally.created += 1;
         add(tally, &changes);
         Ok(true)
@@ -350,9 +349,8 @@ impl Desk<'_> {
             } else {
                 changes.settle(&scene, mapping, event, remote, &sent);
             }
-            changes.write(&mut tx, scene.floating_in()).await?;
         }
-        tx.commit().await?;
+        self.commit(tx, case, &changes).await?;
         add(tally, &changes);
         Ok(())
     }
@@ -376,16 +374,24 @@ impl Desk<'_> {
             }
             None => changes.link(&scene, event, remote, std::slice::from_ref(told)),
         }
-        self.close(&mut tx, case, &changes).await?;
-        tx.commit().await?;
+        self.close(tx, case, &changes).await?;
         add(tally, &changes);
         Ok(())
     }
 
     /// Ends the entry that was worked on, then writes what the decision owes, if anything.
-    async fn close(&self, tx: &mut Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
+    async fn close(&self, mut tx: Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
         tx.delete_outbox(case.entry.id).await?;
-        changes.write(tx, self.scene(&case.calendar).floating_in()).await?;
+        self.commit(tx, case, changes).await
+    }
+
+    /// Writes what was decided, and tells the event's other copies of it.
+    async fn commit(&self, mut tx: Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
+        let scene = self.scene(&case.calendar);
+        changes.write(&mut tx, scene.floating_in()).await?;
+        let wake = spread(&mut tx, &scene, changes).await?;
+        tx.commit().await?;
+        self.services.wake_all(&wake, Cause::LocalEdit);
         Ok(())
     }
 }

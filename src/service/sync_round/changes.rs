@@ -5,10 +5,10 @@ use crate::{
     domain::{
         conflict::{Conflict, Severity},
         event::EventContent,
-        ids::{CalendarId, EventId, MappingId, RemoteEventId},
+        ids::{AccountId, CalendarId, EventId, MappingId, RemoteEventId},
         mapping::{Event, Mapping, Origin, RemoteEvent},
         notice::{Notice, NoticeKind},
-        outbox::OutboxEntry,
+        outbox::{OutboxEntry, WriteOp},
         round::Tally,
     },
     engine::{
@@ -196,4 +196,22 @@ pub async fn join_queue(tx: &mut Tx, entry: &OutboxEntry) -> Result<(), StoreErr
     let key = if queued.sent.is_empty() { entry.key.clone() } else { queued.key };
     let joined = OutboxEntry { id: queued.id, key, sent: queued.sent, created_at: queued.created_at, ..entry.clone() };
     tx.put_outbox(&joined).await
+}
+
+/// Tells an event's other copies that it changed here; their accounts are woken once that is durable.
+pub async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) -> Result<Vec<AccountId>, StoreError> {
+    let mut wake = Vec::new();
+    for mapping in tx.other_mappings(&changes.spread, scene.calendar.id).await? {
+        if let Some(event) = changes.events.iter().find(|event| event.id == mapping.event_id) {
+            let op = if event.deleted_at.is_some() { WriteOp::Delete } else { WriteOp::Update };
+            let entry = OutboxEntry {
+                account_id: mapping.account_id,
+                calendar_id: mapping.calendar_id,
+                ..scene.owed(event, op, mapping.uid.clone(), Reason::LocalChanged)
+            };
+            join_queue(tx, &entry).await?;
+            wake.push(mapping.account_id);
+        }
+    }
+    Ok(wake)
 }

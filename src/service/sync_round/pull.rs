@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
-    changes::{Changes, Planned, join_queue},
+    changes::{Changes, Planned, spread},
     scene::{Scene, unchanged},
 };
 use crate::{
@@ -17,16 +17,16 @@ use crate::{
         calendar::RemoteCalendar,
         event::EventContent,
         failure::FailureClass,
-        ids::{AccountId, CalendarId, EventId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid},
+        ids::{CalendarId, EventId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid},
         mapping::RemoteEvent,
-        outbox::{OutboxEntry, WriteOp},
+        outbox::OutboxEntry,
         person::Scope,
         round::{Cause, Progress, Tally},
     },
-    engine::sync::{matching::Candidates, plan::Reason},
+    engine::sync::matching::Candidates,
     provider::{self, ChangePage, Known, Next, PageKind, PageToken, Provider, ProviderError, Pull, Unreadable},
     service::{Failure, Services},
-    store::{MappingKey, Mode, StoreError, Tx, UnreadableRow},
+    store::{MappingKey, Mode, StoreError, UnreadableRow},
 };
 
 /// Changed events are decided and committed in batches of at least this many, so that a page costs no disk flush of its own.
@@ -287,24 +287,6 @@ impl Puller<'_> {
         sweep.add(changes);
         Ok(())
     }
-}
-
-/// Tells an event's other copies that it changed here; their accounts are woken once that is durable.
-pub(super) async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) -> Result<Vec<AccountId>, Failure> {
-    let mut wake = Vec::new();
-    for mapping in tx.other_mappings(&changes.spread, scene.calendar.id).await? {
-        if let Some(event) = changes.events.iter().find(|event| event.id == mapping.event_id) {
-            let op = if event.deleted_at.is_some() { WriteOp::Delete } else { WriteOp::Update };
-            let entry = OutboxEntry {
-                account_id: mapping.account_id,
-                calendar_id: mapping.calendar_id,
-                ..scene.owed(event, op, mapping.uid.clone(), Reason::LocalChanged)
-            };
-            join_queue(tx, &entry).await?;
-            wake.push(mapping.account_id);
-        }
-    }
-    Ok(wake)
 }
 
 impl Unbound {

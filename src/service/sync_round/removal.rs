@@ -144,7 +144,7 @@ impl Run<'_> {
             Vec::new()
         } else {
             changes.write(&mut tx, scene.floating_in()).await?;
-            let wake = super::pull::spread(&mut tx, &scene, &changes).await?;
+            let wake = super::changes::spread(&mut tx, &scene, &changes).await?;
             // While deletions are held the cursor stays, so that the next round sees the same picture and asks again.
             if !waiting {
                 let reconciled_at =
