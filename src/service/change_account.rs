@@ -59,6 +59,16 @@ impl Services {
         Ok(())
     }
 
+    /// Owes an account a round, whatever happens to this process, and wakes it.
+    pub async fn request_round(&self, scope: &Scope, id: AccountId) -> Result<(), Failure> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+        tx.owe_rounds(&[id], self.world.now()).await?;
+        tx.commit().await?;
+        self.wake(id, Cause::Requested);
+        Ok(())
+    }
+
     /// Changes what is given. Another privacy level publishes our copies again.
     pub async fn change_account(
         &self,

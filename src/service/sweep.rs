@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 
-use super::{Failure, Services};
+use super::{Failure, Services, consent};
 use crate::{
     domain::{
         conflict::ConflictStatus,
@@ -31,6 +31,7 @@ impl Services {
         tx.sweep_conflicts(ago(kept.conflicts_kept_days)).await?;
         tx.sweep_audit(ago(kept.audit_kept_days)).await?;
         tx.sweep_notices(ago(kept.notices_kept_days)).await?;
+        tx.sweep_consents(now - consent::GOOD_FOR).await?;
         tx.sweep_idempotency(now - Duration::hours(IDEMPOTENCY_HOURS)).await?;
         tx.commit().await?;
         for _ in 0..BATCHES_MAX {

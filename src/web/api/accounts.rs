@@ -9,7 +9,6 @@ use crate::{
     domain::{
         account::{AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule},
         ids::{AccountId, SpaceId, UserId},
-        round::Cause,
         secret::Secret,
     },
     service::{change_account::AccountChange, connect_account::Connect, read_accounts::AccountFacts},
@@ -314,7 +313,7 @@ pub async fn sync(ask: Ask) -> Answer {
     // Who may not see an account may not use up its requests either.
     let mut answer = told(&ask, 202, id).await?;
     let allowance = ask.desk.sync_limit.admit(id, ask.services().world.now())?;
-    ask.services().wake(id, Cause::Requested);
+    ask.services().request_round(ask.scope(), id).await?;
     for (name, value) in allowance.headers() {
         if let (Ok(name), Ok(value)) = (name.parse::<actix_web::http::header::HeaderName>(), value.parse()) {
             answer.headers_mut().insert(name, value);

@@ -403,6 +403,32 @@ async fn a_lost_answer_makes_no_second_event_and_fields_of_others_survive_our_wr
 }
 
 #[actix_web::test]
+async fn our_own_write_that_comes_back_is_no_disagreement_with_a_later_edit() {
+    let (app, wire, id) = connected("write").await;
+    let calendar = primary(&app, id).await["id"].clone();
+    round(&app, id, Cause::Connected).await;
+    let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
+    let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": "First", "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
+    let event = app.post("/v1/events", event).await.ok();
+    round(&app, id, Cause::LocalEdit).await;
+    let path = format!("/v1/events/{}", event["id"].as_str().expect("an id"));
+    // The second title is taken there, its answer is lost, and what is there cannot be looked at.
+    app.patch(&path, json!({ "title": "Second" })).await.ok();
+    wire.control("POST", "faults", &json!({ "operation": "events.patch", "apply": true, "drop": true, "times": 1 }));
+    wire.control("POST", "faults", &json!({ "operation": "events.get", "status": 503, "times": 1 }));
+    round(&app, id, Cause::LocalEdit).await;
+    app.patch(&path, json!({ "title": "Third" })).await.ok();
+    app.clock.advance(Duration::minutes(30));
+    for cause in [Cause::Retry, Cause::Poll] {
+        assert_eq!(round(&app, id, cause).await, Outcome::Ok);
+    }
+    assert_eq!(titles(&app).await, ["Third"]);
+    assert_eq!(app.get("/v1/conflicts").await.ok()["data"], json!([]));
+    let (_, there) = wire.call("GET", &format!("/calendars/{ADA}/events"), &elsewhere(&wire), &Value::Null);
+    assert_eq!(there["items"][0]["summary"], "Third");
+}
+
+#[actix_web::test]
 async fn a_token_that_expired_is_answered_by_one_complete_list_and_nothing_changes() {
     let (app, wire, id) = connected("write").await;
     wire.control("POST", "seed", &json!({ "email": ADA, "events": 40 }));
