@@ -81,11 +81,19 @@ impl Services {
         Ok(Some(grant))
     }
 
-    /// Ends the grant at the provider: best effort, for one that is down must not hold anybody.
+    /// Ends the grant at the provider: best effort, for one that is down must not hold anybody. A person's grant is one for all
+    /// accounts that they connected with it, so it is left while another stands on it.
     pub(super) async fn revoke_grant(&self, id: AccountId) -> Result<(), Failure> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let secrets = tx.secrets_of(id).await?;
+        let shared = match tx.grant_of(id).await?.and_then(|grant| grant.subject) {
+            Some(subject) => tx.shares_grant(id, &subject).await?,
+            None => false,
+        };
         tx.commit().await?;
+        if shared {
+            return Ok(());
+        }
         let sealed = secrets.iter().find(|secret| secret.kind == SecretKind::RefreshToken);
         let (Some(app), Some(sealed)) = (self.settings.google.as_ref(), sealed) else { return Ok(()) };
         let token = self.vault.open(sealed)?;

@@ -376,4 +376,5 @@ table! {
 joinable!(mappings -> events (event_id));
 joinable!(busy_blocks -> calendars (calendar_id));
 joinable!(calendars -> accounts (account_id));
+joinable!(grants -> accounts (account_id));
 allow_tables_to_appear_in_same_query!(accounts, busy_blocks, calendars, grants, conflicts, events, mappings, outbox);

@@ -218,6 +218,8 @@ queries! {
         fn grant_of(account: AccountId) -> Option<Grant>;
         /// The account of a person at a provider, by whose it is there.
         fn account_of_subject(user: &UserId, provider: ProviderKind, subject: &str) -> Option<AccountId>;
+        /// Whether another account stands on the same person's grant.
+        fn shares_grant(account: AccountId, subject: &str) -> bool;
         /// Begins a consent.
         fn put_consent(consent: &Consent) -> ();
         /// Takes a consent out by its state: it is good once.

@@ -48,7 +48,9 @@ impl Services {
         };
         let before = match known {
             Some(id) => {
-                let account = tx.account(&Scope::Whole, id).await?.ok_or(ConsentError::Unknown)?;
+                let account =
+                    tx.account(&Scope::Whole, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
+                let account = account.ok_or(ConsentError::Unknown)?;
                 Some((account, tx.grant_of(id).await?, tx.calendars_of(id).await?))
             }
             None => None,

@@ -210,9 +210,7 @@ impl Services {
         let http = self.connections.http();
         let grant = app.exchange(&http, code, &verifier, self.world.now()).await?;
         let done = self.adopt_grant(&consent, &grant).await;
-        if let Err(ConsentError::Missing(_) | ConsentError::OtherAccount) = &done
-            && consent.account_id.is_none()
-        {
+        if matches!(done, Err(ConsentError::Missing(_))) && !self.stands_elsewhere(&grant).await? {
             // What cannot be used is not kept by the provider either.
             let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);
             if let Err(error) = app.revoke(&http, token).await {
@@ -220,6 +218,15 @@ impl Services {
             }
         }
         done
+    }
+
+    /// Whether an account stands on this person's grant already: at the provider the two are one.
+    async fn stands_elsewhere(&self, grant: &oauth::Grant) -> Result<bool, ConsentError> {
+        let Some(subject) = &grant.subject else { return Ok(true) };
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let shared = tx.shares_grant(AccountId(uuid::Uuid::nil()), subject).await?;
+        tx.commit().await?;
+        Ok(shared)
     }
 
     /// The consent that a state names, if this is its browser; it is spent.

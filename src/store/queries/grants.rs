@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::{Conn, Done, told};
 use crate::{
     domain::{
-        account::ProviderKind,
+        account::{AccountStatus, ProviderKind},
         grant::{Consent, Grant},
         ids::{AccountId, UserId},
     },
@@ -44,10 +44,23 @@ pub async fn account_of_subject(
     let query = accounts::table
         .filter(accounts::user_id.eq(user))
         .filter(accounts::provider.eq(provider))
+        // One that is being taken down is nobody's any more.
+        .filter(accounts::status.ne(AccountStatus::Disconnecting))
         .filter(accounts::id.eq_any(theirs))
         .order(accounts::id)
         .select(accounts::id);
     Ok(query.first(conn).await.optional()?)
+}
+
+/// Whether another account stands on the same person's grant.
+pub async fn shares_grant(conn: &mut Conn, account: AccountId, subject: &str) -> Done<bool> {
+    let others = grants::table
+        .inner_join(accounts::table)
+        .filter(grants::subject.eq(subject))
+        .filter(grants::account_id.ne(account))
+        .filter(accounts::status.ne(AccountStatus::Disconnecting))
+        .select(grants::account_id);
+    Ok(others.first::<AccountId>(conn).await.optional()?.is_some())
 }
 
 pub async fn put_consent(conn: &mut Conn, consent: &Consent) -> Done<()> {

@@ -574,6 +574,19 @@ async fn a_disconnected_account_leaves_no_channel_and_no_grant() {
 }
 
 #[actix_web::test]
+async fn an_account_that_goes_is_not_connected_again_and_leaves_the_grant_to_another() {
+    let (app, wire, id) = connected("write").await;
+    app.delete(&format!("/v1/accounts/{id}")).await.ok();
+    assert_eq!(connect(&app, &wire, json!({ "user_id": "ada" })).await.status, 200);
+    let accounts = app.get("/v1/accounts").await.ok();
+    assert_eq!(accounts["data"].as_array().expect("accounts").len(), 2, "the one that goes, and a new one");
+    app.services().clean_up(id, false).await.expect("cleaned up");
+    assert_eq!(wire.count("revoke"), 0, "the new one stands on it");
+    let left = app.get("/v1/accounts").await.ok()["data"][0]["id"].as_str().expect("an id").parse().expect("an id");
+    assert_eq!(round(&app, left, Cause::Connected).await, Outcome::Ok);
+}
+
+#[actix_web::test]
 async fn after_a_revocation_the_same_account_goes_on_and_nothing_is_doubled() {
     let (app, wire, id) = connected("write").await;
     wire.control("POST", "seed", &json!({ "email": ADA, "events": 30 }));
