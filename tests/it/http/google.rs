@@ -429,6 +429,88 @@ async fn our_own_write_that_comes_back_is_no_disagreement_with_a_later_edit() {
 }
 
 #[actix_web::test]
+async fn an_event_deleted_before_its_create_was_confirmed_is_not_left_behind() {
+    let (app, wire, id) = connected("write").await;
+    let calendar = primary(&app, id).await["id"].clone();
+    round(&app, id, Cause::Connected).await;
+    let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
+    let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": "Regretted", "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
+    let event = app.post("/v1/events", event).await.ok();
+    wire.control("POST", "faults", &json!({ "operation": "events.insert", "apply": true, "drop": true, "times": 1 }));
+    wire.control("POST", "faults", &json!({ "operation": "events.get", "status": 503, "times": 1 }));
+    round(&app, id, Cause::LocalEdit).await;
+    app.delete(&format!("/v1/events/{}", event["id"].as_str().expect("an id"))).await;
+    // The lists fail too: nothing but the queue knows of it.
+    wire.control("POST", "faults", &json!({ "operation": "events.list", "status": 503, "times": 1 }));
+    app.clock.advance(Duration::minutes(30));
+    for cause in [Cause::Retry, Cause::Retry, Cause::Poll] {
+        round(&app, id, cause).await;
+        app.clock.advance(Duration::minutes(30));
+    }
+    let (_, there) = wire.call("GET", &format!("/calendars/{ADA}/events"), &elsewhere(&wire), &Value::Null);
+    assert_eq!(there["items"], json!([]));
+    assert_eq!(titles(&app).await, Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn what_a_refused_write_brings_in_is_told_to_the_events_other_copy() {
+    let (app, wire, id) = connected("write").await;
+    let home = primary(&app, id).await["id"].clone();
+    let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
+    let family = account["calendars"].as_array().expect("calendars").iter().find(|held| held["name"] == "Family");
+    let family = family.expect("the other one")["id"].as_str().expect("an id").to_owned();
+    app.patch(&format!("/v1/calendars/{family}"), json!({ "selected": true })).await.ok();
+    round(&app, id, Cause::Connected).await;
+    let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
+    let event = json!({ "user_id": "ada", "calendar_id": home, "title": "Picnic", "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
+    let event = app.post("/v1/events", event).await.ok();
+    let path = format!("/v1/events/{}", event["id"].as_str().expect("an id"));
+    app.post(&format!("{path}/links"), json!({ "calendar_id": family })).await.ok();
+    round(&app, id, Cause::LocalEdit).await;
+    let token = elsewhere(&wire);
+    let there = format!("/calendars/{}/events", "family-ada-at-example.com%40group.calendar.google.com");
+    let (_, copies) = wire.call("GET", &there, &token, &Value::Null);
+    let copy = copies["items"][0]["id"].as_str().expect("a copy").to_owned();
+    // The copy is given a place; before that is read, the title changes here, and the write of it is refused.
+    wire.call("PATCH", &format!("{there}/{copy}"), &token, &json!({ "location": "The lake" }));
+    app.patch(&path, json!({ "title": "Picnic, later" })).await.ok();
+    wire.control("POST", "faults", &json!({ "operation": "events.list", "status": 503, "times": 2 }));
+    round(&app, id, Cause::LocalEdit).await;
+    for cause in [Cause::LocalEdit, Cause::Poll] {
+        app.clock.advance(Duration::minutes(5));
+        assert_eq!(round(&app, id, cause).await, Outcome::Ok);
+    }
+    for calendar in [there.as_str(), &format!("/calendars/{ADA}/events")] {
+        let (_, held) = wire.call("GET", calendar, &token, &Value::Null);
+        let item = &held["items"][0];
+        assert_eq!((&item["summary"], &item["location"]), (&json!("Picnic, later"), &json!("The lake")), "{calendar}");
+    }
+}
+
+#[actix_web::test]
+async fn held_deletions_are_carried_out_once_somebody_says_so() {
+    let (app, wire, id) = connected("write").await;
+    wire.control("POST", "seed", &json!({ "email": ADA, "events": 12 }));
+    round(&app, id, Cause::Connected).await;
+    let token = elsewhere(&wire);
+    let events = format!("/calendars/{ADA}/events");
+    let (_, there) = wire.call("GET", &events, &token, &Value::Null);
+    for item in there["items"].as_array().expect("items").iter().take(8) {
+        wire.call("DELETE", &format!("{events}/{}", item["id"].as_str().expect("an id")), &token, &Value::Null);
+    }
+    for cause in [Cause::Notified, Cause::Poll] {
+        assert_eq!(round(&app, id, cause).await, Outcome::Held);
+        assert_eq!(titles(&app).await.len(), 12);
+    }
+    let holds = app.get(&format!("/v1/accounts/{id}/holds")).await.ok();
+    let holds = holds["data"].as_array().expect("holds");
+    assert_eq!(holds.len(), 1, "asked once");
+    app.post(&format!("/v1/holds/{}/approve", holds[0]["id"].as_str().expect("an id")), Value::Null).await.ok();
+    assert_eq!(round(&app, id, Cause::Requested).await, Outcome::Ok);
+    assert_eq!(titles(&app).await.len(), 4);
+}
+
+#[actix_web::test]
 async fn a_token_that_expired_is_answered_by_one_complete_list_and_nothing_changes() {
     let (app, wire, id) = connected("write").await;
     wire.control("POST", "seed", &json!({ "email": ADA, "events": 40 }));
