@@ -72,6 +72,13 @@ pub struct OutboxEntry {
 }
 
 impl OutboxEntry {
+    /// What was just sent was refused, so it did not arrive; `before`: what had been sent when it was.
+    pub fn refused(&mut self, content: &EventContent, before: &[EventContent]) {
+        if !before.contains(content) {
+            self.sent.retain(|held| held != content);
+        }
+    }
+
     /// Notes what is about to be sent.
     pub fn about_to_send(&mut self, content: EventContent) {
         if !self.sent.contains(&content) {

@@ -2,7 +2,12 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::domain::{event::EventContent, ids::Revision, outbox::WriteOp};
+use super::sync::plan::Reason;
+use crate::domain::{
+    event::EventContent,
+    ids::Revision,
+    outbox::{OutboxEntry, WriteOp},
+};
 
 /// Smallest number first: starts within an hour 1, a delete 2, within a day 3, within a week 5, later 7.
 #[must_use]
@@ -19,6 +24,46 @@ pub fn priority(op: WriteOp, start: DateTime<Utc>, now: DateTime<Utc>) -> u8 {
         5
     } else {
         7
+    }
+}
+
+/// What a change here owes to one calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owes {
+    /// A write.
+    Write(WriteOp),
+    /// A create that was never sent and is deleted again was never owed: it leaves the queue.
+    Withdraw,
+    /// Nothing.
+    Nothing,
+}
+
+/// Decides what an event that was changed or deleted here owes to a calendar where it has a copy (`bonded`) or shall have one.
+#[must_use]
+pub fn owes(deleted: bool, bonded: bool, queued: Option<&OutboxEntry>) -> Owes {
+    match (deleted, bonded, queued) {
+        (false, true, _) => Owes::Write(WriteOp::Update),
+        (false, false, _) => Owes::Write(WriteOp::Create),
+        (true, false, Some(entry)) if entry.sent.is_empty() => Owes::Withdraw,
+        (true, false, None) => Owes::Nothing,
+        (true, _, _) => Owes::Write(WriteOp::Delete),
+    }
+}
+
+/// The queue's entry for one event and calendar once `new` has joined it: the key chosen and what was sent under it stay, or a
+/// create done twice would make two events.
+#[must_use]
+pub fn joined(queued: Option<OutboxEntry>, new: &OutboxEntry) -> OutboxEntry {
+    match queued {
+        None => new.clone(),
+        // Its owner wants this copy gone, whatever the event says by then.
+        Some(queued) if queued.reason == Reason::Unlinked.as_str() => queued,
+        Some(queued) => {
+            // A copy that is made again has a fresh name, because the old one may be in a bin, or another event by now.
+            let again = queued.op == WriteOp::Create && new.op == WriteOp::Create;
+            let key = if queued.sent.is_empty() && !again { new.key.clone() } else { queued.key };
+            OutboxEntry { id: queued.id, key, sent: queued.sent, created_at: queued.created_at, ..new.clone() }
+        }
     }
 }
 
@@ -56,13 +101,23 @@ pub fn next_write(told: Option<&EventContent>, copy: Option<Copy<'_>>, attempted
         (Some(_), None) => Write::Create,
         (Some(told), Some(copy)) if told == copy.base && !attempted => Write::Settled,
         (Some(_) | None, Some(Copy { revision: None, .. })) => Write::Read,
-        // After a lost answer the remote side may be ahead of the base, even when our content is back at the base.
-        (Some(told), Some(copy)) if told == copy.base => Write::Read,
+        // Also when our content is back at the base: what was sent and never answered has been carried out, and this is refused;
+        // or it is still under way, and then the version that this makes is not the one it was meant for.
         (Some(_), Some(_)) => Write::Update,
         (None, Some(_)) => Write::Delete,
         (None, None) if attempted => Write::FindThenDelete,
         (None, None) => Write::Settled,
     }
+}
+
+/// How long a request that nobody answered may still be under way.
+const LATE: Duration = Duration::minutes(10);
+
+/// Whether the create of an event that was deleted at this time may yet be carried out, though nothing is found of it: what it
+/// makes then is to be found and deleted, not taken for somebody's new event (I-6).
+#[must_use]
+pub fn may_still_arrive(deleted_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    deleted_at.is_some_and(|at| now - at < LATE)
 }
 
 #[cfg(test)]
@@ -100,7 +155,7 @@ mod tests {
         assert_eq!(next_write(Some(&edited), None, false), Write::Create);
         assert_eq!(next_write(Some(&edited), copy(Some(&revision)), false), Write::Update);
         assert_eq!(next_write(Some(&base), copy(Some(&revision)), false), Write::Settled);
-        assert_eq!(next_write(Some(&base), copy(Some(&revision)), true), Write::Read);
+        assert_eq!(next_write(Some(&base), copy(Some(&revision)), true), Write::Update);
         assert_eq!(next_write(Some(&edited), copy(None), false), Write::Read);
         assert_eq!(next_write(None, copy(Some(&revision)), false), Write::Delete);
         assert_eq!(next_write(None, None, true), Write::FindThenDelete);

@@ -1,9 +1,13 @@
 //! What of an event is told to a provider, by the account's privacy level.
 //!
-//! **Invariant (S4):** nothing above the level leaves. Only copies that *we* made are reduced; an event that came from the
-//! provider already says there what it says, and is never cut down by us.
+//! **Invariant (S4):** nothing above the level leaves, and a copy that *we* made says nothing above it for long: what somebody
+//! writes there is taken over here, and the copy is reduced again. An event that came from the provider already says there what
+//! it says, and is never cut down by us.
 
-use crate::domain::{account::PrivacyLevel, event::EventContent};
+use crate::domain::{
+    account::PrivacyLevel,
+    event::{EventContent, Facts},
+};
 
 /// What a busy block is called when nothing may be told.
 pub const MINIMAL_TITLE: &str = "Busy";
@@ -24,6 +28,28 @@ pub fn project(content: &EventContent, level: PrivacyLevel) -> EventContent {
         }
     }
     told
+}
+
+/// Whether a copy that we made says more than the level lets it: somebody wrote there what the provider is not to show.
+#[must_use]
+pub fn exceeds(copy: &EventContent, level: PrivacyLevel) -> bool {
+    level != PrivacyLevel::Full && project(copy, level) != *copy
+}
+
+/// Whether a copy still shows something of its base that is above the level: then it was never reduced.
+#[must_use]
+pub fn still_shows(copy: &EventContent, base: &EventContent, level: PrivacyLevel) -> bool {
+    let shown = project(base, level);
+    let hidden = |base: &Facts, shown: &Facts, copy: &Facts| {
+        (base.title != shown.title && copy.title == base.title)
+            || (base.description != shown.description && copy.description == base.description)
+            || (base.location != shown.location && copy.location == base.location)
+            || (base.url != shown.url && copy.url == base.url)
+    };
+    let occurrences = base.overrides.iter().zip(&shown.overrides).any(|(base, shown)| {
+        copy.override_at(&base.recurrence_id).is_some_and(|copy| hidden(&base.facts, &shown.facts, &copy.facts))
+    });
+    occurrences || hidden(&base.facts, &shown.facts, &copy.facts)
 }
 
 #[cfg(test)]

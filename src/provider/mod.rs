@@ -97,6 +97,18 @@ pub struct Target<'a> {
     pub raw: Option<&'a [u8]>,
 }
 
+/// What a create under a chosen key has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, taken apart at once")]
+pub enum Found {
+    /// It is there.
+    Here(RemoteEvent),
+    /// It was there, and was deleted.
+    Deleted,
+    /// Nothing is known under that key.
+    Nothing,
+}
+
 /// Writes to one account.
 ///
 /// **Invariant:** every update and delete is conditional (I-13); a create carries a chosen key, so that doing it twice
@@ -119,7 +131,7 @@ pub trait EventWriter: Send + Sync {
     async fn read(&self, calendar: &RemoteCalendarId, id: &RemoteEventId) -> Result<Option<RemoteEvent>>;
 
     /// What a create with this key has made, if anything: settles an ambiguous create.
-    async fn find(&self, calendar: &RemoteCalendarId, key: &Uid) -> Result<Option<RemoteEvent>>;
+    async fn find(&self, calendar: &RemoteCalendarId, key: &Uid) -> Result<Found>;
 }
 
 /// Busy time as the provider tells it.

@@ -9,16 +9,18 @@ use super::{Services, sync_round::changes::join_queue};
 use crate::{
     domain::{
         calendar::Calendar,
+        conflict::{ConflictStatus, Winner},
         event::{EventContent, Facts, Recurrence},
         ids::{AccountId, CalendarId, EventId, Uid, UserId},
         mapping::{Event, Origin},
         outbox::{OutboxEntry, OutboxState, WriteOp},
         person::{Scope, User},
+        ports::World,
         round::Cause,
         time::EventTime,
     },
     engine::{
-        outbox::priority,
+        outbox::{Owes, owes, priority},
         recurrence::{span, validate_rule},
         series::{self, EditScope, SeriesDelete, SeriesEdit},
         sync::plan::Reason,
@@ -218,15 +220,56 @@ impl Services {
         let event = event.ok_or(EditError::NotFound("event"))?;
         let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
         let target = self.writable(&mut tx, scope, calendar).await?;
-        if tx.mapping_of(id, target.id).await?.is_none() {
+        let wake = self.owe_copy(&mut tx, &event, target.id, user.time_zone).await?;
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        Ok(())
+    }
+
+    /// Queues the making of a copy, unless it is there.
+    pub(super) async fn owe_copy(
+        &self,
+        tx: &mut Tx,
+        event: &Event,
+        calendar: CalendarId,
+        zone: Tz,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await? else { return Ok(Vec::new()) };
+        if tx.mapping_of(event.id, calendar.id).await?.is_none() {
             // Servers refuse one UID in two calendars of a user, so a copy has a name of its own.
             let key = Uid(self.world.new_id::<uuid::Uuid>().to_string());
-            let entry = self.entry(&event, &target, WriteOp::Create, key, user.time_zone);
-            join_queue(&mut tx, &entry).await?;
+            join_queue(tx, &self.entry(event, &calendar, WriteOp::Create, key, zone)).await?;
         }
-        tx.commit().await?;
-        self.wake(target.account_id, Cause::LocalEdit);
-        Ok(())
+        Ok(vec![calendar.account_id])
+    }
+
+    /// Queues the taking away of a copy, while the event lives on.
+    pub(super) async fn withdraw_copy(
+        &self,
+        tx: &mut Tx,
+        event: &Event,
+        calendar: CalendarId,
+        zone: Tz,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await? else { return Ok(Vec::new()) };
+        // Whoever wants the copy gone has decided what was disputed about it.
+        if let Some(mut conflict) = tx.pending_conflict(event.id, calendar.id).await? {
+            (conflict.status, conflict.winner) = (ConflictStatus::Resolved, Some(Winner::Local));
+            conflict.resolved_at = Some(self.world.now());
+            tx.update_conflict(&conflict).await?;
+        }
+        match tx.mapping_of(event.id, calendar.id).await? {
+            Some(mapping) => {
+                let entry = self.entry(event, &calendar, WriteOp::Delete, mapping.uid, zone);
+                join_queue(tx, &OutboxEntry { reason: Reason::Unlinked.as_str().to_owned(), ..entry }).await?;
+            }
+            None => {
+                if let Some(entry) = tx.outbox_entry(event.id, calendar.id).await?.filter(|held| held.sent.is_empty()) {
+                    tx.delete_outbox(entry.id).await?;
+                }
+            }
+        }
+        Ok(vec![calendar.account_id])
     }
 
     /// Takes an event's copy out of a calendar that is not its home.
@@ -238,21 +281,10 @@ impl Services {
             let why = "this is the event's home calendar; delete the event instead".to_owned();
             return Err(EditError::Invalid { field: "calendar_id", why });
         }
-        match tx.mapping_of(id, calendar.id).await? {
-            Some(mapping) => {
-                let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
-                let entry = self.entry(&event, &calendar, WriteOp::Delete, mapping.uid, user.time_zone);
-                let entry = OutboxEntry { reason: Reason::Unlinked.as_str().to_owned(), ..entry };
-                join_queue(&mut tx, &entry).await?;
-            }
-            None => {
-                if let Some(entry) = tx.outbox_entry(id, calendar.id).await?.filter(|entry| entry.sent.is_empty()) {
-                    tx.delete_outbox(entry.id).await?;
-                }
-            }
-        }
+        let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let wake = self.withdraw_copy(&mut tx, &event, calendar.id, user.time_zone).await?;
         tx.commit().await?;
-        self.wake(calendar.account_id, Cause::LocalEdit);
+        self.wake_all(&wake, Cause::LocalEdit);
         Ok(())
     }
 
@@ -269,20 +301,14 @@ impl Services {
         for (calendar, bonded) in homes {
             let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await? else { continue };
             let Some(calendar) = self.write_target(tx, calendar).await? else { continue };
-            let op = match (&event.deleted_at, &bonded) {
-                (Some(_), _) => WriteOp::Delete,
-                (None, Some(_)) => WriteOp::Update,
-                (None, None) => WriteOp::Create,
-            };
             let queued = tx.outbox_entry(event.id, calendar.id).await?;
-            match queued {
-                // A create that was never sent and is deleted again was never owed.
-                Some(entry) if op == WriteOp::Delete && bonded.is_none() && entry.sent.is_empty() => {
+            match (owes(event.deleted_at.is_some(), bonded.is_some(), queued.as_ref()), queued) {
+                (Owes::Withdraw, Some(entry)) => {
                     tx.delete_outbox(entry.id).await?;
                 }
-                None if op == WriteOp::Delete && bonded.is_none() => {}
-                _ => {
-                    let key = bonded.unwrap_or_else(|| event.uid.clone());
+                (Owes::Withdraw | Owes::Nothing, _) => {}
+                (Owes::Write(op), _) => {
+                    let key = bonded.unwrap_or_else(|| new_key(event, &self.world));
                     join_queue(tx, &self.entry(event, &calendar, op, key, zone)).await?;
                     wake.push(calendar.account_id);
                 }
@@ -353,6 +379,12 @@ impl Services {
         let Some(paired) = account.and_then(|account| account.writes_through) else { return Ok(None) };
         Ok(tx.calendars_of(paired).await?.into_iter().find(Calendar::takes_writes))
     }
+}
+
+/// The name of a copy at home: the event's own, unless the event may have had a copy before; a name that was used and deleted
+/// may be refused, or be brought back with what it said.
+fn new_key(event: &Event, world: &World) -> Uid {
+    if event.version == 1 { event.uid.clone() } else { Uid(world.new_id::<uuid::Uuid>().to_string()) }
 }
 
 async fn put(tx: &mut Tx, event: &Event, zone: Tz) -> Result<(), StoreError> {

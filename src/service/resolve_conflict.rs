@@ -3,16 +3,20 @@
 use super::{Services, edit_event::EditError};
 use crate::{
     domain::{
+        account::PrivacyLevel,
         conflict::{Conflict, ConflictStatus, Hold, HoldState, Winner},
         event::EventContent,
-        ids::{ConflictId, HoldId, OutboxId},
-        mapping::Event,
+        ids::{AccountId, ConflictId, HoldId, OutboxId},
+        mapping::{Event, Mapping},
         outbox::OutboxState,
         person::Scope,
         round::Cause,
     },
-    engine::recurrence::span,
-    store::{Mode, Tx},
+    engine::{
+        conflict::{Standing, bring_up_to_date, settled, standing},
+        recurrence::span,
+    },
+    store::{Mode, StoreError, Tx},
 };
 
 impl Services {
@@ -24,16 +28,20 @@ impl Services {
             let why = "this conflict is settled already; restore its other version instead".to_owned();
             return Err(EditError::Invalid { field: "status", why });
         }
-        let chosen = conflict.wanted_by(winner).cloned();
+        let event = tx.event(scope, conflict.event_id).await?.ok_or(EditError::NotFound("event"))?;
+        bring_up_to_date(&mut conflict, &event.content, event.deleted_at.is_some());
+        let mapping = tx.mapping_of(conflict.event_id, conflict.calendar_id).await?;
+        let level = shown_at(&mut tx, &conflict, mapping.as_ref()).await?;
+        let stands = settled(&conflict, winner, level, event.calendar_id == Some(conflict.calendar_id));
         // What the provider said is agreed now; what differs from it is owed.
-        if let Some(mut mapping) = tx.mapping_of(conflict.event_id, conflict.calendar_id).await? {
-            match &conflict.remote {
-                Some(remote) => {
-                    mapping.base.clone_from(remote);
-                    tx.put_mappings(&[mapping]).await?;
-                }
-                None => {
-                    tx.delete_mappings(&[mapping.id]).await?;
+        if let Some(mut mapping) = mapping {
+            if let Some(remote) = &conflict.remote {
+                mapping.base.clone_from(remote);
+                tx.put_mappings(&[mapping]).await?;
+            } else {
+                tx.delete_mappings(&[mapping.id]).await?;
+                if let Some(entry) = tx.outbox_entry(event.id, conflict.calendar_id).await? {
+                    tx.delete_outbox(entry.id).await?;
                 }
             }
         }
@@ -41,49 +49,62 @@ impl Services {
         conflict.status = ConflictStatus::Resolved;
         conflict.resolved_at = Some(self.world.now());
         tx.update_conflict(&conflict).await?;
-        let wake = self.bring_to(&mut tx, scope, &conflict, chosen).await?;
+        let wake = self.bring_to(&mut tx, event, &conflict, stands).await?;
         tx.commit().await?;
         self.wake_all(&wake, Cause::LocalEdit);
         Ok(conflict)
     }
 
-    /// Brings the losing version back, here and at the provider.
+    /// Brings the losing version back, here and at the provider. What it takes the place of is kept as the loser, so that a
+    /// restore can be undone in the same way.
     pub async fn restore(&self, scope: &Scope, id: ConflictId) -> Result<Conflict, EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut conflict = tx.conflict(scope, id).await?.ok_or(EditError::NotFound("conflict"))?;
-        let loser = match conflict.winner {
-            Some(Winner::Local) => conflict.wanted_by(Winner::Remote).cloned(),
-            Some(Winner::Remote) => conflict.wanted_by(Winner::Local).cloned(),
+        let mapping = tx.mapping_of(conflict.event_id, conflict.calendar_id).await?;
+        let level = shown_at(&mut tx, &conflict, mapping.as_ref()).await?;
+        let event = tx.event(scope, conflict.event_id).await?.ok_or(EditError::NotFound("event"))?;
+        let home = event.calendar_id == Some(conflict.calendar_id);
+        let stands = match conflict.winner {
+            Some(Winner::Local) => standing(&conflict, Winner::Remote, level, home),
+            Some(Winner::Remote) => standing(&conflict, Winner::Local, level, home),
             None => {
                 let why = "this conflict waits for a decision; resolve it instead".to_owned();
                 return Err(EditError::Invalid { field: "status", why });
             }
         };
         conflict.status = ConflictStatus::Restored;
+        if let (Standing::Says(_), None) = (&stands, event.deleted_at) {
+            displace(&mut conflict, &event.content);
+        }
         tx.update_conflict(&conflict).await?;
-        let wake = self.bring_to(&mut tx, scope, &conflict, loser).await?;
+        let wake = self.bring_to(&mut tx, event, &conflict, stands).await?;
         tx.commit().await?;
         self.wake_all(&wake, Cause::LocalEdit);
         Ok(conflict)
     }
 
-    /// Makes the event say this (`None`: deletes it) and queues what that owes.
+    /// Carries out what stands, and queues what that owes.
     async fn bring_to(
         &self,
         tx: &mut Tx,
-        scope: &Scope,
+        mut event: Event,
         conflict: &Conflict,
-        content: Option<EventContent>,
-    ) -> Result<Vec<crate::domain::ids::AccountId>, EditError> {
-        let mut event: Event = tx.event(scope, conflict.event_id).await?.ok_or(EditError::NotFound("event"))?;
+        stands: Standing,
+    ) -> Result<Vec<AccountId>, EditError> {
         let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
         let now = self.world.now();
-        match content {
-            Some(content) => {
+        match stands {
+            Standing::Says(content) => {
                 event.content = content;
                 event.deleted_at = None;
             }
-            None => event.deleted_at = Some(now),
+            Standing::Deleted => event.deleted_at = Some(now),
+            Standing::CopyAgain if event.deleted_at.is_none() => {
+                return Ok(self.owe_copy(tx, &event, conflict.calendar_id, user.time_zone).await?);
+            }
+            Standing::CopyAgain | Standing::NoCopy => {
+                return Ok(self.withdraw_copy(tx, &event, conflict.calendar_id, user.time_zone).await?);
+            }
         }
         event.version += 1;
         event.updated_at = now;
@@ -106,12 +127,7 @@ impl Services {
     }
 
     /// Puts a parked write back into the queue.
-    pub async fn retry_write(
-        &self,
-        scope: &Scope,
-        account: crate::domain::ids::AccountId,
-        id: OutboxId,
-    ) -> Result<(), EditError> {
+    pub async fn retry_write(&self, scope: &Scope, account: AccountId, id: OutboxId) -> Result<(), EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let queue = tx.outbox_of(scope, account, super::RETRY_LOOKUP_MAX).await?;
         let found = queue.into_iter().find(|entry| entry.id == id);
@@ -124,4 +140,20 @@ impl Services {
         self.wake(account, Cause::Requested);
         Ok(())
     }
+}
+
+/// The version that a restore takes the place of becomes the loser.
+fn displace(conflict: &mut Conflict, content: &EventContent) {
+    if conflict.winner == Some(Winner::Remote) {
+        (conflict.remote, conflict.winner) = (Some(content.clone()), Some(Winner::Local));
+    } else {
+        (conflict.local, conflict.winner) = (Some(content.clone()), Some(Winner::Remote));
+    }
+}
+
+/// How much of the event the disputed copy may show.
+async fn shown_at(tx: &mut Tx, conflict: &Conflict, copy: Option<&Mapping>) -> Result<PrivacyLevel, StoreError> {
+    let account = tx.account(&Scope::Whole, conflict.account_id).await?;
+    let ours = copy.is_some_and(|copy| copy.created_by_us);
+    Ok(account.filter(|_| ours).map_or(PrivacyLevel::Full, |account| account.privacy))
 }

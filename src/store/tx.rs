@@ -340,6 +340,8 @@ queries! {
         fn conflict(scope: &Scope, id: ConflictId) -> Option<Conflict>;
         /// The conflict about an event in a calendar that waits for a person.
         fn pending_conflict(event: EventId, calendar: CalendarId) -> Option<Conflict>;
+        /// All conflicts of a calendar that wait for a person.
+        fn pending_conflicts(calendar: CalendarId) -> Vec<Conflict>;
         /// Conflicts, newest first.
         fn conflicts(scope: &Scope, wanted: &ConflictFilter) -> Vec<Conflict>;
         /// Overwrites a conflict; `false`: no such conflict.

@@ -28,8 +28,11 @@ pub fn merge(base: &EventContent, local: &EventContent, remote: &EventContent, p
     // A moved or re-ruled series renames its occurrences, so occurrence edits of the other side have nothing to hold on to.
     if renames(base, local) != renames(base, remote) && touches_both(base, local, remote) {
         choice.overlaps.push("occurrences".into());
-        let content = if prefer == Winner::Local { local } else { remote };
-        return Merged { content: content.clone(), overlaps: choice.overlaps };
+        let mut content = if prefer == Winner::Local { local.clone() } else { remote.clone() };
+        // When and how often is one thing then; what the series is called, and where, is another.
+        let facts = choice.facts(&base.facts, &local.facts, &remote.facts);
+        content.facts = Facts { start: content.facts.start, end: content.facts.end, ..facts };
+        return Merged { content, overlaps: choice.overlaps };
     }
     let facts = choice.facts(&base.facts, &local.facts, &remote.facts);
     let mut content = EventContent::single(facts);
@@ -46,7 +49,7 @@ pub fn merge(base: &EventContent, local: &EventContent, remote: &EventContent, p
 }
 
 /// Whether a version renames the occurrences of its base: another start, rule or kind.
-fn renames(base: &EventContent, version: &EventContent) -> bool {
+pub(super) fn renames(base: &EventContent, version: &EventContent) -> bool {
     base.is_series()
         && (base.facts.start != version.facts.start
             || base.recurrence.rules != version.recurrence.rules
@@ -124,7 +127,7 @@ impl Choice {
         for recurrence_id in names.into_values() {
             let find = |version: &EventContent| version.override_at(&recurrence_id).map(|o| o.facts.clone());
             let (b, l, r) = (find(base), find(local), find(remote));
-            self.prefix = format!("{}/", recurrence_id.wall().format("%Y-%m-%dT%H:%M:%S"));
+            self.prefix = occurrence_prefix(&recurrence_id);
             let facts = match (l, r) {
                 // One side edits what the other side removed with an EXDATE: the occurrence is at stake, as a whole.
                 (Some(l), None) if remote.recurrence.excluded.contains(&recurrence_id) && Some(&l) != b.as_ref() => {
@@ -176,20 +179,80 @@ fn plain_occurrence(series: &EventContent, recurrence_id: &EventTime) -> Facts {
 /// Carries the change from `told` to `wanted` over to `full`, which may say more than the provider was told.
 #[must_use]
 pub fn overlay(full: &EventContent, told: &EventContent, wanted: &EventContent) -> EventContent {
+    carry(full, told, wanted, Winner::Remote).content
+}
+
+/// The same, and the fields where somebody wrote over what they could not see: `full`'s text stands there if `prefer` is ours.
+#[must_use]
+pub fn carry(full: &EventContent, told: &EventContent, wanted: &EventContent, prefer: Winner) -> Merged {
     if full == told || told == wanted {
-        return if told == wanted { full.clone() } else { wanted.clone() };
+        let content = if told == wanted { full.clone() } else { wanted.clone() };
+        return Merged { content, overlaps: Vec::new() };
     }
-    let mut choice = Choice { prefer: Winner::Remote, prefix: String::new(), overlaps: Vec::new() };
+    let mut choice = Choice { prefer, prefix: String::new(), overlaps: Vec::new() };
     let mut result = wanted.clone();
     result.facts = choice.facts(&told.facts, &full.facts, &wanted.facts);
-    for occurrence in &mut result.overrides {
+    // A series that was moved has its occurrences under new names, in the same order.
+    let moved = renames(told, wanted) && told.overrides.len() == wanted.overrides.len();
+    for (at, occurrence) in result.overrides.iter_mut().enumerate() {
         let id = occurrence.recurrence_id;
-        if let (Some(held), Some(shown)) = (full.override_at(&id), told.override_at(&id)) {
-            occurrence.facts = choice.facts(&shown.facts, &held.facts, &occurrence.facts);
+        let of = |version: &EventContent| {
+            let own = if moved { version.overrides.get(at) } else { version.override_at(&id) };
+            own.map_or_else(|| plain_occurrence(version, &id), |own| own.facts.clone())
+        };
+        choice.prefix = occurrence_prefix(&id);
+        occurrence.facts = choice.facts(&of(told), &of(full), &occurrence.facts);
+    }
+    let gone = |id: &EventTime| !moved && wanted.override_at(id).is_none();
+    let hid = |own: &&Override| told.override_at(&own.recurrence_id).is_some_and(|shown| shown.facts != own.facts);
+    if full.overrides.iter().filter(hid).any(|own| gone(&own.recurrence_id)) {
+        choice.overlaps.push("occurrences".into());
+        if prefer == Winner::Local {
+            result = full.clone();
         }
     }
     result.normalise();
-    result
+    Merged { content: result, overlaps: choice.overlaps }
+}
+
+/// What becomes of an event that both sides changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// All that it says.
+    pub content: EventContent,
+    /// What of it the copy shows.
+    pub shown: EventContent,
+    /// The fields where one side had to win.
+    pub overlaps: Vec<String>,
+}
+
+/// Merges what the copy may show, and carries that over to all that the event says. `was`: what of the base the copy may show.
+#[must_use]
+pub fn both_sides(
+    (base, was): (&EventContent, &EventContent),
+    full: &EventContent,
+    told: &EventContent,
+    remote: &EventContent,
+    prefer: Winner,
+) -> Met {
+    let merged = merge(was, told, remote, prefer);
+    if merged.content == *told {
+        return Met { content: full.clone(), shown: merged.content, overlaps: merged.overlaps };
+    }
+    // What the copy would show with our change, were it not to be reduced.
+    let carried = carry(full, &overlay(base, was, told), &merged.content, prefer);
+    let mut overlaps = merged.overlaps;
+    for field in carried.overlaps {
+        if !overlaps.contains(&field) {
+            overlaps.push(field);
+        }
+    }
+    Met { content: carried.content, shown: merged.content, overlaps }
+}
+
+/// How the fields of one occurrence are named.
+fn occurrence_prefix(recurrence_id: &EventTime) -> String {
+    format!("{}/", recurrence_id.wall().format("%Y-%m-%dT%H:%M:%S"))
 }
 
 /// The fields in which two versions differ, by the names that conflicts use.

@@ -8,6 +8,7 @@
 //! the final state or in the conflict history.
 
 pub mod brake;
+pub mod echo;
 pub mod matching;
 pub mod merge;
 pub mod plan;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::merge::{merge, overlay};
+use super::merge::{both_sides, carry, overlay};
 use crate::domain::{
     account::ConflictPolicy,
     conflict::{ConflictKind, Winner},
@@ -41,6 +41,8 @@ words! {
         NewLocally = "new_locally",
         /// New at the provider and already here.
         Matched = "matched",
+        /// Our copy says more at the provider than the account's privacy level lets it.
+        Reduced = "reduced_to_privacy_level",
         /// Taken out of one calendar by its owner; the event lives on.
         Unlinked = "unlinked",
     }
@@ -69,11 +71,15 @@ pub enum Local<'a> {
         full: &'a EventContent,
         /// What of it the provider may see, in the provider's canonical form.
         told: &'a EventContent,
+        /// The same of the base: it differs from the base while the copy says more than it should, and is to be reduced.
+        was: &'a EventContent,
         /// When a person last changed it.
         changed_at: DateTime<Utc>,
     },
     /// It was deleted here.
     Gone {
+        /// All it said.
+        full: &'a EventContent,
         /// When.
         at: DateTime<Utc>,
     },
@@ -142,23 +148,23 @@ impl Decision {
 pub fn plan(base: &EventContent, local: Local<'_>, remote: Remote<'_>, policy: ConflictPolicy) -> Decision {
     match (local, remote) {
         (Local::Gone { .. }, Remote::Gone) => Decision::plain(Action::Forget, Reason::DeletedOnBothSides),
-        (Local::Here { told, .. }, Remote::Gone) if told == base => {
+        (Local::Here { told, was, .. }, Remote::Gone) if told == was => {
             Decision::plain(Action::DeleteLocal, Reason::DeletedRemotely)
         }
         (Local::Here { .. }, Remote::Gone) => deleted_there_edited_here(policy),
         (Local::Gone { .. }, Remote::Here { content, .. }) if content == base => {
             Decision::plain(Action::DeleteRemote, Reason::DeletedLocally)
         }
-        (Local::Gone { at }, Remote::Here { content, changed_at }) => {
-            deleted_here_edited_there(at, content, changed_at, policy)
+        (Local::Gone { full, at }, Remote::Here { content, changed_at }) => {
+            deleted_here_edited_there(overlay(full, base, content), content, preferred(policy, at, changed_at))
         }
-        (Local::Here { full, told, changed_at: ours }, Remote::Here { content, changed_at: theirs }) => {
-            match (told != base, content != base) {
+        (Local::Here { full, told, was, changed_at: ours }, Remote::Here { content, changed_at: theirs }) => {
+            match (told != was, content != base) {
                 (false, false) => Decision::plain(Action::Rest, Reason::Unchanged),
-                (false, true) => Decision::plain(Action::Take(overlay(full, told, content)), Reason::RemoteChanged),
+                (false, true) => changed_there(base, full, content, preferred(policy, ours, theirs)),
                 (true, false) => Decision::plain(Action::Push, Reason::LocalChanged),
                 (true, true) if told == content => Decision::plain(Action::Rest, Reason::SameOnBothSides),
-                (true, true) => both_changed(base, full, told, content, preferred(policy, ours, theirs)),
+                (true, true) => both_changed((base, was), full, told, content, preferred(policy, ours, theirs)),
             }
         }
     }
@@ -175,25 +181,40 @@ fn preferred(policy: ConflictPolicy, ours: DateTime<Utc>, theirs: Option<DateTim
     }
 }
 
+/// Only the provider's side changed. Where it wrote over a text that it was never told, that text is disputed.
+fn changed_there(base: &EventContent, full: &EventContent, remote: &EventContent, prefer: Option<Winner>) -> Decision {
+    let carried = carry(full, base, remote, prefer.unwrap_or(Winner::Remote));
+    if carried.overlaps.is_empty() {
+        return Decision::plain(Action::Take(carried.content), Reason::RemoteChanged);
+    }
+    let action = match prefer {
+        None => Action::Wait,
+        Some(_) if carried.content == *full => Action::Push,
+        Some(_) => Action::Take(carried.content),
+    };
+    let dispute = Dispute { kind: ConflictKind::Edit, fields: carried.overlaps, winner: prefer };
+    Decision { action, reason: Reason::OverlappingEdits, dispute: Some(dispute) }
+}
+
 fn both_changed(
-    base: &EventContent,
+    (base, was): (&EventContent, &EventContent),
     full: &EventContent,
     told: &EventContent,
     remote: &EventContent,
     prefer: Option<Winner>,
 ) -> Decision {
-    let merged = merge(base, told, remote, prefer.unwrap_or(Winner::Remote));
-    let disputed = !merged.overlaps.is_empty();
+    let met = both_sides((base, was), full, told, remote, prefer.unwrap_or(Winner::Remote));
+    let disputed = !met.overlaps.is_empty();
     let action = if disputed && prefer.is_none() {
         Action::Wait
-    } else if merged.content == *remote {
-        Action::Take(overlay(full, told, &merged.content))
-    } else if merged.content == *told {
+    } else if met.shown == *remote {
+        Action::Take(met.content)
+    } else if met.shown == *told {
         Action::Push
     } else {
-        Action::TakeAndPush(overlay(full, told, &merged.content))
+        Action::TakeAndPush(met.content)
     };
-    let dispute = disputed.then_some(Dispute { kind: ConflictKind::Edit, fields: merged.overlaps, winner: prefer });
+    let dispute = disputed.then_some(Dispute { kind: ConflictKind::Edit, fields: met.overlaps, winner: prefer });
     let reason = if disputed { Reason::OverlappingEdits } else { Reason::DisjointEdits };
     Decision { action, reason, dispute }
 }
@@ -209,15 +230,10 @@ fn deleted_there_edited_here(policy: ConflictPolicy) -> Decision {
     Decision { action, reason: Reason::DeletedRemotelyEditedHere, dispute: Some(dispute) }
 }
 
-fn deleted_here_edited_there(
-    deleted_at: DateTime<Utc>,
-    remote: &EventContent,
-    theirs: Option<DateTime<Utc>>,
-    policy: ConflictPolicy,
-) -> Decision {
-    let winner = preferred(policy, deleted_at, theirs);
+fn deleted_here_edited_there(edited: EventContent, remote: &EventContent, winner: Option<Winner>) -> Decision {
     let action = match winner {
-        Some(Winner::Remote) => Action::Restore { content: remote.clone(), push: false },
+        // What was edited here before the deletion, and what is hidden there, comes back with it.
+        Some(Winner::Remote) => Action::Restore { push: edited != *remote, content: edited },
         Some(Winner::Local) => Action::DeleteRemote,
         None => Action::Wait,
     };
@@ -232,7 +248,8 @@ pub fn link(full: &EventContent, told: &EventContent, remote: &EventContent, pol
     if told == remote {
         return Decision::plain(Action::Rest, Reason::Matched);
     }
-    let decision = both_changed(&common_ground(told, remote), full, told, remote, Some(prefer_in_link(policy)));
+    let ground = common_ground(told, remote);
+    let decision = both_changed((&ground, &ground), full, told, remote, Some(prefer_in_link(policy)));
     Decision { reason: Reason::Matched, ..decision }
 }
 

@@ -50,11 +50,12 @@ fn ours() -> DateTime<Utc> {
 }
 
 fn here(content: &EventContent) -> Local<'_> {
-    Local::Here { full: content, told: content, changed_at: ours() }
+    Local::Here { full: content, told: content, was: content, changed_at: ours() }
 }
 
 fn gone_here() -> Local<'static> {
-    Local::Gone { at: ours() }
+    static LUNCH: std::sync::LazyLock<EventContent> = std::sync::LazyLock::new(|| event("Lunch"));
+    Local::Gone { full: &LUNCH, at: ours() }
 }
 
 fn there(content: &EventContent) -> Remote<'_> {
@@ -62,7 +63,16 @@ fn there(content: &EventContent) -> Remote<'_> {
 }
 
 fn decide(base: &EventContent, local: Local<'_>, remote: Remote<'_>) -> Decision {
-    plan(base, local, remote, ConflictPolicy::ExternalWins)
+    decide_by(base, local, remote, ConflictPolicy::ExternalWins)
+}
+
+/// In a copy that may show everything.
+fn decide_by<'a>(base: &'a EventContent, local: Local<'a>, remote: Remote<'a>, policy: ConflictPolicy) -> Decision {
+    let local = match local {
+        Local::Here { full, told, changed_at, .. } => Local::Here { full, told, was: base, changed_at },
+        gone @ Local::Gone { .. } => gone,
+    };
+    plan(base, local, remote, policy)
 }
 
 #[test]
@@ -110,7 +120,7 @@ fn an_overlap_goes_to_whom_the_policy_prefers_and_is_told() {
         (ConflictPolicy::Ask, None, Action::Wait, None),
     ];
     for (policy, changed_at, action, winner) in table {
-        let decision = plan(&base, here(&local), Remote::Here { content: &remote, changed_at }, policy);
+        let decision = decide_by(&base, here(&local), Remote::Here { content: &remote, changed_at }, policy);
         assert_eq!(decision.action, action, "{policy}");
         let dispute = decision.dispute.expect("a dispute");
         assert_eq!((dispute.kind, dispute.winner), (ConflictKind::Edit, winner), "{policy}");
@@ -139,9 +149,9 @@ fn deletions_follow_the_table() {
     let changed_there = decide(&base, gone_here(), there(&edited));
     assert_eq!(changed_there.action, Action::Restore { content: edited.clone(), push: false });
     assert_eq!(changed_there.dispute.map(|d| d.kind), Some(ConflictKind::DeletedLocally));
-    let kept = plan(&base, here(&edited), Remote::Gone, ConflictPolicy::LocalWins);
+    let kept = decide_by(&base, here(&edited), Remote::Gone, ConflictPolicy::LocalWins);
     assert_eq!(kept.action, Action::Recreate);
-    assert_eq!(plan(&base, gone_here(), there(&edited), ConflictPolicy::LocalWins).action, Action::DeleteRemote);
+    assert_eq!(decide_by(&base, gone_here(), there(&edited), ConflictPolicy::LocalWins).action, Action::DeleteRemote);
 }
 
 #[test]

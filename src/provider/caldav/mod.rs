@@ -36,7 +36,7 @@ pub use icloud::START as ICLOUD_START;
 
 use self::{calendars::Seen, convert::Mark, exchange::Exchange, pull::Puller, write::Pen};
 use super::{
-    ChangePage, EventWriter, PageToken, Profile, Provider, ProviderError, Pull, Result, Target,
+    ChangePage, EventWriter, Found, PageToken, Profile, Provider, ProviderError, Pull, Result, Target,
     transport::{Credential, Http},
 };
 use crate::{
@@ -221,7 +221,9 @@ impl EventWriter for Caldav {
         self.pen(calendar).await?.read(id).await
     }
 
-    async fn find(&self, calendar: &RemoteCalendarId, key: &Uid) -> Result<Option<RemoteEvent>> {
-        self.pen(calendar).await?.find(calendar, key).await
+    async fn find(&self, calendar: &RemoteCalendarId, key: &Uid) -> Result<Found> {
+        let found = self.pen(calendar).await?.find(calendar, key).await?;
+        // A server says nothing of what it no longer has.
+        Ok(found.map_or(Found::Nothing, Found::Here))
     }
 }

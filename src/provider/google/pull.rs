@@ -130,9 +130,14 @@ impl Google {
 
     /// One event as it is now; `None`: it is gone, or not ours to see.
     pub(super) async fn read_item(&self, calendar: &RemoteCalendarId, id: &str) -> Result<Option<Item>> {
+        Ok(self.read_kept(calendar, id).await?.filter(|item| !item.cancelled()))
+    }
+
+    /// One event as it is kept, deleted or not.
+    pub(super) async fn read_kept(&self, calendar: &RemoteCalendarId, id: &str) -> Result<Option<Item>> {
         let url = self.at(&["calendars", calendar.as_str(), "events", id]);
         match self.ask(request::event(url), Doing::Reading("reading one event")).await {
-            Ok(item) => Ok((!item.cancelled()).then_some(item)),
+            Ok(item) => Ok(Some(item)),
             Err(error) if matches!(error.class, FailureClass::Gone | FailureClass::Forbidden) => Ok(None),
             Err(error) => Err(error),
         }

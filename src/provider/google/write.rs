@@ -24,7 +24,7 @@ use crate::{
         time::EventTime,
     },
     provider::{
-        EventWriter, Target,
+        EventWriter, Found, Target,
         error::{ProviderError, Result},
     },
 };
@@ -117,9 +117,17 @@ impl EventWriter for Google {
         self.read_whole(calendar, id).await?.map(|whole| told(&whole, calendar)).transpose()
     }
 
-    async fn find(&self, calendar: &RemoteCalendarId, key: &Uid) -> Result<Option<RemoteEvent>> {
-        let id = RemoteEventId(event_id(calendar, key.as_str()));
-        self.read(calendar, &id).await
+    async fn find(&self, calendar: &RemoteCalendarId, key: &Uid) -> Result<Found> {
+        let id = event_id(calendar, key.as_str());
+        match self.read_kept(calendar, &id).await? {
+            None => Ok(Found::Nothing),
+            // Google keeps what was deleted, under its id, for good.
+            Some(master) if master.cancelled() => Ok(Found::Deleted),
+            Some(master) => {
+                let whole = self.family(calendar, Whole::single(master)).await?;
+                told(&whole, calendar).map(Found::Here)
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! **Invariants:** what is sent is stored before it is sent (I-4, I-11) · every update and delete is conditional (I-13) · a
 //! refused precondition or an unclear answer is settled by reading, never by sending again (I-12, I-16).
 
+mod create;
 mod setback;
 
 use std::{
@@ -26,7 +27,7 @@ use crate::{
         calendar::Calendar,
         event::EventContent,
         failure::FailureClass,
-        ids::{OutboxId, Revision, Uid},
+        ids::{OutboxId, Revision},
         mapping::{Event, Mapping, RemoteEvent},
         outbox::{OutboxEntry, WriteOp},
         person::Scope,
@@ -174,7 +175,7 @@ impl Desk<'_> {
             (Write::Create, Some(told)) => self.create(&case, told, tally).await,
             (Write::Update, Some(told)) => self.update(&case, told, tally).await,
             (Write::Delete, _) => self.delete(&case, tally).await,
-            (Write::FindThenDelete, _) => self.find(&case).await,
+            (Write::FindThenDelete, _) => self.find_to_delete(&case).await,
             (Write::Read | Write::Create | Write::Update, _) => self.look(&case, tally).await,
         };
         match result {
@@ -229,48 +230,15 @@ impl Desk<'_> {
         Ok(())
     }
 
-    async fn create(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Failure> {
-        self.remember(case, &told).await?;
-        tally.writes += 1;
-        match self.writer.create(&case.calendar.remote_id, &case.entry.key, &told).await {
-            Ok(remote) => {
-                tally.created += 1;
-                self.confirm(case, &told, remote, tally).await
-            }
-            Err(error) => match error.class {
-                FailureClass::Conflict | FailureClass::Ambiguous if self.found(case, &told, tally).await? => Ok(()),
-                FailureClass::Conflict => self.rename(case, error).await,
-                _ => Err(Failure::Provider(error)),
-            },
-        }
-    }
-
-    /// Looks for what a create with this key has made, and bonds it.
-    async fn found(&self, case: &Case, told: &EventContent, tally: &mut Tally) -> Result<bool, Failure> {
-        let found = self.writer.find(&case.calendar.remote_id, &case.entry.key).await.map_err(Failure::Provider)?;
-        let Some(remote) = found else { return Ok(false) };
-        let scene = self.scene(&case.calendar);
-        let mut changes = Changes::default();
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(true) };
-        let mut sent = case.entry.sent.clone();
-        sent.push(told.clone());
-        changes.link(&scene, event, remote, &sent);
-        self.close(tx, case, &changes).await?;
-        tally.created += 1;
-        add(tally, &changes);
-        Ok(true)
-    }
-
-    /// The server refuses the chosen name without holding the event (a trash bin, another calendar): choose another.
-    async fn rename(&self, case: &Case, error: ProviderError) -> Result<(), Failure> {
+    /// The provider has refused it: it cannot come back as an echo.
+    async fn did_not_arrive(&self, case: &Case, told: &EventContent) -> Result<(), Failure> {
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         if let Some(mut entry) = tx.outbox_entry(case.event.id, case.calendar.id).await? {
-            entry.key = Uid(self.services.world.new_id::<uuid::Uuid>().to_string());
+            entry.refused(told, &case.entry.sent);
             tx.put_outbox(&entry).await?;
         }
         tx.commit().await?;
-        Err(Failure::Provider(ProviderError { class: FailureClass::Transient, ..error }))
+        Ok(())
     }
 
     async fn update(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Failure> {
@@ -284,7 +252,10 @@ impl Desk<'_> {
                 self.confirm(case, &told, remote, tally).await
             }
             Err(error) => match error.class {
-                FailureClass::Conflict | FailureClass::Gone => self.look(case, tally).await,
+                FailureClass::Conflict | FailureClass::Gone => {
+                    self.did_not_arrive(case, &told).await?;
+                    self.look(case, tally).await
+                }
                 FailureClass::Ambiguous => self.look_after(case, error, tally).await,
                 _ => Err(Failure::Provider(error)),
             },
@@ -308,16 +279,9 @@ impl Desk<'_> {
         }
     }
 
-    /// The event was deleted here after a create whose answer was lost.
-    async fn find(&self, case: &Case) -> Result<(), Failure> {
-        let mut tally = Tally::default();
-        let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
-        if self.found(case, &last, &mut tally).await? { Ok(()) } else { self.settled(case).await }
-    }
-
     /// Reads the remote copy and decides again from what is there.
     async fn look(&self, case: &Case, tally: &mut Tally) -> Result<(), Failure> {
-        let Some(mapping) = &case.mapping else { return self.find(case).await };
+        let Some(mapping) = &case.mapping else { return self.find_to_delete(case).await };
         let remote = self.writer.read(&case.calendar.remote_id, &mapping.remote_id).await;
         self.settle(case, remote.map_err(Failure::Provider)?, tally).await
     }
@@ -388,7 +352,7 @@ impl Desk<'_> {
     /// Writes what was decided, and tells the event's other copies of it.
     async fn commit(&self, mut tx: Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
         let scene = self.scene(&case.calendar);
-        changes.write(&mut tx, scene.floating_in()).await?;
+        changes.write(&mut tx, scene.floating_in(), scene.world.now()).await?;
         let wake = spread(&mut tx, &scene, changes).await?;
         tx.commit().await?;
         self.services.wake_all(&wake, Cause::LocalEdit);

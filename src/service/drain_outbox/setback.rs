@@ -66,7 +66,7 @@ impl Desk<'_> {
             let text = format!("A change could not be sent to your calendar: {why}. It is kept; you can try it again.");
             let scene = self.scene(calendar);
             changes.tell(&scene, Some(entry.event_id), NoticeKind::WriteParked, Severity::Normal, text);
-            changes.write(tx, scene.floating_in()).await?;
+            changes.write(tx, scene.floating_in(), scene.world.now()).await?;
         }
         Ok(())
     }

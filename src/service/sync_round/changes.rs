@@ -1,19 +1,32 @@
 //! What one transaction of a round will write: collected by pure code, committed as one.
 
-use super::scene::{Scene, bond};
+use chrono::{DateTime, Utc};
+
+use super::{
+    scene::{Scene, bond},
+    sweep::Held,
+};
 use crate::{
     domain::{
-        conflict::{Conflict, Severity},
+        calendar::Calendar,
+        conflict::{Conflict, ConflictStatus, Severity, Winner},
         event::EventContent,
         ids::{AccountId, CalendarId, EventId, MappingId, RemoteEventId},
         mapping::{Event, Mapping, Origin, RemoteEvent},
         notice::{Notice, NoticeKind},
-        outbox::{OutboxEntry, WriteOp},
+        outbox::OutboxEntry,
+        person::Scope,
         round::Tally,
     },
     engine::{
+        outbox::joined,
+        privacy,
         recurrence::span,
-        sync::plan::{Local, Reason, Remote, link, plan},
+        sync::{
+            echo,
+            matching::{CONFIDENCE_MIN, confidence},
+            plan::{Local, Reason, Remote, link, plan},
+        },
     },
     store::{StoreError, Tx},
 };
@@ -38,6 +51,8 @@ pub struct Changes {
     pub events: Vec<Event>,
     /// Of those, the ones whose other copies must hear of it.
     pub spread: Vec<EventId>,
+    /// Of those, the ones that were deleted here and are back: they go home too.
+    pub restored: Vec<EventId>,
     /// Bonds made or moved on.
     pub mappings: Vec<Mapping>,
     /// Bonds that end.
@@ -48,6 +63,8 @@ pub struct Changes {
     pub settled: Vec<(EventId, CalendarId)>,
     /// Disagreements.
     pub conflicts: Vec<Conflict>,
+    /// Copies that were decided about, and whose version stands: what waited for a person there waits no more.
+    pub decided: Vec<(EventId, CalendarId, Winner)>,
     /// What people are told.
     pub notices: Vec<Notice>,
     /// What was done, in numbers.
@@ -70,7 +87,7 @@ impl Changes {
     }
 
     /// Writes everything into an open transaction.
-    pub async fn write(&self, tx: &mut Tx, floating_in: chrono_tz::Tz) -> Result<(), StoreError> {
+    pub async fn write(&self, tx: &mut Tx, floating_in: chrono_tz::Tz, now: DateTime<Utc>) -> Result<(), StoreError> {
         let spans: Vec<_> = self.events.iter().map(|event| span(&event.content, floating_in)).collect();
         tx.put_events(&self.events, &spans).await?;
         tx.delete_mappings(&self.forgotten).await?;
@@ -83,16 +100,66 @@ impl Changes {
         for entry in &self.owed {
             join_queue(tx, entry).await?;
         }
-        tx.insert_conflicts(&self.conflicts).await?;
+        let mut waiting = Vec::new();
+        if let Some((_, calendar, _)) = self.decided.first() {
+            waiting = tx.pending_conflicts(*calendar).await?;
+        }
+        let (new, closed) = self.closing(waiting, now);
+        tx.insert_conflicts(&new).await?;
+        for conflict in &closed {
+            tx.update_conflict(conflict).await?;
+        }
         for notice in &self.notices {
             tx.put_notice(notice).await?;
         }
         Ok(())
     }
 
+    /// The conflicts to add, and those that waited and are told anew: at most one waits for each copy.
+    #[must_use]
+    pub fn closing(&self, waiting: Vec<Conflict>, now: DateTime<Utc>) -> (Vec<Conflict>, Vec<Conflict>) {
+        let (mut new, mut closed) = (self.conflicts.clone(), Vec::new());
+        for mut old in waiting {
+            let copy = (old.event_id, old.calendar_id);
+            let Some((.., winner)) = self.decided.iter().find(|(event, calendar, _)| (*event, *calendar) == copy)
+            else {
+                continue;
+            };
+            let same = |met: &Conflict| (met.event_id, met.calendar_id) == copy && met.status == old.status;
+            if let Some(at) = new.iter().position(same) {
+                closed.push(Conflict { id: old.id, created_at: old.created_at, ..new.remove(at) });
+            } else {
+                (old.status, old.winner, old.resolved_at) = (ConflictStatus::Resolved, Some(*winner), Some(now));
+                closed.push(old);
+            }
+        }
+        (new, closed)
+    }
+
     pub(super) fn note(&mut self, scene: &Scene<'_>, remote_id: &RemoteEventId, what: &'static str, reason: Reason) {
         let calendar = scene.calendar.name.clone();
         self.planned.push(Planned { calendar, remote_id: remote_id.0.clone(), what, reason });
+    }
+
+    /// A remote event was read: settles it with the bond it has, or with the local event that it is taken to be; else it is
+    /// new here, where the calendar's direction lets it in.
+    pub fn meet(
+        &mut self,
+        scene: &Scene<'_>,
+        remote: RemoteEvent,
+        bond: Option<(Mapping, Event)>,
+        counterpart: Option<Event>,
+        held: &Held,
+    ) {
+        if let Some((mapping, event)) = bond {
+            let sent = held.sent(event.id);
+            self.settle(scene, mapping, event, Some(remote), sent);
+        } else if let Some(event) = counterpart.filter(|event| still_alike(scene, event, &remote, held)) {
+            let sent = held.sent(event.id);
+            self.link(scene, event, remote, sent);
+        } else if scene.calendar.direction.inbound() {
+            self.import(scene, remote);
+        }
     }
 
     /// A remote event that is new here.
@@ -118,17 +185,32 @@ impl Changes {
     }
 
     /// A remote event that is taken to be one we hold without a bond. `sent`: what we sent for it, if a create's answer
-    /// was lost; then the last of it is the base, and nothing we wrote ourselves can pass for somebody's edit.
+    /// was lost. Which of it made the event nobody can tell; from the first of it, our later edits count as such.
     pub fn link(&mut self, scene: &Scene<'_>, event: Event, remote: RemoteEvent, sent: &[EventContent]) {
         let mapping = bond(scene, event.id, remote.clone(), !sent.is_empty());
-        if let Some(last) = sent.last() {
-            let mapping = Mapping { base: last.clone(), ..mapping };
+        if let Some(first) = sent.first() {
+            let mapping = Mapping { base: first.clone(), ..mapping };
             self.settle(scene, mapping, event, Some(remote), sent);
             return;
         }
         let told = scene.told(&event.content, false);
         let decision = link(&event.content, &told, &remote.content, scene.account.policy);
         self.carry_out(scene, mapping, event, Some(remote), decision);
+    }
+
+    /// What a queued create has made was deleted there before we had heard of it: it is gone as any other copy is.
+    pub fn lose(&mut self, scene: &Scene<'_>, event: Event, entry: &OutboxEntry) {
+        let made = entry.sent.first().cloned();
+        let made = RemoteEvent {
+            id: RemoteEventId(entry.key.0.clone()),
+            uid: entry.key.clone(),
+            revision: None,
+            content: made.unwrap_or_else(|| scene.told(&event.content, true)),
+            raw: None,
+            changed_at: None,
+        };
+        let mapping = bond(scene, event.id, made, true);
+        self.settle(scene, mapping, event, None, &[]);
     }
 
     /// Both sides of a bond have been seen: decides and notes what follows. `sent`: what was sent and never
@@ -141,21 +223,31 @@ impl Changes {
         remote: Option<RemoteEvent>,
         sent: &[EventContent],
     ) {
+        let told = scene.told(&event.content, mapping.created_by_us);
         if let Some(remote) = &remote
             && sent.contains(&remote.content)
         {
             mapping.base.clone_from(&remote.content);
+        } else if let Some(remote) = &remote {
+            for sent in sent {
+                mapping.base = echo::agreed(&mapping.base, sent, &remote.content, &event.content);
+            }
         }
-        let told = scene.told(&event.content, mapping.created_by_us);
+        let was = scene.shown(&mapping);
         let local = match event.deleted_at {
-            Some(at) => Local::Gone { at },
-            None => Local::Here { full: &event.content, told: &told, changed_at: event.updated_at },
+            Some(at) => Local::Gone { full: &event.content, at },
+            None => Local::Here { full: &event.content, told: &told, was: &was, changed_at: event.updated_at },
         };
         let there = match &remote {
             Some(remote) => Remote::Here { content: &remote.content, changed_at: remote.changed_at },
             None => Remote::Gone,
         };
-        let decision = plan(&mapping.base, local, there, scene.account.policy);
+        // While a reduction may have arrived, what it hides cannot be taken for seen there.
+        let level = scene.account.privacy;
+        let reduced = sent.iter().any(|sent| !privacy::exceeds(sent, level))
+            && remote.as_ref().is_none_or(|remote| !privacy::still_shows(&remote.content, &mapping.base, level));
+        let base = if reduced { &*was } else { &mapping.base };
+        let decision = plan(base, local, there, scene.account.policy);
         self.carry_out(scene, mapping, event, remote, decision);
     }
 
@@ -183,19 +275,17 @@ impl Changes {
     }
 }
 
-/// Queues a write, or joins it to the one already queued for that event and calendar: the key chosen and what was sent
-/// under it stay, or a create done twice would make two events.
+/// A counterpart that was found by its looks may have been edited or deleted since the pull began. What was sent is known by
+/// its key.
+fn still_alike(scene: &Scene<'_>, event: &Event, remote: &RemoteEvent, held: &Held) -> bool {
+    let alike = || confidence(&scene.told(&event.content, false), &remote.content) > CONFIDENCE_MIN;
+    !held.sent(event.id).is_empty() || (event.deleted_at.is_none() && alike())
+}
+
+/// Queues a write, or joins it to the one already queued for that event and calendar.
 pub async fn join_queue(tx: &mut Tx, entry: &OutboxEntry) -> Result<(), StoreError> {
-    let Some(queued) = tx.outbox_entry(entry.event_id, entry.calendar_id).await? else {
-        return tx.put_outbox(entry).await;
-    };
-    // Its owner wants this copy gone, whatever the event says by then.
-    if queued.reason == Reason::Unlinked.as_str() {
-        return Ok(());
-    }
-    let key = if queued.sent.is_empty() { entry.key.clone() } else { queued.key };
-    let joined = OutboxEntry { id: queued.id, key, sent: queued.sent, created_at: queued.created_at, ..entry.clone() };
-    tx.put_outbox(&joined).await
+    let queued = tx.outbox_entry(entry.event_id, entry.calendar_id).await?;
+    tx.put_outbox(&joined(queued, entry)).await
 }
 
 /// Tells an event's other copies that it changed here; their accounts are woken once that is durable.
@@ -203,14 +293,17 @@ pub async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) -> Result
     let mut wake = Vec::new();
     for mapping in tx.other_mappings(&changes.spread, scene.calendar.id).await? {
         if let Some(event) = changes.events.iter().find(|event| event.id == mapping.event_id) {
-            let op = if event.deleted_at.is_some() { WriteOp::Delete } else { WriteOp::Update };
-            let entry = OutboxEntry {
-                account_id: mapping.account_id,
-                calendar_id: mapping.calendar_id,
-                ..scene.owed(event, op, mapping.uid.clone(), Reason::LocalChanged)
-            };
-            join_queue(tx, &entry).await?;
+            join_queue(tx, &scene.owed_elsewhere(event, &mapping)).await?;
             wake.push(mapping.account_id);
+        }
+    }
+    for event in changes.events.iter().filter(|event| changes.restored.contains(&event.id)) {
+        let Some(home) = event.calendar_id.filter(|home| *home != scene.calendar.id) else { continue };
+        let bond = tx.mapping_of(event.id, home).await?;
+        let home = tx.calendar(&Scope::Whole, home).await?.filter(Calendar::takes_writes);
+        if let (Some(home), None) = (home, bond) {
+            join_queue(tx, &scene.owed_at_home(event, &home)).await?;
+            wake.push(home.account_id);
         }
     }
     Ok(wake)

@@ -10,6 +10,7 @@ mod outcome;
 mod pull;
 mod removal;
 pub mod scene;
+pub mod sweep;
 
 use std::sync::Arc;
 
@@ -29,8 +30,9 @@ use crate::{
     store::Mode,
 };
 use changes::Planned;
-use pull::{Pulled, Puller};
+use pull::Puller;
 use scene::Scene;
+use sweep::Pulled;
 
 /// A notification comes within this time of its change, or not at all.
 const TOLD_WITHIN: Duration = Duration::minutes(2);

@@ -12,6 +12,7 @@ use crate::{
     },
     engine::{
         conflict::severity,
+        privacy,
         sync::plan::{Action, Decision, Dispute, Reason},
     },
 };
@@ -31,30 +32,36 @@ impl Changes {
             self.dispute(scene, &mapping, &event, remote.as_ref(), dispute, reason);
         }
         let waits = decision.action == Action::Wait;
+        let level = scene.account.privacy;
+        let reduce =
+            mapping.created_by_us && remote.as_ref().is_some_and(|remote| privacy::exceeds(&remote.content, level));
         if let Some(remote) = remote {
             mapping.revision = remote.revision;
             mapping.raw = remote.raw;
             mapping.uid = remote.uid;
-            // While a person decides, the base stays, so that both changes stay visible.
-            if !waits {
+            // While a person decides, the base stays, so that both changes stay visible; and what is deleted here stays the
+            // child of the base that it had.
+            if !waits && decision.action != Action::DeleteRemote {
                 mapping.base = remote.content;
             }
             mapping.updated_at = now;
         }
         let here = (event.id, scene.calendar.id);
+        self.decided.push((event.id, scene.calendar.id, whose(&decision.action)));
         let remote_id = mapping.remote_id.clone();
         match decision.action {
+            Action::Rest if reduce => {
+                self.note(scene, &remote_id, "update there", Reason::Reduced);
+                self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), Reason::Reduced));
+                self.mappings.push(mapping);
+            }
             Action::Rest | Action::Wait => {
                 self.settled.push(here);
                 self.mappings.push(mapping);
             }
             Action::Take(content) => {
                 self.note(scene, &remote_id, "update here", reason);
-                self.tally.updated += 1;
-                self.change(&mut event, content, now);
-                self.settled.push(here);
-                self.mappings.push(mapping);
-                self.events.push(event);
+                self.take(scene, event, mapping, content, reduce.then_some(Reason::Reduced));
             }
             Action::Push => {
                 self.note(scene, &remote_id, "update there", reason);
@@ -63,11 +70,7 @@ impl Changes {
             }
             Action::TakeAndPush(content) => {
                 self.note(scene, &remote_id, "merge", reason);
-                self.tally.updated += 1;
-                self.change(&mut event, content, now);
-                self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), reason));
-                self.mappings.push(mapping);
-                self.events.push(event);
+                self.take(scene, event, mapping, content, Some(reason));
             }
             Action::DeleteRemote => {
                 self.note(scene, &remote_id, "delete there", reason);
@@ -81,16 +84,9 @@ impl Changes {
             }
             Action::Restore { content, push } => {
                 self.note(scene, &remote_id, "restore here", reason);
-                self.tally.updated += 1;
                 event.deleted_at = None;
-                self.change(&mut event, content, now);
-                if push {
-                    self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), reason));
-                } else {
-                    self.settled.push(here);
-                }
-                self.mappings.push(mapping);
-                self.events.push(event);
+                self.restored.push(event.id);
+                self.take(scene, event, mapping, content, (push || reduce).then_some(reason));
             }
             Action::Recreate => {
                 self.note(scene, &remote_id, "create there", reason);
@@ -104,6 +100,25 @@ impl Changes {
                 self.settled.push(here);
             }
         }
+    }
+
+    /// Our side says something else now; what the provider must hear of it is owed.
+    fn take(
+        &mut self,
+        scene: &Scene<'_>,
+        mut event: Event,
+        mapping: Mapping,
+        content: EventContent,
+        owed: Option<Reason>,
+    ) {
+        self.tally.updated += 1;
+        self.change(&mut event, content, scene.world.now());
+        match owed {
+            Some(reason) => self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), reason)),
+            None => self.settled.push((event.id, scene.calendar.id)),
+        }
+        self.mappings.push(mapping);
+        self.events.push(event);
     }
 
     /// A copy that a person deleted stays deleted; the event itself goes only with its home calendar.
@@ -165,6 +180,19 @@ impl Changes {
             Some(Winner::Local) => return,
         };
         self.tell(scene, Some(event.id), kind, severity, text.to_owned());
+    }
+}
+
+/// Whose version stands after an action.
+fn whose(action: &Action) -> Winner {
+    match action {
+        Action::Push | Action::TakeAndPush(_) | Action::DeleteRemote | Action::Recreate => Winner::Local,
+        Action::Rest
+        | Action::Wait
+        | Action::Take(_)
+        | Action::DeleteLocal
+        | Action::Restore { .. }
+        | Action::Forget => Winner::Remote,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, changes::Changes, pull::Pulled, scene::Scene};
+use super::{Run, changes::Changes, scene::Scene, sweep::Pulled};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -143,7 +143,7 @@ impl Run<'_> {
         let wake = if self.dry {
             Vec::new()
         } else {
-            changes.write(&mut tx, scene.floating_in()).await?;
+            changes.write(&mut tx, scene.floating_in(), scene.world.now()).await?;
             let wake = super::changes::spread(&mut tx, &scene, &changes).await?;
             // While deletions are held the cursor stays, so that the next round sees the same picture and asks again.
             if !waiting {

@@ -1,11 +1,13 @@
 //! Where a calendar's decisions are taken: the account, its owner, the calendar, and the hand that writes.
 
+use std::borrow::Cow;
+
 use crate::{
     domain::{
         account::{Account, PrivacyLevel},
         calendar::Calendar,
         event::EventContent,
-        ids::{EventId, Revision, Uid},
+        ids::{EventId, Uid},
         mapping::{Event, Mapping, RemoteEvent},
         outbox::{OutboxEntry, OutboxState, WriteOp},
         person::User,
@@ -49,8 +51,39 @@ impl Scene<'_> {
         }
     }
 
+    /// What was agreed on, as the provider may see it now.
+    pub(super) fn shown<'m>(&self, mapping: &'m Mapping) -> Cow<'m, EventContent> {
+        if mapping.created_by_us && self.account.privacy != PrivacyLevel::Full {
+            Cow::Owned(privacy::project(&mapping.base, self.account.privacy))
+        } else {
+            Cow::Borrowed(&mapping.base)
+        }
+    }
+
     pub(super) fn first_start(&self, time: &EventTime) -> chrono::DateTime<chrono::Utc> {
         time.instant(self.floating_in())
+    }
+
+    /// The same for a copy of the event in another calendar.
+    #[must_use]
+    pub fn owed_elsewhere(&self, event: &Event, copy: &Mapping) -> OutboxEntry {
+        let op = if event.deleted_at.is_some() { WriteOp::Delete } else { WriteOp::Update };
+        OutboxEntry {
+            account_id: copy.account_id,
+            calendar_id: copy.calendar_id,
+            ..self.owed(event, op, copy.uid.clone(), Reason::LocalChanged)
+        }
+    }
+
+    /// The same for the home of an event that came back without its copy there. A fresh name: the old one was deleted.
+    #[must_use]
+    pub fn owed_at_home(&self, event: &Event, home: &Calendar) -> OutboxEntry {
+        let key = Uid(self.world.new_id::<uuid::Uuid>().to_string());
+        OutboxEntry {
+            account_id: home.account_id,
+            calendar_id: home.id,
+            ..self.owed(event, WriteOp::Create, key, Reason::DeletedLocallyEditedThere)
+        }
     }
 
     /// A queue entry that says "look at this event again".
@@ -95,10 +128,4 @@ pub fn bond(scene: &Scene<'_>, event_id: EventId, remote: RemoteEvent, created_b
         created_by_us,
         updated_at: scene.world.now(),
     }
-}
-
-/// Whether a listed revision is the one we hold.
-#[must_use]
-pub fn unchanged(held: Option<&Revision>, listed: Option<&Revision>) -> bool {
-    held.is_some() && held == listed
 }

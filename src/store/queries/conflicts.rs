@@ -74,6 +74,14 @@ pub async fn pending_conflict(conn: &mut Conn, event: EventId, calendar: Calenda
     row.map(ConflictRow::read).transpose()
 }
 
+pub async fn pending_conflicts(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<Conflict>> {
+    let query = conflicts::table
+        .filter(conflicts::calendar_id.eq(calendar))
+        .filter(conflicts::status.eq(ConflictStatus::Pending))
+        .order(conflicts::id);
+    read_all(query.select(ConflictRow::as_select()).load(conn).await?, ConflictRow::read)
+}
+
 pub async fn update_conflict(conn: &mut Conn, conflict: &Conflict) -> Done<bool> {
     let row = ConflictRow::of(conflict)?;
     Ok(diesel::update(conflicts::table.find(conflict.id)).set(row).execute(conn).await? > 0)

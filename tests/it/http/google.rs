@@ -210,6 +210,8 @@ async fn whoever_does_not_bring_back_what_was_given_is_refused_and_no_token_is_a
     for (why, page) in refused {
         assert_eq!(page.status, 400, "{why}");
         assert!(page.text.contains("Nothing was stored"), "{why}: {}", page.text);
+        // Nobody else has spent it: the person's own answer is still heard.
+        assert_eq!(page.text.contains("You did not allow access"), why == "the person said no", "{why}: {}", page.text);
     }
     // The person who said no has spent this consent.
     assert_eq!(ours.comes_back(&app, &back).await.status, 400, "spent");
@@ -429,6 +431,105 @@ async fn our_own_write_that_comes_back_is_no_disagreement_with_a_later_edit() {
 }
 
 #[actix_web::test]
+async fn an_edit_after_a_create_whose_answer_was_lost_is_no_disagreement_and_makes_no_second_event() {
+    let (app, wire, id) = connected("write").await;
+    let calendar = primary(&app, id).await["id"].clone();
+    round(&app, id, Cause::Connected).await;
+    let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
+    for (title, newer) in [("One", "One, newer"), ("Two", "Two, newer")] {
+        let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": title, "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
+        let event = app.post("/v1/events", event).await.ok();
+        wire.control(
+            "POST",
+            "faults",
+            &json!({ "operation": "events.insert", "apply": true, "drop": true, "times": 1 }),
+        );
+        wire.control("POST", "faults", &json!({ "operation": "events.get", "status": 503, "times": 1 }));
+        round(&app, id, Cause::LocalEdit).await;
+        app.patch(&format!("/v1/events/{}", event["id"].as_str().expect("an id")), json!({ "title": newer }))
+            .await
+            .ok();
+        // The list fails: the second attempt meets the first by its id alone.
+        wire.control("POST", "faults", &json!({ "operation": "events.list", "status": 503, "times": 1 }));
+        for cause in [Cause::Retry, Cause::Retry, Cause::Poll] {
+            app.clock.advance(Duration::minutes(30));
+            round(&app, id, cause).await;
+        }
+    }
+    let (_, there) = wire.call("GET", &format!("/calendars/{ADA}/events"), &elsewhere(&wire), &Value::Null);
+    let mut names: Vec<_> =
+        there["items"].as_array().expect("items").iter().map(|item| item["summary"].clone()).collect();
+    names.sort_by_key(ToString::to_string);
+    assert_eq!(names, ["One, newer", "Two, newer"]);
+    assert_eq!(titles(&app).await, ["One, newer", "Two, newer"]);
+    assert_eq!(app.get("/v1/conflicts").await.ok()["data"], json!([]));
+}
+
+#[actix_web::test]
+async fn what_was_made_and_deleted_there_before_we_heard_of_it_stays_deleted() {
+    let (app, wire, id) = connected("write").await;
+    let calendar = primary(&app, id).await["id"].clone();
+    round(&app, id, Cause::Connected).await;
+    let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
+    let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": "Short-lived", "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
+    app.post("/v1/events", event).await.ok();
+    wire.control("POST", "faults", &json!({ "operation": "events.insert", "apply": true, "drop": true, "times": 1 }));
+    wire.control("POST", "faults", &json!({ "operation": "events.get", "status": 503, "times": 1 }));
+    round(&app, id, Cause::LocalEdit).await;
+    let (token, events) = (elsewhere(&wire), format!("/calendars/{ADA}/events"));
+    let (_, there) = wire.call("GET", &events, &token, &Value::Null);
+    let made = there["items"][0]["id"].as_str().expect("an id").to_owned();
+    wire.call("DELETE", &format!("{events}/{made}"), &token, &Value::Null);
+    for cause in [Cause::Retry, Cause::Poll] {
+        app.clock.advance(Duration::minutes(30));
+        assert_eq!(round(&app, id, cause).await, Outcome::Ok);
+    }
+    let (_, there) = wire.call("GET", &events, &elsewhere(&wire), &Value::Null);
+    assert_eq!((&there["items"], titles(&app).await), (&json!([]), Vec::<String>::new()));
+}
+
+/// `If-Match` guards the master alone: the exceptions are compared before a series is deleted, all pages of them.
+#[actix_web::test]
+async fn a_series_is_not_deleted_over_an_occurrence_that_was_edited_meanwhile() {
+    let (app, wire, id) = connected("write").await;
+    let (token, events) = (elsewhere(&wire), format!("/calendars/{ADA}/events"));
+    let at = |hour: u8| json!({ "dateTime": format!("2026-03-05T{hour:02}:00:00+01:00"), "timeZone": "Europe/Paris" });
+    let series =
+        json!({ "summary": "Daily", "start": at(9), "end": at(10), "recurrence": ["RRULE:FREQ=DAILY;COUNT=6"] });
+    let (_, series) = wire.call("POST", &events, &token, &series);
+    let (_, days) = wire.call(
+        "GET",
+        &format!("{events}/{}/instances", series["id"].as_str().expect("an id")),
+        &token,
+        &Value::Null,
+    );
+    let day = |at: usize| format!("{events}/{}", days["items"][at]["id"].as_str().expect("an id"));
+    for at in [1, 2, 3] {
+        wire.call("PATCH", &day(at), &token, &json!({ "summary": format!("Day {at}") }));
+    }
+    wire.control("POST", "settings", &json!({ "page_max": 2 }));
+    round(&app, id, Cause::Connected).await;
+    let held = app.get("/v1/events?user_id=ada").await.ok()["data"][0].clone();
+    assert_eq!(held["overrides"].as_array().map(Vec::len), Some(3), "from every page: {held}");
+    // Somebody edits a day after our last look, and we delete the series before the next.
+    wire.call("PATCH", &day(4), &token, &json!({ "summary": "Day 4, moved" }));
+    app.delete(&format!("/v1/events/{}", held["id"].as_str().expect("an id"))).await;
+    wire.control("POST", "faults", &json!({ "operation": "events.list", "status": 503, "times": 1 }));
+    round(&app, id, Cause::LocalEdit).await;
+    for _ in 0..2 {
+        app.clock.advance(Duration::minutes(30));
+        round(&app, id, Cause::Poll).await;
+    }
+    wire.control("POST", "settings", &json!({ "page_max": 250 }));
+    let (_, there) = wire.call("GET", &format!("{events}?singleEvents=true"), &elsewhere(&wire), &Value::Null);
+    assert!(there["items"].to_string().contains("Day 4, moved"), "{there}");
+    let conflicts = app.get("/v1/conflicts").await.ok();
+    assert_eq!(conflicts["data"].as_array().map(Vec::len), Some(1), "{conflicts}");
+    let back = app.get("/v1/events?user_id=ada").await.ok();
+    assert_eq!(back["data"][0]["overrides"].as_array().map(Vec::len), Some(4), "from every page: {back}");
+}
+
+#[actix_web::test]
 async fn an_event_deleted_before_its_create_was_confirmed_is_not_left_behind() {
     let (app, wire, id) = connected("write").await;
     let calendar = primary(&app, id).await["id"].clone();
@@ -587,7 +688,8 @@ async fn notifications_are_proven_kept_and_told_from_forged_ones_by_nobody_outsi
     wire.call("POST", &format!("/calendars/{ADA}/events"), &token, &lunch("Lunch"));
     let changed = notifications(&wire, &app);
     let channel = changed[0].headers.iter().find(|(name, _)| name == "X-Goog-Channel-ID").expect("an id").1.clone();
-    let forged = json!({ "address": address, "channel": channel, "resource": "x", "token": "guessed" });
+    let resource = changed[0].headers.iter().find(|(name, _)| name == "X-Goog-Resource-ID").expect("an id").1.clone();
+    let forged = json!({ "address": address, "channel": channel, "resource": resource, "token": "guessed" });
     wire.control("POST", "forge", &forged);
     let forged = notifications(&wire, &app);
     let stranger =
@@ -595,6 +697,10 @@ async fn notifications_are_proven_kept_and_told_from_forged_ones_by_nobody_outsi
     wire.control("POST", "forge", &stranger);
     let stranger = notifications(&wire, &app);
     app.actors.wakes.lock().expect("no panic").clear();
+    let later = app.services().world.now() + Duration::hours(6);
+    let mut tx = app.services().store.begin(Mode::Write, &Scope::Whole).await.expect("a transaction");
+    tx.set_account_state(id, AccountStatus::Active, None, 0, Some(later), None).await.expect("set");
+    tx.commit().await.expect("committed");
     for push in [&opened[0], &forged[0], &stranger[0], &changed[0]] {
         let answer = deliver(&app, push).await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (204, ""), "alike");

@@ -29,7 +29,7 @@ pub fn report(kills: u64, expected: usize, here: &BTreeMap<String, usize>, there
 
 /// Kills it; every third time after it was stopped for a while in the middle of whatever it did.
 pub fn kill(service: &mut Service, turn: u64) {
-    if turn % 3 == 0 {
+    if turn.is_multiple_of(3) {
         service.signal("STOP");
         std::thread::park_timeout(Duration::from_millis(50));
         service.signal("CONT");

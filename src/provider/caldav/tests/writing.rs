@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     domain::failure::FailureClass,
-    provider::{EventWriter, Target},
+    provider::{EventWriter, Found, Target},
 };
 
 const KEY: &str = "0192f0c1-7c1e-7000-8000-000000000001";
@@ -165,7 +165,7 @@ async fn a_write_answered_with_a_server_error_may_have_been_applied() {
 #[tokio::test]
 async fn an_unclear_create_is_settled_by_its_name() {
     let (account, script) = settled(vec![on("GET", &own(), 200, event(KEY, "Tea")).header("etag", "\"1\"")]);
-    let found = account.find(&work(), &KEY.into()).await.expect("an answer").expect("found");
+    let Found::Here(found) = account.find(&work(), &KEY.into()).await.expect("an answer") else { panic!("not found") };
     assert_eq!((found.id.as_str(), found.revision), (own().as_str(), Some("\"1\"".into())));
     script.finished();
 }
@@ -180,11 +180,11 @@ async fn a_uid_under_another_name_is_found_by_search_and_compared_again() {
         on("GET", &own(), 404, ""),
         on("REPORT", WORK, 207, multi(&rows, None)).holding("calendar-query").holding(KEY),
     ]);
-    let found = account.find(&work(), &KEY.into()).await.expect("an answer").expect("found");
+    let Found::Here(found) = account.find(&work(), &KEY.into()).await.expect("an answer") else { panic!("not found") };
     assert_eq!(found.id.as_str(), "/home/ada/work/other.ics");
     script.finished();
     let (account, script) = settled(vec![on("GET", &own(), 404, ""), on("REPORT", WORK, 501, "")]);
-    assert_eq!(account.find(&work(), &KEY.into()).await.expect("an answer"), None);
+    assert_eq!(account.find(&work(), &KEY.into()).await.expect("an answer"), Found::Nothing);
     script.finished();
     let (account, script) = settled(vec![on("GET", &own(), 404, ""), on("REPORT", WORK, 503, "")]);
     assert_eq!(account.find(&work(), &KEY.into()).await.expect_err("unclear").class, FailureClass::Transient);

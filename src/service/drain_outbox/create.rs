@@ -1,0 +1,99 @@
+//! Making a remote copy: under a chosen key, so that an attempt whose answer was lost is found instead of repeated.
+
+use super::{Case, Desk, add};
+use crate::{
+    domain::{event::EventContent, failure::FailureClass, ids::Uid, mapping::RemoteEvent, person::Scope, round::Tally},
+    engine::outbox::may_still_arrive,
+    provider::{Found, ProviderError},
+    service::{Failure, sync_round::changes::Changes},
+    store::Mode,
+};
+
+impl Desk<'_> {
+    pub(super) async fn create(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Failure> {
+        self.remember(case, &told).await?;
+        tally.writes += 1;
+        match self.writer.create(&case.calendar.remote_id, &case.entry.key, &told).await {
+            Ok(remote) => {
+                tally.created += 1;
+                self.confirm(case, &told, remote, tally).await
+            }
+            Err(error) if matches!(error.class, FailureClass::Conflict | FailureClass::Ambiguous) => {
+                let refused = error.class == FailureClass::Conflict;
+                match self.find(case).await? {
+                    Found::Here(remote) => self.found(case, &told, remote, tally).await,
+                    // An attempt before this one has made it, and somebody deleted it there.
+                    Found::Deleted if !refused || !case.entry.sent.is_empty() => self.deleted_there(case, tally).await,
+                    Found::Deleted | Found::Nothing if refused => self.rename(case, error).await,
+                    Found::Deleted | Found::Nothing => Err(Failure::Provider(error)),
+                }
+            }
+            Err(error) => Err(Failure::Provider(error)),
+        }
+    }
+
+    /// Looks for what a create with this entry's key has made.
+    async fn find(&self, case: &Case) -> Result<Found, Failure> {
+        self.writer.find(&case.calendar.remote_id, &case.entry.key).await.map_err(Failure::Provider)
+    }
+
+    /// Bonds what a create has made.
+    async fn found(
+        &self,
+        case: &Case,
+        told: &EventContent,
+        remote: RemoteEvent,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
+        let scene = self.scene(&case.calendar);
+        let mut changes = Changes::default();
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
+        let mut sent = case.entry.sent.clone();
+        sent.push(told.clone());
+        changes.link(&scene, event, remote, &sent);
+        self.close(tx, case, &changes).await?;
+        tally.created += 1;
+        add(tally, &changes);
+        Ok(())
+    }
+
+    /// What we made there was deleted there before we had heard of it.
+    async fn deleted_there(&self, case: &Case, tally: &mut Tally) -> Result<(), Failure> {
+        let scene = self.scene(&case.calendar);
+        let mut changes = Changes::default();
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
+        changes.lose(&scene, event, &case.entry);
+        self.close(tx, case, &changes).await?;
+        add(tally, &changes);
+        Ok(())
+    }
+
+    /// The server refuses the chosen name without holding the event (a trash bin, another calendar): choose another.
+    async fn rename(&self, case: &Case, error: ProviderError) -> Result<(), Failure> {
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        if let Some(mut entry) = tx.outbox_entry(case.event.id, case.calendar.id).await? {
+            entry.key = Uid(self.services.world.new_id::<uuid::Uuid>().to_string());
+            entry.sent.clear();
+            tx.put_outbox(&entry).await?;
+        }
+        tx.commit().await?;
+        Err(Failure::Provider(ProviderError { class: FailureClass::Transient, ..error }))
+    }
+
+    /// The event was deleted here after a create whose answer was lost.
+    pub(super) async fn find_to_delete(&self, case: &Case) -> Result<(), Failure> {
+        match self.find(case).await? {
+            Found::Here(remote) => {
+                let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
+                self.found(case, &last, remote, &mut Tally::default()).await
+            }
+            Found::Nothing if may_still_arrive(case.event.deleted_at, self.services.world.now()) => {
+                let detail = "the event was deleted while it was sent; looking again whether it arrived";
+                Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)))
+            }
+            Found::Deleted | Found::Nothing => self.settled(case).await,
+        }
+    }
+}

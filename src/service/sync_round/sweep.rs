@@ -1,0 +1,306 @@
+//! What a pull has seen, against what we held when it began: pure, so that every order of pages can be tried.
+//!
+//! - **gone**: a mapped event that the provider says is removed, or that a *finished* snapshot lacks (S6).
+//! - **moved**: an event that came under a new name while its old name may have gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::changes::{Changes, Planned};
+use crate::{
+    domain::{
+        event::EventContent,
+        ids::{EventId, RemoteEventId, Revision, SyncCursor, Uid},
+        mapping::{Mapping, RemoteEvent},
+        outbox::OutboxEntry,
+        round::Tally,
+    },
+    engine::sync::matching::Candidates,
+    provider::{ChangePage, Next, PageKind, Unreadable},
+    store::MappingKey,
+};
+
+/// Changed events are decided and committed in batches of at least this many, so that a page costs no disk flush of its own.
+const BATCH: usize = 500;
+/// A listing may lag behind our own write for this long; what we have just written is not missed before.
+const LISTING_LAG: Duration = Duration::seconds(60);
+
+/// What we hold of one calendar while a pull runs.
+#[derive(Debug, Default)]
+pub struct Held {
+    by_remote: BTreeMap<RemoteEventId, MappingKey>,
+    by_uid: BTreeMap<Uid, RemoteEventId>,
+    unreadable: BTreeMap<RemoteEventId, Option<Revision>>,
+    queued: BTreeMap<EventId, OutboxEntry>,
+}
+
+impl Held {
+    /// Collects it.
+    #[must_use]
+    pub fn new(
+        index: Vec<MappingKey>,
+        unreadable: BTreeMap<RemoteEventId, Option<Revision>>,
+        queued: Vec<OutboxEntry>,
+    ) -> Self {
+        Self {
+            by_uid: index.iter().map(|key| (key.uid.clone(), key.remote_id.clone())).collect(),
+            by_remote: index.into_iter().map(|key| (key.remote_id.clone(), key)).collect(),
+            unreadable,
+            queued: queued.into_iter().map(|entry| (entry.event_id, entry)).collect(),
+        }
+    }
+
+    /// The version that we have read of a remote event, readable or not.
+    #[must_use]
+    pub fn revision(&self, id: &RemoteEventId) -> Option<&Revision> {
+        match self.by_remote.get(id) {
+            Some(held) => held.revision.as_ref(),
+            None => self.unreadable.get(id).and_then(Option::as_ref),
+        }
+    }
+
+    /// Whether a remote event is bonded to one of ours.
+    #[must_use]
+    pub fn has(&self, id: &RemoteEventId) -> bool {
+        self.by_remote.contains_key(id)
+    }
+
+    /// Whether it could not be read the last time.
+    #[must_use]
+    pub fn was_unreadable(&self, id: &RemoteEventId) -> bool {
+        self.unreadable.contains_key(id)
+    }
+
+    /// The name that we know an event's identity by.
+    #[must_use]
+    pub fn name_of(&self, uid: &Uid) -> Option<&RemoteEventId> {
+        self.by_uid.get(uid)
+    }
+
+    /// What was sent for an event and never confirmed.
+    #[must_use]
+    pub fn sent(&self, event: EventId) -> &[EventContent] {
+        self.queued.get(&event).map_or(&[], |entry| &entry.sent)
+    }
+
+    /// Takes in what was just committed.
+    pub fn hold_all(&mut self, changes: &Changes) {
+        for mapping in &changes.mappings {
+            self.unreadable.remove(&mapping.remote_id);
+            self.hold(mapping);
+        }
+    }
+
+    fn hold(&mut self, mapping: &Mapping) {
+        let key = MappingKey {
+            id: mapping.id,
+            event_id: mapping.event_id,
+            remote_id: mapping.remote_id.clone(),
+            uid: mapping.uid.clone(),
+            revision: mapping.revision.clone(),
+            created_by_us: mapping.created_by_us,
+            updated_at: mapping.updated_at,
+        };
+        self.by_uid.insert(mapping.uid.clone(), mapping.remote_id.clone());
+        self.by_remote.insert(mapping.remote_id.clone(), key);
+    }
+
+    fn may_be_listed(&self, id: &RemoteEventId, now: DateTime<Utc>) -> bool {
+        self.by_remote.get(id).is_none_or(|held| !held.created_by_us || now - held.updated_at > LISTING_LAG)
+    }
+}
+
+/// Our events without a bond in this calendar, for remote events that come without one; each is found once.
+#[derive(Debug)]
+pub struct Unbound {
+    creating: BTreeMap<Uid, EventId>,
+    candidates: Candidates<EventId>,
+}
+
+impl Unbound {
+    /// Collects them: what is queued for this calendar, and the events that could be in it, as the provider would see them.
+    pub fn new(queued: &[OutboxEntry], unlinked: impl IntoIterator<Item = (EventId, EventContent)>) -> Self {
+        let attempted: BTreeSet<_> =
+            queued.iter().filter(|entry| !entry.sent.is_empty()).map(|entry| entry.event_id).collect();
+        // What was already sent is recognised by its key, never by its looks.
+        let candidates = unlinked.into_iter().filter(|(event, _)| !attempted.contains(event));
+        Self {
+            creating: queued.iter().map(|entry| (entry.key.clone(), entry.event_id)).collect(),
+            candidates: Candidates::new(candidates),
+        }
+    }
+
+    /// The local event that a remote event without a bond is: by the key of a create, else by its looks.
+    pub fn counterpart(&mut self, remote: &RemoteEvent) -> Option<EventId> {
+        if let Some(event) = self.creating.remove(&remote.uid) {
+            return Some(event);
+        }
+        if self.candidates.is_empty() { None } else { self.candidates.take(&remote.content) }
+    }
+}
+
+/// What is decided and committed together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Events that are new or say something else.
+    pub changed: Vec<RemoteEvent>,
+    /// Events that could not be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// What a pull leaves to be decided about the calendar as a whole.
+#[derive(Debug)]
+pub struct Pulled {
+    /// Mapped events before the pull.
+    pub mapped: usize,
+    /// Mapped events that are gone.
+    pub removed: Vec<RemoteEventId>,
+    /// The cursor to keep once the removals are settled.
+    pub cursor: Option<SyncCursor>,
+    /// A complete listing was compared with what we hold.
+    pub reconciled: bool,
+    /// The listing lacked something that we have just written: list completely again, soon.
+    pub lagging: bool,
+    /// What the provider asks for between polls, in seconds.
+    pub interval_s: Option<u32>,
+    /// What was done so far.
+    pub tally: Tally,
+    /// The same, line by line, for a dry run.
+    pub planned: Vec<Planned>,
+    /// Something was changed there since the last pull.
+    pub changed: bool,
+    /// When the newest of these changes was made, as the provider says.
+    pub newest: Option<DateTime<Utc>>,
+}
+
+/// What a pull has seen so far.
+#[derive(Debug, Default)]
+pub struct Sweep {
+    mapped: usize,
+    began: DateTime<Utc>,
+    /// The last that was read of each: an event may be listed again on a later page, changed in between.
+    changed: BTreeMap<RemoteEventId, RemoteEvent>,
+    moved: Vec<RemoteEvent>,
+    unreadable: Vec<Unreadable>,
+    seen: BTreeSet<RemoteEventId>,
+    removed: BTreeSet<RemoteEventId>,
+    renamed: BTreeSet<RemoteEventId>,
+    snapshot: bool,
+    handled: u32,
+    expected: Option<u32>,
+    interval_s: Option<u32>,
+    tally: Tally,
+    planned: Vec<Planned>,
+    any: bool,
+    newest: Option<DateTime<Utc>>,
+}
+
+impl Sweep {
+    /// Begins.
+    #[must_use]
+    pub fn over(held: &Held, now: DateTime<Utc>) -> Self {
+        Self { mapped: held.by_remote.len(), began: now, ..Self::default() }
+    }
+
+    /// Takes in a page; answers where the next one is.
+    pub fn take(&mut self, page: ChangePage, held: &Held) -> Next {
+        self.snapshot = page.kind == PageKind::Snapshot;
+        self.expected = page.expected.or(self.expected);
+        self.interval_s = page.interval_s.or(self.interval_s);
+        let handled = page.changed.len() + page.unreadable.len() + page.removed.len();
+        self.handled = self.handled.saturating_add(u32::try_from(handled).unwrap_or(u32::MAX));
+        if self.snapshot {
+            self.seen.extend(page.present);
+            self.seen.extend(page.changed.iter().map(|event| event.id.clone()));
+            self.seen.extend(page.unreadable.iter().map(|event| event.id.clone()));
+        }
+        for id in &page.removed {
+            self.changed.remove(id);
+        }
+        self.removed.extend(page.removed);
+        self.unreadable.extend(page.unreadable);
+        for event in page.changed {
+            self.removed.remove(&event.id);
+            let known = held.revision(&event.id);
+            if known.is_some() && known == event.revision.as_ref() {
+                continue;
+            }
+            (self.any, self.newest) = (true, self.newest.max(event.changed_at));
+            let other_name = held.by_uid.get(&event.uid).is_some_and(|name| *name != event.id);
+            if other_name && !held.has(&event.id) {
+                self.moved.retain(|earlier| earlier.id != event.id);
+                self.moved.push(event);
+            } else {
+                self.changed.insert(event.id.clone(), event);
+            }
+        }
+        page.next
+    }
+
+    /// What is to be decided now: nothing before there is enough of it, unless it is the last.
+    pub fn batch(&mut self, last: bool) -> Batch {
+        if self.changed.len() < BATCH && !last {
+            return Batch::default();
+        }
+        let changed = std::mem::take(&mut self.changed).into_values().collect();
+        Batch { changed, unreadable: std::mem::take(&mut self.unreadable) }
+    }
+
+    /// Counts what was done with a batch.
+    pub fn add(&mut self, changes: Changes) {
+        self.tally += changes.tally;
+        self.planned.extend(changes.planned);
+    }
+
+    /// Events handled and expected so far.
+    #[must_use]
+    pub fn progress(&self) -> (u32, Option<u32>) {
+        (self.handled, self.expected)
+    }
+
+    /// Takes the moved ones out, each with its old name when that has gone.
+    pub fn moved(&mut self, held: &Held) -> Vec<(RemoteEvent, Option<RemoteEventId>)> {
+        if self.moved.is_empty() {
+            return Vec::new();
+        }
+        let gone: BTreeSet<_> = self.gone(held).into_iter().collect();
+        let moved = std::mem::take(&mut self.moved);
+        let old = |event: &RemoteEvent| held.by_uid.get(&event.uid).filter(|old| gone.contains(*old)).cloned();
+        moved.into_iter().map(|event| (old(&event), event)).map(|(old, event)| (event, old)).collect()
+    }
+
+    /// This name went because its event has another one now.
+    pub fn renamed(&mut self, old: RemoteEventId) {
+        self.renamed.insert(old);
+    }
+
+    /// Mapped events that are gone: named by the provider, or absent from a complete snapshot (S6).
+    fn gone(&self, held: &Held) -> Vec<RemoteEventId> {
+        let missed = |id: &RemoteEventId| self.removed.contains(id) || (self.snapshot && !self.seen.contains(id));
+        let gone = held.by_remote.keys().filter(|id| missed(id) && !self.renamed.contains(*id));
+        gone.cloned().collect()
+    }
+
+    /// The pull has ended.
+    #[must_use]
+    pub fn finish(mut self, cursor: Option<SyncCursor>, held: &Held) -> Pulled {
+        let mut removed = self.gone(held);
+        let before = removed.len();
+        // Judged by the beginning: the first page is as old as that, however long the others took.
+        removed.retain(|id| self.removed.contains(id) || held.may_be_listed(id, self.began));
+        let lagging = removed.len() < before;
+        Pulled {
+            changed: self.any || !removed.is_empty(),
+            newest: self.newest,
+            mapped: self.mapped,
+            removed,
+            cursor,
+            reconciled: self.snapshot && !lagging,
+            lagging,
+            interval_s: self.interval_s,
+            tally: self.tally,
+            planned: std::mem::take(&mut self.planned),
+        }
+    }
+}

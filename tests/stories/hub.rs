@@ -1,0 +1,359 @@
+//! Our side in memory: the tables that decisions read and write, each method one transaction.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+};
+
+use async_trait::async_trait;
+use calwarden::{
+    domain::{
+        account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule},
+        calendar::{Calendar, Direction},
+        conflict::{Conflict, ConflictStatus, Hold},
+        event::EventContent,
+        ids::{AccountId, CalendarId, EventId, RemoteCalendarId, RemoteEventId, SpaceId, Uid, UserId},
+        mapping::{Event, Mapping, RemoteEvent},
+        outbox::{OutboxEntry, WriteOp},
+        person::{User, WorkingHours},
+        ports::{Clock, Random, World},
+    },
+    engine::{
+        conflict::{Standing, bring_up_to_date, settled},
+        outbox::{Owes, joined, owes},
+        sync::plan::Reason,
+    },
+    provider::{EventWriter, Found, Result, Target},
+    service::sync_round::{changes::Changes, scene::Scene},
+    store::MappingKey,
+};
+use chrono::{DateTime, Utc};
+
+use super::{
+    dice::Dice,
+    edits::{ZONE, beginning},
+};
+
+/// Time and randomness of a story.
+pub struct Hands {
+    now: AtomicI64,
+    dice: Mutex<Dice>,
+}
+
+impl Hands {
+    pub fn pass(&self, seconds: i64) {
+        self.now.fetch_add(seconds * 1_000_000, Relaxed);
+    }
+}
+
+impl Clock for Hands {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.now.load(Relaxed)).expect("an instant")
+    }
+}
+
+impl Random for Hands {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut dice = self.dice.lock().expect("one thread");
+        for chunk in bytes.chunks_mut(8) {
+            let drawn = dice.roll().to_le_bytes();
+            chunk.copy_from_slice(&drawn[..chunk.len()]);
+        }
+    }
+}
+
+/// The hand that says what a provider keeps: everything. It is never asked to write.
+struct Keeps;
+
+#[async_trait]
+impl EventWriter for Keeps {
+    fn canonical(&self, content: &EventContent) -> EventContent {
+        content.clone()
+    }
+    async fn create(&self, _: &RemoteCalendarId, _: &Uid, _: &EventContent) -> Result<RemoteEvent> {
+        unreachable!("the story sends by itself")
+    }
+    async fn update(&self, _: Target<'_>, _: &EventContent) -> Result<RemoteEvent> {
+        unreachable!("the story sends by itself")
+    }
+    async fn delete(&self, _: Target<'_>) -> Result<()> {
+        unreachable!("the story sends by itself")
+    }
+    async fn read(&self, _: &RemoteCalendarId, _: &RemoteEventId) -> Result<Option<RemoteEvent>> {
+        unreachable!("the story sends by itself")
+    }
+    async fn find(&self, _: &RemoteCalendarId, _: &Uid) -> Result<Found> {
+        unreachable!("the story sends by itself")
+    }
+}
+
+/// Whose accounts they are, and what their owner chose.
+pub struct Setting {
+    pub hands: Arc<Hands>,
+    pub world: World,
+    pub user: User,
+    pub accounts: Vec<Account>,
+    pub calendars: Vec<[Calendar; 2]>,
+}
+
+impl Setting {
+    pub fn new(accounts: usize) -> Self {
+        let hands = Arc::new(Hands { now: AtomicI64::new(beginning().timestamp_micros()), dice: Mutex::new(Dice(7)) });
+        let world = World { clock: hands.clone(), random: hands.clone() };
+        let space: SpaceId = "home".parse().expect("an id");
+        let user_id: UserId = "ada".parse().expect("an id");
+        let now = world.now();
+        let user = User {
+            id: user_id.clone(),
+            name: "Ada".into(),
+            time_zone: ZONE,
+            working_hours: WorkingHours::default(),
+            home_space: space.clone(),
+            created_at: now,
+            version: 1,
+        };
+        let account = |_| Account {
+            id: world.new_id(),
+            space_id: space.clone(),
+            user_id: user_id.clone(),
+            provider: ProviderKind::Google,
+            label: String::new(),
+            url: String::new(),
+            writes_through: None,
+            status: AccountStatus::Active,
+            status_reason: None,
+            delete_copies: false,
+            policy: ConflictPolicy::ExternalWins,
+            privacy: PrivacyLevel::Full,
+            schedule: Schedule::default(),
+            provider_interval_s: None,
+            failures: 0,
+            next_round_at: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        let accounts: Vec<_> = (0..accounts).map(account).collect();
+        let calendar = |account: &Account, which: usize| Calendar {
+            id: world.new_id(),
+            account_id: account.id,
+            space_id: space.clone(),
+            remote_id: RemoteCalendarId(which.to_string()),
+            name: String::new(),
+            color: None,
+            time_zone: None,
+            read_only: false,
+            selected: true,
+            direction: Direction::Both,
+            cursor: None,
+            stamp: None,
+            reconciled_at: None,
+            gone_at: None,
+            last_error: None,
+            version: 1,
+        };
+        let calendars = accounts.iter().map(|account| [calendar(account, 0), calendar(account, 1)]).collect();
+        Self { hands, world, user, accounts, calendars }
+    }
+
+    pub fn scene(&self, account: usize, calendar: usize) -> Scene<'_> {
+        Scene {
+            account: &self.accounts[account],
+            user: &self.user,
+            calendar: &self.calendars[account][calendar],
+            writer: Some(&Keeps),
+            world: &self.world,
+        }
+    }
+
+    /// Which account and which of its calendars.
+    pub fn place(&self, id: CalendarId) -> (usize, usize) {
+        let found = self.calendars.iter().enumerate().find_map(|(account, both)| {
+            both.iter().position(|calendar| calendar.id == id).map(|calendar| (account, calendar))
+        });
+        found.expect("a calendar of the story")
+    }
+}
+
+/// A copy's place: which event, in which calendar.
+pub type Copy = (EventId, CalendarId);
+
+/// The tables.
+#[derive(Default)]
+pub struct Hub {
+    pub events: BTreeMap<EventId, Event>,
+    pub mappings: BTreeMap<Copy, Mapping>,
+    pub outbox: BTreeMap<Copy, OutboxEntry>,
+    pub conflicts: Vec<Conflict>,
+    pub holds: BTreeMap<CalendarId, Hold>,
+}
+
+impl Hub {
+    /// Writes what was decided, and tells the event's other copies.
+    pub fn write(&mut self, setting: &Setting, scene: &Scene<'_>, changes: &Changes) {
+        for event in &changes.events {
+            self.events.insert(event.id, event.clone());
+        }
+        self.mappings.retain(|_, mapping| !changes.forgotten.contains(&mapping.id));
+        for mapping in &changes.mappings {
+            self.mappings.insert((mapping.event_id, mapping.calendar_id), mapping.clone());
+        }
+        for copy in &changes.settled {
+            self.outbox.remove(copy);
+        }
+        for entry in &changes.owed {
+            self.join(entry);
+        }
+        let waiting =
+            |held: &&Conflict| held.calendar_id == scene.calendar.id && held.status == ConflictStatus::Pending;
+        let waiting = self.conflicts.iter().filter(waiting).cloned().collect();
+        let (new, closed) = changes.closing(waiting, scene.world.now());
+        for conflict in closed {
+            self.conflicts.retain(|held| held.id != conflict.id);
+            self.conflicts.push(conflict);
+        }
+        self.conflicts.extend(new);
+        for id in &changes.spread {
+            let Some(event) = self.events.get(id) else { continue };
+            let others = self.mappings.values().filter(|held| held.event_id == *id);
+            let others = others.filter(|held| held.calendar_id != scene.calendar.id);
+            let owed: Vec<_> = others.map(|copy| scene.owed_elsewhere(event, copy)).collect();
+            for entry in &owed {
+                self.join(entry);
+            }
+        }
+        for id in &changes.restored {
+            let event = self.events[id].clone();
+            if let Some(home) = event.calendar_id.filter(|home| !self.mappings.contains_key(&(*id, *home))) {
+                let (account, which) = setting.place(home);
+                self.join(&scene.owed_at_home(&event, &setting.calendars[account][which]));
+            }
+        }
+    }
+
+    pub fn join(&mut self, entry: &OutboxEntry) {
+        let copy = (entry.event_id, entry.calendar_id);
+        let entry = joined(self.outbox.get(&copy).cloned(), entry);
+        self.outbox.insert(copy, entry);
+    }
+
+    /// Queues what an event owes to every calendar it lives in.
+    pub fn owe_all(&mut self, setting: &Setting, id: EventId) {
+        let Some(event) = self.events.get(&id).cloned() else { return };
+        let bonded = self.mappings.values().filter(|held| held.event_id == id);
+        let mut homes: Vec<_> = bonded.map(|held| (held.calendar_id, Some(held.uid.clone()))).collect();
+        if let Some(home) = event.calendar_id.filter(|home| !homes.iter().any(|(calendar, _)| calendar == home)) {
+            homes.push((home, None));
+        }
+        for (calendar, bonded) in homes {
+            let (account, which) = setting.place(calendar);
+            match owes(event.deleted_at.is_some(), bonded.is_some(), self.outbox.get(&(id, calendar))) {
+                Owes::Nothing => {}
+                Owes::Withdraw => {
+                    self.outbox.remove(&(id, calendar));
+                }
+                Owes::Write(op) => {
+                    let fresh = || Uid(setting.world.new_id::<uuid::Uuid>().to_string());
+                    let key = bonded.unwrap_or_else(|| if event.version == 1 { event.uid.clone() } else { fresh() });
+                    self.join(&setting.scene(account, which).owed(&event, op, key, reason(op)));
+                }
+            }
+        }
+    }
+
+    /// A person's settling of a conflict: that side's version stands.
+    pub fn resolve(&mut self, setting: &Setting, winner: calwarden::domain::conflict::Winner) {
+        let Some(at) = self.conflicts.iter().position(|conflict| conflict.status == ConflictStatus::Pending) else {
+            return;
+        };
+        let conflict = &mut self.conflicts[at];
+        conflict.winner = Some(winner);
+        conflict.status = ConflictStatus::Resolved;
+        let copy = (conflict.event_id, conflict.calendar_id);
+        if let Some(event) = self.events.get(&copy.0) {
+            bring_up_to_date(conflict, &event.content, event.deleted_at.is_some());
+        }
+        let ours = self.mappings.get(&copy).is_some_and(|held| held.created_by_us);
+        let level = setting.accounts[setting.place(copy.1).0].privacy;
+        let level = if ours { level } else { PrivacyLevel::Full };
+        let Some(event) = self.events.get(&copy.0).cloned() else { return };
+        let stands = settled(conflict, winner, level, event.calendar_id == Some(copy.1));
+        match (self.mappings.get_mut(&copy), conflict.remote.clone()) {
+            (Some(mapping), Some(remote)) => mapping.base = remote,
+            (Some(_), None) => {
+                self.mappings.remove(&copy);
+                self.outbox.remove(&copy);
+            }
+            (None, _) => {}
+        }
+        let now = setting.world.now();
+        let event = self.events.get_mut(&copy.0).expect("it is there");
+        match stands {
+            Standing::Says(content) => (event.content, event.deleted_at) = (content, None),
+            Standing::Deleted => event.deleted_at = Some(now),
+            Standing::CopyAgain if event.deleted_at.is_none() => {
+                let event = event.clone();
+                return self.link(setting, &event, copy.1);
+            }
+            Standing::CopyAgain | Standing::NoCopy => return,
+        }
+        event.version += 1;
+        event.updated_at = now;
+        self.owe_all(setting, copy.0);
+    }
+
+    /// Queues a copy in one more calendar.
+    pub fn link(&mut self, setting: &Setting, event: &Event, calendar: CalendarId) {
+        if event.calendar_id == Some(calendar) || self.mappings.contains_key(&(event.id, calendar)) {
+            return;
+        }
+        let (account, which) = setting.place(calendar);
+        let key = Uid(setting.world.new_id::<uuid::Uuid>().to_string());
+        let entry = setting.scene(account, which).owed(event, WriteOp::Create, key, Reason::NewLocally);
+        self.join(&entry);
+    }
+
+    pub fn index(&self, calendar: CalendarId) -> Vec<MappingKey> {
+        let held = self.mappings.values().filter(|mapping| mapping.calendar_id == calendar);
+        held.map(|mapping| MappingKey {
+            id: mapping.id,
+            event_id: mapping.event_id,
+            remote_id: mapping.remote_id.clone(),
+            uid: mapping.uid.clone(),
+            revision: mapping.revision.clone(),
+            created_by_us: mapping.created_by_us,
+            updated_at: mapping.updated_at,
+        })
+        .collect()
+    }
+
+    pub fn bond(&self, calendar: CalendarId, id: &RemoteEventId) -> Option<(Mapping, Event)> {
+        let mapping = self.mappings.values().find(|held| held.calendar_id == calendar && held.remote_id == *id)?;
+        Some((mapping.clone(), self.events.get(&mapping.event_id)?.clone()))
+    }
+
+    pub fn unlinked(&self, calendar: CalendarId) -> impl Iterator<Item = &Event> {
+        let here = move |event: &&Event| event.calendar_id == Some(calendar) && event.deleted_at.is_none();
+        self.events.values().filter(here).filter(move |event| !self.mappings.contains_key(&(event.id, calendar)))
+    }
+
+    pub fn pending(&self, copy: Copy) -> bool {
+        let about = |conflict: &&Conflict| (conflict.event_id, conflict.calendar_id) == copy;
+        self.conflicts.iter().filter(about).any(|conflict| conflict.status == ConflictStatus::Pending)
+    }
+
+    pub fn of_account(&self, account: AccountId) -> Vec<Copy> {
+        self.outbox.values().filter(|entry| entry.account_id == account).map(|e| (e.event_id, e.calendar_id)).collect()
+    }
+}
+
+fn reason(op: WriteOp) -> Reason {
+    match op {
+        WriteOp::Create => Reason::NewLocally,
+        WriteOp::Update => Reason::LocalChanged,
+        WriteOp::Delete => Reason::DeletedLocally,
+    }
+}

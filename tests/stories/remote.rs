@@ -1,0 +1,229 @@
+//! A provider's two calendars in memory, with the habits that hurt: tombstones, pages, late lists, cursors that expire.
+
+use std::collections::BTreeMap;
+
+use calwarden::{
+    domain::{
+        event::EventContent,
+        failure::FailureClass,
+        ids::{EventId, RemoteEventId, Revision, SyncCursor, Uid},
+        mapping::RemoteEvent,
+    },
+    provider::{ChangePage, Found, Next, PageKind, PageToken},
+};
+use chrono::{DateTime, Duration, Utc};
+
+use super::steps::Name;
+
+/// Objects of one page.
+const PAGE: usize = 3;
+/// How long a new object may be missing from lists.
+const LAG: Duration = Duration::seconds(45);
+
+/// One event at the provider.
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub uid: Uid,
+    pub calendar: usize,
+    pub content: EventContent,
+    pub gone: bool,
+    pub seq: u64,
+    pub changed_at: DateTime<Utc>,
+    pub shown_from: DateTime<Utc>,
+    /// Which event of the story it is.
+    pub name: Name,
+    /// Which local event we made it for.
+    pub made_for: Option<EventId>,
+}
+
+/// A write as it is sent.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    Create { key: Uid, told: EventContent },
+    Update { id: RemoteEventId, revision: Revision, told: EventContent },
+    Delete { id: RemoteEventId, revision: Revision },
+    Read { id: RemoteEventId },
+    Find { key: Uid },
+}
+
+/// What is heard of it.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    Is(Option<RemoteEvent>),
+    Found(Found),
+    Refused(FailureClass),
+}
+
+/// Who sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender {
+    pub calendar: usize,
+    pub event: EventId,
+    pub name: Name,
+    pub now: DateTime<Utc>,
+}
+
+/// The account at its provider.
+#[derive(Clone, Debug, Default)]
+pub struct Remote {
+    pub objects: BTreeMap<RemoteEventId, Object>,
+    pub late: Vec<(Ask, Sender)>,
+    pub lags: bool,
+    pub writes: u64,
+    seq: u64,
+    horizon: u64,
+}
+
+impl Remote {
+    /// Puts an object there or in place of what it was.
+    pub fn put(&mut self, id: &RemoteEventId, object: Object) {
+        self.seq += 1;
+        self.objects.insert(id.clone(), Object { seq: self.seq, ..object });
+    }
+
+    /// The living object of a name.
+    pub fn living(&self, name: Name) -> Option<(&RemoteEventId, &Object)> {
+        self.objects.iter().find(|(_, object)| object.name == name && !object.gone)
+    }
+
+    /// Cursors given out until now are no longer known.
+    pub fn expire(&mut self) {
+        self.horizon = self.seq;
+    }
+
+    /// One page of what has changed since the cursor, or of everything.
+    pub fn list(
+        &self,
+        calendar: usize,
+        cursor: Option<&SyncCursor>,
+        token: &PageToken,
+        now: DateTime<Utc>,
+    ) -> Result<ChangePage, FailureClass> {
+        let since = match cursor {
+            Some(cursor) => cursor.as_str().parse::<u64>().ok().filter(|at| *at >= self.horizon),
+            None => Some(0),
+        };
+        let since = since.ok_or(FailureClass::CursorExpired)?;
+        let (from, upto) = match token {
+            PageToken::Text(text) => {
+                let (from, upto) = text.split_once('/').expect("our own token");
+                (from.parse().expect("a place"), upto.parse().expect("a place"))
+            }
+            _ => (since, self.settled(now)),
+        };
+        let mut wanted: Vec<_> =
+            self.objects.iter().filter(|(_, object)| object.calendar == calendar && object.seq > from).collect();
+        wanted.retain(|(_, object)| object.shown_from <= now && (cursor.is_some() || !object.gone));
+        wanted.sort_by_key(|(_, object)| object.seq);
+        let more = wanted.len() > PAGE;
+        wanted.truncate(PAGE);
+        let next = match wanted.last() {
+            Some((_, last)) if more => Next::Page(PageToken::Text(format!("{}/{upto}", last.seq))),
+            _ => Next::Done(Some(SyncCursor(format!("{upto}")))),
+        };
+        let (gone, here): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(_, object)| object.gone);
+        Ok(ChangePage {
+            kind: if cursor.is_some() { PageKind::Delta } else { PageKind::Snapshot },
+            changed: here.into_iter().map(|(id, object)| event(id, object)).collect(),
+            present: Vec::new(),
+            unreadable: Vec::new(),
+            removed: gone.into_iter().map(|(id, _)| id.clone()).collect(),
+            expected: None,
+            interval_s: None,
+            next,
+        })
+    }
+
+    /// Everything up to here shows in lists.
+    fn settled(&self, now: DateTime<Utc>) -> u64 {
+        let hidden = self.objects.values().filter(|object| object.shown_from > now).map(|object| object.seq);
+        hidden.min().map_or(self.seq, |first| first - 1)
+    }
+
+    /// Does what is asked, on its conditions.
+    pub fn carry_out(&mut self, ask: &Ask, sender: Sender) -> Heard {
+        let at = |id: &RemoteEventId, remote: &Self| {
+            remote.objects.get(id).filter(|object| !object.gone).map(|object| (revision(object), object.clone()))
+        };
+        match ask {
+            Ask::Read { id } => Heard::Is(at(id, self).map(|(_, object)| event(id, &object))),
+            Ask::Find { key } => {
+                let id = RemoteEventId(key.0.clone());
+                Heard::Found(match self.objects.get(&id) {
+                    None => Found::Nothing,
+                    Some(object) if object.gone => Found::Deleted,
+                    Some(object) => Found::Here(event(&id, object)),
+                })
+            }
+            Ask::Create { key, told } => {
+                let id = RemoteEventId(key.0.clone());
+                // Deleted names are kept, as Google does.
+                if self.objects.contains_key(&id) {
+                    return Heard::Refused(FailureClass::Conflict);
+                }
+                let object = Object {
+                    uid: key.clone(),
+                    calendar: sender.calendar,
+                    content: told.clone(),
+                    gone: false,
+                    seq: 0,
+                    changed_at: sender.now,
+                    shown_from: if self.lags { sender.now + LAG } else { sender.now },
+                    name: sender.name,
+                    made_for: Some(sender.event),
+                };
+                self.write(&id, object)
+            }
+            Ask::Update { id, revision, told } => match at(id, self) {
+                None => Heard::Refused(FailureClass::Gone),
+                Some((held, _)) if held != *revision => Heard::Refused(FailureClass::Conflict),
+                Some((_, object)) => self.write(id, Object { content: told.clone(), changed_at: sender.now, ..object }),
+            },
+            Ask::Delete { id, revision } => match at(id, self) {
+                None => Heard::Refused(FailureClass::Gone),
+                Some((held, _)) if held != *revision => Heard::Refused(FailureClass::Conflict),
+                Some((_, object)) => {
+                    self.write(id, Object { gone: true, ..object });
+                    Heard::Is(None)
+                }
+            },
+        }
+    }
+
+    fn write(&mut self, id: &RemoteEventId, object: Object) -> Heard {
+        self.writes += 1;
+        self.put(id, object);
+        Heard::Is(self.objects.get(id).map(|object| event(id, object)))
+    }
+
+    /// What was sent late until this instant arrives, whether it still fits or not.
+    pub fn arrive(&mut self, sent_until: DateTime<Utc>) {
+        let (due, later) = std::mem::take(&mut self.late).into_iter().partition(|(_, by)| by.now <= sent_until);
+        self.late = later;
+        for (ask, sender) in Vec::<(Ask, Sender)>::into_iter(due) {
+            self.carry_out(&ask, sender);
+        }
+    }
+
+    /// I-17: whatever a cursor has passed is known here.
+    pub fn passed(&self, calendar: usize, cursor: &SyncCursor) -> impl Iterator<Item = (&RemoteEventId, &Object)> {
+        let upto = cursor.as_str().parse::<u64>().unwrap_or(0);
+        self.objects.iter().filter(move |(_, object)| object.calendar == calendar && object.seq <= upto && !object.gone)
+    }
+}
+
+/// An object's version.
+pub fn revision(object: &Object) -> Revision {
+    Revision(object.seq.to_string())
+}
+
+fn event(id: &RemoteEventId, object: &Object) -> RemoteEvent {
+    RemoteEvent {
+        id: id.clone(),
+        uid: object.uid.clone(),
+        revision: Some(revision(object)),
+        content: object.content.clone(),
+        raw: None,
+        changed_at: Some(object.changed_at),
+    }
+}

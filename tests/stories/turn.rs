@@ -1,0 +1,445 @@
+//! An account's round in single turns: a request or a transaction each, so that anything can happen between any two. What is
+//! decided is the product's; here is only the order in which it asks, remembers and is told.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use calwarden::domain::failure::FailureClass::{Ambiguous, Conflict, Gone};
+use calwarden::{
+    domain::{
+        conflict::{Hold, HoldState},
+        event::EventContent,
+        failure::FailureClass,
+        ids::{RemoteEventId, Revision, SyncCursor, Uid},
+        mapping::{Event, Mapping, RemoteEvent},
+        outbox::{OutboxEntry, OutboxState, WriteOp},
+    },
+    engine::{
+        outbox::{Copy as Held1, Write, may_still_arrive, next_write},
+        sync::{
+            brake::{BrakeRules, Loss, judge},
+            plan::Reason,
+        },
+    },
+    provider::{ChangePage, Found, Next, PageToken},
+    service::sync_round::{
+        changes::Changes,
+        sweep::{Held, Pulled, Sweep, Unbound},
+    },
+};
+
+use super::{
+    hub::Copy,
+    remote::{Ask, Heard, Sender},
+    steps::Fate,
+    world::World,
+};
+
+/// Where an account's round is.
+#[derive(Default)]
+pub enum Stage {
+    #[default]
+    Idle,
+    Ask(Box<Pulling>),
+    Page(Box<Pulling>, ChangePage),
+    Remove(Vec<Pulled>),
+    Drain(VecDeque<Copy>),
+    Send(VecDeque<Copy>, Box<Case>, Doing, Ask),
+    Heard(VecDeque<Copy>, Box<Case>, Doing, Heard),
+}
+
+/// One calendar's pull.
+pub struct Pulling {
+    calendar: usize,
+    cursor: Option<SyncCursor>,
+    token: PageToken,
+    held: Held,
+    unbound: Unbound,
+    sweep: Sweep,
+    pulled: Vec<Pulled>,
+}
+
+/// What is stored about one entry's event.
+pub struct Case {
+    copy: Copy,
+    event: Event,
+    mapping: Option<Mapping>,
+    entry: OutboxEntry,
+}
+
+/// Why something was asked.
+#[derive(Clone, Debug)]
+pub enum Doing {
+    Create(EventContent),
+    Update(EventContent),
+    Delete,
+    /// To decide again; `Some`: after an unclear answer, the version before.
+    Look(Option<Revision>),
+    /// What a create made; whether that name was refused.
+    Find {
+        told: EventContent,
+        refused: bool,
+    },
+    /// What a forgotten create made.
+    FindThenDelete,
+}
+
+impl World {
+    /// One request or one transaction.
+    pub fn turn(&mut self, account: usize, fate: Fate) {
+        if fate == Fate::Expired {
+            self.remotes[account].expire();
+        }
+        let well = matches!(fate, Fate::Well | Fate::Expired);
+        let next = match std::mem::take(&mut self.stages[account]) {
+            Stage::Idle => self.begin(account, 0, Vec::new(), true),
+            Stage::Ask(_) if !well => Stage::Idle,
+            Stage::Ask(pulling) => self.ask(account, pulling),
+            Stage::Page(pulling, page) => self.apply(account, *pulling, page),
+            Stage::Remove(pulled) => self.remove(account, pulled),
+            Stage::Drain(queue) => self.drain(account, queue),
+            Stage::Send(queue, case, doing, ask) => {
+                let heard = self.send(account, &case, ask, fate);
+                Stage::Heard(queue, case, doing, heard)
+            }
+            Stage::Heard(queue, case, doing, heard) => self.heard(account, queue, case, doing, heard),
+        };
+        self.stages[account] = next;
+    }
+
+    fn begin(&mut self, account: usize, calendar: usize, pulled: Vec<Pulled>, with_cursor: bool) -> Stage {
+        let held = &self.setting.calendars[account][calendar];
+        let reconcile = held.reconciled_at.is_none();
+        let cursor = held.cursor.clone().filter(|_| with_cursor && !reconcile);
+        let queued: Vec<_> = self.hub.outbox.values().filter(|entry| entry.calendar_id == held.id).cloned().collect();
+        let scene = self.setting.scene(account, calendar);
+        let looks: Vec<_> =
+            self.hub.unlinked(held.id).map(|event| (event.id, scene.told(&event.content, false))).collect();
+        let unbound = Unbound::new(&queued, looks);
+        let held = Held::new(self.hub.index(held.id), BTreeMap::new(), queued);
+        let sweep = Sweep::over(&held, self.setting.world.now());
+        Stage::Ask(Box::new(Pulling { calendar, cursor, token: PageToken::Start, held, unbound, sweep, pulled }))
+    }
+
+    fn ask(&mut self, account: usize, pulling: Box<Pulling>) -> Stage {
+        let now = self.setting.world.now();
+        match self.remotes[account].list(pulling.calendar, pulling.cursor.as_ref(), &pulling.token, now) {
+            Ok(page) => Stage::Page(pulling, page),
+            Err(FailureClass::CursorExpired) if pulling.cursor.is_some() => {
+                self.begin(account, pulling.calendar, pulling.pulled, false)
+            }
+            Err(_) => Stage::Idle,
+        }
+    }
+
+    fn apply(&mut self, account: usize, mut pulling: Pulling, page: ChangePage) -> Stage {
+        let scene = self.setting.scene(account, pulling.calendar);
+        let next = pulling.sweep.take(page, &pulling.held);
+        let batch = pulling.sweep.batch(matches!(next, Next::Done(_)));
+        let mut changes = Changes::default();
+        for remote in batch.changed {
+            let bond = if pulling.held.has(&remote.id) { self.hub.bond(scene.calendar.id, &remote.id) } else { None };
+            let counterpart = if bond.is_none() { pulling.unbound.counterpart(&remote) } else { None };
+            let counterpart = counterpart.and_then(|id| self.hub.events.get(&id).cloned());
+            changes.meet(&scene, remote, bond, counterpart, &pulling.held);
+        }
+        self.commit(account, pulling.calendar, &changes);
+        pulling.held.hold_all(&changes);
+        pulling.sweep.add(changes);
+        let cursor = match next {
+            Next::Page(token) => return Stage::Ask(Box::new(Pulling { token, ..pulling })),
+            Next::Done(cursor) => cursor,
+        };
+        let mut changes = Changes::default();
+        let scene = self.setting.scene(account, pulling.calendar);
+        for (remote, old) in pulling.sweep.moved(&pulling.held) {
+            let bond = old.and_then(|old| self.hub.bond(scene.calendar.id, &old)).map(|(mapping, event)| {
+                pulling.sweep.renamed(mapping.remote_id.clone());
+                (Mapping { remote_id: remote.id.clone(), ..mapping }, event)
+            });
+            changes.meet(&scene, remote, bond, None, &pulling.held);
+        }
+        self.commit(account, pulling.calendar, &changes);
+        pulling.pulled.push(pulling.sweep.finish(cursor, &pulling.held));
+        match pulling.calendar {
+            0 => self.begin(account, 1, pulling.pulled, true),
+            _ => Stage::Remove(pulling.pulled),
+        }
+    }
+
+    fn remove(&mut self, account: usize, pulled: Vec<Pulled>) -> Stage {
+        let ids: Vec<_> = self.setting.calendars[account].iter().map(|calendar| calendar.id).collect();
+        let losses: Vec<_> = pulled
+            .iter()
+            .zip(&ids)
+            .map(|(result, calendar)| {
+                let bonds = result.removed.iter().filter_map(|id| self.hub.bond(*calendar, id));
+                let deleted = bonds.filter(|(_, event)| event.deleted_at.is_none()).count();
+                Loss { mapped: result.mapped, deleted, doubtful: false }
+            })
+            .collect();
+        let verdicts = judge(&losses, &BrakeRules::default());
+        for (which, (result, stopped)) in pulled.into_iter().zip(verdicts).enumerate() {
+            let hold = self.hub.holds.get(&ids[which]);
+            let covered = hold.is_some_and(|hold| {
+                hold.state == HoldState::Approved && result.removed.iter().all(|id| hold.removed.contains(id))
+            });
+            if let Some(why) = stopped.filter(|_| !covered) {
+                let hold = self.hold(account, which, &result.removed, why.reason());
+                self.hub.holds.insert(ids[which], hold);
+                continue;
+            }
+            self.hub.holds.remove(&ids[which]);
+            let mut changes = Changes::default();
+            let scene = self.setting.scene(account, which);
+            for (mapping, event) in result.removed.iter().filter_map(|id| self.hub.bond(ids[which], id)) {
+                let copy = (event.id, ids[which]);
+                let sent = self.hub.outbox.get(&copy).map_or(&[][..], |entry| &entry.sent);
+                changes.settle(&scene, mapping, event, None, sent);
+            }
+            self.commit(account, which, &changes);
+            let now = self.setting.world.now();
+            let calendar = &mut self.setting.calendars[account][which];
+            calendar.cursor = result.cursor;
+            calendar.reconciled_at =
+                if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
+            self.passed(account, which);
+        }
+        Stage::Drain(self.hub.of_account(self.setting.accounts[account].id).into())
+    }
+
+    fn hold(&self, account: usize, which: usize, removed: &[RemoteEventId], why: &str) -> Hold {
+        let calendar = &self.setting.calendars[account][which];
+        Hold {
+            id: self.setting.world.new_id(),
+            space_id: calendar.space_id.clone(),
+            account_id: calendar.account_id,
+            calendar_id: calendar.id,
+            removed: removed.to_vec(),
+            mapped: 0,
+            reason: why.to_owned(),
+            state: HoldState::Held,
+            created_at: self.setting.world.now(),
+            decided_at: None,
+        }
+    }
+
+    /// Looks at the next entry that is owed, decides, and remembers what it is about to send.
+    fn drain(&mut self, account: usize, mut queue: VecDeque<Copy>) -> Stage {
+        while let Some(copy) = queue.pop_front() {
+            let pending = self.hub.pending(copy);
+            let Some(entry) = self.hub.outbox.get_mut(&copy) else { continue };
+            if entry.state == OutboxState::Parked {
+                continue;
+            }
+            if pending {
+                entry.state = OutboxState::Parked;
+                continue;
+            }
+            let (entry, mapping) = (entry.clone(), self.hub.mappings.get(&copy).cloned());
+            let Some(event) = self.hub.events.get(&copy.0).cloned() else { continue };
+            let case = Box::new(Case { copy, event, mapping, entry });
+            if let Some((doing, ask)) = self.attend(account, &case) {
+                return Stage::Send(queue, case, doing, ask);
+            }
+        }
+        Stage::Idle
+    }
+
+    fn attend(&mut self, account: usize, case: &Case) -> Option<(Doing, Ask)> {
+        let (_, which) = self.setting.place(case.copy.1);
+        let ours = case.mapping.as_ref().is_none_or(|mapping| mapping.created_by_us);
+        let wanted = case.event.deleted_at.is_none() && case.entry.op != WriteOp::Delete;
+        let told = wanted.then(|| self.setting.scene(account, which).told(&case.event.content, ours));
+        let copy = case.mapping.as_ref().map(|held| Held1 { base: &held.base, revision: held.revision.as_ref() });
+        let bonded = case.mapping.as_ref().and_then(|held| Some((held.remote_id.clone(), held.revision.clone()?)));
+        let write = next_write(told.as_ref(), copy, !case.entry.sent.is_empty());
+        match (write, told, bonded) {
+            (Write::Settled, ..) => {
+                self.settled(case);
+                None
+            }
+            (Write::Create, Some(told), _) => {
+                self.remember(case, &told);
+                Some((Doing::Create(told.clone()), Ask::Create { key: case.entry.key.clone(), told }))
+            }
+            (Write::Update, Some(told), Some((id, revision))) => {
+                self.remember(case, &told);
+                Some((Doing::Update(told.clone()), Ask::Update { id, revision, told }))
+            }
+            (Write::Delete, _, Some((id, revision))) => Some((Doing::Delete, Ask::Delete { id, revision })),
+            (Write::FindThenDelete, ..) => Some((Doing::FindThenDelete, Ask::Find { key: case.entry.key.clone() })),
+            _ => {
+                let id = case.mapping.as_ref().expect("a bond").remote_id.clone();
+                Some((Doing::Look(None), Ask::Read { id }))
+            }
+        }
+    }
+
+    fn settled(&mut self, case: &Case) {
+        if self.hub.outbox.get(&case.copy).is_some_and(|entry| entry.event_version == case.entry.event_version) {
+            self.hub.outbox.remove(&case.copy);
+        }
+    }
+
+    fn remember(&mut self, case: &Case, told: &EventContent) {
+        if let Some(entry) = self.hub.outbox.get_mut(&case.copy) {
+            entry.about_to_send(told.clone());
+        }
+    }
+
+    fn send(&mut self, account: usize, case: &Case, ask: Ask, fate: Fate) -> Heard {
+        let sender = Sender {
+            calendar: self.setting.place(case.copy.1).1,
+            event: case.event.id,
+            name: self.names.get(&case.event.id).copied().unwrap_or(0),
+            now: self.setting.world.now(),
+        };
+        let reads = matches!(ask, Ask::Read { .. } | Ask::Find { .. });
+        let unclear = if reads { FailureClass::Transient } else { FailureClass::Ambiguous };
+        match fate {
+            Fate::Well | Fate::Expired => self.carry_out(account, &ask, sender),
+            Fate::Refused => Heard::Refused(FailureClass::Transient),
+            Fate::Lost => {
+                self.carry_out(account, &ask, sender);
+                Heard::Refused(unclear)
+            }
+            Fate::Late if !reads => {
+                self.remotes[account].late.push((ask, sender));
+                Heard::Refused(unclear)
+            }
+            Fate::Late | Fate::Unsure => Heard::Refused(unclear),
+        }
+    }
+
+    fn heard(&mut self, account: usize, queue: VecDeque<Copy>, case: Box<Case>, doing: Doing, heard: Heard) -> Stage {
+        let look = |before: Option<Revision>| match &case.mapping {
+            Some(held) => Some((Doing::Look(before), Ask::Read { id: held.remote_id.clone() })),
+            None => Some((Doing::FindThenDelete, Ask::Find { key: case.entry.key.clone() })),
+        };
+        let find = |told: EventContent, refused| {
+            Some((Doing::Find { told, refused }, Ask::Find { key: case.entry.key.clone() }))
+        };
+        let before = case.mapping.as_ref().and_then(|held| held.revision.clone());
+        let again = match (doing, heard) {
+            (Doing::Create(told) | Doing::Update(told), Heard::Is(Some(remote))) => {
+                self.confirm(account, &case, &told, remote);
+                None
+            }
+            (Doing::Create(told), Heard::Refused(class @ (Conflict | Ambiguous))) => find(told, class == Conflict),
+            (Doing::Update(told), Heard::Refused(Conflict | Gone)) => {
+                if let Some(entry) = self.hub.outbox.get_mut(&case.copy) {
+                    entry.refused(&told, &case.entry.sent);
+                }
+                look(None)
+            }
+            (Doing::Delete, Heard::Refused(Conflict)) => look(None),
+            (Doing::Update(_) | Doing::Delete, Heard::Refused(Ambiguous)) => look(before),
+            (Doing::Delete, Heard::Is(_) | Heard::Refused(Gone)) => {
+                self.settle(account, &case, None);
+                None
+            }
+            (Doing::Look(None), Heard::Is(remote)) => {
+                self.settle(account, &case, remote);
+                None
+            }
+            (Doing::Look(Some(before)), Heard::Is(remote)) => {
+                if remote.as_ref().is_none_or(|remote| remote.revision.as_ref() != Some(&before)) {
+                    self.settle(account, &case, remote);
+                }
+                None
+            }
+            (Doing::Find { told, .. }, Heard::Found(Found::Here(remote))) => {
+                self.found(account, &case, told, remote);
+                None
+            }
+            (Doing::Find { refused, .. }, Heard::Found(Found::Deleted)) if !refused || !case.entry.sent.is_empty() => {
+                self.deleted_there(account, &case);
+                None
+            }
+            (Doing::Find { refused: true, .. }, Heard::Found(_)) => {
+                let key = Uid(self.setting.world.new_id::<uuid::Uuid>().to_string());
+                if let Some(entry) = self.hub.outbox.get_mut(&case.copy) {
+                    entry.key = key;
+                    entry.sent.clear();
+                }
+                None
+            }
+            (Doing::FindThenDelete, Heard::Found(Found::Here(remote))) => {
+                let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
+                self.found(account, &case, last, remote);
+                None
+            }
+            (Doing::FindThenDelete, Heard::Found(Found::Deleted)) => {
+                self.settled(&case);
+                None
+            }
+            (Doing::FindThenDelete, Heard::Found(Found::Nothing)) => {
+                if !may_still_arrive(case.event.deleted_at, self.setting.world.now()) {
+                    self.settled(&case);
+                }
+                None
+            }
+            _ => None,
+        };
+        match again {
+            Some((doing, ask)) => Stage::Send(queue, case, doing, ask),
+            None => Stage::Drain(queue),
+        }
+    }
+
+    /// The provider has taken what was sent.
+    fn confirm(&mut self, account: usize, case: &Case, told: &EventContent, remote: RemoteEvent) {
+        let (_, which) = self.setting.place(case.copy.1);
+        let scene = self.setting.scene(account, which);
+        let mut changes = Changes::default();
+        let Some(event) = self.hub.events.get(&case.copy.0).cloned() else { return };
+        match self.hub.mappings.get(&case.copy).cloned() {
+            Some(mapping) => {
+                let mapping = Mapping { base: told.clone(), ..mapping };
+                changes.settle(&scene, mapping, event, Some(remote), &[]);
+            }
+            None => changes.link(&scene, event, remote, std::slice::from_ref(told)),
+        }
+        self.hub.outbox.remove(&case.copy);
+        self.commit(account, which, &changes);
+    }
+
+    fn found(&mut self, account: usize, case: &Case, told: EventContent, remote: RemoteEvent) {
+        let (_, which) = self.setting.place(case.copy.1);
+        let Some(event) = self.hub.events.get(&case.copy.0).cloned() else { return };
+        let mut sent = case.entry.sent.clone();
+        sent.push(told);
+        let mut changes = Changes::default();
+        changes.link(&self.setting.scene(account, which), event, remote, &sent);
+        self.unconfirmed.insert(case.copy);
+        self.hub.outbox.remove(&case.copy);
+        self.commit(account, which, &changes);
+    }
+
+    fn deleted_there(&mut self, account: usize, case: &Case) {
+        let (_, which) = self.setting.place(case.copy.1);
+        let Some(event) = self.hub.events.get(&case.copy.0).cloned() else { return };
+        let mut changes = Changes::default();
+        changes.lose(&self.setting.scene(account, which), event, &case.entry);
+        self.hub.outbox.remove(&case.copy);
+        self.commit(account, which, &changes);
+    }
+
+    /// Both sides are known: decides and stores what follows.
+    fn settle(&mut self, account: usize, case: &Case, remote: Option<RemoteEvent>) {
+        let (_, which) = self.setting.place(case.copy.1);
+        let (event, mapping) = (self.hub.events.get(&case.copy.0).cloned(), self.hub.mappings.get(&case.copy).cloned());
+        let (Some(event), Some(mapping)) = (event, mapping) else { return };
+        let entry = self.hub.outbox.get(&case.copy).cloned();
+        let unlinked = entry.as_ref().is_some_and(|held| held.reason == Reason::Unlinked.as_str());
+        let mut changes = Changes::default();
+        if unlinked && remote.is_none() {
+            changes.forgotten.push(mapping.id);
+            changes.settled.push(case.copy);
+        } else {
+            let sent = entry.map(|entry| entry.sent).unwrap_or_default();
+            changes.settle(&self.setting.scene(account, which), mapping, event, remote, &sent);
+        }
+        self.commit(account, which, &changes);
+    }
+}

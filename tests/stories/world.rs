@@ -1,0 +1,475 @@
+//! A story's world: our tables, every account's provider, where each round is, and what was promised.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use calwarden::{
+    domain::{
+        conflict::{Conflict, ConflictKind, ConflictStatus, HoldState, Winner},
+        event::EventContent,
+        ids::{CalendarId, EventId, RemoteEventId, Uid},
+        mapping::{Event, Origin},
+        outbox::{OutboxEntry, WriteOp},
+    },
+    engine::sync::plan::Reason,
+    service::sync_round::changes::Changes,
+};
+
+use super::{
+    book::{Book, Marks, marks},
+    edits::{self, Made},
+    hub::{Copy, Hub, Setting},
+    remote::{Ask, Heard, Object, Remote, Sender},
+    steps::{Act, Fate, Name, Step},
+    turn::Stage,
+};
+
+/// Seconds that a step takes.
+const STEP_S: i64 = 7;
+/// A late write arrives after this time at the latest.
+const LATE_MAX: chrono::Duration = chrono::Duration::minutes(5);
+/// Passes over all accounts until nothing moves; each sees what the one before has written.
+const PASSES_MAX: u32 = 8;
+
+/// Everything.
+pub struct World {
+    pub setting: Setting,
+    pub hub: Hub,
+    pub remotes: Vec<Remote>,
+    pub stages: Vec<Stage>,
+    pub names: BTreeMap<EventId, Name>,
+    pub here: BTreeMap<Name, EventId>,
+    pub book: Book,
+    /// Copies about which a conflict was met while a write was unconfirmed.
+    pub unconfirmed: BTreeSet<Copy>,
+    pub broken: Option<String>,
+    pub activity: u64,
+    pub passes: u32,
+}
+
+impl World {
+    pub fn new(accounts: usize) -> Self {
+        Self {
+            setting: Setting::new(accounts),
+            hub: Hub::default(),
+            remotes: (0..accounts).map(|_| Remote::default()).collect(),
+            stages: (0..accounts).map(|_| Stage::Idle).collect(),
+            names: BTreeMap::new(),
+            here: BTreeMap::new(),
+            book: Book::default(),
+            unconfirmed: BTreeSet::new(),
+            broken: None,
+            activity: 0,
+            passes: 0,
+        }
+    }
+
+    /// Tells a story to its end, lets everything come to rest, and judges. The error is the first broken promise.
+    pub fn tell(accounts: usize, steps: &[Step]) -> Result<Self, String> {
+        let mut world = Self::new(accounts);
+        for step in steps {
+            world.told(*step)?;
+        }
+        world.rest()?;
+        world.judge()?;
+        Ok(world)
+    }
+
+    fn breaks(&mut self, what: String) {
+        self.broken.get_or_insert(what);
+    }
+
+    /// Does one step; the error is the promise that it breaks.
+    pub fn told(&mut self, step: Step) -> Result<(), String> {
+        self.step(step);
+        self.broken.take().map_or(Ok(()), Err)
+    }
+
+    fn step(&mut self, step: Step) {
+        self.setting.hands.pass(STEP_S);
+        let overdue = self.setting.world.now() - LATE_MAX;
+        self.remotes.iter_mut().for_each(|remote| remote.arrive(overdue));
+        match step {
+            Step::Local(name, act) => self.local(name, act),
+            Step::Remote(account, name, act) => self.remote(account, name, act),
+            Step::Turn(account, fate) => self.turn(account, fate),
+            Step::Round(account) => self.round(account),
+            Step::Crash => self.stages.iter_mut().for_each(|stage| *stage = Stage::Idle),
+            Step::Arrive(account) => self.remotes[account].arrive(self.setting.world.now()),
+            Step::Lag(account) => self.remotes[account].lags ^= true,
+            Step::Decide(winner) => self.hub.resolve(&self.setting, winner),
+            Step::Policy(account, policy) => self.setting.accounts[account].policy = policy,
+            Step::Privacy(account, level) => {
+                self.setting.accounts[account].privacy = level;
+                let id = self.setting.accounts[account].id;
+                let ours = self.hub.mappings.values().filter(|held| held.account_id == id && held.created_by_us);
+                let ours = ours.map(|held| held.event_id).filter(|id| self.hub.events[id].deleted_at.is_none());
+                for id in ours.collect::<BTreeSet<_>>() {
+                    self.hub.owe_all(&self.setting, id);
+                }
+            }
+            Step::Wait(minutes) => self.setting.hands.pass(i64::from(minutes) * 60),
+        }
+    }
+
+    /// From wherever it is to the end of the round.
+    fn round(&mut self, account: usize) {
+        self.turn(account, Fate::Well);
+        while !matches!(self.stages[account], Stage::Idle) {
+            self.turn(account, Fate::Well);
+        }
+    }
+
+    fn home(&self, name: Name) -> CalendarId {
+        let account = usize::try_from(name).expect("small") % self.setting.accounts.len();
+        self.setting.calendars[account][0].id
+    }
+
+    fn new_here(&mut self, name: Name, home: Option<CalendarId>, content: EventContent) {
+        let now = self.setting.world.now();
+        let uuid: uuid::Uuid = self.setting.world.new_id();
+        let event = Event {
+            id: EventId(uuid),
+            space_id: self.setting.user.home_space.clone(),
+            user_id: self.setting.user.id.clone(),
+            calendar_id: home,
+            uid: Uid(uuid.to_string()),
+            content,
+            origin: Origin::Local,
+            deleted_at: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        let id = event.id;
+        self.names.insert(id, name);
+        self.here.insert(name, id);
+        self.hub.events.insert(id, event);
+        self.hub.owe_all(&self.setting, id);
+    }
+
+    fn local(&mut self, name: Name, act: Act) {
+        if let Some(content) = edits::made(act) {
+            if !self.here.contains_key(&name) {
+                self.book.made(name, &content);
+                self.new_here(name, Some(self.home(name)), content);
+            }
+            return;
+        }
+        if let Act::Twin(of) = act {
+            let looks = self.here.get(&of).and_then(|id| self.hub.events.get(id));
+            if let Some(event) = looks.filter(|event| event.deleted_at.is_none()).cloned() {
+                self.book.stems(name, of);
+                self.book.made(name, &event.content);
+                self.new_here(name, event.calendar_id, event.content);
+            }
+            return;
+        }
+        let Some(id) = self.here.get(&name).copied() else { return };
+        let Some(event) = self.hub.events.get(&id).filter(|event| event.deleted_at.is_none()).cloned() else { return };
+        match act {
+            Act::Link(account) => {
+                let calendar = self.setting.calendars[account][0].id;
+                return self.hub.link(&self.setting, &event, calendar);
+            }
+            Act::Unlink(account) => return self.unlink(&event, account),
+            _ => {}
+        }
+        let made = edits::done(&event.content, act);
+        let Some((kept, tail)) = self.judged(name, act, &event.content, made, true) else { return };
+        let now = self.setting.world.now();
+        let held = self.hub.events.get_mut(&id).expect("it is there");
+        match kept {
+            Some(content) => held.content = content,
+            None => held.deleted_at = Some(now),
+        }
+        held.version += 1;
+        held.updated_at = now;
+        self.hub.owe_all(&self.setting, id);
+        if let Some((name, tail)) = tail {
+            self.new_here(name, event.calendar_id, tail);
+        }
+    }
+
+    /// Writes an act into the book; what becomes of the event, and of the rest of a series that was cut.
+    #[expect(clippy::type_complexity, reason = "used twice, beside each other")]
+    fn judged(
+        &mut self,
+        name: Name,
+        act: Act,
+        before: &EventContent,
+        made: Made,
+        everywhere: bool,
+    ) -> Option<(Option<EventContent>, Option<(Name, EventContent)>)> {
+        if before.is_series()
+            && let Some(broken) = edits::harms_others(before, act, &made)
+        {
+            self.breaks(broken);
+        }
+        if matches!(act, Act::Skip(_) | Act::Drop(_) | Act::Following(..)) {
+            self.book.cut(name);
+        }
+        let seen = marks(before);
+        match made {
+            Made::Nothing => None,
+            Made::Gone => {
+                self.book.deleted(name, seen, everywhere);
+                Some((None, None))
+            }
+            Made::Same(content) => {
+                self.book.wrote(name, &seen, &content, &marks(&content));
+                Some((Some(content), None))
+            }
+            Made::Split(head, tail) => {
+                let Act::Following(_, _, new) = act else { return None };
+                let both: Marks = marks(&head).union(&marks(&tail)).copied().collect();
+                self.book.stems(new, name);
+                self.book.wrote(name, &seen, &tail, &both);
+                Some((Some(head), Some((new, tail))))
+            }
+        }
+    }
+
+    fn unlink(&mut self, event: &Event, account: usize) {
+        let calendar = self.setting.calendars[account][0].id;
+        let copy = (event.id, calendar);
+        if event.calendar_id == Some(calendar) {
+            return;
+        }
+        for conflict in self.hub.conflicts.iter_mut().filter(|held| (held.event_id, held.calendar_id) == copy) {
+            (conflict.status, conflict.winner) = (ConflictStatus::Resolved, Some(Winner::Local));
+        }
+        if let Some(held) = self.hub.mappings.get(&copy) {
+            let scene = self.setting.scene(account, 0);
+            let entry = scene.owed(event, WriteOp::Delete, held.uid.clone(), Reason::Unlinked);
+            self.hub.join(&entry);
+        } else if self.hub.outbox.get(&copy).is_some_and(|entry: &OutboxEntry| entry.sent.is_empty()) {
+            self.hub.outbox.remove(&copy);
+        }
+    }
+
+    fn remote(&mut self, account: usize, name: Name, act: Act) {
+        let now = self.setting.world.now();
+        let fresh = |content: EventContent, calendar: usize, name: Name| Object {
+            uid: Uid(format!("there-{name}")),
+            calendar,
+            content,
+            gone: false,
+            seq: 0,
+            changed_at: now,
+            shown_from: now,
+            name,
+            made_for: None,
+        };
+        if let Some(content) = edits::made(act) {
+            if !self.remotes.iter().any(|remote| remote.objects.values().any(|object| object.name == name))
+                && !self.here.contains_key(&name)
+            {
+                self.book.made(name, &content);
+                let lags = self.remotes[account].lags;
+                let mut object = fresh(content, 0, name);
+                object.shown_from += chrono::Duration::seconds(if lags { 45 } else { 0 });
+                self.remotes[account].put(&RemoteEventId(format!("there-{name}")), object);
+            }
+            return;
+        }
+        if let Act::Twin(of) = act {
+            let looks = self.here.get(&of).and_then(|id| self.hub.events.get(id)).cloned();
+            if let Some(event) = looks.filter(|event| event.deleted_at.is_none()) {
+                self.book.stems(name, of);
+                self.book.made(name, &event.content);
+                self.remotes[account].put(&RemoteEventId(format!("there-{name}")), fresh(event.content, 0, name));
+            }
+            return;
+        }
+        let Some((id, object)) = self.remotes[account].living(name).map(|(id, held)| (id.clone(), held.clone())) else {
+            return;
+        };
+        if act == Act::Carry {
+            self.book.carried(name);
+            let moved = Object { calendar: 1 - object.calendar, made_for: None, shown_from: now, ..object.clone() };
+            self.remotes[account].put(&id, Object { gone: true, ..object });
+            let new = RemoteEventId(format!("{}'", id.0));
+            self.remotes[account].put(&new, moved);
+            return;
+        }
+        let calendar = self.setting.calendars[account][object.calendar].id;
+        let known = self.here.get(&name).and_then(|id| self.hub.events.get(id));
+        let everywhere = known.is_none_or(|event| event.calendar_id == Some(calendar));
+        let made = edits::done(&object.content, act);
+        let Some((kept, tail)) = self.judged(name, act, &object.content, made, everywhere) else { return };
+        let which = object.calendar;
+        let changed = match kept {
+            Some(content) => Object { content, changed_at: now, ..object },
+            None => Object { gone: true, ..object },
+        };
+        self.remotes[account].put(&id, changed);
+        if let Some((name, tail)) = tail {
+            self.remotes[account].put(&RemoteEventId(format!("there-{name}")), fresh(tail, which, name));
+        }
+    }
+
+    /// Does what is asked at an account's provider, and looks for doubles (I-10).
+    pub fn carry_out(&mut self, account: usize, ask: &Ask, sender: Sender) -> Heard {
+        let heard = self.remotes[account].carry_out(ask, sender);
+        if matches!(ask, Ask::Create { .. }) {
+            let live = self.remotes[account].objects.values().filter(|object| {
+                object.made_for == Some(sender.event) && object.calendar == sender.calendar && !object.gone
+            });
+            if live.count() > 1 {
+                self.breaks(format!("I-10 e{} is there twice", sender.name));
+            }
+        }
+        heard
+    }
+
+    /// Stores what was decided, learns the names of what came in, and looks for false conflicts (I-4).
+    pub fn commit(&mut self, account: usize, calendar: usize, changes: &Changes) {
+        if changes.is_empty() {
+            return;
+        }
+        self.activity += u64::from(!changes.events.is_empty() || !changes.owed.is_empty());
+        let false_conflict = changes.conflicts.iter().find_map(|conflict| {
+            let copy = (conflict.event_id, conflict.calendar_id);
+            if self.hub.outbox.get(&copy).is_some_and(|entry| !entry.sent.is_empty()) {
+                self.unconfirmed.insert(copy);
+            }
+            let carried = self.names.get(&copy.0).is_some_and(|name| self.book.was_carried(*name));
+            let broken = self.book.false_conflict(conflict, self.unconfirmed.contains(&copy));
+            // A series' old time stands again once its occurrences have won over another time.
+            let again =
+                |held: &&Conflict| held.event_id == copy.0 && held.fields.iter().any(|field| field == "occurrences");
+            broken.filter(|_| !carried && !self.hub.conflicts.iter().any(|held| again(&held)))
+        });
+        if let Some(broken) = false_conflict {
+            self.breaks(broken);
+        }
+        for mapping in &changes.mappings {
+            if !self.names.contains_key(&mapping.event_id)
+                && let Some(object) = self.remotes[account].objects.get(&mapping.remote_id)
+            {
+                self.names.insert(mapping.event_id, object.name);
+                self.here.insert(object.name, mapping.event_id);
+            }
+        }
+        self.hub.write(&self.setting, &self.setting.scene(account, calendar), changes);
+    }
+
+    /// I-17: whatever the cursor has passed is known here.
+    pub fn passed(&mut self, account: usize, which: usize) {
+        let calendar = &self.setting.calendars[account][which];
+        let Some(cursor) = &calendar.cursor else { return };
+        let held: BTreeMap<_, _> =
+            self.hub.index(calendar.id).into_iter().map(|key| (key.remote_id, key.revision)).collect();
+        let unknown = self.remotes[account].passed(which, cursor).find(|(id, object)| {
+            let known = held.get(*id).and_then(Option::as_ref).and_then(|held| held.0.parse::<u64>().ok());
+            known.is_none_or(|known| known < object.seq)
+        });
+        let unknown = unknown.map(|(_, object)| format!("I-17 the cursor has passed e{}", object.name));
+        if let Some(broken) = unknown {
+            self.breaks(broken);
+        }
+    }
+
+    /// The faults end: passes over all accounts until nothing moves (I-2), then one more that writes nothing (I-14).
+    pub fn rest(&mut self) -> Result<(), String> {
+        let now = self.setting.world.now();
+        self.remotes.iter_mut().for_each(|remote| remote.arrive(now));
+        self.setting.hands.pass(600);
+        let mut winner = [Winner::Local, Winner::Remote].into_iter().cycle();
+        for pass in 0..PASSES_MAX {
+            let before = (self.activity, self.written());
+            while self.hub.conflicts.iter().any(|conflict| conflict.status == ConflictStatus::Pending) {
+                self.hub.resolve(&self.setting, winner.next().expect("endless"));
+                self.activity += 1;
+            }
+            for hold in self.hub.holds.values_mut() {
+                hold.state = HoldState::Approved;
+                self.activity += 1;
+            }
+            for account in 0..self.remotes.len() {
+                self.setting.hands.pass(120);
+                self.stages[account] = Stage::Idle;
+                self.round(account);
+            }
+            if let Some(broken) = self.broken.take() {
+                return Err(broken);
+            }
+            let waits = self.hub.conflicts.iter().any(|conflict| conflict.status == ConflictStatus::Pending);
+            let open = waits || !self.hub.holds.is_empty() || !self.hub.outbox.is_empty();
+            if (self.activity, self.written()) == before && !open {
+                self.passes = pass;
+                return Ok(());
+            }
+        }
+        let owed = self.hub.outbox.values().map(|entry| {
+            let (op, state, reason) = (entry.op, entry.state, &entry.reason);
+            format!("{op} of e{} ({state}, {reason}, sent {})", self.names[&entry.event_id], entry.sent.len())
+        });
+        Err(format!("I-2 no rest after {PASSES_MAX} passes; owed: {:?}", owed.collect::<Vec<_>>()))
+    }
+
+    /// Writes at all providers so far.
+    pub fn written(&self) -> u64 {
+        self.remotes.iter().map(|remote| remote.writes).sum()
+    }
+
+    /// What must hold at rest.
+    pub fn judge(&self) -> Result<(), String> {
+        let mut kept: Marks = self.hub.events.values().flat_map(|event| marks(&event.content)).collect();
+        let told = |conflict: &Conflict| {
+            let versions = [&conflict.base, &conflict.local, &conflict.remote];
+            versions.into_iter().flatten().flat_map(marks).collect::<Vec<_>>()
+        };
+        kept.extend(self.hub.conflicts.iter().flat_map(told));
+        let mut alive: BTreeSet<Name> = BTreeSet::new();
+        for event in self.hub.events.values().filter(|event| event.deleted_at.is_none()) {
+            let name = self.names[&event.id];
+            alive.insert(name);
+            self.book.invented(name, &event.content).map_or(Ok(()), Err)?;
+            if let Some(home) = event.calendar_id
+                && !self.hub.mappings.contains_key(&(event.id, home))
+            {
+                return Err(format!("I-1 e{name} lives here and not in its calendar"));
+            }
+        }
+        for account in 0..self.remotes.len() {
+            self.judge_account(account, &mut alive)?;
+            kept.extend(self.remotes[account].objects.values().flat_map(|object| marks(&object.content)));
+        }
+        if let Some(entry) = self.hub.outbox.values().next() {
+            return Err(format!("I-1 a write about e{} is still owed: {}", self.names[&entry.event_id], entry.reason));
+        }
+        self.book.lost(&kept).map_or(Ok(()), Err)?;
+        let about_existence = self.hub.conflicts.iter().filter(|conflict| conflict.kind != ConflictKind::Edit);
+        let disputed = about_existence.filter_map(|conflict| self.names.get(&conflict.event_id).copied()).collect();
+        self.book.returned(&alive, &disputed).map_or(Ok(()), Err)
+    }
+
+    fn judge_account(&self, account: usize, alive: &mut BTreeSet<Name>) -> Result<(), String> {
+        let mut bonds: BTreeMap<_, _> = BTreeMap::new();
+        let here = self.setting.accounts[account].id;
+        for mapping in self.hub.mappings.values().filter(|mapping| mapping.account_id == here) {
+            if bonds.insert(mapping.remote_id.clone(), mapping).is_some() {
+                return Err(format!("I-10 two bonds with {}", mapping.remote_id.0));
+            }
+        }
+        for (id, object) in self.remotes[account].objects.iter().filter(|(_, object)| !object.gone) {
+            let name = object.name;
+            alive.insert(name);
+            self.book.invented(name, &object.content).map_or(Ok(()), Err)?;
+            let Some(mapping) = bonds.remove(id) else { return Err(format!("I-1 e{name} is there and not here")) };
+            let event = &self.hub.events[&mapping.event_id];
+            if event.deleted_at.is_some() {
+                return Err(format!("I-1 e{name} is there and deleted here"));
+            }
+            let told = self.setting.scene(account, object.calendar).told(&event.content, mapping.created_by_us);
+            if told != object.content {
+                return Err(format!("I-1 e{name} says {:?} here and {:?} there", marks(&told), marks(&object.content)));
+            }
+        }
+        match bonds.values().next() {
+            Some(mapping) => Err(format!("I-1 e{} is bonded to nothing", self.names[&mapping.event_id])),
+            None => Ok(()),
+        }
+    }
+}
