@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "../fuzz/bodies.rs"]
+mod bodies;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -9,6 +11,7 @@ mod account_machine;
 mod actors;
 mod corpus_ics;
 mod dateutil;
+mod hostile;
 mod http;
 mod peers;
 mod rrule_cases;
