@@ -89,7 +89,8 @@ pub async fn sync(asked: &Sync, config: &Config, world: World, out: &mut impl Wr
     if asked.dry_run {
         let planned = services.dry_run(asked.account).await?;
         for line in &planned {
-            writeln!(out, "{}  {}  {}  ({})", line.what, line.remote_id, line.calendar, line.reason)?;
+            let (reason, why) = (line.reason, line.reason.sentence());
+            writeln!(out, "{}  {}  {}  ({reason}: {why})", line.what, line.remote_id, line.calendar)?;
         }
         writeln!(out, "{} changes; nothing was written", planned.len())?;
         return Ok(());

@@ -17,7 +17,7 @@ use crate::{
     actor::{self, AccountWork, Spawner},
     config::Config,
     domain::ports::World,
-    service::Services,
+    service::{Services, promises},
     telemetry::Metrics,
     web::{self, Demo, Desk, Front, WebSettings},
 };
@@ -55,6 +55,7 @@ pub(super) fn demo(config: &Config, world: World, out: &mut impl Write) -> Resul
 /// Serves until SIGTERM or SIGINT, then lets running rounds end.
 pub(super) fn serve(config: &Config, world: World, company: Option<Company>) -> Result<()> {
     let metrics = Metrics::install()?;
+    promises::watch();
     let mut builder = runtime::Builder::new_multi_thread();
     builder.enable_all().thread_name("work");
     if config.worker_threads > 0 {

@@ -11,7 +11,7 @@ use crate::{
         outbox::{OutboxEntry, OutboxState},
         person::Scope,
     },
-    engine::sync::merge::differences,
+    engine::sync::{merge::differences, plan::Reason},
     store::{ConflictFilter, Mode},
 };
 
@@ -52,6 +52,8 @@ pub struct Place {
     pub base: Option<EventContent>,
     /// Why a write is queued, if one is.
     pub reason: Option<String>,
+    /// The same as a sentence.
+    pub why: Option<&'static str>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
     /// When it is tried next.
@@ -65,6 +67,8 @@ pub struct PastConflict {
     pub at: chrono::DateTime<chrono::Utc>,
     /// The decision's reason word.
     pub reason: String,
+    /// The same as a sentence.
+    pub why: Option<&'static str>,
     /// Whose version stands.
     pub winner: Option<Winner>,
     /// How it stands.
@@ -111,6 +115,7 @@ impl Services {
                 differs,
                 base: mapping.map(|held| held.base.clone()),
                 reason: entry.as_ref().map(|entry| entry.reason.clone()),
+                why: entry.as_ref().and_then(|entry| sentence(&entry.reason)),
                 last_error: entry.as_ref().and_then(|entry| entry.last_error.clone()),
                 next_try: entry.filter(|entry| entry.state == OutboxState::Queued).map(|entry| entry.not_before),
             });
@@ -120,6 +125,7 @@ impl Services {
         tx.commit().await?;
         let conflicts = conflicts.into_iter().map(|conflict| PastConflict {
             at: conflict.created_at,
+            why: sentence(&conflict.reason),
             reason: conflict.reason,
             winner: conflict.winner,
             status: conflict.status,
@@ -128,6 +134,10 @@ impl Services {
         let deleted = event.deleted_at.is_some();
         Ok(Explanation { event_id: id, version: event.version, deleted, places, conflicts: conflicts.collect() })
     }
+}
+
+fn sentence(reason: &str) -> Option<&'static str> {
+    reason.parse().ok().map(Reason::sentence)
 }
 
 fn summary(bonded: bool, entry: Option<&OutboxEntry>, deleted: bool) -> String {

@@ -29,6 +29,7 @@ pub mod hear_notifications;
 pub mod keep_channels;
 pub mod patch_event;
 pub mod people;
+pub mod promises;
 pub mod read_accounts;
 pub mod read_busy;
 pub mod read_events;
@@ -96,13 +97,15 @@ pub struct Services {
     /// What the operator chose.
     pub settings: Settings,
     wakes: OnceLock<Arc<dyn Wakes>>,
+    under_way: promises::UnderWay,
 }
 
 impl Services {
     /// Puts the use cases on their feet.
     #[must_use]
     pub fn new(store: Store, world: World, vault: Arc<KeyRing>, connections: Connections, settings: Settings) -> Self {
-        Self { store, world, vault, connections, settings, wakes: OnceLock::new() }
+        let under_way = promises::UnderWay::default();
+        Self { store, world, vault, connections, settings, wakes: OnceLock::new(), under_way }
     }
 
     /// Says who is woken. Without it (in the command line) nobody is: the next poll finds the work.

@@ -48,6 +48,30 @@ impl Held {
     }
 }
 
+/// How the provider told of the deletions: what speaks for an error of its own, and what against it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Evidence {
+    /// It names each of them as deleted: somebody or something deleted them there.
+    Named,
+    /// A complete list no longer has them.
+    #[default]
+    Absent,
+    /// A list came back, and nothing at all was on it.
+    EmptyList,
+}
+
+impl Evidence {
+    /// The words a person reads.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Named => "each of them is told as deleted there, so somebody or some program has deleted them",
+            Self::Absent => "they are missing from a list that is otherwise complete",
+            Self::EmptyList => "the list came back empty, which is often an error of the server and no deletion",
+        }
+    }
+}
+
 /// Judges all calendars of one round together; answers, in the same order, which are held.
 #[must_use]
 pub fn judge(losses: &[Loss], rules: &BrakeRules) -> Vec<Option<Held>> {

@@ -48,6 +48,31 @@ words! {
     }
 }
 
+impl Reason {
+    /// The same as a sentence, for a person who asks why.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Unchanged => "Nothing has changed on either side.",
+            Self::RemoteChanged => "It was changed in the calendar, and not here.",
+            Self::LocalChanged => "It was changed here, and not in the calendar.",
+            Self::SameOnBothSides => "Both sides say the same.",
+            Self::DisjointEdits => "Both sides changed it, in different places; both changes are kept.",
+            Self::OverlappingEdits => "Both sides changed the same; the account's rule says which stands.",
+            Self::DeletedRemotely => "It was deleted in the calendar.",
+            Self::DeletedLocally => "It was deleted here.",
+            Self::DeletedRemotelyEditedHere => "It was deleted in the calendar while it was changed here.",
+            Self::DeletedLocallyEditedThere => "It was deleted here while it was changed in the calendar.",
+            Self::DeletedOnBothSides => "It was deleted on both sides.",
+            Self::NewRemotely => "It is new in the calendar.",
+            Self::NewLocally => "It is new here.",
+            Self::Matched => "It was new on both sides and is taken for one event.",
+            Self::Reduced => "The calendar shows more of it than the account's privacy level allows.",
+            Self::Unlinked => "Its copy was taken out of this calendar; the event lives on.",
+        }
+    }
+}
+
 /// The provider's side of one event.
 #[derive(Clone, Copy, Debug)]
 pub enum Remote<'a> {

@@ -15,7 +15,7 @@ use std::{
 use futures_util::{StreamExt as _, stream};
 
 use super::{
-    Failure, Services,
+    Failure, Services, promises,
     sync_round::{
         Opened,
         changes::{Changes, Planned, spread},
@@ -333,6 +333,9 @@ impl Desk<'_> {
         let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
         match tx.mapping_of(case.event.id, case.calendar.id).await? {
             Some(mapping) => {
+                if mapping.remote_id != remote.id {
+                    promises::broken("I-10", scene.account.id);
+                }
                 let mapping = Mapping { base: told.clone(), ..mapping };
                 changes.settle(&scene, mapping, event, Some(remote), &[]);
             }

@@ -26,7 +26,7 @@ use crate::{
         round::{Cause, Outcome, Progress, Round, Tally},
     },
     provider::{Provider, ProviderError},
-    service::{Failure, Services, drain_outbox},
+    service::{Failure, Services, drain_outbox, promises},
     store::Mode,
 };
 use changes::Planned;
@@ -94,6 +94,11 @@ impl Services {
 
     /// Runs one round and keeps its line in the sync log.
     pub async fn round(&self, id: AccountId, cause: Cause, progress: ProgressSink<'_>) -> Result<RoundReport, Failure> {
+        let Some(_alone) = self.under_way.begin(id) else {
+            promises::broken("I-25", id);
+            let detail = "another round of this account is under way";
+            return Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)));
+        };
         let opened = self.open_account(id).await?;
         let mut log = Round {
             id: self.world.new_id(),

@@ -22,7 +22,7 @@ use crate::{
         round::{Cause, Progress},
     },
     provider::{self, Known, Next, PageToken, Provider, ProviderError, Pull, Unreadable},
-    service::{Failure, Services},
+    service::{Failure, Services, promises},
     store::{Mode, StoreError, UnreadableRow},
 };
 
@@ -126,6 +126,11 @@ impl Puller<'_> {
                 Ok(following) => page = following,
                 Err(cursor) => {
                     self.apply_moved(&mut sweep, &holdings).await?;
+                    if !sweep.is_spent() {
+                        promises::broken("I-17", self.scene.account.id);
+                        let detail = "a part of what was read was not decided about";
+                        return Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)));
+                    }
                     return Ok(sweep.finish(cursor, &holdings.held));
                 }
             }

@@ -104,7 +104,7 @@ impl Run<'_> {
                 Some(hold) if hold.state == HoldState::Approved && covers(&hold, &gone) => Verdict::Delete,
                 Some(hold) if hold.state == HoldState::Refused && covers(&hold, &gone) => Verdict::Keep,
                 Some(hold) if hold.state == HoldState::Held && hold.removed == gone => Verdict::Wait(None),
-                _ => Verdict::Wait(Some(self.hold(&calendar, &gone, result.mapped, why))),
+                _ => Verdict::Wait(Some(self.hold(&calendar, &gone, &result, why))),
             },
         };
         let waiting = matches!(verdict, Verdict::Wait(_));
@@ -162,15 +162,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn hold(&self, calendar: &Calendar, gone: &[RemoteEventId], mapped: usize, why: Held) -> Hold {
+    fn hold(&self, calendar: &Calendar, gone: &[RemoteEventId], result: &Pulled, why: Held) -> Hold {
         Hold {
             id: self.services.world.new_id(),
             space_id: calendar.space_id.clone(),
             account_id: calendar.account_id,
             calendar_id: calendar.id,
             removed: gone.to_vec(),
-            mapped: u32::try_from(mapped).unwrap_or(u32::MAX),
-            reason: why.reason().to_owned(),
+            mapped: u32::try_from(result.mapped).unwrap_or(u32::MAX),
+            reason: format!("{}; {}", why.reason(), result.evidence.words()),
             state: HoldState::Held,
             created_at: self.services.world.now(),
             decided_at: None,

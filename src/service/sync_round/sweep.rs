@@ -16,7 +16,7 @@ use crate::{
         outbox::OutboxEntry,
         round::Tally,
     },
-    engine::sync::matching::Candidates,
+    engine::sync::{brake::Evidence, matching::Candidates},
     provider::{ChangePage, Next, PageKind, Unreadable},
     store::MappingKey,
 };
@@ -156,6 +156,8 @@ pub struct Pulled {
     pub mapped: usize,
     /// Mapped events that are gone.
     pub removed: Vec<RemoteEventId>,
+    /// How that was told.
+    pub evidence: Evidence,
     /// The cursor to keep once the removals are settled.
     pub cursor: Option<SyncCursor>,
     /// A complete listing was compared with what we hold.
@@ -282,6 +284,12 @@ impl Sweep {
         gone.cloned().collect()
     }
 
+    /// Whether everything that was read has been handed out to be decided: only then may the cursor move (I-17).
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.changed.is_empty() && self.moved.is_empty() && self.unreadable.is_empty()
+    }
+
     /// The pull has ended.
     #[must_use]
     pub fn finish(mut self, cursor: Option<SyncCursor>, held: &Held) -> Pulled {
@@ -290,11 +298,19 @@ impl Sweep {
         // Judged by the beginning: the first page is as old as that, however long the others took.
         removed.retain(|id| self.removed.contains(id) || held.may_be_listed(id, self.began));
         let lagging = removed.len() < before;
+        let evidence = if removed.iter().all(|id| self.removed.contains(id)) {
+            Evidence::Named
+        } else if self.seen.is_empty() {
+            Evidence::EmptyList
+        } else {
+            Evidence::Absent
+        };
         Pulled {
             changed: self.any || !removed.is_empty(),
             newest: self.newest,
             mapped: self.mapped,
             removed,
+            evidence,
             cursor,
             reconciled: self.snapshot && !lagging,
             lagging,

@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 use crate::{
     domain::{
         conflict::{Hold, HoldState},
-        ids::{AccountId, CalendarId, HoldId},
+        ids::{AccountId, CalendarId, EventId, HoldId},
+        mapping::Event,
+        time::EventTime,
     },
     web::{
         ask::{Ask, json},
@@ -33,8 +35,10 @@ pub struct HoldView {
     removed: usize,
     /// How many events the calendar had.
     mapped: u32,
-    /// Why they are held.
+    /// Why they are held, and what speaks for an error of the calendar's keeper.
     reason: String,
+    /// The events that would go; the first hundred.
+    events: Vec<HeldEventView>,
     /// `held`, `approved` or `refused`.
     #[schema(value_type = String)]
     state: HoldState,
@@ -44,8 +48,29 @@ pub struct HoldView {
     decided_at: Option<DateTime<Utc>>,
 }
 
-impl From<Hold> for HoldView {
-    fn from(hold: Hold) -> Self {
+/// An event that would go.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HeldEvent)]
+pub struct HeldEventView {
+    /// Ours.
+    #[schema(value_type = uuid::Uuid)]
+    id: EventId,
+    /// What it is called.
+    title: String,
+    /// When it starts, first.
+    #[schema(value_type = Object)]
+    starts: EventTime,
+}
+
+impl From<Event> for HeldEventView {
+    fn from(event: Event) -> Self {
+        let facts = event.content.facts;
+        Self { id: event.id, title: facts.title, starts: facts.start }
+    }
+}
+
+impl From<(Hold, Vec<Event>)> for HoldView {
+    fn from((hold, events): (Hold, Vec<Event>)) -> Self {
         Self {
             id: hold.id,
             account_id: hold.account_id,
@@ -53,6 +78,7 @@ impl From<Hold> for HoldView {
             removed: hold.removed.len(),
             mapped: hold.mapped,
             reason: hold.reason,
+            events: events.into_iter().map(HeldEventView::from).collect(),
             state: hold.state,
             created_at: hold.created_at,
             decided_at: hold.decided_at,
@@ -77,6 +103,7 @@ pub async fn refuse(ask: Ask) -> Answer {
 }
 
 async fn decided(ask: &Ask, go_ahead: bool) -> Answer {
-    let hold = ask.services().decide_hold(ask.scope(), ask.id("id", "hold")?, go_ahead).await?;
-    json(200, &HoldView::from(hold))
+    let id = ask.id("id", "hold")?;
+    ask.services().decide_hold(ask.scope(), id, go_ahead).await?;
+    json(200, &HoldView::from(ask.services().hold(ask.scope(), id).await?))
 }

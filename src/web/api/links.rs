@@ -52,6 +52,8 @@ pub struct PlaceView {
     base: Option<EventContent>,
     /// Why a write is queued, in one word.
     reason: Option<String>,
+    /// The same as a sentence.
+    why: Option<&'static str>,
 }
 
 /// A calendar that an event has a copy in.
@@ -82,6 +84,8 @@ pub struct PastConflictView {
     at: DateTime<Utc>,
     /// Why it was decided so, in one word.
     reason: String,
+    /// The same as a sentence.
+    why: Option<&'static str>,
     /// `local` or `remote`: whose version stands.
     #[schema(value_type = Option<String>)]
     winner: Option<Winner>,
@@ -122,13 +126,15 @@ impl From<Place> for PlaceView {
             differs: place.differs,
             base: place.base,
             reason: place.reason,
+            why: place.why,
         }
     }
 }
 
 impl From<PastConflict> for PastConflictView {
     fn from(past: PastConflict) -> Self {
-        Self { at: past.at, reason: past.reason, winner: past.winner, status: past.status, fields: past.fields }
+        let PastConflict { at, reason, why, winner, status, fields } = past;
+        Self { at, reason, why, winner, status, fields }
     }
 }
 

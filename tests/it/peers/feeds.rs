@@ -85,7 +85,10 @@ async fn a_feed_that_is_suddenly_empty_is_held_and_deletes_only_when_approved() 
     assert_eq!(outcome(&shown), "held", "{shown}");
     assert_eq!(service.events(false).await.len(), 20);
     let holds = service.ok("GET", &format!("/v1/accounts/{account}/holds"), None).await;
-    let hold = holds["data"][0]["id"].as_str().expect("a hold").to_owned();
+    let told = &holds["data"][0];
+    assert!(told["reason"].as_str().is_some_and(|why| why.contains("came back empty")), "{told}");
+    assert_eq!((told["removed"].as_u64(), told["events"].as_array().map(Vec::len)), (Some(20), Some(20)));
+    let hold = told["id"].as_str().expect("a hold").to_owned();
     let before = service.rounds(&account).await;
     service.ok("POST", &format!("/v1/holds/{hold}/approve"), None).await;
     service.round_after(&account, before).await;
