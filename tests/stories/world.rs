@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use calwarden::{
     domain::{
+        account::ConflictPolicy,
         conflict::{Conflict, ConflictKind, ConflictStatus, HoldState, Winner},
         event::EventContent,
         ids::{CalendarId, EventId, RemoteEventId, Uid},
@@ -335,10 +336,11 @@ impl World {
             }
             let carried = self.names.get(&copy.0).is_some_and(|name| self.book.was_carried(*name));
             let broken = self.book.false_conflict(conflict, self.unconfirmed.contains(&copy));
-            // A series' old time stands again once its occurrences have won over another time.
-            let again =
-                |held: &&Conflict| held.event_id == copy.0 && held.fields.iter().any(|field| field == "occurrences");
-            broken.filter(|_| !carried && !self.hub.conflicts.iter().any(|held| again(&held)))
+            // An old version stands again once a person has chosen it, or a series' occurrences have won over another time.
+            let again = self.hub.conflicts.iter().filter(|held| held.event_id == copy.0).any(|held| {
+                held.policy == ConflictPolicy::Ask || held.fields.iter().any(|field| field == "occurrences")
+            });
+            broken.filter(|_| !carried && !again)
         });
         if let Some(broken) = false_conflict {
             self.breaks(broken);

@@ -196,12 +196,18 @@ pub fn carry(full: &EventContent, told: &EventContent, wanted: &EventContent, pr
     let moved = renames(told, wanted) && told.overrides.len() == wanted.overrides.len();
     for (at, occurrence) in result.overrides.iter_mut().enumerate() {
         let id = occurrence.recurrence_id;
-        let of = |version: &EventContent| {
+        let own = |version: &EventContent| {
             let own = if moved { version.overrides.get(at) } else { version.override_at(&id) };
-            own.map_or_else(|| plain_occurrence(version, &id), |own| own.facts.clone())
+            own.map(|own| own.facts.clone())
         };
-        choice.prefix = occurrence_prefix(&id);
-        occurrence.facts = choice.facts(&of(told), &of(full), &occurrence.facts);
+        occurrence.facts = if let (Some(shown), Some(held)) = (own(told), own(full)) {
+            choice.prefix = occurrence_prefix(&id);
+            choice.facts(&shown, &held, &occurrence.facts)
+        } else {
+            // Its first words of its own: they stand beside what the series is called, and write over nothing.
+            let mut first = Choice { prefer: Winner::Remote, prefix: String::new(), overlaps: Vec::new() };
+            first.facts(&plain_occurrence(told, &id), &plain_occurrence(full, &id), &occurrence.facts)
+        };
     }
     let gone = |id: &EventTime| !moved && wanted.override_at(id).is_none();
     let hid = |own: &&Override| told.override_at(&own.recurrence_id).is_some_and(|shown| shown.facts != own.facts);
