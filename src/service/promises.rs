@@ -29,7 +29,8 @@ pub struct UnderWay(Mutex<BTreeSet<AccountId>>);
 impl UnderWay {
     /// Begins a round; `None`: one is under way already.
     pub fn begin(&self, account: AccountId) -> Option<Alone<'_>> {
-        self.held().insert(account).then_some(Alone { all: self, account })
+        // Made only when it began: to drop it is to end the round.
+        if self.held().insert(account) { Some(Alone { all: self, account }) } else { None }
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, BTreeSet<AccountId>> {

@@ -54,7 +54,7 @@ impl Scene<'_> {
     /// What was agreed on, as the provider may see it now.
     pub(super) fn shown<'m>(&self, mapping: &'m Mapping) -> Cow<'m, EventContent> {
         if mapping.created_by_us && self.account.privacy != PrivacyLevel::Full {
-            Cow::Owned(privacy::project(&mapping.base, self.account.privacy))
+            Cow::Owned(self.told(&mapping.base, true))
         } else {
             Cow::Borrowed(&mapping.base)
         }
