@@ -160,12 +160,12 @@ pub fn rule(data: &[u8]) {
 
 pub fn multistatus(data: &[u8]) {
     let http = Arc::new(Parrot(data.to_vec(), 207, "application/xml"));
-    let start = Url::parse("https://cal.example/home/work/").expect("an address");
+    let start = Url::parse("https://cal.example/home/office/").expect("an address");
     let config = CaldavConfig { kind: ProviderKind::Caldav, home: Some(vec![start.clone()]), start, credential: None };
     let account = Caldav::new(http, world(), config);
     now(async {
         let _ = account.calendars().await;
-        pulled(&account, "/home/work/").await;
+        pulled(&account, "/home/office/").await;
     });
 }
 

@@ -72,7 +72,7 @@ pub fn run(seed: u64) -> Judged {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut server = Server { habits: habits(&mut rng), ..Server::default() };
     for person in PEOPLE.into_iter().chain([BOTH]) {
-        server.calendars.insert(format!("/dav/{person}/work/"), Collection::default());
+        server.calendars.insert(format!("/dav/{person}/office/"), Collection::default());
     }
     let faults_in_1000 = [0, 20, 80, 200][rng.random_range(0..4)];
     let outside =

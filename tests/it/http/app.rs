@@ -77,7 +77,7 @@ impl Random for Seeded {
 struct Net;
 
 /// A feed that can be read.
-pub const FEED: &str = "https://feed.example.org/work.ics";
+pub const FEED: &str = "https://feed.example.org/office.ics";
 const FEED_TEXT: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\nX-WR-CALNAME:Work\r\nBEGIN:VEVENT\r\nUID:1\r\n\
     DTSTAMP:20260101T000000Z\r\nDTSTART:20260303T100000Z\r\nDTEND:20260303T110000Z\r\nSUMMARY:Planning\r\nEND:VEVENT\r\n\
     END:VCALENDAR\r\n";

@@ -38,12 +38,12 @@ async fn a_bare_host_is_followed_to_its_calendars_with_the_method_kept() {
             on("PROPFIND", "/.well-known/caldav", 301, "").header("location", "/dav/").holding("Depth: 0"),
             on("PROPFIND", "/dav/", 207, found(&[row("/dav/", &principal("/dav/people/ada/"))])),
             on("PROPFIND", "/dav/people/ada/", 207, found(&[row("/dav/people/ada/", &homes(&["/home/ada/"]))])),
-            on("PROPFIND", "/home/ada/", 207, found(&[calendar(WORK, "Work", "t1")])).holding("Depth: 1"),
-            on("PROPFIND", "/home/ada/", 207, found(&[calendar(WORK, "Work", "t2")])),
+            on("PROPFIND", "/home/ada/", 207, found(&[calendar(OFFICE, "Work", "t1")])).holding("Depth: 1"),
+            on("PROPFIND", "/home/ada/", 207, found(&[calendar(OFFICE, "Work", "t2")])),
         ],
     );
     let calendars = account.calendars().await.expect("calendars");
-    assert_eq!((calendars[0].id.as_str(), calendars[0].name.as_str()), (WORK, "Work"));
+    assert_eq!((calendars[0].id.as_str(), calendars[0].name.as_str()), (OFFICE, "Work"));
     assert_eq!(calendars[0].stamp.as_deref(), Some("sync:t1"));
     assert_eq!(account.requests_made(), 4);
     assert_eq!(account.calendars().await.expect("calendars")[0].stamp.as_deref(), Some("sync:t2"));
@@ -94,7 +94,7 @@ async fn a_redirect_that_became_a_get_is_asked_again() {
         vec![
             on("PROPFIND", "/.well-known/caldav", 200, "<html/>").from("https://dav.example.org/dav/"),
             on("PROPFIND", "/dav/", 207, found(&[row("/dav/", &homes(&["/home/ada/"]))])),
-            on("PROPFIND", "/home/ada/", 207, found(&[calendar(WORK, "Work", "t")])),
+            on("PROPFIND", "/home/ada/", 207, found(&[calendar(OFFICE, "Work", "t")])),
         ],
     );
     assert_eq!(account.calendars().await.expect("calendars").len(), 1);
@@ -140,14 +140,14 @@ async fn a_refused_password_is_tried_once() {
 
 #[tokio::test]
 async fn an_address_may_be_a_calendar_by_itself() {
-    let typed = "https://dav.example.org/home/ada/work/";
+    let typed = "https://dav.example.org/home/ada/office/";
     let (account, script) = account(
         ProviderKind::Caldav,
         typed,
         None,
         vec![
-            on("PROPFIND", WORK, 207, found(&[calendar(WORK, "Work", "t")])).holding("Depth: 0"),
-            on("PROPFIND", WORK, 207, found(&[calendar(WORK, "Work", "t")])).holding("Depth: 0"),
+            on("PROPFIND", OFFICE, 207, found(&[calendar(OFFICE, "Work", "t")])).holding("Depth: 0"),
+            on("PROPFIND", OFFICE, 207, found(&[calendar(OFFICE, "Work", "t")])).holding("Depth: 0"),
         ],
     );
     let calendars = account.calendars().await.expect("calendars");
@@ -250,9 +250,9 @@ async fn a_home_that_is_no_longer_there_is_looked_for_again() {
 async fn a_calendar_named_by_itself_is_not_replaced_by_others_when_it_is_gone() {
     let (account, script) = account(
         ProviderKind::Caldav,
-        "https://dav.example.org/home/ada/work/",
-        Some("https://dav.example.org/home/ada/work/#calendar"),
-        vec![on("PROPFIND", WORK, 404, "")],
+        "https://dav.example.org/home/ada/office/",
+        Some("https://dav.example.org/home/ada/office/#calendar"),
+        vec![on("PROPFIND", OFFICE, 404, "")],
     );
     assert_eq!(account.calendars().await.expect_err("gone").class, FailureClass::Gone);
     script.finished();
@@ -264,7 +264,7 @@ async fn a_list_of_calendars_that_is_cut_short_is_not_believed() {
         "PROPFIND",
         "/home/ada/",
         207,
-        found(&[calendar(WORK, "Work", "t"), told("/home/ada/", 507)]),
+        found(&[calendar(OFFICE, "Work", "t"), told("/home/ada/", 507)]),
     )]);
     assert_eq!(account.calendars().await.expect_err("incomplete").class, FailureClass::Transient);
     script.finished();

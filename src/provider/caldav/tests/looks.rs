@@ -9,7 +9,7 @@ const NOON: &str = "Fri, 20 Nov 2026 12:00:00 GMT";
 
 fn calendar(touched: &str, more: &str) -> String {
     let props = "<d:resourcetype><d:collection/><c:calendar/></d:resourcetype>";
-    row(WORK, &format!("{props}<d:getlastmodified>{touched}</d:getlastmodified>{more}"))
+    row(OFFICE, &format!("{props}<d:getlastmodified>{touched}</d:getlastmodified>{more}"))
 }
 
 fn full(touched: &str, digit: char) -> Step {
@@ -80,14 +80,14 @@ async fn a_word_of_another_kind_is_always_asked_for() {
 #[tokio::test]
 async fn a_digest_is_both_mark_and_cursor_and_an_old_token_is_let_go() {
     let eleven = "Fri, 20 Nov 2026 11:00:00 GMT";
-    let members = || on("PROPFIND", WORK, 207, multi(&[version("/home/ada/work/1.ics", "\"1\"")], None));
-    let known = holding(&[("/home/ada/work/1.ics", "\"1\"")]);
+    let members = || on("PROPFIND", OFFICE, 207, multi(&[version("/home/ada/office/1.ics", "\"1\"")], None));
+    let known = holding(&[("/home/ada/office/1.ics", "\"1\"")]);
     let (account, script) = settled(vec![full(eleven, '1'), members(), members()]);
     let stamp = stamp(&account).await;
     for cursor in [None, Some("sync:an old token")] {
         let page = pull(&account, cursor, cursor.is_none(), &known).await.expect("a page");
         assert_eq!(done(&page), Some(stamp.as_str()));
-        assert_eq!(ids(&page.present), ["/home/ada/work/1.ics"]);
+        assert_eq!(ids(&page.present), ["/home/ada/office/1.ics"]);
     }
     script.finished();
 }

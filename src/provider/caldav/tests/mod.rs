@@ -143,15 +143,15 @@ fn account(kind: ProviderKind, start: &str, home: Option<&str>, steps: Vec<Step>
 }
 
 const HOME: &str = "https://dav.example.org/home/ada/";
-const WORK: &str = "/home/ada/work/";
+const OFFICE: &str = "/home/ada/office/";
 
 /// An account whose home is known.
 fn settled(steps: Vec<Step>) -> (Caldav, Arc<Script>) {
     account(ProviderKind::Caldav, "https://dav.example.org/", Some(HOME), steps)
 }
 
-fn work() -> RemoteCalendarId {
-    WORK.into()
+fn office() -> RemoteCalendarId {
+    OFFICE.into()
 }
 
 /// What we hold, by name.
@@ -170,7 +170,7 @@ fn holding(pairs: &[(&str, &str)]) -> Held {
 
 async fn pull(account: &Caldav, cursor: Option<&str>, reconcile: bool, known: &Held) -> Result<ChangePage> {
     let cursor = cursor.map(SyncCursor::from);
-    let calendar = work();
+    let calendar = office();
     let page = PageToken::Start;
     account.pull(Pull { calendar: &calendar, cursor: cursor.as_ref(), reconcile, known, page }).await
 }

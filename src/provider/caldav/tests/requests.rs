@@ -5,7 +5,7 @@ use super::super::{
 use super::*;
 
 fn place() -> Url {
-    Url::parse("https://dav.example.org/home/ada/work/").expect("a URL")
+    Url::parse("https://dav.example.org/home/ada/office/").expect("a URL")
 }
 
 fn lines(request: &Request) -> Vec<String> {
@@ -21,7 +21,7 @@ fn a_sync_report_has_depth_zero_level_one_and_no_limit() {
     assert_eq!(
         lines(&request),
         [
-            "REPORT /home/ada/work/",
+            "REPORT /home/ada/office/",
             "Content-Type: application/xml; charset=utf-8",
             "Depth: 0",
             concat!(

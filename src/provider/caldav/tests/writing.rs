@@ -7,17 +7,17 @@ use crate::{
 const KEY: &str = "0192f0c1-7c1e-7000-8000-000000000001";
 
 fn own() -> String {
-    format!("{WORK}{KEY}.ics")
+    format!("{OFFICE}{KEY}.ics")
 }
 
 async fn update(account: &Caldav, revision: &str, raw: Option<&str>) -> Result<crate::domain::mapping::RemoteEvent> {
-    let (calendar, id, revision) = (work(), RemoteEventId::from("/home/ada/work/a.ics"), Revision::from(revision));
+    let (calendar, id, revision) = (office(), RemoteEventId::from("/home/ada/office/a.ics"), Revision::from(revision));
     let target = Target { calendar: &calendar, id: &id, revision: &revision, raw: raw.map(str::as_bytes) };
     account.update(target, &content("New")).await
 }
 
 async fn delete(account: &Caldav, revision: &str) -> Result<()> {
-    let (calendar, id, revision) = (work(), RemoteEventId::from("/home/ada/work/a.ics"), Revision::from(revision));
+    let (calendar, id, revision) = (office(), RemoteEventId::from("/home/ada/office/a.ics"), Revision::from(revision));
     account.delete(Target { calendar: &calendar, id: &id, revision: &revision, raw: None }).await
 }
 
@@ -30,7 +30,7 @@ async fn a_create_takes_the_chosen_name_and_trusts_a_strong_stamp() {
             .holding(&format!("UID:{KEY}"))
             .holding("DTEND"),
     ]);
-    let made = account.create(&work(), &KEY.into(), &content("Tea")).await.expect("made");
+    let made = account.create(&office(), &KEY.into(), &content("Tea")).await.expect("made");
     assert_eq!((made.id.as_str(), made.uid.as_str()), (own().as_str(), KEY));
     assert_eq!(made.revision, Some("\"n1\"".into()));
     assert_eq!(made.content, account.canonical(&content("Tea")));
@@ -45,7 +45,7 @@ async fn a_weak_or_missing_stamp_after_a_write_is_looked_up() {
         on("PUT", &own(), 201, "").header("etag", "W/\"n1\""),
         on("GET", &own(), 200, stored.clone()).header("etag", "\"n1\""),
     ]);
-    let made = account.create(&work(), &KEY.into(), &content("Tea")).await.expect("made");
+    let made = account.create(&office(), &KEY.into(), &content("Tea")).await.expect("made");
     assert_eq!((made.revision, made.raw.as_deref()), (Some("\"n1\"".into()), Some(stored.as_bytes())));
     assert_eq!(made.content.facts.title, "Tea, as the server keeps it");
     script.finished();
@@ -54,7 +54,7 @@ async fn a_weak_or_missing_stamp_after_a_write_is_looked_up() {
         on("GET", &own(), 200, stored),
         on("PROPFIND", &own(), 207, multi(&[version(&own(), "\"n2\"")], None)).holding("Depth: 0"),
     ]);
-    let made = account.create(&work(), &KEY.into(), &content("Tea")).await.expect("made");
+    let made = account.create(&office(), &KEY.into(), &content("Tea")).await.expect("made");
     assert_eq!(made.revision, Some("\"n2\"".into()));
     script.finished();
 }
@@ -62,7 +62,7 @@ async fn a_weak_or_missing_stamp_after_a_write_is_looked_up() {
 #[tokio::test]
 async fn a_write_that_was_done_is_done_though_the_look_after_it_fails() {
     let (account, script) = settled(vec![on("PUT", &own(), 201, ""), on("GET", &own(), 503, "")]);
-    let made = account.create(&work(), &KEY.into(), &content("Tea")).await.expect("made");
+    let made = account.create(&office(), &KEY.into(), &content("Tea")).await.expect("made");
     assert_eq!(made.revision, None, "unknown, so it is read before it is written again");
     script.finished();
 }
@@ -70,7 +70,7 @@ async fn a_write_that_was_done_is_done_though_the_look_after_it_fails() {
 #[tokio::test]
 async fn an_update_is_of_exactly_the_version_it_was_decided_on() {
     let (account, script) = settled(vec![
-        on("PUT", "/home/ada/work/a.ics", 204, "")
+        on("PUT", "/home/ada/office/a.ics", 204, "")
             .header("etag", "\"2\"")
             .holding("If-Match: \"1\"")
             .holding("SUMMARY:New")
@@ -87,11 +87,11 @@ async fn an_update_is_of_exactly_the_version_it_was_decided_on() {
 async fn a_stale_revision_becomes_a_conflict() {
     let raw = event("a", "Old");
     for status in [412, 409] {
-        let (account, script) = settled(vec![on("PUT", "/home/ada/work/a.ics", status, "")]);
+        let (account, script) = settled(vec![on("PUT", "/home/ada/office/a.ics", status, "")]);
         assert_eq!(update(&account, "\"1\"", Some(&raw)).await.expect_err("stale").class, FailureClass::Conflict);
         script.finished();
     }
-    let (account, _) = settled(vec![on("DELETE", "/home/ada/work/a.ics", 412, "")]);
+    let (account, _) = settled(vec![on("DELETE", "/home/ada/office/a.ics", 412, "")]);
     assert_eq!(delete(&account, "\"1\"").await.expect_err("stale").class, FailureClass::Conflict);
 }
 
@@ -99,22 +99,22 @@ async fn a_stale_revision_becomes_a_conflict() {
 async fn a_weak_stamp_is_exchanged_for_a_strong_one_before_it_is_a_condition() {
     let raw = event("a", "Old");
     let (account, script) = settled(vec![
-        on("GET", "/home/ada/work/a.ics", 200, raw.clone())
+        on("GET", "/home/ada/office/a.ics", 200, raw.clone())
             .header("etag", "\"1\"")
             .holding("Accept-Encoding: identity"),
-        on("PUT", "/home/ada/work/a.ics", 204, "").header("etag", "\"2\"").holding("If-Match: \"1\""),
+        on("PUT", "/home/ada/office/a.ics", 204, "").header("etag", "\"2\"").holding("If-Match: \"1\""),
     ]);
     assert!(update(&account, "W/\"1\"", Some(&raw)).await.is_ok());
     script.finished();
     let (account, script) = settled(vec![
-        on("GET", "/home/ada/work/a.ics", 200, raw.clone()).header("etag", "W/\"1\""),
-        on("PROPFIND", "/home/ada/work/a.ics", 207, multi(&[version("/home/ada/work/a.ics", "\"1\"")], None)),
-        on("DELETE", "/home/ada/work/a.ics", 204, "").holding("If-Match: \"1\"").holding("Schedule-Reply: F"),
+        on("GET", "/home/ada/office/a.ics", 200, raw.clone()).header("etag", "W/\"1\""),
+        on("PROPFIND", "/home/ada/office/a.ics", 207, multi(&[version("/home/ada/office/a.ics", "\"1\"")], None)),
+        on("DELETE", "/home/ada/office/a.ics", 204, "").holding("If-Match: \"1\"").holding("Schedule-Reply: F"),
     ]);
     delete(&account, "W/\"1\"").await.expect("deleted");
     script.finished();
     let (account, script) =
-        settled(vec![on("GET", "/home/ada/work/a.ics", 200, raw.clone()).header("etag", "\"another\"")]);
+        settled(vec![on("GET", "/home/ada/office/a.ics", 200, raw.clone()).header("etag", "\"another\"")]);
     assert_eq!(update(&account, "W/\"1\"", Some(&raw)).await.expect_err("changed").class, FailureClass::Conflict);
     script.finished();
 }
@@ -122,12 +122,12 @@ async fn a_weak_stamp_is_exchanged_for_a_strong_one_before_it_is_a_condition() {
 #[tokio::test]
 async fn an_update_without_bytes_reads_them_and_checks_the_version() {
     let (account, script) = settled(vec![
-        on("GET", "/home/ada/work/a.ics", 200, event("a", "Old")).header("etag", "\"1\""),
-        on("PUT", "/home/ada/work/a.ics", 204, "").header("etag", "\"2\"").holding("X-KEPT:as it is"),
+        on("GET", "/home/ada/office/a.ics", 200, event("a", "Old")).header("etag", "\"1\""),
+        on("PUT", "/home/ada/office/a.ics", 204, "").header("etag", "\"2\"").holding("X-KEPT:as it is"),
     ]);
     assert!(update(&account, "\"1\"", None).await.is_ok());
     script.finished();
-    let (account, script) = settled(vec![on("GET", "/home/ada/work/a.ics", 404, "")]);
+    let (account, script) = settled(vec![on("GET", "/home/ada/office/a.ics", 404, "")]);
     assert_eq!(update(&account, "\"1\"", None).await.expect_err("gone").class, FailureClass::Gone);
     script.finished();
 }
@@ -135,11 +135,11 @@ async fn an_update_without_bytes_reads_them_and_checks_the_version() {
 #[tokio::test]
 async fn deleting_what_is_gone_is_done() {
     for status in [200, 204, 404, 410] {
-        let (account, script) = settled(vec![on("DELETE", "/home/ada/work/a.ics", status, "")]);
+        let (account, script) = settled(vec![on("DELETE", "/home/ada/office/a.ics", status, "")]);
         delete(&account, "\"1\"").await.expect("done");
         script.finished();
     }
-    let (account, script) = settled(vec![on("GET", "/home/ada/work/a.ics", 404, "")]);
+    let (account, script) = settled(vec![on("GET", "/home/ada/office/a.ics", 404, "")]);
     delete(&account, "W/\"1\"").await.expect("done");
     script.finished();
 }
@@ -149,7 +149,7 @@ async fn a_create_that_meets_its_own_name_or_uid_is_a_conflict() {
     let uid = r#"<d:error xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><c:no-uid-conflict/></d:error>"#;
     for (status, body) in [(412, ""), (409, uid), (403, uid), (409, "")] {
         let (account, script) = settled(vec![on("PUT", &own(), status, body)]);
-        let error = account.create(&work(), &KEY.into(), &content("Tea")).await.expect_err("taken");
+        let error = account.create(&office(), &KEY.into(), &content("Tea")).await.expect_err("taken");
         assert_eq!(error.class, FailureClass::Conflict, "{status} {body}");
         script.finished();
     }
@@ -158,14 +158,16 @@ async fn a_create_that_meets_its_own_name_or_uid_is_a_conflict() {
 #[tokio::test]
 async fn a_write_answered_with_a_server_error_may_have_been_applied() {
     let (account, _) = settled(vec![on("PUT", &own(), 502, "")]);
-    let error = account.create(&work(), &KEY.into(), &content("Tea")).await.expect_err("unclear");
+    let error = account.create(&office(), &KEY.into(), &content("Tea")).await.expect_err("unclear");
     assert_eq!(error.class, FailureClass::Ambiguous);
 }
 
 #[tokio::test]
 async fn an_unclear_create_is_settled_by_its_name() {
     let (account, script) = settled(vec![on("GET", &own(), 200, event(KEY, "Tea")).header("etag", "\"1\"")]);
-    let Found::Here(found) = account.find(&work(), &KEY.into()).await.expect("an answer") else { panic!("not found") };
+    let Found::Here(found) = account.find(&office(), &KEY.into()).await.expect("an answer") else {
+        panic!("not found")
+    };
     assert_eq!((found.id.as_str(), found.revision), (own().as_str(), Some("\"1\"".into())));
     script.finished();
 }
@@ -173,28 +175,30 @@ async fn an_unclear_create_is_settled_by_its_name() {
 #[tokio::test]
 async fn a_uid_under_another_name_is_found_by_search_and_compared_again() {
     let rows = [
-        with_data("/home/ada/work/longer.ics", "\"1\"", &event(&format!("{KEY}-2"), "Not it")),
-        with_data("/home/ada/work/other.ics", "\"2\"", &event(KEY, "Tea")),
+        with_data("/home/ada/office/longer.ics", "\"1\"", &event(&format!("{KEY}-2"), "Not it")),
+        with_data("/home/ada/office/other.ics", "\"2\"", &event(KEY, "Tea")),
     ];
     let (account, script) = settled(vec![
         on("GET", &own(), 404, ""),
-        on("REPORT", WORK, 207, multi(&rows, None)).holding("calendar-query").holding(KEY),
+        on("REPORT", OFFICE, 207, multi(&rows, None)).holding("calendar-query").holding(KEY),
     ]);
-    let Found::Here(found) = account.find(&work(), &KEY.into()).await.expect("an answer") else { panic!("not found") };
-    assert_eq!(found.id.as_str(), "/home/ada/work/other.ics");
+    let Found::Here(found) = account.find(&office(), &KEY.into()).await.expect("an answer") else {
+        panic!("not found")
+    };
+    assert_eq!(found.id.as_str(), "/home/ada/office/other.ics");
     script.finished();
-    let (account, script) = settled(vec![on("GET", &own(), 404, ""), on("REPORT", WORK, 501, "")]);
-    assert_eq!(account.find(&work(), &KEY.into()).await.expect("an answer"), Found::Nothing);
+    let (account, script) = settled(vec![on("GET", &own(), 404, ""), on("REPORT", OFFICE, 501, "")]);
+    assert_eq!(account.find(&office(), &KEY.into()).await.expect("an answer"), Found::Nothing);
     script.finished();
-    let (account, script) = settled(vec![on("GET", &own(), 404, ""), on("REPORT", WORK, 503, "")]);
-    assert_eq!(account.find(&work(), &KEY.into()).await.expect_err("unclear").class, FailureClass::Transient);
+    let (account, script) = settled(vec![on("GET", &own(), 404, ""), on("REPORT", OFFICE, 503, "")]);
+    assert_eq!(account.find(&office(), &KEY.into()).await.expect_err("unclear").class, FailureClass::Transient);
     script.finished();
 }
 
 #[tokio::test]
 async fn a_write_follows_no_redirect_to_a_text_about_it() {
     let (account, script) = settled(vec![on("PUT", &own(), 303, "").header("location", "/done")]);
-    let error = account.create(&work(), &KEY.into(), &content("Tea")).await.expect_err("not an answer");
+    let error = account.create(&office(), &KEY.into(), &content("Tea")).await.expect_err("not an answer");
     assert_eq!(error.class, FailureClass::Malformed);
     script.finished();
 }
