@@ -276,7 +276,7 @@ async fn what_keeps_no_events_is_no_calendar_and_rights_are_told() {
     let listing = || on("PROPFIND", "/home/ada/", 207, home.as_slice());
     let (account, script) = settled(vec![listing(), listing().holding("sync-token")]);
     let calendars = account.calendars().await.expect("calendars");
-    let [shared, work] = calendars.as_slice() else { panic!("{calendars:?}") };
+    let [work, shared] = calendars.as_slice() else { panic!("{calendars:?}") };
     assert_eq!((work.name.as_str(), work.color.as_deref()), ("Work & more", Some("#ff8800")));
     assert_eq!((work.time_zone.as_deref(), work.read_only), (Some("Europe/Paris"), false));
     assert_eq!(work.stamp.as_deref(), Some("sync:urn:token:7"));

@@ -148,7 +148,7 @@ fn the_broken_rule_is_read_from_an_error_body() {
 fn a_home_is_read_with_everything_it_says_of_its_calendars() {
     let answer = read(&own("home.xml"));
     let row = |end: &str| answer.rows.iter().find(|row| row.href.ends_with(end)).expect(end);
-    let work = row("work/").collection().expect("properties");
+    let work = row("office/").collection().expect("properties");
     assert_eq!((work.syncs, work.takes_events), (Some(true), Some(true)));
     assert_eq!(work.name.as_deref(), Some("Work & more"));
     assert_eq!(work.color.as_deref(), Some("#FF8800AA"));
