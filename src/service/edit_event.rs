@@ -220,9 +220,9 @@ impl Services {
         let event = event.ok_or(EditError::NotFound("event"))?;
         let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
         let target = self.writable(&mut tx, scope, calendar).await?;
-        let wake = self.owe_copy(&mut tx, &event, target.id, user.time_zone).await?;
+        self.owe_copy(&mut tx, &event, &target, user.time_zone).await?;
         tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
+        self.wake(target.account_id, Cause::LocalEdit);
         Ok(())
     }
 
@@ -231,16 +231,15 @@ impl Services {
         &self,
         tx: &mut Tx,
         event: &Event,
-        calendar: CalendarId,
+        calendar: &Calendar,
         zone: Tz,
-    ) -> Result<Vec<AccountId>, StoreError> {
-        let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await? else { return Ok(Vec::new()) };
+    ) -> Result<(), StoreError> {
         if tx.mapping_of(event.id, calendar.id).await?.is_none() {
             // Servers refuse one UID in two calendars of a user, so a copy has a name of its own.
             let key = Uid(self.world.new_id::<uuid::Uuid>().to_string());
-            join_queue(tx, &self.entry(event, &calendar, WriteOp::Create, key, zone)).await?;
+            join_queue(tx, &self.entry(event, calendar, WriteOp::Create, key, zone)).await?;
         }
-        Ok(vec![calendar.account_id])
+        Ok(())
     }
 
     /// Queues the taking away of a copy, while the event lives on.
@@ -248,10 +247,9 @@ impl Services {
         &self,
         tx: &mut Tx,
         event: &Event,
-        calendar: CalendarId,
+        calendar: &Calendar,
         zone: Tz,
-    ) -> Result<Vec<AccountId>, StoreError> {
-        let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await? else { return Ok(Vec::new()) };
+    ) -> Result<(), StoreError> {
         // Whoever wants the copy gone has decided what was disputed about it.
         if let Some(mut conflict) = tx.pending_conflict(event.id, calendar.id).await? {
             (conflict.status, conflict.winner) = (ConflictStatus::Resolved, Some(Winner::Local));
@@ -260,7 +258,7 @@ impl Services {
         }
         match tx.mapping_of(event.id, calendar.id).await? {
             Some(mapping) => {
-                let entry = self.entry(event, &calendar, WriteOp::Delete, mapping.uid, zone);
+                let entry = self.entry(event, calendar, WriteOp::Delete, mapping.uid, zone);
                 join_queue(tx, &OutboxEntry { reason: Reason::Unlinked.as_str().to_owned(), ..entry }).await?;
             }
             None => {
@@ -269,7 +267,7 @@ impl Services {
                 }
             }
         }
-        Ok(vec![calendar.account_id])
+        Ok(())
     }
 
     /// Takes an event's copy out of a calendar that is not its home.
@@ -282,9 +280,9 @@ impl Services {
             return Err(EditError::Invalid { field: "calendar_id", why });
         }
         let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
-        let wake = self.withdraw_copy(&mut tx, &event, calendar.id, user.time_zone).await?;
+        self.withdraw_copy(&mut tx, &event, &calendar, user.time_zone).await?;
         tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
+        self.wake(calendar.account_id, Cause::LocalEdit);
         Ok(())
     }
 

@@ -99,11 +99,15 @@ impl Services {
                 event.deleted_at = None;
             }
             Standing::Deleted => event.deleted_at = Some(now),
-            Standing::CopyAgain if event.deleted_at.is_none() => {
-                return Ok(self.owe_copy(tx, &event, conflict.calendar_id, user.time_zone).await?);
-            }
             Standing::CopyAgain | Standing::NoCopy => {
-                return Ok(self.withdraw_copy(tx, &event, conflict.calendar_id, user.time_zone).await?);
+                let calendar = tx.calendar(&Scope::Whole, conflict.calendar_id).await?;
+                let calendar = calendar.ok_or(EditError::NotFound("calendar"))?;
+                if stands == Standing::CopyAgain && event.deleted_at.is_none() {
+                    self.owe_copy(tx, &event, &calendar, user.time_zone).await?;
+                } else {
+                    self.withdraw_copy(tx, &event, &calendar, user.time_zone).await?;
+                }
+                return Ok(vec![calendar.account_id]);
             }
         }
         event.version += 1;

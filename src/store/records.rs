@@ -8,6 +8,7 @@ use crate::domain::{
     account::AccountStatus,
     conflict::ConflictStatus,
     ids::{AccountId, ApiKeyId, CalendarId, ConflictId, EventId, MappingId, RemoteEventId, Revision, Uid, UserId},
+    mapping::Mapping,
     outbox::OutboxState,
 };
 
@@ -33,6 +34,20 @@ pub struct MappingKey {
     /// When the bond was last confirmed.
     #[diesel(deserialize_as = Ts)]
     pub updated_at: DateTime<Utc>,
+}
+
+impl From<&Mapping> for MappingKey {
+    fn from(mapping: &Mapping) -> Self {
+        Self {
+            id: mapping.id,
+            event_id: mapping.event_id,
+            remote_id: mapping.remote_id.clone(),
+            uid: mapping.uid.clone(),
+            revision: mapping.revision.clone(),
+            created_by_us: mapping.created_by_us,
+            updated_at: mapping.updated_at,
+        }
+    }
 }
 
 /// When a calendar's busy time was last read, and how far.

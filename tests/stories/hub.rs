@@ -318,16 +318,7 @@ impl Hub {
 
     pub fn index(&self, calendar: CalendarId) -> Vec<MappingKey> {
         let held = self.mappings.values().filter(|mapping| mapping.calendar_id == calendar);
-        held.map(|mapping| MappingKey {
-            id: mapping.id,
-            event_id: mapping.event_id,
-            remote_id: mapping.remote_id.clone(),
-            uid: mapping.uid.clone(),
-            revision: mapping.revision.clone(),
-            created_by_us: mapping.created_by_us,
-            updated_at: mapping.updated_at,
-        })
-        .collect()
+        held.map(MappingKey::from).collect()
     }
 
     pub fn bond(&self, calendar: CalendarId, id: &RemoteEventId) -> Option<(Mapping, Event)> {

@@ -3,18 +3,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use calwarden::domain::failure::FailureClass::{Ambiguous, Conflict, Gone};
 use calwarden::{
     domain::{
         conflict::{Hold, HoldState},
         event::EventContent,
-        failure::FailureClass,
+        failure::FailureClass::{self, Ambiguous, Conflict, Gone},
         ids::{RemoteEventId, Revision, SyncCursor, Uid},
         mapping::{Event, Mapping, RemoteEvent},
         outbox::{OutboxEntry, OutboxState, WriteOp},
     },
     engine::{
-        outbox::{Copy as Held1, Write, may_still_arrive, next_write},
+        outbox::{self, Write, may_still_arrive, next_write},
         sync::{
             brake::{BrakeRules, Loss, judge},
             plan::Reason,
@@ -250,7 +249,8 @@ impl World {
         let ours = case.mapping.as_ref().is_none_or(|mapping| mapping.created_by_us);
         let wanted = case.event.deleted_at.is_none() && case.entry.op != WriteOp::Delete;
         let told = wanted.then(|| self.setting.scene(account, which).told(&case.event.content, ours));
-        let copy = case.mapping.as_ref().map(|held| Held1 { base: &held.base, revision: held.revision.as_ref() });
+        let copy =
+            case.mapping.as_ref().map(|held| outbox::Copy { base: &held.base, revision: held.revision.as_ref() });
         let bonded = case.mapping.as_ref().and_then(|held| Some((held.remote_id.clone(), held.revision.clone()?)));
         let write = next_write(told.as_ref(), copy, !case.entry.sent.is_empty());
         match (write, told, bonded) {

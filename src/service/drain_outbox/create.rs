@@ -72,13 +72,8 @@ impl Desk<'_> {
 
     /// The server refuses the chosen name without holding the event (a trash bin, another calendar): choose another.
     async fn rename(&self, case: &Case, error: ProviderError) -> Result<(), Failure> {
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        if let Some(mut entry) = tx.outbox_entry(case.event.id, case.calendar.id).await? {
-            entry.key = Uid(self.services.world.new_id::<uuid::Uuid>().to_string());
-            entry.sent.clear();
-            tx.put_outbox(&entry).await?;
-        }
-        tx.commit().await?;
+        let key = Uid(self.services.world.new_id::<uuid::Uuid>().to_string());
+        self.amend(case, |entry| (entry.key, entry.sent) = (key, Vec::new())).await?;
         Err(Failure::Provider(ProviderError { class: FailureClass::Transient, ..error }))
     }
 

@@ -221,20 +221,14 @@ impl Desk<'_> {
 
     /// Stores what is about to be sent.
     async fn remember(&self, case: &Case, told: &EventContent) -> Result<(), Failure> {
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        if let Some(mut entry) = tx.outbox_entry(case.event.id, case.calendar.id).await? {
-            entry.about_to_send(told.clone());
-            tx.put_outbox(&entry).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        self.amend(case, |entry| entry.about_to_send(told.clone())).await
     }
 
-    /// The provider has refused it: it cannot come back as an echo.
-    async fn did_not_arrive(&self, case: &Case, told: &EventContent) -> Result<(), Failure> {
+    /// Changes the entry in the queue, if it is still there.
+    async fn amend(&self, case: &Case, change: impl FnOnce(&mut OutboxEntry)) -> Result<(), Failure> {
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         if let Some(mut entry) = tx.outbox_entry(case.event.id, case.calendar.id).await? {
-            entry.refused(told, &case.entry.sent);
+            change(&mut entry);
             tx.put_outbox(&entry).await?;
         }
         tx.commit().await?;
@@ -253,7 +247,8 @@ impl Desk<'_> {
             }
             Err(error) => match error.class {
                 FailureClass::Conflict | FailureClass::Gone => {
-                    self.did_not_arrive(case, &told).await?;
+                    // It did not arrive: it cannot come back as an echo.
+                    self.amend(case, |entry| entry.refused(&told, &case.entry.sent)).await?;
                     self.look(case, tally).await
                 }
                 FailureClass::Ambiguous => self.look_after(case, error, tally).await,

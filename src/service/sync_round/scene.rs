@@ -64,28 +64,6 @@ impl Scene<'_> {
         time.instant(self.floating_in())
     }
 
-    /// The same for a copy of the event in another calendar.
-    #[must_use]
-    pub fn owed_elsewhere(&self, event: &Event, copy: &Mapping) -> OutboxEntry {
-        let op = if event.deleted_at.is_some() { WriteOp::Delete } else { WriteOp::Update };
-        OutboxEntry {
-            account_id: copy.account_id,
-            calendar_id: copy.calendar_id,
-            ..self.owed(event, op, copy.uid.clone(), Reason::LocalChanged)
-        }
-    }
-
-    /// The same for the home of an event that came back without its copy there. A fresh name: the old one was deleted.
-    #[must_use]
-    pub fn owed_at_home(&self, event: &Event, home: &Calendar) -> OutboxEntry {
-        let key = Uid(self.world.new_id::<uuid::Uuid>().to_string());
-        OutboxEntry {
-            account_id: home.account_id,
-            calendar_id: home.id,
-            ..self.owed(event, WriteOp::Create, key, Reason::DeletedLocallyEditedThere)
-        }
-    }
-
     /// A queue entry that says "look at this event again".
     #[must_use]
     pub fn owed(&self, event: &Event, op: WriteOp, key: Uid, reason: Reason) -> OutboxEntry {
@@ -107,6 +85,28 @@ impl Scene<'_> {
             reason: reason.as_str().to_owned(),
             last_error: None,
             created_at: now,
+        }
+    }
+
+    /// The same for a copy of the event in another calendar.
+    #[must_use]
+    pub fn owed_elsewhere(&self, event: &Event, copy: &Mapping) -> OutboxEntry {
+        let op = if event.deleted_at.is_some() { WriteOp::Delete } else { WriteOp::Update };
+        OutboxEntry {
+            account_id: copy.account_id,
+            calendar_id: copy.calendar_id,
+            ..self.owed(event, op, copy.uid.clone(), Reason::LocalChanged)
+        }
+    }
+
+    /// The same for the home of an event that came back without its copy there. A fresh name: the old one was deleted.
+    #[must_use]
+    pub fn owed_at_home(&self, event: &Event, home: &Calendar) -> OutboxEntry {
+        let key = Uid(self.world.new_id::<uuid::Uuid>().to_string());
+        OutboxEntry {
+            account_id: home.account_id,
+            calendar_id: home.id,
+            ..self.owed(event, WriteOp::Create, key, Reason::DeletedLocallyEditedThere)
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         event::EventContent,
         ids::{EventId, RemoteEventId, Revision, SyncCursor, Uid},
-        mapping::{Mapping, RemoteEvent},
+        mapping::RemoteEvent,
         outbox::OutboxEntry,
         round::Tally,
     },
@@ -72,12 +72,6 @@ impl Held {
         self.unreadable.contains_key(id)
     }
 
-    /// The name that we know an event's identity by.
-    #[must_use]
-    pub fn name_of(&self, uid: &Uid) -> Option<&RemoteEventId> {
-        self.by_uid.get(uid)
-    }
-
     /// What was sent for an event and never confirmed.
     #[must_use]
     pub fn sent(&self, event: EventId) -> &[EventContent] {
@@ -88,22 +82,9 @@ impl Held {
     pub fn hold_all(&mut self, changes: &Changes) {
         for mapping in &changes.mappings {
             self.unreadable.remove(&mapping.remote_id);
-            self.hold(mapping);
+            self.by_uid.insert(mapping.uid.clone(), mapping.remote_id.clone());
+            self.by_remote.insert(mapping.remote_id.clone(), MappingKey::from(mapping));
         }
-    }
-
-    fn hold(&mut self, mapping: &Mapping) {
-        let key = MappingKey {
-            id: mapping.id,
-            event_id: mapping.event_id,
-            remote_id: mapping.remote_id.clone(),
-            uid: mapping.uid.clone(),
-            revision: mapping.revision.clone(),
-            created_by_us: mapping.created_by_us,
-            updated_at: mapping.updated_at,
-        };
-        self.by_uid.insert(mapping.uid.clone(), mapping.remote_id.clone());
-        self.by_remote.insert(mapping.remote_id.clone(), key);
     }
 
     fn may_be_listed(&self, id: &RemoteEventId, now: DateTime<Utc>) -> bool {
@@ -268,8 +249,11 @@ impl Sweep {
         }
         let gone: BTreeSet<_> = self.gone(held).into_iter().collect();
         let moved = std::mem::take(&mut self.moved);
-        let old = |event: &RemoteEvent| held.by_uid.get(&event.uid).filter(|old| gone.contains(*old)).cloned();
-        moved.into_iter().map(|event| (old(&event), event)).map(|(old, event)| (event, old)).collect()
+        let with_old = |event: RemoteEvent| {
+            let old = held.by_uid.get(&event.uid).filter(|old| gone.contains(*old)).cloned();
+            (event, old)
+        };
+        moved.into_iter().map(with_old).collect()
     }
 
     /// This name went because its event has another one now.
