@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use calwarden::{
     domain::{
+        account::ConflictPolicy,
         event::{EventContent, Facts, Override},
-        ids::{CalendarId, UserId},
+        ids::{AccountId, CalendarId, UserId},
         mapping::Event,
         person::Scope,
         time::EventTime,
@@ -16,6 +17,7 @@ use calwarden::{
     engine::series::EditScope,
     service::{
         Services,
+        change_account::AccountChange,
         edit_event::{Edit, EditError, NewEvent},
     },
     store::Mode,
@@ -156,6 +158,16 @@ pub async fn copy_here(services: &Services, user: &UserId, to: CalendarId, rng: 
     let event = alive.get(rng.random_range(0..alive.len().max(1)))?;
     taken(services.link_event(&Scope::Whole, event.id, to).await)?;
     Some(format!("here: copy {}", event.content.facts.title))
+}
+
+/// Chooses anew whose version stands when both sides differ, whatever the account is doing.
+pub async fn choose(services: &Services, account: AccountId, rng: &mut StdRng) -> Option<String> {
+    const POLICIES: [ConflictPolicy; 3] =
+        [ConflictPolicy::ExternalWins, ConflictPolicy::MostRecentWins, ConflictPolicy::LocalWins];
+    let policy = POLICIES[rng.random_range(0..POLICIES.len())];
+    let change = AccountChange { policy: Some(policy), ..AccountChange::default() };
+    taken(services.change_account(&Scope::Whole, "sim", account, None, change).await)?;
+    Some(format!("here: policy {policy}"))
 }
 
 fn edit_of(event: &Event, name: &str, id: usize, rng: &mut StdRng) -> (Edit, Vec<usize>, String) {

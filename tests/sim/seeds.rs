@@ -29,7 +29,7 @@ use super::{
     google::{Side, email},
     invariants::{Rest, cursor_is_covered, google_cursor_is_covered},
     life::{Alive, Birth, live},
-    people::{Lineage, act_here, act_there, copy_here},
+    people::{Lineage, act_here, act_there, choose, copy_here},
     serve::{Outside, Shared},
 };
 
@@ -223,6 +223,11 @@ async fn busy(alive: &Alive, people: &[Person], outside: &Shared, rng: &mut StdR
         tokio::time::sleep(wait).await;
         let person = &people[rng.random_range(0..people.len())];
         let Some((calendar, href)) = person.calendars.first() else { continue };
+        if rng.random_range(0..15) == 0 {
+            let done = choose(&alive.services, person.account, rng).await;
+            outside.borrow_mut().trace.extend(done);
+            continue;
+        }
         if let Some(other) = person.copies_go_to.filter(|_| rng.random_range(0..3) == 0) {
             let done = copy_here(&alive.services, &person.user, other, rng).await;
             outside.borrow_mut().trace.extend(done);
