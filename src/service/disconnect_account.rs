@@ -1,6 +1,9 @@
 //! Disconnecting an account: copies we made are taken back if asked; the owner's own remote events are never touched.
 //!
-//! **Invariant:** a provider that is down does not block it, and it can be repeated after a crash at any point.
+//! **Invariant:** a provider that is down does not block it, and it can be repeated after a crash at any point. What came from
+//! the account goes with it, but for what somebody edited here and the provider never heard, and what has a copy elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Failure, Services};
 use crate::{
@@ -114,17 +117,68 @@ impl Services {
     }
 }
 
-/// What came from a calendar goes with it; what began here stays.
+/// What becomes of an event when its home calendar is no longer kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It came from there and goes with it.
+    Goes,
+    /// It has a copy in another calendar, which is its home from now on.
+    Moves(CalendarId),
+    /// It lives here only from now on: it began here, or somebody's edit of it never got there (I-3).
+    Stays,
+}
+
+fn fate(origin: Origin, elsewhere: Option<CalendarId>, unsent_edit: bool) -> Fate {
+    match (elsewhere, origin) {
+        (Some(home), _) => Fate::Moves(home),
+        (None, Origin::Remote) if !unsent_edit => Fate::Goes,
+        (None, Origin::Remote | Origin::Local) => Fate::Stays,
+    }
+}
+
+/// Ends a calendar's bonds, and lets go of what came from it.
 async fn forget_imported(tx: &mut Tx, calendar: CalendarId) -> Result<(), StoreError> {
+    let unsent: BTreeSet<_> = tx.outbox_of_calendar(calendar).await?.iter().map(|entry| entry.event_id).collect();
     let mut after: Option<MappingId> = None;
     loop {
         let page = tx.mappings_of_calendar(calendar, after, BATCH).await?;
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = Some(last.id);
-        let came = page.iter().filter(|(_, e)| e.origin == Origin::Remote && e.calendar_id == Some(calendar));
-        let imported: Vec<_> = came.map(|(_, event)| event.id).collect();
         let bonds: Vec<_> = page.iter().map(|(mapping, _)| mapping.id).collect();
+        let at_home: Vec<_> =
+            page.into_iter().map(|(_, event)| event).filter(|event| event.calendar_id == Some(calendar)).collect();
+        let ids: Vec<_> = at_home.iter().map(|event| event.id).collect();
+        let copies = tx.other_mappings(&ids, calendar).await?;
+        let elsewhere: BTreeMap<_, _> = copies.iter().map(|copy| (copy.event_id, copy.calendar_id)).collect();
+        let mut gone = Vec::new();
+        for event in at_home {
+            let unsent_edit = event.deleted_at.is_none() && unsent.contains(&event.id);
+            let home = match fate(event.origin, elsewhere.get(&event.id).copied(), unsent_edit) {
+                Fate::Goes => {
+                    gone.push(event.id);
+                    continue;
+                }
+                Fate::Moves(home) => Some(home),
+                Fate::Stays => None,
+            };
+            tx.rehome_event(event.id, home).await?;
+        }
         tx.delete_mappings(&bonds).await?;
-        tx.delete_events(&imported).await?;
+        tx.delete_events(&gone).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_came_from_there_and_lives_nowhere_else_goes() {
+        let elsewhere = CalendarId::from(uuid::Uuid::from_u128(1));
+        assert_eq!(fate(Origin::Remote, None, false), Fate::Goes);
+        assert_eq!(fate(Origin::Remote, None, true), Fate::Stays);
+        assert_eq!(fate(Origin::Local, None, false), Fate::Stays);
+        assert_eq!(fate(Origin::Remote, Some(elsewhere), false), Fate::Moves(elsewhere));
+        assert_eq!(fate(Origin::Local, Some(elsewhere), true), Fate::Moves(elsewhere));
     }
 }

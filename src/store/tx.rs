@@ -278,6 +278,10 @@ queries! {
         ) -> Vec<(DateTime<Utc>, Event)>;
         /// Live events whose home is this calendar and which have no remote copy there.
         fn unlinked_events(calendar: CalendarId) -> Vec<Event>;
+        /// A person's live events without a home that have no remote copy in this calendar.
+        fn homeless_events(user: &UserId, calendar: CalendarId) -> Vec<Event>;
+        /// Gives an event another home, or none; nothing is queued for it.
+        fn rehome_event(event: EventId, home: Option<CalendarId>) -> ();
         /// Forgets events deleted before an instant, oldest first; those with a mapping or a queued write are kept.
         fn purge_deleted_events(before: DateTime<Utc>, limit: u32) -> u64;
         /// Forgets events with their mappings and queued writes.

@@ -11,12 +11,12 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
 use super::{
+    cast::{Person, connect_google},
     dav::Server,
     faults::Weather,
     google::Side,
     life::{Alive, Birth, live},
     people::local_events,
-    seeds::{Person, connect_google},
     serve::{Outside, Shared},
 };
 
@@ -42,7 +42,7 @@ fn story<T>(seed: u64, told: impl AsyncFnOnce(&Alive, &Shared, &Person, &mut Std
     };
     let mut rng = StdRng::seed_from_u64(seed);
     let (done, _) = live(&birth, async |alive| {
-        let person = connect_google(alive, &outside, GIL).await;
+        let person = connect_google(alive, &outside, GIL, GIL).await;
         tokio::time::sleep(10 * MINUTE).await;
         told(alive, &outside, &person, &mut rng).await
     });

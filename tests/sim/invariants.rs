@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use calwarden::{
     domain::{
-        conflict::{Conflict, Winner},
+        conflict::{Conflict, ConflictKind, Winner},
         event::EventContent,
         ids::{AccountId, CalendarId, EventId, UserId},
         mapping::Event,
@@ -84,6 +84,18 @@ pub struct Rest {
 }
 
 impl Rest {
+    /// I-10 of what a person sees: nothing is there twice, wherever its home is.
+    pub async fn nothing_doubled(&mut self, services: &Services, user: &UserId) {
+        let events = local_events(services, user).await.expect("events");
+        let mut names = BTreeSet::new();
+        for event in events.iter().filter(|event| event.deleted_at.is_none()) {
+            let name = name(&event.content.facts.title);
+            if !names.insert(name.clone()) {
+                self.broken.push(format!("I-10 {user} has {name} twice"));
+            }
+        }
+    }
+
     /// I-1, I-2 and I-7 for one person: both sides say the same, unknown properties included.
     pub async fn look(
         &mut self,
@@ -187,7 +199,10 @@ impl Rest {
         self.kept.extend(versions.flatten().flat_map(|content| numbers(&texts(content))));
         let named = (0..lineage.len()).map(|n| format!("ev{n}"));
         let gone: BTreeSet<_> = named.filter(|event| !self.alive.contains(event)).collect();
-        self.broken.extend(lineage.lost(&self.kept, &gone).into_iter().map(|lost| format!("I-3 lost: {lost}")));
+        let outvoted = conflicts.iter().filter(|conflict| conflict.kind == ConflictKind::DeletedRemotely);
+        let outvoted = outvoted.filter_map(|conflict| Some(name(&conflict.local.as_ref()?.facts.title))).collect();
+        let lost = lineage.lost(&self.kept, &gone, &outvoted);
+        self.broken.extend(lost.into_iter().map(|lost| format!("I-3 lost: {lost}")));
         self.broken
     }
 }

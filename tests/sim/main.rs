@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cast;
 mod dav;
 mod days;
 mod faults;

@@ -27,12 +27,19 @@ use rand::{Rng, rngs::StdRng};
 
 use super::dav::{Server, event_of, line};
 
+/// An event's deletion, with the number it has as an edit.
+#[derive(Clone, Copy, Debug)]
+struct Deletion {
+    id: usize,
+    side: &'static str,
+}
+
 /// Every edit ever made, each with the numbers it was made upon.
 #[derive(Clone, Debug, Default)]
 pub struct Lineage {
     parents: Vec<Vec<usize>>,
-    /// Deletions, by event: they count as kept when the event is gone in the end.
-    deletions: BTreeMap<String, Vec<usize>>,
+    /// Deletions, by event.
+    deletions: BTreeMap<String, Vec<Deletion>>,
     /// What each edit was, for the story of a failure.
     said: Vec<String>,
     events: usize,
@@ -46,9 +53,9 @@ impl Lineage {
     }
 
     /// An event was deleted by somebody who had seen these numbers in it.
-    pub fn delete(&mut self, event: &str, upon: Vec<usize>, side: &str) {
+    pub fn delete(&mut self, event: &str, upon: Vec<usize>, side: &'static str) {
         let id = self.edit(upon, format!("{event} deleted {side}"));
-        self.deletions.entry(event.to_owned()).or_default().push(id);
+        self.deletions.entry(event.to_owned()).or_default().push(Deletion { id, side });
     }
 
     /// One more edit; answers its number.
@@ -80,17 +87,25 @@ impl Lineage {
     }
 
     /// Edits that are in no final version and in no history, with what they were.
-    pub fn lost(&self, kept: &BTreeSet<usize>, gone: &BTreeSet<String>) -> Vec<String> {
+    ///
+    /// A deletion is kept when its event is `gone` in the end, and when it lost a dispute of which the history tells
+    /// (`outvoted`: deletions made there). What it was made upon there may never have been read by anybody else: whoever wrote it,
+    /// the deleter saw it and wanted it gone, and all that was to be kept is that they did.
+    pub fn lost(&self, kept: &BTreeSet<usize>, gone: &BTreeSet<String>, outvoted: &BTreeSet<String>) -> Vec<String> {
+        let told = |event: &String, deletion: &Deletion| {
+            gone.contains(event) || deletion.side == "there" && outvoted.contains(event)
+        };
         let mut safe = vec![false; self.parents.len()];
         let mut open: Vec<usize> = kept.iter().copied().collect();
-        open.extend(gone.iter().filter_map(|event| self.deletions.get(event)).flatten());
+        let deletions = || self.deletions.iter().flat_map(|(event, all)| all.iter().map(move |one| (event, one)));
+        open.extend(deletions().filter(|(event, one)| told(event, one)).map(|(_, one)| one.id));
         while let Some(id) = open.pop() {
             if let Some(mark) = safe.get_mut(id).filter(|mark| !**mark) {
                 *mark = true;
                 open.extend(&self.parents[id]);
             }
         }
-        let deletions: BTreeSet<_> = self.deletions.values().flatten().copied().collect();
+        let deletions: BTreeSet<_> = deletions().map(|(_, one)| one.id).collect();
         (0..safe.len())
             .filter(|id| !safe[*id] && !deletions.contains(id))
             .map(|id| format!("#{id} {} upon {:?}", self.said[id], self.parents[id]))
@@ -264,24 +279,11 @@ pub fn act_there(
     lineage: &mut Lineage,
 ) -> Option<String> {
     let hrefs: Vec<_> = server.calendars.get(collection)?.objects.keys().cloned().collect();
-    let id = lineage.len();
     let choice = rng.random_range(0..10);
     if hrefs.is_empty() || choice < 3 {
-        let name = format!("ev{}", lineage.events);
-        lineage.events += 1;
-        let start = day(rng);
-        lineage.edit(Vec::new(), format!("{name} created there"));
-        let rule = if rng.random_range(0..4) == 0 { "RRULE:FREQ=DAILY;COUNT=4\r\n" } else { "" };
-        let body = format!(
-            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//sim//EN\r\nBEGIN:VEVENT\r\nUID:{name}@there\r\n\
-             DTSTAMP:20260301T000000Z\r\nDTSTART;TZID=Europe/Paris:{}\r\nDTEND;TZID=Europe/Paris:{}\r\n{rule}\
-             SUMMARY:{name} #{id}\r\nX-THEIRS;X-P=\"a,b\":kept {id}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
-            start.format("%Y%m%dT%H%M%S"),
-            (start + Duration::hours(1)).format("%Y%m%dT%H%M%S"),
-        );
-        server.store(&format!("{collection}{name}.ics"), body);
-        return Some(format!("there: create {name}"));
+        return Some(create_there(server, collection, rng, lineage));
     }
+    let id = lineage.len();
     let href = &hrefs[rng.random_range(0..hrefs.len())];
     let body = server.calendars.get(collection)?.objects.get(href)?.body.clone();
     let name = event_of(&body);
@@ -298,6 +300,24 @@ pub fn act_there(
     Some(format!("there: {said} {name} #{id}"))
 }
 
+/// Somebody makes an event straight at the server.
+pub fn create_there(server: &mut Server, collection: &str, rng: &mut StdRng, lineage: &mut Lineage) -> String {
+    let id = lineage.len();
+    let name = format!("ev{}", lineage.events);
+    lineage.events += 1;
+    let start = day(rng);
+    lineage.edit(Vec::new(), format!("{name} created there"));
+    let rule = if rng.random_range(0..4) == 0 { "RRULE:FREQ=DAILY;COUNT=4\r\n" } else { "" };
+    let body = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//sim//EN\r\nBEGIN:VEVENT\r\nUID:{name}@there\r\n\
+             DTSTAMP:20260301T000000Z\r\nDTSTART;TZID=Europe/Paris:{}\r\nDTEND;TZID=Europe/Paris:{}\r\n{rule}\
+             SUMMARY:{name} #{id}\r\nX-THEIRS;X-P=\"a,b\":kept {id}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+        start.format("%Y%m%dT%H%M%S"),
+        (start + Duration::hours(1)).format("%Y%m%dT%H%M%S"),
+    );
+    server.store(&format!("{collection}{name}.ics"), body);
+    format!("there: create {name}")
+}
 /// Sets a property of the first (master) event of an object.
 fn with_line(body: &str, name: &str, value: &str) -> String {
     let unfolded = body.replace("\r\n ", "");

@@ -68,12 +68,6 @@ impl<K: Copy> Candidates<K> {
         Self { by_start }
     }
 
-    /// Whether any are left.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_start.is_empty()
-    }
-
     /// Takes out the best match of a remote event, if one is sure enough.
     pub fn take(&mut self, remote: &EventContent) -> Option<K> {
         let slot = slot(remote);

@@ -195,7 +195,21 @@ impl Changes {
         }
         let told = scene.told(&event.content, false);
         let decision = link(&event.content, &told, &remote.content, scene.account.policy);
+        let moves_in = event.calendar_id.is_none().then(|| event.clone());
         self.carry_out(scene, mapping, event, Some(remote), decision);
+        if let Some(event) = moves_in {
+            self.move_in(scene, event);
+        }
+    }
+
+    /// An event without a home has found it.
+    fn move_in(&mut self, scene: &Scene<'_>, event: Event) {
+        let at = self.events.iter().position(|changed| changed.id == event.id);
+        let event = match at {
+            Some(at) => self.events.swap_remove(at),
+            None => Event { version: event.version + 1, ..event },
+        };
+        self.events.push(Event { calendar_id: Some(scene.calendar.id), ..event });
     }
 
     /// What a queued create has made was deleted there before we had heard of it: it is gone as any other copy is.
@@ -275,11 +289,11 @@ impl Changes {
     }
 }
 
-/// A counterpart that was found by its looks may have been edited or deleted since the pull began. What was sent is known by
-/// its key.
+/// A counterpart that was found by its name or looks may have been edited or deleted since the pull began. What was sent is
+/// known by its key.
 fn still_alike(scene: &Scene<'_>, event: &Event, remote: &RemoteEvent, held: &Held) -> bool {
     let alike = || confidence(&scene.told(&event.content, false), &remote.content) > CONFIDENCE_MIN;
-    !held.sent(event.id).is_empty() || (event.deleted_at.is_none() && alike())
+    !held.sent(event.id).is_empty() || (event.deleted_at.is_none() && (event.uid == remote.uid || alike()))
 }
 
 /// Queues a write, or joins it to the one already queued for that event and calendar.

@@ -95,29 +95,34 @@ impl Held {
 /// Our events without a bond in this calendar, for remote events that come without one; each is found once.
 #[derive(Debug)]
 pub struct Unbound {
-    creating: BTreeMap<Uid, EventId>,
+    named: BTreeMap<Uid, EventId>,
     candidates: Candidates<EventId>,
+    taken: BTreeSet<EventId>,
 }
 
 impl Unbound {
-    /// Collects them: what is queued for this calendar, and the events that could be in it, as the provider would see them.
-    pub fn new(queued: &[OutboxEntry], unlinked: impl IntoIterator<Item = (EventId, EventContent)>) -> Self {
+    /// Collects them: what is queued for this calendar, and the events that could be in it, each by its own name and as the
+    /// provider would see it.
+    pub fn new(queued: &[OutboxEntry], unlinked: Vec<(EventId, Uid, EventContent)>) -> Self {
         let attempted: BTreeSet<_> =
             queued.iter().filter(|entry| !entry.sent.is_empty()).map(|entry| entry.event_id).collect();
         // What was already sent is recognised by its key, never by its looks.
-        let candidates = unlinked.into_iter().filter(|(event, _)| !attempted.contains(event));
+        let unlinked: Vec<_> = unlinked.into_iter().filter(|(event, ..)| !attempted.contains(event)).collect();
+        let own = unlinked.iter().map(|(event, uid, _)| (uid.clone(), *event));
+        let queued = queued.iter().map(|entry| (entry.key.clone(), entry.event_id));
         Self {
-            creating: queued.iter().map(|entry| (entry.key.clone(), entry.event_id)).collect(),
-            candidates: Candidates::new(candidates),
+            named: own.chain(queued).collect(),
+            candidates: Candidates::new(unlinked.into_iter().map(|(event, _, told)| (event, told))),
+            taken: BTreeSet::new(),
         }
     }
 
-    /// The local event that a remote event without a bond is: by the key of a create, else by its looks.
+    /// The local event that a remote event without a bond is: by the key of a create or its own name, else by its looks.
     pub fn counterpart(&mut self, remote: &RemoteEvent) -> Option<EventId> {
-        if let Some(event) = self.creating.remove(&remote.uid) {
-            return Some(event);
-        }
-        if self.candidates.is_empty() { None } else { self.candidates.take(&remote.content) }
+        let named = self.named.remove(&remote.uid).filter(|event| !self.taken.contains(event));
+        let found = named.or_else(|| self.candidates.take(&remote.content).filter(|event| !self.taken.contains(event)));
+        self.taken.extend(found);
+        found
     }
 }
 

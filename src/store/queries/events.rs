@@ -21,6 +21,16 @@ use crate::{
     },
 };
 
+/// The mappings of the event at hand in a calendar.
+macro_rules! bonds {
+    ($calendar:expr) => {
+        mappings::table
+            .filter(mappings::event_id.eq(events::id))
+            .filter(mappings::calendar_id.eq($calendar))
+            .select(mappings::id)
+    };
+}
+
 fn placed((event, (starts_at, ends_at)): &(&Event, &Span)) -> Done<PlacedEventRow> {
     Ok(PlacedEventRow {
         event: EventRow::of(event)?,
@@ -100,16 +110,28 @@ pub async fn events_in(
 }
 
 pub async fn unlinked_events(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<Event>> {
-    let bond = mappings::table
-        .filter(mappings::event_id.eq(events::id))
-        .filter(mappings::calendar_id.eq(calendar))
-        .select(mappings::id);
     let query = events::table
         .filter(events::calendar_id.eq(calendar))
         .filter(events::deleted_at.is_null())
-        .filter(diesel::dsl::not(diesel::dsl::exists(bond)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(bonds!(calendar))))
         .order(events::id);
     read_all(query.select(EventRow::as_select()).load(conn).await?, EventRow::read)
+}
+
+pub async fn homeless_events(conn: &mut Conn, user: &UserId, calendar: CalendarId) -> Done<Vec<Event>> {
+    let query = events::table
+        .filter(events::user_id.eq(user))
+        .filter(events::calendar_id.is_null())
+        .filter(events::deleted_at.is_null())
+        .filter(diesel::dsl::not(diesel::dsl::exists(bonds!(calendar))))
+        .order(events::id);
+    read_all(query.select(EventRow::as_select()).load(conn).await?, EventRow::read)
+}
+
+pub async fn rehome_event(conn: &mut Conn, event: EventId, home: Option<CalendarId>) -> Done<()> {
+    let change = (events::calendar_id.eq(home), events::version.eq(events::version + 1));
+    diesel::update(events::table.find(event)).set(change).execute(conn).await?;
+    Ok(())
 }
 
 pub async fn purge_deleted_events(conn: &mut Conn, before: DateTime<Utc>, limit: u32) -> Done<u64> {

@@ -141,8 +141,20 @@ async fn events_without_a_remote_copy_are_found(base: Base) {
     let (_, calendar, _, _) = given::ada_with_an_event(&base).await;
     let alone = given::event(10, Some(&calendar));
     let deleted = Event { deleted_at: Some(at(1)), ..given::event(11, Some(&calendar)) };
-    put(&base, &[alone.clone(), deleted, given::event(12, None)], &[(at(0), None); 3]).await;
-    assert_eq!(base.read().await.unlinked_events(calendar.id).await, Ok(vec![alone]));
+    let homeless = given::event(12, None);
+    put(&base, &[alone.clone(), deleted, homeless.clone()], &[(at(0), None); 3]).await;
+    assert_eq!(base.read().await.unlinked_events(calendar.id).await, Ok(vec![alone.clone()]));
+    let (ada, bob) = (given::user_id("ada"), given::user_id("bob"));
+    assert_eq!(base.read().await.homeless_events(&ada, calendar.id).await, Ok(vec![homeless.clone()]));
+    assert_eq!(base.read().await.homeless_events(&bob, calendar.id).await, Ok(vec![]));
+    let mut tx = base.write().await;
+    tx.rehome_event(homeless.id, Some(calendar.id)).await.expect("moved in");
+    tx.rehome_event(alone.id, None).await.expect("moved out");
+    tx.commit().await.expect("a commit");
+    let moved = Event { calendar_id: Some(calendar.id), version: homeless.version + 1, ..homeless };
+    assert_eq!(base.read().await.unlinked_events(calendar.id).await, Ok(vec![moved]));
+    let left = Event { calendar_id: None, version: alone.version + 1, ..alone };
+    assert_eq!(base.read().await.homeless_events(&ada, calendar.id).await, Ok(vec![left]));
 }
 
 async fn a_deleted_event_is_purged_once_nothing_hangs_on_it(base: Base) {
