@@ -56,7 +56,8 @@ where
     for directive in QUIET {
         filter = filter.add_directive(directive.parse()?);
     }
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(to);
+    // A line that cannot be written, as on a full disk, is lost: to complain about it would be a panic.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(to).log_internal_errors(false);
     Ok(match format {
         LogFormat::Text => Box::new(log.with_ansi(false).finish()),
         LogFormat::Json => Box::new(log.json().flatten_event(true).with_span_list(false).finish()),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     config::Config,
     domain::{person::Scope, ports::World, round::Cause},
-    store::{self, Mode},
+    store::{self, Mode, Store},
 };
 
 /// Accounts listed at a time.
@@ -125,6 +125,13 @@ pub async fn sync(asked: &Sync, config: &Config, world: World, out: &mut impl Wr
     Ok(())
 }
 
+async fn takes_writes(store: &Store, world: &World) -> Result<String> {
+    let mut tx = store.begin(Mode::Write, &Scope::Whole).await?;
+    tx.pulse(world.now()).await?;
+    tx.commit().await?;
+    Ok("answers, takes writes, and its tables are up to date".to_owned())
+}
+
 /// `doctor`: every check, its answer, and what to mend.
 pub async fn doctor(config: &Config, world: World, out: &mut impl Write) -> Result<()> {
     let mut sick = 0;
@@ -141,12 +148,7 @@ pub async fn doctor(config: &Config, world: World, out: &mut impl Write) -> Resu
     check("settings", Ok(format!("listening on {}", config.listen)))?;
     let store = assemble::open_store(config).await;
     let answer = match &store {
-        Ok(store) => match store.begin(Mode::Read, &Scope::Whole).await {
-            Ok(mut tx) => {
-                tx.ping().await.map(|()| "answers, and its tables are up to date".to_owned()).map_err(Into::into)
-            }
-            Err(why) => Err(why.into()),
-        },
+        Ok(store) => takes_writes(store, &world).await,
         Err(why) => Err(anyhow::anyhow!("{why:#}")),
     };
     check("database", answer)?;

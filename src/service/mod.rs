@@ -34,6 +34,7 @@ pub mod read_accounts;
 pub mod read_busy;
 pub mod read_events;
 pub mod read_history;
+pub mod readiness;
 pub mod refresh_credential;
 pub mod repeat_request;
 pub mod resolve_conflict;
@@ -98,6 +99,7 @@ pub struct Services {
     pub settings: Settings,
     wakes: OnceLock<Arc<dyn Wakes>>,
     under_way: promises::UnderWay,
+    proof: readiness::Proof,
 }
 
 impl Services {
@@ -105,7 +107,8 @@ impl Services {
     #[must_use]
     pub fn new(store: Store, world: World, vault: Arc<KeyRing>, connections: Connections, settings: Settings) -> Self {
         let under_way = promises::UnderWay::default();
-        Self { store, world, vault, connections, settings, wakes: OnceLock::new(), under_way }
+        let proof = readiness::Proof::default();
+        Self { store, world, vault, connections, settings, wakes: OnceLock::new(), under_way, proof }
     }
 
     /// Says who is woken. Without it (in the command line) nobody is: the next poll finds the work.

@@ -136,14 +136,6 @@ impl Services {
         Ok((hold, events))
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), Failure> {
-        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        tx.ping().await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
     /// How much there is of what.
     pub async fn counts(&self) -> Result<Counts, Failure> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;

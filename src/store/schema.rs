@@ -373,6 +373,16 @@ table! {
     }
 }
 
+table! {
+    use super::super::types::Instant;
+    use diesel::sql_types::BigInt;
+
+    pulse (id) {
+        id -> BigInt,
+        at -> Instant,
+    }
+}
+
 joinable!(mappings -> events (event_id));
 joinable!(busy_blocks -> calendars (calendar_id));
 joinable!(calendars -> accounts (account_id));

@@ -415,7 +415,7 @@ queries! {
     figures {
         /// How much there is of what, under [`Scope::Whole`].
         fn counts() -> Counts;
-        /// Whether the database answers.
-        fn ping() -> ();
+        /// Writes something, however little, to find out whether the database takes writes.
+        fn pulse(at: DateTime<Utc>) -> ();
     }
 }

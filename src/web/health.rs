@@ -22,14 +22,14 @@ pub async fn live(_: Ask) -> Answer {
     json(200, &HealthView { status: "live" })
 }
 
-/// The database answers, and somebody keeps the accounts in step.
+/// The database takes writes, and somebody keeps the accounts in step.
 pub async fn ready(ask: Ask) -> Answer {
     if !ask.desk.actors.alive() {
         return Err(Problem::new(Code::Unavailable, "the actors have stopped; restart the service"));
     }
-    ask.services().ping().await.map_err(|failure| {
+    ask.services().ready().await.map_err(|failure| {
         let cause = Problem::from(failure).cause;
-        let detail = "the database does not answer; the service works again as soon as it does";
+        let detail = "the database takes no writes; the service works again as soon as it does";
         Problem { cause, ..Problem::new(Code::Unavailable, detail).header("Retry-After", &5) }
     })?;
     json(200, &HealthView { status: "ready" })

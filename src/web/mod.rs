@@ -225,7 +225,7 @@ pub fn routes() -> Vec<Route> {
         get("/demo/events", Open, demo::events, "What its household has before it").shows("text/html"),
         post("/demo/events", Open, demo::add, "Adds to it").goes_on(),
         get("/health/live", Open, health::live, "The process answers").gives::<HealthView>(200),
-        get("/health/ready", Open, health::ready, "The database answers").gives::<HealthView>(200),
+        get("/health/ready", Open, health::ready, "The database takes writes").gives::<HealthView>(200),
         get("/metrics", Open, health::figures, "Figures for Prometheus").shows("text/plain"),
         get("/openapi.json", Open, openapi::serve, "This API as an OpenAPI 3.1 document").shows("application/json"),
         get("/docs", Open, docs::page, "This API as a page").shows("text/html"),

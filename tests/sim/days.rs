@@ -1,4 +1,4 @@
-//! Long days of one Google account, when notifications fail it.
+//! Stories of one Google account: long days when notifications fail it, and a leave that is taken in the wrong moment.
 
 use std::{
     net::TcpListener,
@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use calwarden::domain::{notice::NoticeKind, person::Scope, round::Cause};
+use calwarden::{
+    domain::{notice::NoticeKind, person::Scope, round::Cause},
+    service::{Failure, edit_event::Edit},
+    store::{ConflictFilter, Mode},
+};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
@@ -126,5 +130,44 @@ fn three_days_without_a_new_channel_are_polled_through_told_once_and_end_by_them
         tokio::time::sleep(MINUTE).await;
         let rounds = alive.services.rounds(&Scope::Whole, person.account, None, 5).await.expect("rounds");
         assert!(rounds.iter().any(|round| round.cause == Cause::Notified));
+    });
+}
+
+#[test]
+fn who_leaves_before_an_edit_got_through_keeps_it_and_finds_the_event_once_when_back() {
+    story(3, async |alive, outside, person, _| {
+        seen_after(alive, outside, person, "lunch").await;
+        let all = async || local_events(&alive.services, &person.user).await.expect("events");
+        let refusal =
+            json!({ "operation": "events.patch", "status": 503, "reason": "backendError", "times": 1_000_000 });
+        control(alive, outside, "POST", "faults", &refusal);
+        let lunch = all().await.into_iter().find(|event| event.content.facts.title == "lunch").expect("lunch");
+        let mut facts = lunch.content.facts.clone();
+        facts.title = "late lunch".to_owned();
+        let edit = Edit { facts: Some(facts), ..Edit::default() };
+        alive.services.change_event(&Scope::Whole, lunch.id, None, edit).await.expect("edited");
+        tokio::time::sleep(MINUTE).await;
+        alive.services.begin_disconnect(&Scope::Whole, "sim", person.account, false).await.expect("leaving");
+        alive.handle.disconnect(person.account, false).await.expect("told");
+        tokio::time::sleep(10 * MINUTE).await;
+        let gone = alive.services.account(&Scope::Whole, person.account).await;
+        assert!(matches!(gone, Err(Failure::NotFound(_))), "the account is gone");
+        let kept = all().await;
+        assert_eq!(kept.iter().map(|event| (event.id, event.calendar_id)).collect::<Vec<_>>(), [(lunch.id, None)]);
+        assert_eq!(kept[0].content.facts.title, "late lunch");
+
+        control(alive, outside, "DELETE", "faults", &json!({}));
+        let back = connect_google(alive, outside, GIL, GIL).await;
+        tokio::time::sleep(10 * MINUTE).await;
+        let found = all().await;
+        assert_eq!(found.iter().map(|event| event.id).collect::<Vec<_>>(), [lunch.id]);
+        assert_eq!(found[0].calendar_id, Some(back.calendars[0].0));
+        // The calendar's version stands, as the account's rule has it; theirs can be restored.
+        let mut tx = alive.services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
+        let filter = ConflictFilter { limit: 10, ..ConflictFilter::default() };
+        let history = tx.conflicts(&Scope::Whole, &filter).await.expect("conflicts");
+        tx.commit().await.expect("a commit");
+        let lost: Vec<_> = history.iter().filter_map(|one| Some(one.local.as_ref()?.facts.title.as_str())).collect();
+        assert_eq!((found[0].content.facts.title.as_str(), lost), ("lunch", vec!["late lunch"]));
     });
 }

@@ -48,7 +48,17 @@ impl Service {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(calwarden());
+        self.told(Command::new(calwarden()))
+    }
+
+    /// The same through a shell that lets a write beyond a limit fail instead of ending the process.
+    fn serving(&self) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$0\" serve"]).arg(calwarden());
+        self.told(shell)
+    }
+
+    fn told(&self, mut command: Command) -> Command {
         command.current_dir(self.folder.path());
         command.env("CALWARDEN_LISTEN", format!("127.0.0.1:{}", self.port));
         command.env("CALWARDEN_DATA_DIR", self.folder.path().join("data"));
@@ -64,7 +74,7 @@ impl Service {
     /// Starts the process (again) and waits until it is ready.
     pub fn run(&mut self) {
         let log = self.log();
-        let mut process = Process::start("calwarden serve", self.command().arg("serve"), &log);
+        let mut process = Process::start("calwarden serve", &mut self.serving(), &log);
         process.wait_for_port(self.port);
         self.process = Some(process);
     }
@@ -80,6 +90,14 @@ impl Service {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([format!("-{name}"), self.process_id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill -{name}");
+    }
+
+    /// Lets no file of its grow beyond so many bytes: what a full disk does. `None`: they may grow again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let soft = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let pid = self.process_id().to_string();
+        let set = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={soft}:")]).status();
+        assert!(set.is_ok_and(|status| status.success()), "prlimit --fsize={soft}:");
     }
 
     /// Its process id.

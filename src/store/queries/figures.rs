@@ -1,5 +1,6 @@
 //! Figures for metrics and health.
 
+use chrono::{DateTime, Utc};
 use diesel::{dsl::count_star, prelude::*};
 use diesel_async::RunQueryDsl;
 
@@ -8,7 +9,7 @@ use crate::{
     domain::{conflict::ConflictStatus, outbox::OutboxState},
     store::{
         records::Counts,
-        schema::{accounts, conflicts, events, outbox},
+        schema::{accounts, conflicts, events, outbox, pulse},
         types::Ts,
     },
 };
@@ -34,7 +35,9 @@ pub async fn counts(conn: &mut Conn) -> Done<Counts> {
     })
 }
 
-pub async fn ping(conn: &mut Conn) -> Done<()> {
-    diesel::select(1.into_sql::<diesel::sql_types::Integer>()).get_result::<i32>(conn).await?;
+pub async fn pulse(conn: &mut Conn, at: DateTime<Utc>) -> Done<()> {
+    let at = pulse::at.eq(Ts::from(at));
+    let row = diesel::insert_into(pulse::table).values((pulse::id.eq(1_i64), at));
+    row.on_conflict(pulse::id).do_update().set(at).execute(conn).await?;
     Ok(())
 }

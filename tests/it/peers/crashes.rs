@@ -46,7 +46,8 @@ fn census<'t>(titles: impl Iterator<Item = &'t str>) -> BTreeMap<String, usize> 
     found
 }
 
-async fn both_sides(world: &Connected) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
+/// The titles on both sides, each with how many events bear it.
+pub async fn both_sides(world: &Connected) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
     let here = world.service.events(false).await;
     let there = world.dav.everything(&world.path).await;
     let summaries =

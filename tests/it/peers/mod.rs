@@ -3,5 +3,6 @@
 mod bad_input;
 mod crashes;
 mod feeds;
+mod full_disk;
 mod google;
 mod two_way;

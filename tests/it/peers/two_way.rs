@@ -58,6 +58,11 @@ impl Connected {
     }
 
     pub async fn make(&self, title: &str, more: Value) -> Value {
+        self.service.ok("POST", "/v1/events", Some(self.draft(title, &more))).await
+    }
+
+    /// An event to make, with more fields.
+    pub fn draft(&self, title: &str, more: &Value) -> Value {
         let mut body = json!({
             "user_id": "ada", "calendar_id": self.calendar, "title": title,
             "start": {"date_time": "2026-12-01T10:00:00", "time_zone": "Europe/Paris"},
@@ -66,7 +71,7 @@ impl Connected {
         for (key, value) in more.as_object().into_iter().flatten() {
             body[key] = value.clone();
         }
-        self.service.ok("POST", "/v1/events", Some(body)).await
+        body
     }
 
     pub async fn find(&self, title: &str) -> Option<Value> {

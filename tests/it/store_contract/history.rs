@@ -222,5 +222,5 @@ async fn the_figures_count_what_is_there(base: Base) {
         events: 1,
     };
     assert_eq!(tx.counts().await, Ok(expected));
-    assert_eq!(tx.ping().await, Ok(()));
+    assert_eq!((tx.pulse(at(0)).await, tx.pulse(at(1)).await), (Ok(()), Ok(())));
 }

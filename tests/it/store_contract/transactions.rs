@@ -65,7 +65,7 @@ async fn a_failed_transaction_cannot_be_committed(base: Base) {
     let mut tx = base.write().await;
     tx.put_space(&given::space("later")).await.expect("space");
     assert_eq!(tx.insert_account(&given::account(9, "home", "nobody")).await, Err(StoreError::NotFound));
-    assert!(matches!(tx.ping().await, Err(StoreError::Backend(_))));
+    assert!(matches!(tx.pulse(at(0)).await, Err(StoreError::Backend(_))));
     assert!(matches!(tx.commit().await, Err(StoreError::Backend(_))));
     assert_eq!(base.write().await.space(&given::space_id("later")).await, Ok(None));
 }
@@ -84,7 +84,7 @@ async fn an_interrupted_query_spoils_its_transaction(base: Base) {
         tx.commit().await.expect("committed");
         return;
     }
-    assert!(matches!(tx.ping().await, Err(StoreError::Backend(_))));
+    assert!(matches!(tx.pulse(at(0)).await, Err(StoreError::Backend(_))));
     assert!(matches!(tx.commit().await, Err(StoreError::Backend(_))));
     assert_eq!(base.write().await.space(&space.id).await, Ok(None));
 }
