@@ -66,13 +66,18 @@ pub async fn connect_all(alive: &Alive, outside: &Shared, port: u16) -> Vec<Pers
     for (name, signs_in_as) in GOOGLERS {
         cast.push(connect_google(alive, outside, name, signs_in_as).await);
     }
+    cast.extend(connect_both(alive, outside, port).await);
+    cast
+}
+
+/// Connects somebody with two accounts.
+pub async fn connect_both(alive: &Alive, outside: &Shared, port: u16) -> [Person; 2] {
     let mut two = [connect_dav(alive, BOTH, BOTH, port).await, connect_google(alive, outside, BOTH, BOTH).await];
     let calendars = [two[1].calendars[0].0, two[0].calendars[0].0];
     for (one, other) in two.iter_mut().zip(calendars) {
         one.copies_go_to = Some(other);
     }
-    cast.extend(two);
-    cast
+    two
 }
 
 fn access(person: &str, user: &UserId, port: u16) -> Connect {

@@ -9,6 +9,7 @@ mod support;
 mod cast;
 mod dav;
 mod days;
+mod effects;
 mod faults;
 mod google;
 mod invariants;

@@ -89,7 +89,7 @@ pub fn run(seed: u64) -> Judged {
     }
     outside.borrow_mut().weather = Weather { faults_in_1000: 0 };
     let (found, _) =
-        live(&birth(LIVES + 1, epoch), async |alive| rest(alive, &mut people, &outside, &lineage, port).await);
+        live(&birth(LIVES + 1, epoch), async |alive| rest(alive, &mut people, &outside, &lineage, port, CALM).await);
     broken.extend(found);
     if overlaps.load(std::sync::atomic::Ordering::SeqCst) > 0 {
         broken.push("I-25 two rounds of one account at once".into());
@@ -132,7 +132,6 @@ async fn busy(
             continue;
         }
         let person = &people[which];
-        let Some((calendar, href)) = person.calendars.first() else { continue };
         if !person.leaves() && rng.random_range(0..15) == 0 {
             let done = choose(&alive.services, person.account, rng).await;
             outside.borrow_mut().trace.extend(done);
@@ -143,30 +142,49 @@ async fn busy(
             outside.borrow_mut().trace.extend(done);
             continue;
         }
-        let done = if rng.random_range(0..2) == 0 {
-            act_here(&alive.services, &person.user, *calendar, rng, lineage).await
-        } else if person.at_google {
-            outside.borrow_mut().google.act(alive.world.now(), person.signs_in_as, person.deletes(), rng, lineage)
-        } else if person.leaves() {
-            Some(create_there(&mut outside.borrow_mut().server, href, rng, lineage))
-        } else {
-            act_there(&mut outside.borrow_mut().server, href, person.deletes(), rng, lineage)
-        };
+        let done = act(alive, person, outside, rng, lineage).await;
         outside.borrow_mut().trace.extend(done);
     }
 }
 
+/// A person does one thing, on either side.
+pub async fn act(
+    alive: &Alive,
+    person: &Person,
+    outside: &Shared,
+    rng: &mut StdRng,
+    lineage: &mut Lineage,
+) -> Option<String> {
+    let (calendar, href) = person.calendars.first()?;
+    if rng.random_range(0..2) == 0 {
+        act_here(&alive.services, &person.user, *calendar, rng, lineage).await
+    } else if person.at_google {
+        outside.borrow_mut().google.act(alive.world.now(), person.signs_in_as, person.deletes(), rng, lineage)
+    } else if person.leaves() {
+        Some(create_there(&mut outside.borrow_mut().server, href, rng, lineage))
+    } else {
+        act_there(&mut outside.borrow_mut().server, href, person.deletes(), rng, lineage)
+    }
+}
+
 /// Nobody edits and nothing fails any more: after a while both sides agree, and then nobody writes.
-async fn rest(alive: &Alive, people: &mut [Person], outside: &Shared, lineage: &Lineage, port: u16) -> Vec<String> {
-    tokio::time::sleep(CALM).await;
+pub async fn rest(
+    alive: &Alive,
+    people: &mut [Person],
+    outside: &Shared,
+    lineage: &Lineage,
+    port: u16,
+    calm: Duration,
+) -> Vec<String> {
+    tokio::time::sleep(calm).await;
     help(alive, people, outside, port).await;
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(calm).await;
     let writes = || {
         let mut held = outside.borrow_mut();
         held.server.writes + held.google.writes()
     };
     let before = writes();
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(calm).await;
     let mut rest = Rest::default();
     if writes() != before {
         rest.broken.push("I-14 somebody still writes at rest".to_owned());

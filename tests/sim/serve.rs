@@ -12,6 +12,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use tokio::sync::Notify;
 
 use super::{
     dav::{Asked, Server},
@@ -26,14 +27,36 @@ pub struct Outside {
     pub weather: Weather,
     pub rng: StdRng,
     pub trace: Vec<String>,
-    /// Requests being answered, by user: more than the adapter's own parallelism means two rounds at once.
+    /// How many requests were asked.
     pub asked: u64,
+    /// At which of them the process dies.
+    pub fuse: Option<Fuse>,
+}
+
+/// The end of a process at one request.
+#[derive(Clone)]
+pub struct Fuse {
+    /// The number of the request.
+    pub at: u64,
+    /// Once the server has done what it is asked; else before that.
+    pub after: bool,
+    /// Told when it is reached; the request is never answered.
+    pub burnt: Rc<Notify>,
+}
+
+/// Dies here, if the fuse ends at this request and on this side of its effect.
+async fn burn(outside: &Shared, number: u64, after: bool) {
+    let fuse = outside.borrow().fuse.clone();
+    if let Some(fuse) = fuse.filter(|fuse| fuse.at == number && fuse.after == after) {
+        fuse.burnt.notify_one();
+        std::future::pending::<()>().await;
+    }
 }
 
 impl Outside {
     pub fn new(seed: u64, server: Server, google: Side, weather: Weather) -> Shared {
         let rng = StdRng::seed_from_u64(seed ^ 0x5eed);
-        Rc::new(RefCell::new(Self { server, google, weather, rng, trace: Vec::new(), asked: 0 }))
+        Rc::new(RefCell::new(Self { server, google, weather, rng, trace: Vec::new(), asked: 0, fuse: None }))
     }
 }
 
@@ -76,7 +99,7 @@ async fn one(
     };
     let bytes = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
     asked.body = String::from_utf8_lossy(&bytes).into_owned();
-    let (wait, fault) = {
+    let (number, wait, fault) = {
         let mut held = outside.borrow_mut();
         held.asked += 1;
         let weather = held.weather;
@@ -84,10 +107,12 @@ async fn one(
         let writes = matches!(asked.method.as_str(), "PUT" | "DELETE");
         let fault = weather.draw(&mut held.rng, writes);
         held.trace.push(format!("{life} {:?} {} {} {fault:?}", began.elapsed(), asked.method, asked.path));
-        (wait, fault)
+        (held.asked, wait, fault)
     };
     tokio::time::sleep(Duration::from_millis(wait)).await;
+    burn(&outside, number, false).await;
     let outcome = handle(&mut outside.borrow_mut().server, &asked, fault);
+    burn(&outside, number, true).await;
     let later = move || drop(outside.borrow_mut().server.answer(&asked));
     carry(outcome, later, |answer| {
         let headers = answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -108,7 +133,7 @@ async fn one_of_google(
     asked.headers =
         headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect();
     asked.body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes().to_vec();
-    let (wait, fault) = {
+    let (number, wait, fault) = {
         let mut held = outside.borrow_mut();
         held.asked += 1;
         let weather = held.weather;
@@ -116,10 +141,12 @@ async fn one_of_google(
         let writes = asked.path.contains("/events") && asked.method != "GET" && !asked.path.ends_with("/watch");
         let fault = weather.draw(&mut held.rng, writes);
         held.trace.push(format!("{life} {:?} {} {} {fault:?}", began.elapsed(), asked.method, asked.path));
-        (wait, fault)
+        (held.asked, wait, fault)
     };
     tokio::time::sleep(Duration::from_millis(wait)).await;
+    burn(&outside, number, false).await;
     let outcome = outside.borrow_mut().google.handle(clock.now(), &asked, fault);
+    burn(&outside, number, true).await;
     let later = move || drop(outside.borrow_mut().google.answer(clock.now(), &asked));
     carry(outcome, later, |reply| (reply.status, reply.headers, Bytes::from(reply.body))).await
 }
