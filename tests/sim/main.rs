@@ -25,7 +25,7 @@ use std::{
 };
 
 /// Seeds of a plain run.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 120;
 /// Seeds that are run twice to compare their traces.
 const TWICE: u64 = 5;
 
