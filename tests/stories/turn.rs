@@ -112,8 +112,8 @@ impl World {
         let queued: Vec<_> = self.hub.outbox.values().filter(|entry| entry.calendar_id == held.id).cloned().collect();
         let scene = self.setting.scene(account, calendar);
         let unlinked = self.hub.unlinked(held.id);
-        let looks = unlinked.map(|event| (event.id, event.uid.clone(), scene.told(&event.content, false)));
-        let unbound = Unbound::new(&queued, looks.collect());
+        let looks = unlinked.map(|event| (event.id, scene.told(&event.content, false)));
+        let unbound = Unbound::new(&queued, looks, []);
         let held = Held::new(self.hub.index(held.id), BTreeMap::new(), queued);
         let sweep = Sweep::over(&held, self.setting.world.now());
         Stage::Ask(Box::new(Pulling { calendar, cursor, token: PageToken::Start, held, unbound, sweep, pulled }))

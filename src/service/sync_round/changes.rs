@@ -293,7 +293,8 @@ impl Changes {
 /// known by its key.
 fn still_alike(scene: &Scene<'_>, event: &Event, remote: &RemoteEvent, held: &Held) -> bool {
     let alike = || confidence(&scene.told(&event.content, false), &remote.content) > CONFIDENCE_MIN;
-    !held.sent(event.id).is_empty() || (event.deleted_at.is_none() && (event.uid == remote.uid || alike()))
+    let named = || event.calendar_id.is_none() && event.uid == remote.uid;
+    !held.sent(event.id).is_empty() || (event.deleted_at.is_none() && (named() || alike()))
 }
 
 /// Queues a write, or joins it to the one already queued for that event and calendar.

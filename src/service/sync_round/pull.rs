@@ -145,17 +145,17 @@ impl Puller<'_> {
         let index = tx.mapping_index(calendar).await?;
         let unreadable = tx.unreadable_of(calendar).await?;
         let queued = tx.outbox_of_calendar(calendar).await?;
-        let mut unlinked = tx.unlinked_events(calendar).await?;
+        let unlinked = tx.unlinked_events(calendar).await?;
+        let mut homeless = Vec::new();
         // What is met for the first time may be here already, without a home: from before the account was connected (again).
         if self.scene.calendar.cursor.is_none() && self.scene.calendar.takes_writes() {
-            unlinked.extend(tx.homeless_events(&self.scene.account.user_id, calendar).await?);
+            homeless = tx.homeless_events(&self.scene.account.user_id, calendar).await?;
         }
         tx.commit().await?;
-        let looks = unlinked.into_iter().map(|event| {
-            let told = self.scene.told(&event.content, false);
-            (event.id, event.uid, told)
-        });
-        let unbound = Unbound::new(&queued, looks.collect());
+        let names: Vec<_> = homeless.iter().map(|event| (event.uid.clone(), event.id)).collect();
+        let looks = unlinked.into_iter().chain(homeless);
+        let looks = looks.map(|event| (event.id, self.scene.told(&event.content, false)));
+        let unbound = Unbound::new(&queued, looks, names);
         let unreadable = unreadable.into_iter().map(|row| (row.remote_id, row.revision)).collect();
         let held = Held::new(index, unreadable, queued);
         Ok((Holdings { services: self.services, calendar, held }, unbound))

@@ -101,23 +101,26 @@ pub struct Unbound {
 }
 
 impl Unbound {
-    /// Collects them: what is queued for this calendar, and the events that could be in it, each by its own name and as the
-    /// provider would see it.
-    pub fn new(queued: &[OutboxEntry], unlinked: Vec<(EventId, Uid, EventContent)>) -> Self {
+    /// Collects them: what is queued for this calendar, the events that could be in it, as the provider would see them, and
+    /// the own names of those that have no home.
+    pub fn new(
+        queued: &[OutboxEntry],
+        unlinked: impl IntoIterator<Item = (EventId, EventContent)>,
+        homeless: impl IntoIterator<Item = (Uid, EventId)>,
+    ) -> Self {
         let attempted: BTreeSet<_> =
             queued.iter().filter(|entry| !entry.sent.is_empty()).map(|entry| entry.event_id).collect();
         // What was already sent is recognised by its key, never by its looks.
-        let unlinked: Vec<_> = unlinked.into_iter().filter(|(event, ..)| !attempted.contains(event)).collect();
-        let own = unlinked.iter().map(|(event, uid, _)| (uid.clone(), *event));
+        let candidates = unlinked.into_iter().filter(|(event, _)| !attempted.contains(event));
         let queued = queued.iter().map(|entry| (entry.key.clone(), entry.event_id));
         Self {
-            named: own.chain(queued).collect(),
-            candidates: Candidates::new(unlinked.into_iter().map(|(event, _, told)| (event, told))),
+            named: homeless.into_iter().chain(queued).collect(),
+            candidates: Candidates::new(candidates),
             taken: BTreeSet::new(),
         }
     }
 
-    /// The local event that a remote event without a bond is: by the key of a create or its own name, else by its looks.
+    /// The local event that a remote event without a bond is: by the key of a create or by its name, else by its looks.
     pub fn counterpart(&mut self, remote: &RemoteEvent) -> Option<EventId> {
         let named = self.named.remove(&remote.uid).filter(|event| !self.taken.contains(event));
         let found = named.or_else(|| self.candidates.take(&remote.content).filter(|event| !self.taken.contains(event)));
