@@ -5,8 +5,10 @@
 pub mod account;
 pub mod backoff;
 pub mod conflict;
+pub mod day;
 pub mod outbox;
 pub mod privacy;
 pub mod recurrence;
 pub mod series;
 pub mod sync;
+pub mod ticks;
