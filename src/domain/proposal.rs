@@ -12,6 +12,38 @@ use super::{
 use crate::words;
 
 words! {
+    /// Why a new plan is made.
+    PlanCause {
+        /// Somebody asked for it.
+        Asked = "asked",
+        /// Something took the time of a block.
+        Collision = "collision",
+        /// Time became free, and something was late or had no place.
+        RoomFreed = "room_freed",
+        /// A task was made, changed or closed.
+        TaskEdited = "task_edited",
+        /// The user's hours or settings were changed.
+        RulesEdited = "rules_edited",
+        /// Work began where a block is that may move.
+        Pushed = "pushed",
+        /// A block had to be cut short.
+        CutShort = "cut_short",
+        /// Work takes longer, and something is in the way.
+        Overrun = "overrun",
+        /// Work was stopped before the task was done.
+        Stopped = "stopped",
+        /// Nobody worked on a block.
+        Missed = "missed",
+        /// A day ended with work left over.
+        Rollover = "rollover",
+        /// A block was moved at the provider.
+        MovedOutside = "moved_outside",
+        /// A block was deleted at the provider.
+        DeletedOutside = "deleted_outside",
+    }
+}
+
+words! {
     /// How a proposal stands.
     ProposalState {
         /// Somebody may accept it.
@@ -116,8 +148,8 @@ pub struct Proposal {
     pub user_id: UserId,
     /// The run that made it.
     pub plan_run: PlanRunId,
-    /// Why it was made: the word of what called for a new plan.
-    pub cause: String,
+    /// Why it was made.
+    pub cause: PlanCause,
     /// What it was made from.
     pub inputs: Fingerprint,
     /// What would change, by time.
@@ -172,7 +204,7 @@ mod tests {
             space_id: "home".parse().expect("an id"),
             user_id: "ada".parse().expect("an id"),
             plan_run: PlanRunId(Uuid::nil()),
-            cause: "task_edited".into(),
+            cause: PlanCause::TaskEdited,
             inputs: Fingerprint::of(&["one"]),
             changes: states.iter().map(change).collect(),
             state: ProposalState::Open,

@@ -6,9 +6,13 @@ pub mod account;
 pub mod backoff;
 pub mod conflict;
 pub mod day;
+pub mod focus;
 pub mod outbox;
 pub mod privacy;
 pub mod recurrence;
+pub mod rest;
+#[cfg(test)]
+mod samples;
 pub mod series;
 pub mod sync;
 pub mod ticks;
