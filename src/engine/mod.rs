@@ -11,6 +11,7 @@ pub mod outbox;
 pub mod privacy;
 pub mod recurrence;
 pub mod rest;
+pub mod rollover;
 #[cfg(test)]
 mod samples;
 pub mod series;
