@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
+    event::Transparency,
     ids::{BlockId, EventId, PlanRunId, SpaceId, TaskId, UserId},
     time::Window,
 };
@@ -88,6 +89,8 @@ pub struct TimeBlock {
     pub lock: BlockLock,
     /// How it stands.
     pub state: BlockState,
+    /// Free or busy, as somebody chose at the provider; `None`: as its slack has it.
+    pub shows: Option<Transparency>,
     /// Why it is there: the planner's reason word.
     pub reason: String,
     /// The run that placed it.

@@ -94,6 +94,18 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// What puts it back.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Add { to } => Self::Remove { from: to },
+            Self::Move { from, to } => Self::Move { from: to, to: from },
+            Self::Remove { from } => Self::Add { to: from },
+        }
+    }
+}
+
 /// One change of a proposal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockChange {
@@ -221,6 +233,17 @@ mod tests {
         assert!(!offered.stands(Fingerprint::of(&["two"])));
         offered.state = ProposalState::Rejected;
         assert!(!offered.stands(Fingerprint::of(&["one"])));
+    }
+
+    #[test]
+    fn what_is_put_back_twice_is_where_it_was() {
+        let (from, to) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + chrono::Duration::hours(1));
+        let (here, there) = (Window { from, to }, Window { from: to, to });
+        for change in [Change::Add { to: here }, Change::Move { from: here, to: there }, Change::Remove { from: here }]
+        {
+            assert_ne!(change.reversed(), change);
+            assert_eq!(change.reversed().reversed(), change);
+        }
     }
 
     #[test]

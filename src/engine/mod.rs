@@ -8,8 +8,10 @@ pub mod conflict;
 pub mod day;
 pub mod focus;
 pub mod outbox;
+pub mod playlist;
 pub mod privacy;
 pub mod recurrence;
+pub mod replan;
 pub mod rest;
 pub mod rollover;
 #[cfg(test)]

@@ -91,6 +91,7 @@ pub fn block(number: u128, task: u128, span: Window) -> TimeBlock {
         origin: BlockOrigin::Auto,
         lock: BlockLock::None,
         state: BlockState::Confirmed,
+        shows: None,
         reason: "placed".into(),
         plan_run: None,
         created_at: at,

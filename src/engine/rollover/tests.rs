@@ -148,7 +148,7 @@ fn yesterdays_task_that_is_finished_at_five_past_midnight_withdraws_its_new_inst
     let mut worked_block = block(3, 2, span("2026-05-05T07:00:00Z", "2026-05-05T07:30:00Z"));
     let planned = block(2, 2, span("2026-05-05T08:00:00Z", "2026-05-05T09:00:00Z"));
     let end = |new: &Task, blocks: &[TimeBlock]| withdraw(task_id(1), &[Late { task: new, blocks }]);
-    let ends = end(&new, &[planned.clone()]);
+    let ends = end(&new, std::slice::from_ref(&planned));
     assert_eq!(ends, [LateEnd { task: task_id(2), status: TaskStatus::Cancelled, dropped: vec![block_id(2)] }]);
     new.actual_min = 30;
     worked_block.state = BlockState::Done;

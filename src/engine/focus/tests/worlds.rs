@@ -36,7 +36,7 @@ impl World {
         let mut world = Self {
             dice: Dice(seed),
             now,
-            tasks: (1..=8).map(|number| (task_id(number), task(number))).collect(),
+            tasks: (1..=12).map(|number| (task_id(number), task(number))).collect(),
             blocks: BTreeMap::new(),
             meetings: Vec::new(),
             focus: None,
@@ -50,7 +50,7 @@ impl World {
         for _ in 0..6 {
             world.meet();
         }
-        for number in 1..=8 {
+        for number in 1..=12 {
             let length = Duration::minutes(15 * i64::from(1 + world.dice.below(6)));
             let from = world.free_after(now, length);
             let mut planned = block(number, number, Window { from, to: from + length });
@@ -131,15 +131,15 @@ impl World {
     fn choose(&mut self) -> (Input, Option<(TaskId, Option<BlockId>)>) {
         self.made += 1;
         let (fresh, focus) = (block_id(self.made), FocusId(Uuid::from_u128(self.made)));
-        let task = task_id(u128::from(1 + self.dice.below(8)));
+        let task = task_id(u128::from(1 + self.dice.below(12)));
         let mut own = self.blocks.values().filter(|block| block.task_id == task && block.state.is_live());
-        let piece = (task, own.next().map(|block| block.id).filter(|_| self.made % 5 > 0));
+        let piece = (task, own.next().map(|block| block.id).filter(|_| !self.made.is_multiple_of(5)));
         let running = self.focus.as_ref().map(|focus| focus.state == FocusState::Running);
         let input = match (self.dice.below(16), running) {
             (0..=7, None) | (0, _) => Input::Start { focus, fresh },
             (1 | 2, Some(true)) | (3, _) => Input::Pause,
             (1..=7, Some(false)) | (4, _) => Input::Resume { fresh },
-            (5, _) => Input::Finish,
+            (5 | 8, _) => Input::Finish,
             (6, _) => Input::Skip,
             (7, _) => Input::Stop,
             _ => Input::Tick { fresh },
