@@ -12,6 +12,11 @@ use super::{
 };
 use crate::words;
 
+/// Longest task, in minutes: a thousand hours.
+pub const MINUTES_MAX: u32 = 60_000;
+/// Most tasks that one task waits for.
+pub const AFTER_MAX: usize = 50;
+
 words! {
     /// How much a task matters. The words are the product's; the planner's P1 to P4 are urgent, high, medium and low.
     Priority {
@@ -197,6 +202,39 @@ impl Task {
         self.carried_actual_min.saturating_add(self.actual_min)
     }
 
+    /// What is wrong with a task that somebody gave, with the field's name. Whether tasks wait for each other in a ring is seen
+    /// only where all of them are.
+    ///
+    /// # Errors
+    /// The first fault, in words for who gave it.
+    pub fn check(&self) -> Result<(), String> {
+        let minutes = 1..=MINUTES_MAX;
+        for (field, given) in [
+            ("estimate_min", self.estimate_min),
+            ("min_chunk_min", self.min_chunk_min),
+            ("max_chunk_min", self.max_chunk_min),
+        ] {
+            if given.is_some_and(|given| !minutes.contains(&given)) {
+                return Err(format!("{field}: is not in 1 to {MINUTES_MAX}"));
+            }
+        }
+        if self.title.trim().is_empty() {
+            return Err("title: is empty".to_owned());
+        }
+        if let (Some(shortest), Some(longest)) = (self.min_chunk_min, self.max_chunk_min)
+            && shortest > longest
+        {
+            return Err("max_chunk_min: is less than min_chunk_min".to_owned());
+        }
+        if self.after.contains(&self.id) {
+            return Err("after: a task cannot wait for itself".to_owned());
+        }
+        if self.after.len() > AFTER_MAX {
+            return Err(format!("after: more than {AFTER_MAX} tasks"));
+        }
+        Ok(())
+    }
+
     /// What becomes of this instance when it is not finished in its day; `None`: it does not repeat.
     #[must_use]
     pub fn missed_policy(&self) -> Option<MissedPolicy> {
@@ -215,6 +253,55 @@ mod tests {
     fn every_word_of_priority_has_its_weight() {
         let weights: Vec<_> = Priority::ALL.iter().map(|priority| priority.weight()).collect();
         assert_eq!(weights, [1, 1, 2, 4, 8]);
+    }
+
+    /// A task with the fields that are checked; everything else says nothing.
+    fn given(estimate_min: Option<u32>, chunks: [Option<u32>; 2], title: &str, after: Vec<TaskId>) -> Task {
+        let at = DateTime::UNIX_EPOCH;
+        Task {
+            id: TaskId(uuid::Uuid::nil()),
+            space_id: "home".parse().expect("an id"),
+            user_id: "ada".parse().expect("an id"),
+            context_id: None,
+            title: title.to_owned(),
+            description: None,
+            project: None,
+            priority: Priority::None,
+            estimate_min,
+            actual_min: 0,
+            due: None,
+            not_before: None,
+            hours: None,
+            min_chunk_min: chunks[0],
+            max_chunk_min: chunks[1],
+            splittable: true,
+            after,
+            prefer: None,
+            buffer_after_min: None,
+            repeats: None,
+            status: TaskStatus::Open,
+            pinned: false,
+            carried_from: None,
+            carry_count: 0,
+            carried_actual_min: 0,
+            completed_at: None,
+            created_at: at,
+            updated_at: at,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn a_task_that_cannot_be_meant_is_refused_by_the_name_of_its_field() {
+        let fault = |task: Task| task.check().err().and_then(|why| Some(why.split_once(':')?.0.to_owned()));
+        let (hour, any) = (Some(60), [None, None]);
+        assert_eq!(fault(given(hour, any, "Taxes", Vec::new())), None);
+        assert_eq!(fault(given(None, any, "Taxes", Vec::new())), None);
+        assert_eq!(fault(given(Some(0), any, "Taxes", Vec::new())).as_deref(), Some("estimate_min"));
+        assert_eq!(fault(given(hour, any, " ", Vec::new())).as_deref(), Some("title"));
+        assert_eq!(fault(given(hour, [hour, Some(30)], "Taxes", Vec::new())).as_deref(), Some("max_chunk_min"));
+        let itself = vec![TaskId(uuid::Uuid::nil())];
+        assert_eq!(fault(given(hour, any, "Taxes", itself)).as_deref(), Some("after"));
     }
 
     #[test]

@@ -220,6 +220,45 @@ impl Default for PlanningRules {
     }
 }
 
+/// Furthest that is planned ahead, in days.
+pub const LOOK_AHEAD_DAYS_MAX: u16 = 60;
+/// Most exceptions of one time map, holidays, time maps, and spans of one day.
+pub const ENTRIES_MAX: usize = 1_000;
+
+impl PlanningRules {
+    /// The hours of a name; the usual ones without a name, which are the user's working hours until others are given. None: no
+    /// hours have that name.
+    #[must_use]
+    pub fn hours_named(&self, name: Option<&str>, working: &WorkingHours) -> Option<TimeMap> {
+        let name = name.unwrap_or(USUAL_HOURS);
+        self.hours.get(name).cloned().or_else(|| (name == USUAL_HOURS).then(|| TimeMap::from(working)))
+    }
+
+    /// What is wrong with settings that somebody gave, with the field's name.
+    ///
+    /// # Errors
+    /// The first fault, in words for who gave them.
+    pub fn check(&self) -> Result<(), String> {
+        if !(1..=LOOK_AHEAD_DAYS_MAX).contains(&self.look_ahead_days) {
+            return Err(format!("look_ahead_days: is not in 1 to {LOOK_AHEAD_DAYS_MAX}"));
+        }
+        if self.daily_cap_min == Some(0) {
+            return Err(
+                "daily_cap_min: is nothing; leave it out for no cap, or turn planning off with `mode`".to_owned()
+            );
+        }
+        let spans = |map: &TimeMap| map.weekly.values().chain(map.exceptions.values()).map(Vec::len).max();
+        let many = |map: &TimeMap| map.exceptions.len().max(spans(map).unwrap_or(0)) > ENTRIES_MAX;
+        if self.hours.len() > ENTRIES_MAX || self.hours.values().any(many) {
+            return Err(format!("hours: more than {ENTRIES_MAX} entries"));
+        }
+        if self.holidays.len() > ENTRIES_MAX {
+            return Err(format!("holidays: more than {ENTRIES_MAX} entries"));
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,6 +299,25 @@ mod tests {
         let hours: WorkingHours = serde_json::from_str(r#"{"mon":[["18:00","23:59"]]}"#).expect("hours");
         let map = TimeMap::from(&hours);
         assert_eq!(map.weekly.get(&Weekday::Mon), Some(&vec![span("18:00", "24:00").expect("a span")]));
+    }
+
+    #[test]
+    fn hours_without_a_name_are_the_working_hours_until_others_are_given() {
+        let working: WorkingHours = serde_json::from_str(r#"{"mon":[["09:00","17:00"]]}"#).expect("hours");
+        let mut rules = PlanningRules::default();
+        assert_eq!(rules.hours_named(None, &working), Some(TimeMap::from(&working)));
+        assert_eq!(rules.hours_named(Some("evening"), &working), None);
+        rules.hours.insert(USUAL_HOURS.to_owned(), TimeMap::default());
+        assert_eq!(rules.hours_named(None, &working), Some(TimeMap::default()));
+    }
+
+    #[test]
+    fn settings_that_cannot_be_meant_are_refused_by_name() {
+        let fault = |rules: PlanningRules| rules.check().err().and_then(|why| Some(why.split_once(':')?.0.to_owned()));
+        let plain = PlanningRules::default;
+        assert_eq!(fault(plain()), None);
+        assert_eq!(fault(PlanningRules { look_ahead_days: 0, ..plain() }).as_deref(), Some("look_ahead_days"));
+        assert_eq!(fault(PlanningRules { daily_cap_min: Some(0), ..plain() }).as_deref(), Some("daily_cap_min"));
     }
 
     #[test]

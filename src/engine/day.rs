@@ -279,6 +279,18 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_goes_back_over_midnight_ends_no_day() {
+        // 00:01 became 23:01 of the day before.
+        let days = Days::of(Tz::America__St_Johns);
+        for (now, shown) in [("02:29:59", 6), ("02:30:30", 7), ("02:31:30", 6), ("03:29:59", 6), ("03:30:00", 7)] {
+            let now = at(&format!("2010-11-07T{now}Z"));
+            assert_eq!(days.wall(now).date(), date(&format!("2010-11-0{shown}")), "{now}: what the clock shows");
+            let begun = now >= at("2010-11-07T02:30:00Z");
+            assert_eq!(days.date(now), date(if begun { "2010-11-07" } else { "2010-11-06" }), "{now}");
+        }
+    }
+
+    #[test]
     fn a_due_date_ends_where_the_next_date_begins_also_without_a_midnight() {
         let due = |day| Due { at: EventTime::Date(date(day)), firmness: Firmness::Hard };
         let cairo = Days::of(Tz::Africa__Cairo);

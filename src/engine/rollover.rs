@@ -95,6 +95,8 @@ pub struct Found<'a> {
     pub worked: &'a [Window],
     /// Whether a clock is on it.
     pub clock: Clock,
+    /// Minutes of an open sitting, which the task gets when that ends.
+    pub sitting_min: u32,
     /// A change of day has waited for its clock, which has stopped now.
     pub owed: bool,
 }
@@ -182,18 +184,19 @@ pub fn fate(found: &Found<'_>, turn: Turn) -> Fate {
     let (status, next) = match task.missed_policy() {
         Some(MissedPolicy::Skip) => (TaskStatus::Skipped, None),
         _ if task.carry_count >= CARRIES_MAX => (TaskStatus::Stale, None),
-        _ => (TaskStatus::Carried, Some(carried(task, turn.to))),
+        _ => (TaskStatus::Carried, Some(carried(found, turn.to))),
     };
     let blocks = found.blocks.iter().filter_map(|block| Some((block.id, end_of(block, found.worked)?))).collect();
     Fate::Ends(Ending { status, next, blocks, stops_clock: found.clock == Clock::Paused })
 }
 
-fn carried(task: &Task, to: NaiveDate) -> NextInstance {
+fn carried(found: &Found<'_>, to: NaiveDate) -> NextInstance {
+    let task = found.task;
     NextInstance {
         carried_from: task.id,
         carry_count: task.carry_count + 1,
-        carried_actual_min: task.total_actual_min(),
-        rest: rest(task, 0),
+        carried_actual_min: task.total_actual_min().saturating_add(found.sitting_min),
+        rest: rest(task, found.sitting_min),
         plan_from: to,
     }
 }

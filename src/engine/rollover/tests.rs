@@ -40,7 +40,7 @@ fn monday_at_ten() -> Window {
 }
 
 fn found<'a>(task: &'a Task, blocks: &'a [TimeBlock]) -> Found<'a> {
-    Found { task, blocks, worked: &[], clock: Clock::Idle, owed: false }
+    Found { task, blocks, worked: &[], clock: Clock::Idle, sitting_min: 0, owed: false }
 }
 
 fn ending(found: &Found<'_>) -> Ending {
@@ -121,9 +121,11 @@ fn a_clock_that_stands_still_does_not_keep_its_task() {
     let (work, mut begun) = (task(1), block(1, 1, monday_at_ten()));
     begun.state = BlockState::InProgress;
     let (blocks, worked) = ([begun], [span("2026-05-04T08:05:00Z", "2026-05-04T08:25:00Z")]);
-    let paused = Found { clock: Clock::Paused, worked: &worked, ..found(&work, &blocks) };
+    let paused = Found { clock: Clock::Paused, sitting_min: 20, worked: &worked, ..found(&work, &blocks) };
     let ending = ending(&paused);
     assert!(ending.stops_clock);
+    let next = ending.next.expect("carried");
+    assert_eq!((next.carried_actual_min, next.rest.map(|rest| rest.minutes)), (20, Some(40)));
     let kept = span("2026-05-04T08:00:00Z", "2026-05-04T08:25:00Z");
     assert_eq!(ending.blocks, [(block_id(1), BlockEnd::Worked(kept))]);
 }
@@ -310,17 +312,22 @@ fn history_is_cut_to_what_was_worked_and_what_was_only_offered_goes() {
     let blocks = [
         block(1, 1, monday_at_ten()),
         block(2, 1, span("2026-05-04T10:00:00Z", "2026-05-04T11:00:00Z")),
+        block(5, 1, span("2026-05-04T12:00:00Z", "2026-05-04T13:00:00Z")),
         done,
         offered,
     ];
-    let worked =
-        [span("2026-05-04T08:10:00Z", "2026-05-04T08:20:00Z"), span("2026-05-04T08:30:00Z", "2026-05-04T08:40:00Z")];
+    let worked = [
+        span("2026-05-04T08:10:00Z", "2026-05-04T08:20:00Z"),
+        span("2026-05-04T08:30:00Z", "2026-05-04T08:40:00Z"),
+        span("2026-05-04T10:55:00Z", "2026-05-04T11:10:00Z"),
+    ];
     let ending = ending(&Found { worked: &worked, ..found(&work, &blocks) });
     assert_eq!(
         ending.blocks,
         [
             (block_id(1), BlockEnd::Worked(span("2026-05-04T08:00:00Z", "2026-05-04T08:40:00Z"))),
-            (block_id(2), BlockEnd::Missed),
+            (block_id(2), BlockEnd::Worked(span("2026-05-04T10:00:00Z", "2026-05-04T11:00:00Z"))),
+            (block_id(5), BlockEnd::Missed),
             (block_id(4), BlockEnd::Withdrawn),
         ]
     );

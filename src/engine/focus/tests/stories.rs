@@ -278,6 +278,17 @@ fn a_break_is_not_worked_and_after_a_long_one_another_block_follows() {
 }
 
 #[test]
+fn the_block_that_follows_a_break_is_not_put_on_what_was_worked_before_it() {
+    let (focus, planned) = begun(hours("10:00", "10:47"), monday("10:00"));
+    let work = task(1);
+    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (focus, _) = step(Some(focus), Input::Pause, &scene, monday("10:46:30"));
+    let (_, effects) = step(focus, resume(), &scene, monday("10:48"));
+    let (worked, next) = (hours("10:00", "10:47"), hours("10:47", "11:02"));
+    assert_eq!(effects, [Effect::Close(planned.id, worked), Effect::Place(block_id(FRESH), next)]);
+}
+
+#[test]
 fn a_break_that_nobody_ends_stops_half_an_hour_after_the_block() {
     let (focus, planned) = begun(hours("10:00", "11:00"), monday("10:00"));
     let work = task(1);
