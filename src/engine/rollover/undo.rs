@@ -1,5 +1,8 @@
 //! What was rolled over and should not have been: taking a change of day back, and finishing yesterday's task today.
 
+#[cfg(test)]
+mod tests;
+
 use chrono::NaiveDate;
 
 use crate::domain::{
