@@ -8,5 +8,6 @@ pub mod conflict;
 pub mod outbox;
 pub mod privacy;
 pub mod recurrence;
+pub mod scheduling;
 pub mod series;
 pub mod sync;
