@@ -14,5 +14,6 @@ mod dateutil;
 mod hostile;
 mod http;
 mod peers;
+mod planning;
 mod rrule_cases;
 mod store_contract;

@@ -121,7 +121,8 @@ fn unplaced(desk: &Desk, alone: &[Alone]) -> u64 {
 }
 
 fn demand(desk: &Desk, job: &Job, end: Tick) -> Demand {
-    Demand { map: job.map, within: Span { start: job.release.max(desk.now), end: end.min(desk.horizon) } }
+    let within = Span { start: job.release.max(desk.now), end: end.min(desk.horizon) };
+    Demand { map: job.map, within, chunk_min: job.chunk_min }
 }
 
 /// Tasks that need more time than there is.
@@ -152,7 +153,8 @@ impl Certificate {
         let row = |at: usize, until: Tick| {
             let task = problem.tasks.get(at);
             let start = task.map_or(0, |task| task.release).max(problem.now);
-            Demand { map: task.map_or(0, |task| task.map), within: Span { start, end: until.min(problem.horizon) } }
+            let within = Span { start, end: until.min(problem.horizon) };
+            Demand { map: task.map_or(0, |task| task.map), within, chunk_min: task.map_or(0, |task| task.chunk_min) }
         };
         let kept =
             |(task, done): (&Task, &Progress)| task.due.filter(|due| done.end <= *due).unwrap_or(problem.horizon);

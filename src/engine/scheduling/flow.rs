@@ -1,9 +1,10 @@
 //! Which tasks share which time: work as a flow from tasks into spans of free time.
 //!
-//! Time is cut at every release, deadline and end of free time, so that a task may use a part wholly or not at all. Chunks,
-//! gaps and order are left out; what is impossible here is therefore impossible, and what is possible here may still not be.
-//! A task whose work cannot all flow has a reason that can be counted: the tasks it competes with, directly or by way of
-//! others, need more ticks than all the time that any of them may use.
+//! Time is cut at every release, deadline and end of free time, so that a task may use a part wholly or not at all. Nothing is
+//! known here of chunks but that a span shorter than the shortest is of no use, and nothing of gaps and order: what is
+//! impossible here is impossible, and what is possible here may still not be. A task whose work cannot all flow has a reason
+//! that can be counted: the tasks it competes with, directly or by way of others, need more ticks than all the time that any
+//! of them may use.
 
 use std::collections::VecDeque;
 
@@ -22,6 +23,8 @@ pub struct Demand {
     pub map: usize,
     /// When it may be worked on.
     pub within: Span,
+    /// Its shortest block: a free span that is shorter is of no use to it.
+    pub chunk_min: Tick,
 }
 
 /// Work flowing into time.
@@ -61,9 +64,9 @@ impl Flow {
             return None;
         }
         let may = |demand: &Demand, part: &Span| {
-            demand.within.start <= part.start
-                && part.end <= demand.within.end
-                && free.get(demand.map).is_some_and(|free| free.holds(*part))
+            let Some(span) = free.get(demand.map).and_then(|free| free.after(part.start).first()) else { return false };
+            let usable = Span { start: span.start.max(demand.within.start), end: span.end.min(demand.within.end) };
+            usable.start <= part.start && part.end <= usable.end && usable.len() >= demand.chunk_min
         };
         let allowed: Vec<bool> =
             demands.iter().flat_map(|demand| parts.iter().map(move |part| may(demand, part))).collect();

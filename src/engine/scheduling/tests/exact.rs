@@ -88,11 +88,8 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
         assert_eq!(found.iter().map(|span| span.len()).sum::<Tick>(), placed);
         assert!(all.contains(&found), "{found:?} is no legal way\n{problem:?}\n{pieces:?}");
         assert_eq!(cost(&found), best, "{found:?}\n{problem:?}\n{pieces:?}");
-        if placed == job.work {
-            whole += 1
-        } else {
-            parts += 1
-        }
+        whole += u32::from(placed == job.work);
+        parts += u32::from(placed < job.work);
         // The same by whim is another legal way, and places no less.
         let placed_so = inserter.insert(&desk, &pieces, &Order { whim: chance.bits() | 1, ..order });
         let found: Vec<Span> =
@@ -137,7 +134,7 @@ fn tiny_problems_are_planned_as_well_as_they_can_be_and_no_bound_is_above() {
             let due = if chance.once_in(3) { None } else { Some(chance.between(3, 18)) };
             let after = if at > 0 && chance.once_in(4) { vec![chance.below(at)] } else { Vec::new() };
             let (release, weight) = (chance.between(0, 5), chance.between(1, 8));
-            problem.tasks.push(Task { due, after, release, weight, ..task(work, min, work.max(2)) });
+            problem.tasks.push(Task { release, due, weight, after, ..task(work, min, work.max(2)) });
         }
         problem.validate().expect("valid");
         let desk = Desk::new(&problem);
