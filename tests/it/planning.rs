@@ -369,7 +369,7 @@ fn matched(unit: usize, units: &[Vec<u32>], used: &mut BTreeMap<u32, usize>, see
 
 #[test]
 fn an_event_that_nothing_depends_on_moves_nothing() {
-    let (mut tried, mut gained) = (0, 0);
+    let mut tried = 0;
     for Planned { one, plan: first } in all_planned() {
         let problem = &one.problem;
         let in_hours = |span: Span| problem.maps.iter().flatten().any(|hours| hours.overlaps(span));
@@ -386,14 +386,9 @@ fn an_event_that_nothing_depends_on_moves_nothing() {
         again.previous = in_force.collect();
         let second = plan(&again, Budget::Interactive).expect("a valid problem");
         tried += 1;
-        // A second look may find room that the first has overlooked; that is the one good reason to move anything.
-        let now = scored(&again, &second.blocks);
-        let kept = scored(&again, &first.blocks);
-        if now[..2] < kept[..2] {
-            gained += 1;
-            continue;
-        }
+        let (kept, now) = (scored(&again, &first.blocks), scored(&again, &second.blocks));
         assert_eq!(second.blocks, first.blocks, "{}: {span:?} {kept:?} {now:?}", one.id);
+        assert!(second.changes.iter().all(|change| matches!(change, Change::Kept(_))), "{}", one.id);
     }
-    assert!(tried > 50 && gained * 25 <= tried, "{gained} of {tried} found something better");
+    assert!(tried > 50, "{tried}");
 }

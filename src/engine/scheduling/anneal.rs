@@ -33,6 +33,8 @@ pub struct Aim {
     pub rebuild_once_in: usize,
     /// Where nothing is left to be gained.
     pub goal: Score,
+    /// Missed and unplaced are never less.
+    pub least: Score,
 }
 
 impl Aim {
@@ -61,19 +63,23 @@ impl Best {
     }
 }
 
-/// Searches from the best that is known, and makes it better where that succeeds.
-pub fn anneal(desk: &Desk, aim: &Aim, chance: &mut Chance, best: &mut Best) {
+/// Searches from the best that is known, and makes it better where that succeeds. Answers the steps that it took.
+pub fn anneal(desk: &Desk, aim: &Aim, chance: &mut Chance, best: &mut Best) -> u64 {
     if best.pieces.len() < 2 || best.score <= aim.goal {
-        return;
+        return 0;
     }
+    let mut used = 0;
     let (mut room, mut rebuilder) = (Room::default(), Rebuilder::default());
     let mut current = best.pieces.clone();
     let mut tried: Vec<Piece> = Vec::with_capacity(2 * current.len());
     let mut worth = aim.worth(&best.score);
+    // No sequence is worth less than this without its cost.
+    let certain = aim.worth(&Score { cost: 0, ..aim.least });
     for level in 0..LEVELS {
         let fall = FALL.get((level % HALVING) as usize).copied().unwrap_or(0);
         let temperature = (aim.hot * fall) >> (level / HALVING);
         for _ in 0..aim.steps / u64::from(LEVELS) {
+            used += 1;
             tried.clear();
             tried.extend_from_slice(&current);
             let from = if chance.once_in(aim.rebuild_once_in) {
@@ -83,9 +89,11 @@ pub fn anneal(desk: &Desk, aim: &Aim, chance: &mut Chance, best: &mut Best) {
                 moves::change(desk, &mut tried, chance)
             };
             let Some(from) = from else { continue };
-            let score = desk.place(&mut tried, from, &mut room);
+            let allowed = worth.saturating_add(dared(temperature, chance));
+            let limit = allowed.saturating_sub(certain).checked_div(aim.cost).unwrap_or(u64::MAX);
+            let Some(score) = desk.place_below(&mut tried, from, limit, &mut room) else { continue };
             let new = aim.worth(&score);
-            if new > worth && !dares(new - worth, temperature, chance) {
+            if new > allowed {
                 continue;
             }
             worth = new;
@@ -93,20 +101,20 @@ pub fn anneal(desk: &Desk, aim: &Aim, chance: &mut Chance, best: &mut Best) {
             if score < best.score {
                 best.offer(score, &current);
                 if score <= aim.goal {
-                    return;
+                    return used;
                 }
             }
         }
     }
+    used
 }
 
-/// Whether a loss is taken: with a chance of 2 to the power of −loss/temperature. The temperature is in 65,536ths.
-fn dares(loss: u64, temperature: u64, chance: &mut Chance) -> bool {
+/// A loss that is taken: one of so much or more with a chance of 2 to the power of −loss/temperature. The temperature is in
+/// 65,536ths.
+fn dared(temperature: u64, chance: &mut Chance) -> u64 {
     // The negative logarithm of a number drawn evenly from 0 to 1, in 256ths: its leading zeros, and what follows them.
     let bits = chance.bits() | 1;
     let zeros = u64::from(bits.leading_zeros());
     let follows = (bits << zeros) >> 55 & 0xff;
-    let surprise = zeros * 256 + (255 - follows);
-    // A loss of 64 temperatures is never taken, and below that the product is far from overflow.
-    loss < temperature >> 10 && (loss << 24) <= temperature * surprise
+    (temperature * (zeros * 256 + (255 - follows))) >> 24
 }

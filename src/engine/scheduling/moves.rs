@@ -6,7 +6,7 @@ use super::{
     chance::Chance,
     problem::Tick,
     rebuild,
-    sequence::{Desk, Job, Kept, NONE, Piece},
+    sequence::{Desk, Job, Kept, Piece},
 };
 
 /// Changes a sequence by chance.
@@ -47,8 +47,8 @@ fn near(at: usize, length: usize, chance: &mut Chance) -> usize {
 }
 
 fn forget_sometimes(piece: &mut Piece, chance: &mut Chance) {
-    if piece.want != NONE && chance.once_in(2) {
-        piece.want = NONE;
+    if piece.want != 0 && chance.once_in(2) {
+        piece.want = 0;
     }
 }
 
@@ -92,7 +92,7 @@ fn split(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<us
 /// Cuts `part` off the piece at `at` and puts it before the piece at `to`.
 fn cut(pieces: &mut Vec<Piece>, at: usize, part: Tick, to: usize) -> Option<usize> {
     let piece = pieces.get_mut(at)?;
-    (piece.length, piece.want) = (piece.length - part, NONE);
+    (piece.length, piece.want) = (piece.length - part, 0);
     let task = piece.task;
     pieces.insert(to, Piece::new(task, part));
     Some(at.min(to))
@@ -124,9 +124,9 @@ fn shift(desk: &Desk, pieces: &mut [Piece], chance: &mut Chance) -> Option<usize
     }
     let ticks = if chance.once_in(2) { most } else { chance.between(1, most) };
     let longer = pieces.get_mut(one)?;
-    (longer.length, longer.want) = (longer.length + ticks, NONE);
+    (longer.length, longer.want) = (longer.length + ticks, 0);
     let shorter = pieces.get_mut(other)?;
-    (shorter.length, shorter.want) = (shorter.length - ticks, NONE);
+    (shorter.length, shorter.want) = (shorter.length - ticks, 0);
     Some(one.min(other))
 }
 
@@ -171,8 +171,8 @@ fn fill(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usi
 fn restore(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let at = chance.below(pieces.len());
     let (piece, job) = with_job(desk, pieces, at)?;
-    if piece.want != NONE {
-        pieces.get_mut(at)?.want = NONE;
+    if piece.want != 0 {
+        pieces.get_mut(at)?.want = 0;
         return Some(at);
     }
     let Kept { start, length, .. } = *job.kept.get(chance.below(job.kept.len()))?;

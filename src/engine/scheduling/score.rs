@@ -18,6 +18,11 @@ pub struct Score {
     pub cost: u64,
 }
 
+impl Score {
+    /// Worse than any schedule.
+    pub(super) const WORST: Self = Self { missed: u64::MAX, unplaced: u64::MAX, cost: u64::MAX };
+}
+
 /// What [`Score::cost`] is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parts {

@@ -5,6 +5,10 @@
 //! parts strictly cannot leave the first plan that is good in the first. So the deadlines are searched alone, with whatever is
 //! late not placed at all; then the unplaced work, at any cost; then the cost, with both held by a high price. Each search
 //! ends where a bound shows that nothing is left to be gained.
+//!
+//! All of this is tried several times from the same start, each time by another chance and somewhat longer. Easy problems
+//! give the same answer twice, and are done with; the steps are left for the hard ones, whose good plans need not be near
+//! each other.
 
 use super::{
     anneal::{Aim, Best, anneal},
@@ -14,74 +18,112 @@ use super::{
     rebuild::Rebuilder,
     score::Score,
     seed,
-    sequence::{Desk, Kept, NONE, Piece, Room, WHOLE},
+    sequence::{Desk, Kept, Piece, Room, WHOLE},
 };
 
-/// How long to search. The budgets are counts of steps, larger for larger problems, never time.
+/// How long to search. The budgets are counts of steps, fewer for larger problems, never time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// Somebody waits: about a millisecond for a dozen tasks.
+    /// Somebody waits: a few milliseconds at most.
     Interactive,
-    /// Nobody waits: some ten times that.
+    /// Nobody waits: some ten times that, and no answer is believed before it has come many times.
     Background,
 }
 
-/// Steps of one search.
-#[derive(Clone, Copy, Debug)]
-struct Steps {
-    /// For deadlines.
-    missed: u64,
-    /// For what is unplaced.
-    unplaced: u64,
-    /// For the cost.
-    cost: u64,
-    /// How often all of it, each time from the best that is known.
-    rounds: u32,
-}
+/// Pieces up to which a problem may take the whole budget; a step takes as long as there are pieces.
+const PIECES_WHOLE: u64 = 20;
+/// Steps of a trial's search for the cost, in hundredths of a measure that grows with the square of the pieces; and of its
+/// searches for deadlines and for what is unplaced, which mostly end early.
+const COST_SHARE: u64 = 30;
+const FIT_SHARE: u64 = 50;
+/// Every other trial is longer by so many hundredths of the first.
+const LONGER: u64 = 50;
 
 impl Budget {
-    /// A step costs about as much as there are pieces, and a larger problem needs more of them, up to a point.
-    fn steps(self, pieces: usize) -> Steps {
-        let pieces = pieces as u64;
-        let most = 360_000 / pieces.max(1);
-        let once = (840 * pieces).clamp(2_800, 11_000).min(most);
+    /// Steps, in all.
+    fn steps(self, pieces: u64) -> u64 {
+        let steps = match self {
+            Self::Interactive => 18_000,
+            Self::Background => 160_000,
+        };
+        (steps * PIECES_WHOLE / pieces.max(1)).min(steps)
+    }
+
+    /// Trials that must come to the best answer again.
+    const fn again(self) -> u32 {
         match self {
-            Self::Interactive => Steps { missed: once / 2, unplaced: once / 3, cost: once, rounds: 1 },
-            Self::Background => Steps { missed: once * 3 / 2, unplaced: once * 2 / 3, cost: once * 2, rounds: 6 },
+            Self::Interactive => 1,
+            Self::Background => 12,
         }
     }
 }
 
 /// What a plan in force must be worse by to be given up, in hundredths of the better one's cost.
-const HYSTERESIS_PERCENT: u64 = 2;
+const HYSTERESIS_PERCENT: u64 = 10;
 
 /// The best sequence that the budget finds.
 pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chance) -> Best {
-    let mut best = seed::seed(desk);
-    let first = best.clone();
+    let first = seed::seed(desk);
+    let mut best = first.clone();
     let bound = certify::bound(desk);
-    let scale = Scale::of(desk);
-    let steps = budget.steps(best.pieces.len());
-    for round in 0..steps.rounds {
-        if best.score <= bound {
+    let pieces = best.pieces.len() as u64;
+    let mut left = budget.steps(pieces);
+    let measure = (45 * pieces * pieces).clamp(1_000, 12_000).min(left);
+    let mut again = 0;
+    for trial in 0.. {
+        if best.score <= bound || left < measure / 10 || again >= budget.again() {
             break;
         }
-        // Every other time from the start, and with the deadlines held less firmly: near the best there may be nothing
-        // better, and plans with the same deadlines kept need not be near each other.
-        let anew = round % 2 == 1;
-        let mut own = if anew { first.clone() } else { best.clone() };
-        let least = if anew { Score { cost: 0, ..best.score } } else { bound };
-        if own.score.missed > least.missed {
-            deadlines(desk, &scale, steps.missed, least.missed, chance, &mut own);
+        let longer = 100 + LONGER * (trial / 2);
+        let mut own = Trial {
+            desk,
+            scale: Scale::of(desk),
+            fit: measure * FIT_SHARE * longer / 10_000,
+            cost: measure * COST_SHARE * longer / 10_000,
+            left,
+            best: first.clone(),
+        };
+        // Every other trial does not look for fewer missed deadlines and less unplaced work than are known to be possible.
+        own.run(if trial % 2 == 0 { bound } else { best.score }, bound, chance);
+        left = own.left;
+        if own.best.score < best.score {
+            again = 0;
+        } else if trial > 0 && own.best.score == best.score {
+            again += 1;
         }
-        let goal = Score { missed: own.score.missed.min(best.score.missed), unplaced: least.unplaced, cost: u64::MAX };
-        anneal(desk, &scale.unplaced(steps.unplaced, goal), chance, &mut own);
-        anneal(desk, &scale.cost(steps.cost, bound, anew), chance, &mut own);
-        best.offer(own.score, &own.pieces);
+        best.offer(own.best.score, &own.best.pieces);
     }
     fill_up(desk, &mut best);
     stay(problem, desk, &mut best);
     best
+}
+
+/// The three searches, one after the other.
+struct Trial<'a> {
+    desk: &'a Desk,
+    scale: Scale,
+    /// Steps for deadlines, and again for what is unplaced.
+    fit: u64,
+    /// Steps for the cost.
+    cost: u64,
+    /// Steps that may be taken at all.
+    left: u64,
+    best: Best,
+}
+
+impl Trial<'_> {
+    /// Searches; for deadlines and what is unplaced until `enough`, for the cost until `bound`.
+    fn run(&mut self, enough: Score, bound: Score, chance: &mut Chance) {
+        if self.best.score.missed > enough.missed {
+            let steps = self.fit.min(self.left);
+            self.left -= deadlines(self.desk, &self.scale, steps, enough.missed, chance, &mut self.best);
+        }
+        let goal = Score { missed: self.best.score.missed, unplaced: enough.unplaced, cost: u64::MAX };
+        let aim = self.scale.unplaced(self.fit.min(self.left), goal);
+        self.left -= anneal(self.desk, &aim, chance, &mut self.best);
+        let aim = self.scale.cost(self.cost.min(self.left), bound);
+        self.left -= anneal(self.desk, &aim, chance, &mut self.best);
+    }
 }
 
 /// What is small and what is large in a problem.
@@ -101,37 +143,38 @@ impl Scale {
     }
 
     /// Deadlines alone; how far a task comes before its deadline leads the way.
-    const fn missed(&self, steps: u64, goal: Score) -> Aim {
-        Aim { missed: 2 * WHOLE, unplaced: 2, cost: 0, hot: 100 * self.weight, steps, rebuild_once_in: 6, goal }
+    fn missed(&self, steps: u64, goal: Score) -> Aim {
+        let (hot, least) = (100 * self.weight, Score::default());
+        Aim { missed: 2 * WHOLE, unplaced: 2, cost: 0, hot, steps, rebuild_once_in: 10, goal, least }
     }
 
     /// What is unplaced, with the deadlines held.
-    const fn unplaced(&self, steps: u64, goal: Score) -> Aim {
-        Aim { missed: 1_000_000, unplaced: 100, cost: 0, hot: 100 * self.weight, steps, rebuild_once_in: 6, goal }
+    fn unplaced(&self, steps: u64, goal: Score) -> Aim {
+        let (hot, least) = (100 * self.weight, Score::default());
+        Aim { missed: 3_000, unplaced: 100, cost: 0, hot, steps, rebuild_once_in: 10, goal, least }
     }
 
-    /// The cost, with the rest held, or held loosely.
-    const fn cost(&self, steps: u64, goal: Score, loosely: bool) -> Aim {
-        let hot = 8 * self.work;
-        let (missed, unplaced) = if loosely { (100 * hot, hot / 2) } else { (5_000 * hot, 16 * hot) };
-        Aim { missed, unplaced, cost: 1, hot, steps, rebuild_once_in: 12, goal }
+    /// The cost, with the rest held.
+    fn cost(&self, steps: u64, bound: Score) -> Aim {
+        let (hot, goal, least) = (8 * self.work, bound, bound);
+        Aim { missed: 5_000 * hot, unplaced: 16 * hot, cost: 1, hot, steps, rebuild_once_in: 12, goal, least }
     }
 }
 
-/// Searches for a plan that keeps more deadlines, and completes it.
-fn deadlines(desk: &Desk, scale: &Scale, steps: u64, goal: u64, chance: &mut Chance, best: &mut Best) {
+/// Searches for a plan that keeps more deadlines, and completes it. Answers the steps that it took.
+fn deadlines(desk: &Desk, scale: &Scale, steps: u64, goal: u64, chance: &mut Chance, best: &mut Best) -> u64 {
     let (mut room, mut rebuilder) = (Room::default(), Rebuilder::default());
     let alone = desk.with_deadlines_alone();
     let mut pieces: Vec<Piece> = best.pieces.iter().filter(|piece| alone.job(piece.task).work > 0).copied().collect();
     for piece in &mut pieces {
-        piece.want = NONE;
+        piece.want = 0;
     }
     let score = alone.place(&mut pieces, 0, &mut room);
     let mut found = Best { score, pieces };
     let goal = Score { missed: goal, unplaced: u64::MAX, cost: u64::MAX };
-    anneal(&alone, &scale.missed(steps, goal), chance, &mut found);
+    let used = anneal(&alone, &scale.missed(steps, goal), chance, &mut found);
     if found.score.missed >= best.score.missed {
-        return;
+        return used;
     }
     // Whatever is not whole is put anew, where it may be late.
     let mut pieces = found.pieces;
@@ -146,6 +189,7 @@ fn deadlines(desk: &Desk, scale: &Scale, steps: u64, goal: u64, chance: &mut Cha
     rebuilder.complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
     let score = desk.place(&mut pieces, 0, &mut room);
     best.offer(score, &pieces);
+    used
 }
 
 /// Puts what is unplaced wherever there still is room.

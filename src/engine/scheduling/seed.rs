@@ -31,7 +31,7 @@ const RULES: [Rule; 7] =
 /// The best of what the rules make.
 pub fn seed(desk: &Desk) -> Best {
     let (mut room, mut rebuilder) = (Room::default(), Rebuilder::default());
-    let mut best = Best { score: Score { missed: u64::MAX, unplaced: u64::MAX, cost: u64::MAX }, pieces: Vec::new() };
+    let mut best = Best { score: Score::WORST, pieces: Vec::new() };
     let kept = kept(desk, &mut room);
     for rule in RULES {
         let order = order(desk, rule);

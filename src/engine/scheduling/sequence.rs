@@ -14,7 +14,7 @@ use super::{
     slots::{self, Free},
 };
 
-/// No tick: not placed, no wish, no deadline.
+/// No tick: not placed, no deadline.
 pub const NONE: Tick = Tick::MAX;
 /// What lies behind all free time: there everything fits, and nothing may.
 const BEYOND: Span = Span { start: Tick::MAX / 2, end: Tick::MAX };
@@ -29,7 +29,7 @@ pub struct Piece {
     pub task: u32,
     /// Ticks; more than the task's longest block is a rest that is never placed.
     pub length: Tick,
-    /// Start of the block of the plan in force that it would rather be, or `NONE`.
+    /// Start of the block of the plan in force that it would rather be; nought without a wish, as nothing is before that.
     pub want: Tick,
     /// Where it starts, or `NONE`.
     pub start: Tick,
@@ -38,7 +38,7 @@ pub struct Piece {
 impl Piece {
     /// A piece that wants no place and has none yet.
     pub const fn new(task: u32, length: Tick) -> Self {
-        Self { task, length, want: NONE, start: NONE }
+        Self { task, length, want: 0, start: NONE }
     }
 
     /// First tick after it; of a piece that is not placed, beyond every horizon.
@@ -90,10 +90,18 @@ pub struct Job {
     pub kept: Vec<Kept>,
 }
 
-/// What of a task decides where its pieces may start; apart from the rest, as it is read millions of times.
+/// What of a task is read in every step, apart from the rest.
 #[derive(Clone, Copy, Debug)]
-struct Rule {
+#[repr(align(64))]
+struct Line {
+    weight: i64,
+    /// Of its deadline; nought without one.
+    missed: u64,
+    /// Of an unplaced tick.
+    tick: u64,
+    work: Tick,
     release: Tick,
+    due: Tick,
     until: Tick,
     chunk_max: Tick,
     /// Index in [`Desk::cells`] of its time map's first tick.
@@ -101,38 +109,32 @@ struct Rule {
     waits: bool,
 }
 
-/// What of a task decides what its state costs.
+/// What the pieces placed so far come to.
 #[derive(Clone, Copy, Debug)]
-struct Rate {
-    weight: u64,
-    /// Of its deadline; nought without one.
+struct Sum {
+    /// Weights of deadlines that are missed, or whose tasks are not done yet.
     missed: u64,
-    /// Of an unplaced tick.
-    tick: u64,
-    due: Tick,
-    release: Tick,
+    /// Ends of the tasks that are done, times their weights; less the releases of all.
+    ended: i64,
+    /// Weights of the tasks that are not done yet.
+    open: i64,
+    /// Tasks that are done.
+    done: usize,
 }
 
-/// How far one task has come while pieces are placed.
-#[derive(Clone, Copy, Debug)]
-struct Tally {
-    rest: Tick,
-    end: Tick,
-    blocks: u32,
-}
-
-impl Tally {
+impl Sum {
     #[inline]
-    const fn add(&mut self, length: Tick, end: Tick) {
-        self.rest -= length;
-        self.end = end;
-        self.blocks += 1;
+    const fn add(&mut self, line: &Line, end: Tick) {
+        self.ended += line.weight * end as i64;
+        self.open -= line.weight;
+        self.done += 1;
+        self.missed -= if end > line.due { 0 } else { line.missed };
     }
 }
 
-/// Room for placing, used again and again.
+/// Room for placing, used again and again: of each task, the ticks not placed yet.
 #[derive(Clone, Debug, Default)]
-pub struct Room(Vec<Tally>);
+pub struct Room(Vec<Tick>);
 
 /// A problem as the search reads it.
 #[derive(Clone, Debug)]
@@ -155,12 +157,14 @@ pub struct Desk {
     pub chained: bool,
     /// For each time map and tick: the first free span that ends after it. One look-up where [`Free`] has two.
     cells: Vec<Span>,
-    /// The tallies before anything is placed.
-    blank: Vec<Tally>,
+    /// Of each task, what is to be placed.
+    blank: Vec<Tick>,
+    /// Nothing is placed.
+    nothing: Sum,
+    /// Tasks with work to be placed.
+    asked: usize,
     /// By task.
-    rules: Vec<Rule>,
-    /// By task.
-    rates: Vec<Rate>,
+    lines: Vec<Line>,
     /// What it would cost to move every block of the plan in force.
     moves: u64,
 }
@@ -216,8 +220,9 @@ impl Desk {
             free,
             cells,
             blank: Vec::new(),
-            rules: Vec::new(),
-            rates: Vec::new(),
+            asked: 0,
+            nothing: Sum { missed: 0, ended: 0, open: 0, done: 0 },
+            lines: Vec::new(),
             moves: problem.previous.iter().map(|previous| u64::from(previous.move_cost)).sum(),
         };
         desk.tabulate();
@@ -227,25 +232,29 @@ impl Desk {
     /// Writes down what is read in every step.
     fn tabulate(&mut self) {
         let width = self.horizon + 1;
-        // What has nothing to place is never done, whoever waits for it.
-        let blank = |job: &Job| Tally { rest: job.work.max(1), end: 0, blocks: 0 };
-        let rule = |job: &Job| Rule {
+        let line = |job: &Job| Line {
+            weight: signed(job.weight),
+            missed: if job.due == NONE { 0 } else { job.weight },
+            tick: job.tick_weight,
+            work: job.work,
             release: job.release,
+            due: job.due,
             until: job.until,
             chunk_max: job.chunk_max,
             cells_at: u32::try_from(job.map).unwrap_or(0) * width,
             waits: !job.after.is_empty(),
         };
-        let rate = |job: &Job| Rate {
-            weight: job.weight,
-            missed: if job.due == NONE { 0 } else { job.weight },
-            tick: job.tick_weight,
-            due: job.due,
-            release: job.release,
+        // What has nothing to place is never done, whoever waits for it.
+        self.blank = self.jobs.iter().map(|job| job.work.max(1)).collect();
+        self.lines = self.jobs.iter().map(line).collect();
+        self.asked = self.jobs.iter().filter(|job| job.work > 0).count();
+        let released = |line: &Line| line.weight * i64::from(line.release.min(self.horizon));
+        self.nothing = Sum {
+            missed: self.lines.iter().map(|line| line.missed).sum(),
+            ended: -self.lines.iter().map(released).sum::<i64>(),
+            open: self.lines.iter().map(|line| line.weight).sum(),
+            done: 0,
         };
-        self.blank = self.jobs.iter().map(blank).collect();
-        self.rules = self.jobs.iter().map(rule).collect();
-        self.rates = self.jobs.iter().map(rate).collect();
     }
 
     /// The same with deadlines alone: what would be late is not placed, so that it stands in nobody's way, and what neither
@@ -283,57 +292,94 @@ impl Desk {
     }
 
     /// Places the pieces from an index on in their order, those before it being where they are, and scores the whole.
-    #[expect(clippy::indexing_slicing, reason = "a piece's task is in bounds since the problem was read")]
     pub fn place(&self, pieces: &mut [Piece], from: usize, room: &mut Room) -> Score {
-        let tallies = &mut room.0;
-        tallies.clear();
-        tallies.extend_from_slice(&self.blank);
-        let tallies = tallies.as_mut_slice();
-        let (mut last_end, mut last_task, mut gap) = (self.now, u32::MAX, 0);
-        let (before, rest) = pieces.split_at_mut(from.min(pieces.len()));
-        for piece in before.iter().filter(|piece| piece.start != NONE) {
-            (last_end, last_task, gap) = (piece.start + piece.length, piece.task, self.gap);
-            tallies[piece.task as usize].add(piece.length, last_end);
-        }
-        for piece in rest {
-            let rule = &self.rules[piece.task as usize];
-            let apart = if last_task == piece.task { self.own_gap } else { gap };
-            piece.start = self.start(rule, piece, last_end + apart, tallies);
-            if piece.start == NONE {
-                continue;
-            }
-            (last_end, last_task, gap) = (piece.start + piece.length, piece.task, self.gap);
-            tallies[piece.task as usize].add(piece.length, last_end);
-        }
-        let kept = if self.moves == 0 { 0 } else { self.kept(pieces) };
-        self.sum(tallies, kept)
+        self.place_below(pieces, from, u64::MAX, room).unwrap_or(Score::WORST)
     }
 
-    /// The earliest start of a piece; `NONE`, if it fits nowhere or waits for what is not done.
+    /// The same; none, as soon as it is certain that the cost comes to more than a limit. The pieces are then of no use.
+    pub fn place_below(&self, pieces: &mut [Piece], from: usize, limit: u64, room: &mut Room) -> Option<Score> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let room = &mut room.0;
+        room.resize(self.blank.len(), 0);
+        room.copy_from_slice(&self.blank);
+        let sum = if self.chained {
+            self.sum::<true>(pieces, from, limit, room)
+        } else {
+            self.sum::<false>(pieces, from, limit, room)
+        }?;
+        let (mut extra, mut unplaced) = (pieces.len() - sum.done, 0);
+        if sum.done < self.asked {
+            extra -= pieces.iter().filter(|piece| piece.start == NONE).count();
+            for (line, rest) in self.lines.iter().zip(&*room).filter(|(_, rest)| **rest > 0) {
+                extra -= usize::from(*rest < line.work);
+                unplaced += line.tick * u64::from(*rest);
+            }
+        }
+        let kept = if self.moves == 0 { 0 } else { self.kept(pieces) };
+        let flow = (sum.ended + sum.open * i64::from(self.horizon)).unsigned_abs();
+        let cost = flow + u64::from(self.split_cost) * extra as u64 + self.moves - kept;
+        Some(Score { missed: sum.missed, unplaced, cost })
+    }
+
+    /// The inner loop. `WAITS`: whether any task waits for another.
+    #[expect(clippy::indexing_slicing, reason = "a piece's task is in bounds since the problem was read")]
+    #[inline]
+    fn sum<const WAITS: bool>(&self, pieces: &mut [Piece], from: usize, limit: i64, rests: &mut [Tick]) -> Option<Sum> {
+        let (lines, rests) = (self.lines.as_slice(), &mut rests[..self.lines.len()]);
+        let mut sum = self.nothing;
+        // So that there is no gap before the first.
+        let (mut last_end, mut last_task) = (self.now.wrapping_sub(self.gap), u32::MAX);
+        let (before, after) = pieces.split_at_mut(from.min(pieces.len()));
+        for piece in before.iter().filter(|piece| piece.start != NONE) {
+            let at = piece.task as usize;
+            (last_end, last_task) = (piece.start + piece.length, piece.task);
+            rests[at] -= piece.length;
+            if rests[at] == 0 {
+                sum.add(&lines[at], last_end);
+            }
+        }
+        for piece in after {
+            let at = piece.task as usize;
+            let line = &lines[at];
+            let apart = if last_task == piece.task { self.own_gap } else { self.gap };
+            let from = last_end.wrapping_add(apart).max(line.release).max(piece.want);
+            let start = self.start(line, from, piece.length);
+            let end = start.wrapping_add(piece.length);
+            let nowhere = end > line.until || piece.length > line.chunk_max || start == NONE;
+            if nowhere || (WAITS && line.waits && self.waits(piece.task, rests)) {
+                piece.start = NONE;
+                continue;
+            }
+            (piece.start, last_end, last_task) = (start, end, piece.task);
+            rests[at] -= piece.length;
+            if rests[at] == 0 {
+                sum.add(line, end);
+                // Whatever is not done yet ends later than this.
+                if sum.ended + sum.open * i64::from(end) > limit {
+                    return None;
+                }
+            }
+        }
+        Some(sum)
+    }
+
+    /// The earliest start of so many ticks, not before a tick; behind the horizon, if there is none.
     #[expect(clippy::indexing_slicing, reason = "a time map has a cell for each tick up to the horizon")]
     #[inline]
-    fn start(&self, rule: &Rule, piece: &Piece, from: Tick, tallies: &[Tally]) -> Tick {
-        let length = piece.length;
-        if length > rule.chunk_max || (rule.waits && self.waits(piece.task, tallies)) {
-            return NONE;
-        }
-        let mut from = from.max(rule.release);
-        if piece.want != NONE {
-            from = from.max(piece.want);
-        }
-        while from + length <= rule.until {
-            let free = self.cells[(rule.cells_at + from) as usize];
+    fn start(&self, line: &Line, from: Tick, length: Tick) -> Tick {
+        let mut from = from;
+        loop {
+            let free = self.cells[(line.cells_at + from.min(self.horizon)) as usize];
             let start = free.start.max(from);
             if start + length <= free.end {
-                return if start + length <= rule.until { start } else { NONE };
+                return start;
             }
             from = free.end;
         }
-        NONE
     }
 
-    fn waits(&self, task: u32, tallies: &[Tally]) -> bool {
-        let open = |after: &usize| tallies.get(*after).is_none_or(|tally| tally.rest > 0);
+    fn waits(&self, task: u32, rests: &[Tick]) -> bool {
+        let open = |after: &usize| rests.get(*after).is_none_or(|rest| *rest > 0);
         self.job(task).after.iter().any(open)
     }
 
@@ -346,20 +392,6 @@ impl Desk {
         pieces.iter().map(spared).sum()
     }
 
-    #[inline]
-    fn sum(&self, tallies: &[Tally], kept: u64) -> Score {
-        let (mut missed, mut unplaced, mut flow, mut extra) = (0, 0, 0, 0);
-        for (rate, tally) in self.rates.iter().zip(tallies) {
-            let end = if tally.rest == 0 { tally.end } else { self.horizon };
-            let late = tally.rest > 0 || end > rate.due;
-            missed += if late { rate.missed } else { 0 };
-            unplaced += rate.tick * u64::from(tally.rest);
-            flow += rate.weight * u64::from(end.saturating_sub(rate.release));
-            extra += u64::from(tally.blocks.saturating_sub(1));
-        }
-        Score { missed, unplaced, cost: flow + u64::from(self.split_cost) * extra + self.moves - kept }
-    }
-
     /// Where a task could start in front of the piece at an index, and the end of the free time there.
     pub fn room_at(&self, pieces: &[Piece], at: usize, task: u32) -> Option<Span> {
         let job = self.job(task);
@@ -370,6 +402,12 @@ impl Desk {
         let start = free.earliest(from, job.chunk_min)?;
         Some(Span { start, end: free.after(start).first()?.end.min(job.until) })
     }
+}
+
+/// Weights and costs are far below the limit.
+#[inline]
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// The pieces that have a place, as blocks, in order of time.

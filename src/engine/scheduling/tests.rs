@@ -80,7 +80,7 @@ const KNOWN_BITS: (u64, u64) = (13_131_457_304_855_777_263, 16_622_818_521_948_7
 fn a_plan_in_force_stays_when_a_little_could_be_gained() {
     let mut problem = open_time(&[(0, 100)], 100);
     problem.tasks = vec![Task { weight: 8, ..task(10, 10, 10) }, task(10, 10, 10)];
-    // A tick of idling costs less than a fiftieth.
+    // A tick of idling costs less than a tenth.
     let stays = [block(0, 0, 10), block(1, 11, 21)];
     problem.previous = stays.map(|block| Previous { block, move_cost: 0 }).to_vec();
     assert_eq!(planned(&problem).blocks, stays);
