@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::{
     ids::{AccountId, ApiKeyId},
@@ -59,6 +59,31 @@ pub enum Command {
     Sandbox(Sandbox),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
     Openapi,
+    /// Schedule the tasks of problem files into their free time, and print one line of JSON for each
+    ///
+    /// Needs no server and no database. A line has the id, the blocks, the score (deadlines missed, work left unplaced, cost; less
+    /// is better, in this order) and the microseconds that planning took.
+    Plan(Plan),
+}
+
+/// What is planned.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Plan {
+    /// A problem file; several may be given
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub instance: Vec<PathBuf>,
+    /// How long to search
+    #[arg(long, value_enum, default_value_t = PlanBudget::Interactive)]
+    pub budget: PlanBudget,
+}
+
+/// How long to search for a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanBudget {
+    /// Somebody waits: milliseconds
+    Interactive,
+    /// Nobody waits: some ten times that
+    Background,
 }
 
 /// What is served.
@@ -168,6 +193,13 @@ mod tests {
             ("doctor", Command::Doctor),
             ("accounts", Command::Accounts),
             ("openapi", Command::Openapi),
+            (
+                "plan --instance a.json b.json --budget background",
+                Command::Plan(Plan {
+                    instance: vec!["a.json".into(), "b.json".into()],
+                    budget: PlanBudget::Background,
+                }),
+            ),
             ("keys list", Command::Keys(KeysCommand::List)),
             ("keys rotate", Command::Keys(KeysCommand::Rotate)),
             ("api-key list", Command::ApiKey(ApiKeyCommand::List)),
@@ -199,6 +231,8 @@ mod tests {
             ("sync nine", "nine"),
             ("api-key create --scopes read,all", "`all` is none of read, write, operate"),
             ("api-key create --expires-days 0", "1..=3660"),
+            ("plan", "--instance <FILE>"),
+            ("plan --instance a.json --budget all", "interactive, background"),
             ("api-key create --name=", "a name has 1 to 100 characters"),
         ] {
             let why = read(line).expect_err(line);

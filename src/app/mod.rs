@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod keys;
 pub mod look_alike;
+mod plan;
 mod serve;
 pub mod world;
 
@@ -35,6 +36,7 @@ pub fn run(command: Command, config: &Config) -> Result<()> {
         Command::Sync(asked) => wait(commands::sync(&asked, config, world, out)),
         Command::Keys(command) => wait(keys::run(command, config, world, out)),
         Command::Sandbox(asked) => look_alike::run(&asked, world, out),
+        Command::Plan(asked) => plan::run(&asked, out),
         Command::Openapi => Ok(writeln!(out, "{}", web::openapi::document().to_pretty_json()?)?),
     }
 }

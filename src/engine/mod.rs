@@ -11,11 +11,12 @@ pub mod outbox;
 pub mod playlist;
 pub mod privacy;
 pub mod recurrence;
+#[cfg(test)]
+mod samples;
 pub mod replan;
 pub mod rest;
 pub mod rollover;
-#[cfg(test)]
-mod samples;
+pub mod scheduling;
 pub mod series;
 pub mod sync;
 pub mod ticks;

@@ -14,6 +14,7 @@ mod dateutil;
 mod hostile;
 mod http;
 mod peers;
+mod planning;
 mod rollover_cases;
 mod rrule_cases;
 mod store_contract;

@@ -20,6 +20,11 @@ pub fn corpora() -> PathBuf {
     found
 }
 
+/// The scheduling benchmark: the sibling of the corpora.
+pub fn planning() -> PathBuf {
+    corpora().join("../planning")
+}
+
 /// The Python that has the test peers (python-dateutil, Radicale) installed.
 pub fn peers_python() -> String {
     setting("CALWARDEN_PEERS_PYTHON").unwrap_or_else(|| "python3".to_owned())

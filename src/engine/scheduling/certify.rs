@@ -1,0 +1,204 @@
+//! What no plan can do: bounds that end a search early, deadlines that cannot all be kept, and how much each task can wait.
+
+use super::{
+    flow::{Demand, Flow},
+    insert::{Inserter, Order},
+    problem::{Block, Problem, Span, Task, Tick},
+    score::{self, Progress, Score},
+    sequence::{Desk, Job, NONE},
+    slots::{self, Free},
+};
+
+/// A score that no schedule is below, in any of its three parts.
+pub fn bound(desk: &Desk) -> Score {
+    let alone = alone(desk);
+    let late = |(job, alone): &(&Job, &Alone)| job.due != NONE && (alone.rest > 0 || alone.end > job.due);
+    let certain: u64 = desk.jobs.iter().zip(&alone).filter(late).map(|(job, _)| job.weight).sum();
+    Score {
+        missed: certain + missed(desk, &alone),
+        unplaced: unplaced(desk, &alone),
+        cost: alone.iter().map(|alone| alone.cost).sum(),
+    }
+}
+
+/// How far a task comes if it has all free time for itself.
+#[derive(Clone, Copy, Debug)]
+struct Alone {
+    /// Ticks that cannot be placed.
+    rest: Tick,
+    /// Earliest end, if nothing rests.
+    end: Tick,
+    /// Least cost.
+    cost: u64,
+}
+
+fn alone(desk: &Desk) -> Vec<Alone> {
+    let mut inserter = Inserter::default();
+    let mut one = |task: u32, job: &Job, split_cost| {
+        let order =
+            Order { task, ticks: job.work, from: desk.now, until: job.until, split_cost, whim: 0, whole: false };
+        let rest = job.work - inserter.insert(desk, &[], &order);
+        let end = inserter.found.last().map_or(0, |(start, length)| start + length);
+        (rest, end, u64::try_from(inserter.found.len()).unwrap_or(0))
+    };
+    let jobs = (0..).zip(&desk.jobs);
+    jobs.map(|(task, job)| {
+        let (rest, end, _) = one(task, job, 0);
+        let (_, cheap, blocks) = one(task, job, desk.split_cost);
+        let flow = |end: Tick| job.weight * u64::from(end.saturating_sub(job.release));
+        let never = flow(desk.horizon);
+        let cost = if rest > 0 {
+            never
+        } else {
+            never.min(flow(cheap) + u64::from(desk.split_cost) * blocks.saturating_sub(1))
+        };
+        Alone { rest, end, cost }
+    })
+    .collect()
+}
+
+/// The least weight of deadlines, of those that can be kept alone, that cannot all be kept together.
+fn missed(desk: &Desk, alone: &[Alone]) -> u64 {
+    let possible = |job: &Job, alone: &Alone| job.due != NONE && alone.rest == 0 && alone.end <= job.due;
+    let chosen: Vec<&Job> =
+        desk.jobs.iter().zip(alone).filter(|(job, alone)| possible(job, alone)).map(|(job, _)| job).collect();
+    let demands: Vec<Demand> = chosen.iter().map(|job| demand(desk, job, job.due)).collect();
+    let Some(mut flow) = Flow::new(&desk.free, &demands) else { return 0 };
+    let mut short = Vec::new();
+    for (at, job) in chosen.iter().enumerate() {
+        if flow.add(at, job.work) < job.work {
+            short.push(at);
+        }
+    }
+    // Each set that competes for too little time must lose enough of its tasks; sets that share a task are not added up.
+    let mut seen = vec![false; chosen.len()];
+    let mut sum = 0;
+    for at in short {
+        let tight = flow.tight(at);
+        if tight.rows.iter().any(|task| seen.get(*task).copied().unwrap_or(true)) {
+            continue;
+        }
+        tight.rows.iter().for_each(|task| seen.get_mut(*task).into_iter().for_each(|seen| *seen = true));
+        let members: Vec<&Job> = tight.rows.iter().filter_map(|task| chosen.get(*task).copied()).collect();
+        let work: Tick = members.iter().map(|job| job.work).sum();
+        sum += least_weight(&members, work.saturating_sub(tight.supply));
+    }
+    sum
+}
+
+/// The least weight of some of these tasks that together have at least so much work.
+fn least_weight(jobs: &[&Job], ticks: Tick) -> u64 {
+    let mut least = vec![u64::MAX; ticks as usize + 1];
+    if let Some(nothing) = least.first_mut() {
+        *nothing = 0;
+    }
+    for job in jobs {
+        for have in (0..least.len()).rev() {
+            let without = least.get(have.saturating_sub(job.work as usize)).copied().unwrap_or(u64::MAX);
+            if let Some(cell) = least.get_mut(have) {
+                *cell = (*cell).min(without.saturating_add(job.weight));
+            }
+        }
+    }
+    least.last().copied().filter(|weight| *weight < u64::MAX).unwrap_or(0)
+}
+
+/// The least weight of ticks that do not fit. The heaviest task flows first: that is best, as sets of ticks that can flow
+/// together have the exchange property.
+fn unplaced(desk: &Desk, alone: &[Alone]) -> u64 {
+    let demands: Vec<Demand> = desk.jobs.iter().map(|job| demand(desk, job, job.until)).collect();
+    let certain = desk.jobs.iter().zip(alone).map(|(job, alone)| job.weight * u64::from(alone.rest)).sum();
+    let Some(mut flow) = Flow::new(&desk.free, &demands) else { return certain };
+    let mut order: Vec<usize> = (0..desk.jobs.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(desk.jobs.get(*at).map_or(0, |job| job.weight)));
+    let mut sum = certain;
+    for at in order {
+        let Some((job, alone)) = desk.jobs.get(at).zip(alone.get(at)) else { continue };
+        let ticks = job.work - alone.rest;
+        sum += job.weight * u64::from(ticks - flow.add(at, ticks));
+    }
+    sum
+}
+
+fn demand(desk: &Desk, job: &Job, end: Tick) -> Demand {
+    let within = Span { start: job.release.max(desk.now), end: end.min(desk.horizon) };
+    Demand { map: job.map, within, chunk_min: job.chunk_min }
+}
+
+/// Tasks that need more time than there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overload {
+    /// The time in question.
+    pub within: Span,
+    /// Free ticks that any of the tasks may use before it must be done.
+    pub supply: Tick,
+    /// Ticks of work of the tasks.
+    pub demand: Tick,
+    /// The tasks, by index.
+    pub tasks: Vec<usize>,
+}
+
+/// The tasks of a schedule that are done, as work that flows, each before its deadline if it keeps it.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    flow: Option<Flow>,
+    work: Vec<Tick>,
+    /// The tasks that may be asked about. Their rows follow those of all tasks.
+    asked: Vec<usize>,
+}
+
+impl Certificate {
+    /// Lets everything flow that a schedule completes. Of some tasks it may be asked why they cannot be done before a tick.
+    pub fn new(problem: &Problem, free: &[Free], progress: &[Progress], asked: &[(usize, Tick)]) -> Self {
+        let row = |at: usize, until: Tick| {
+            let task = problem.tasks.get(at);
+            let start = task.map_or(0, |task| task.release).max(problem.now);
+            let within = Span { start, end: until.min(problem.horizon) };
+            Demand { map: task.map_or(0, |task| task.map), within, chunk_min: task.map_or(0, |task| task.chunk_min) }
+        };
+        let kept =
+            |(task, done): (&Task, &Progress)| task.due.filter(|due| done.end <= *due).unwrap_or(problem.horizon);
+        let ends = problem.tasks.iter().zip(progress).map(kept);
+        let all = ends.enumerate().chain(asked.iter().copied()).map(|(at, until)| row(at, until));
+        let mut flow = Flow::new(free, &all.collect::<Vec<_>>());
+        let work: Vec<Tick> = problem.tasks.iter().map(|task| task.work.unwrap_or(0)).collect();
+        if let Some(flow) = &mut flow {
+            for (at, (ticks, done)) in work.iter().zip(progress).enumerate() {
+                if done.rest == 0 && done.blocks > 0 {
+                    flow.add(at, *ticks);
+                }
+            }
+        }
+        Self { flow, work, asked: asked.iter().map(|(at, _)| *at).collect() }
+    }
+
+    /// Why a task that may be asked about cannot be done, if that can be counted.
+    pub fn overload(&self, task: usize) -> Option<Overload> {
+        let mut flow = self.flow.clone()?;
+        let (row, ticks) = (self.asked.iter().position(|at| *at == task)? + self.work.len(), *self.work.get(task)?);
+        flow.remove(task);
+        if flow.add(row, ticks) == ticks {
+            return None;
+        }
+        let tight = flow.tight(row);
+        let asked = |row: &usize| row.checked_sub(self.work.len()).map_or(Some(*row), |at| self.asked.get(at).copied());
+        let mut tasks: Vec<usize> = tight.rows.iter().filter_map(asked).collect();
+        tasks.sort_unstable();
+        let demand = tasks.iter().filter_map(|task| self.work.get(*task)).sum();
+        Some(Overload { within: tight.within, supply: tight.supply, demand, tasks })
+    }
+}
+
+/// How long each task of a schedule can wait: how many ticks of other work fit before its deadline (the horizon, if it has
+/// none) while every task that is on time now can still be. None: it is not on time, or too much to be counted. A task with
+/// little slack holds its time; one with much could be somewhere else.
+#[must_use]
+pub fn slack(problem: &Problem, blocks: &[Block]) -> Vec<Option<Tick>> {
+    let progress = score::progress(problem, blocks);
+    let certificate = Certificate::new(problem, &slots::free(problem, |_| true), &progress, &[]);
+    let one = |(at, (task, done)): (usize, (&Task, &Progress))| {
+        let on_time = done.rest == 0 && done.blocks > 0 && task.due.is_none_or(|due| done.end <= due);
+        if on_time { Some(certificate.flow.clone()?.add(at, problem.horizon)) } else { None }
+    };
+    problem.tasks.iter().zip(&progress).enumerate().map(one).collect()
+}

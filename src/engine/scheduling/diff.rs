@@ -1,0 +1,80 @@
+//! What a new plan does to the plan in force.
+
+use super::{
+    problem::{Block, Problem, Span},
+    reason::{self, Action, MoveReason},
+    score,
+    sequence::Desk,
+};
+
+/// What becomes of one block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It stays as it is.
+    Kept(Block),
+    /// It is at another time, or of another length.
+    Moved {
+        /// Where it was.
+        from: Block,
+        /// Where it is.
+        to: Block,
+        /// Why.
+        reason: MoveReason,
+        /// What a person may do about it; at least one.
+        actions: Vec<Action>,
+    },
+    /// It is new.
+    Added(Block),
+    /// It is gone: its task has fewer blocks than before. If work is left over, the task's [`Misfit`](super::Misfit) says why.
+    Dropped(Block),
+}
+
+/// Each block of the plan in force and of the new one, once, in order of the tasks. A task's blocks that are not the same are
+/// paired in order of time.
+pub fn changes(problem: &Problem, desk: &Desk, blocks: &[Block]) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for task in 0..problem.tasks.len() {
+        let own = |block: &&Block| block.task == task;
+        let mut old: Vec<Block> = problem.previous.iter().map(|previous| previous.block).filter(|b| own(&b)).collect();
+        let mut new: Vec<Block> = blocks.iter().filter(own).copied().collect();
+        old.sort_unstable();
+        new.sort_unstable();
+        let (kept, new): (Vec<Block>, Vec<Block>) = new.into_iter().partition(|block| old.binary_search(block).is_ok());
+        old.retain(|block| kept.binary_search(block).is_err());
+        changes.extend(kept.into_iter().map(Change::Kept));
+        let pairs = old.iter().zip(&new).map(|(from, to)| {
+            let (reason, actions) = reason::why_moved(problem, desk, blocks, *from, *to);
+            Change::Moved { from: *from, to: *to, reason, actions }
+        });
+        changes.extend(pairs);
+        changes.extend(new.iter().skip(old.len()).copied().map(Change::Added));
+        changes.extend(old.iter().skip(new.len()).copied().map(Change::Dropped));
+    }
+    changes
+}
+
+/// What happened to a span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// Something lies there now.
+    Taken,
+    /// Nothing lies there any more.
+    Freed,
+}
+
+/// Whether a change of availability is reason to plan anew: it takes time that a block uses, or frees time in hours of a task
+/// that is not wholly or not in time done. `blocks` are in order of time, as a plan has them. Everything else leaves the plan
+/// as it is; to plan anew all the same is to risk that something moves for a reason nobody sees.
+#[must_use]
+pub fn touches(problem: &Problem, blocks: &[Block], span: Span, now: Availability) -> bool {
+    if now == Availability::Taken {
+        let at = blocks.partition_point(|block| block.end <= span.start);
+        return blocks.get(at).is_some_and(|block| block.span().overlaps(span));
+    }
+    let usable = Span { start: span.start.max(problem.now), end: span.end.min(problem.horizon) };
+    problem.tasks.iter().zip(score::progress(problem, blocks)).any(|(task, done)| {
+        let late = task.due.is_some_and(|due| due <= problem.horizon && done.end > due);
+        let mut hours = problem.maps.get(task.map).into_iter().flatten();
+        (done.rest > 0 || late) && usable.end > task.release && hours.any(|hours| hours.overlaps(usable))
+    })
+}

@@ -1,0 +1,168 @@
+//! Which tasks share which time: work as a flow from tasks into spans of free time.
+//!
+//! Time is cut at every release, deadline and end of free time, so that a task may use a part wholly or not at all. Nothing is
+//! known here of chunks but that a span shorter than the shortest is of no use, and nothing of gaps and order: what is
+//! impossible here is impossible, and what is possible here may still not be. A task whose work cannot all flow has a reason
+//! that can be counted: the tasks it competes with, directly or by way of others, need more ticks than all the time that any
+//! of them may use.
+
+use std::collections::VecDeque;
+
+use super::{
+    problem::{Span, Tick},
+    slots::Free,
+};
+
+/// Largest table, in tasks times parts of time; what is larger is not certified.
+const CELLS_MAX: usize = 400_000;
+
+/// What a task asks of time.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand {
+    /// Index of its time map.
+    pub map: usize,
+    /// When it may be worked on.
+    pub within: Span,
+    /// Its shortest block: a free span that is shorter is of no use to it.
+    pub chunk_min: Tick,
+}
+
+/// Work flowing into time.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    parts: Vec<Span>,
+    /// Ticks of each part that nothing flows into.
+    left: Vec<Tick>,
+    /// For each task and part: whether it may flow there.
+    allowed: Vec<bool>,
+    /// For each task and part: how much flows.
+    flows: Vec<Tick>,
+    tasks: usize,
+}
+
+/// What a task that cannot flow competes with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tight {
+    /// The tasks, itself among them, in order of their rows.
+    pub rows: Vec<usize>,
+    /// Ticks of free time that any of them may use.
+    pub supply: Tick,
+    /// From the first of these ticks to behind the last.
+    pub within: Span,
+}
+
+impl Flow {
+    /// No work yet. None: too large.
+    pub fn new(free: &[Free], demands: &[Demand]) -> Option<Self> {
+        let spans = free.iter().flat_map(Free::spans).chain(demands.iter().map(|demand| &demand.within));
+        let mut cuts: Vec<Tick> = spans.flat_map(|span| [span.start, span.end]).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let between = cuts.iter().zip(cuts.iter().skip(1)).map(|(start, end)| Span { start: *start, end: *end });
+        let parts: Vec<Span> = between.filter(|part| free.iter().any(|free| free.holds(*part))).collect();
+        if parts.len().saturating_mul(demands.len()) > CELLS_MAX {
+            return None;
+        }
+        let may = |demand: &Demand, part: &Span| {
+            let Some(span) = free.get(demand.map).and_then(|free| free.after(part.start).first()) else { return false };
+            let usable = Span { start: span.start.max(demand.within.start), end: span.end.min(demand.within.end) };
+            usable.start <= part.start && part.end <= usable.end && usable.len() >= demand.chunk_min
+        };
+        let allowed: Vec<bool> =
+            demands.iter().flat_map(|demand| parts.iter().map(move |part| may(demand, part))).collect();
+        Some(Self {
+            left: parts.iter().map(|part| part.len()).collect(),
+            flows: vec![0; allowed.len()],
+            tasks: demands.len(),
+            allowed,
+            parts,
+        })
+    }
+
+    /// Lets so many ticks of a task flow, moving others aside where that helps. Answers how many do.
+    pub fn add(&mut self, task: usize, ticks: Tick) -> Tick {
+        let mut rest = ticks;
+        while rest > 0 {
+            let (parents, end) = self.reach(task);
+            let Some(end) = end else { break };
+            rest -= self.push(task, end, &parents, rest);
+        }
+        ticks - rest
+    }
+
+    /// Takes all of a task's work out again.
+    pub fn remove(&mut self, task: usize) {
+        let own = self.flows.chunks_exact_mut(self.parts.len().max(1)).nth(task);
+        for (flow, left) in own.into_iter().flatten().zip(&mut self.left) {
+            *left += std::mem::take(flow);
+        }
+    }
+
+    /// What a task competes with that cannot flow any more.
+    pub fn tight(&self, task: usize) -> Tight {
+        let (reached, _) = self.reach(task);
+        let mut rows: Vec<usize> = reached.tasks.iter().enumerate().filter_map(|(at, from)| from.map(|_| at)).collect();
+        rows.push(task);
+        rows.sort_unstable();
+        rows.dedup();
+        let parts: Vec<Span> =
+            self.parts.iter().zip(&reached.parts).filter_map(|(part, from)| from.map(|_| *part)).collect();
+        let start = parts.iter().map(|part| part.start).min().unwrap_or(0);
+        let end = parts.iter().map(|part| part.end).max().unwrap_or(0);
+        Tight { rows, supply: parts.iter().map(|part| part.len()).sum(), within: Span { start, end } }
+    }
+
+    /// Searches from a task to a part that has ticks left: over parts it may use, to tasks that flow there, and so on.
+    #[expect(clippy::indexing_slicing, reason = "tables of tasks times parts, indexed by what was counted from them")]
+    fn reach(&self, task: usize) -> (Reached, Option<usize>) {
+        let width = self.parts.len();
+        let mut reached = Reached { parts: vec![None; width], tasks: vec![None; self.tasks] };
+        let mut queue = VecDeque::from([task]);
+        while let Some(from) = queue.pop_front() {
+            for part in 0..width {
+                if reached.parts[part].is_some() || !self.allowed[from * width + part] {
+                    continue;
+                }
+                reached.parts[part] = Some(from);
+                if self.left[part] > 0 {
+                    return (reached, Some(part));
+                }
+                for other in 0..self.tasks {
+                    if other != task && reached.tasks[other].is_none() && self.flows[other * width + part] > 0 {
+                        reached.tasks[other] = Some(part);
+                        queue.push_back(other);
+                    }
+                }
+            }
+        }
+        (reached, None)
+    }
+
+    /// Sends work back along the way that was found. Answers how much.
+    #[expect(clippy::indexing_slicing, reason = "the way leads over tasks and parts that were reached")]
+    fn push(&mut self, task: usize, end: usize, reached: &Reached, most: Tick) -> Tick {
+        let width = self.parts.len();
+        let mut amount = most.min(self.left[end]);
+        let mut part = end;
+        while let Some(from) = reached.parts[part] {
+            let Some(before) = reached.tasks[from].filter(|_| from != task) else { break };
+            amount = amount.min(self.flows[from * width + before]);
+            part = before;
+        }
+        self.left[end] -= amount;
+        part = end;
+        while let Some(from) = reached.parts[part] {
+            self.flows[from * width + part] += amount;
+            let Some(before) = reached.tasks[from].filter(|_| from != task) else { break };
+            self.flows[from * width + before] -= amount;
+            part = before;
+        }
+        amount
+    }
+}
+
+/// From where each part and each task was reached.
+struct Reached {
+    parts: Vec<Option<usize>>,
+    tasks: Vec<Option<usize>>,
+}

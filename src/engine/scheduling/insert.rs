@@ -1,0 +1,247 @@
+//! One task into what is free: the exact inner step.
+//!
+//! Which of the gaps a task takes, how much of it goes into each and in how many blocks is decided together, over (gap, ticks
+//! placed so far): with the others where they are, no other choice is on time if this one is not, and none is cheaper in
+//! completion and splits. Inside a gap, as few blocks as possible and as early as possible are never worse; so what a gap
+//! adds is one number of ticks.
+
+use super::{
+    chance::Chance,
+    problem::{Span, Tick},
+    sequence::{Desk, Job, Piece},
+};
+
+/// Not reachable. Every cost is below, as there are no more blocks than [`HORIZON_MAX`](super::problem::HORIZON_MAX), and its
+/// sum with any cost does not overflow. Signed, as only signed numbers are compared several at a time on every machine.
+const NO: i32 = 1 << 30;
+
+/// How a task is to be inserted.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// Index of the task.
+    pub task: u32,
+    /// Ticks to place; nought, or at least its shortest block.
+    pub ticks: Tick,
+    /// Place nothing before, and nothing before the release.
+    pub from: Tick,
+    /// Place nothing after.
+    pub until: Tick,
+    /// Cost of each further block.
+    pub split_cost: u32,
+    /// Nought; or what prices of time follow from, by which the choice is made in place of completion.
+    pub whim: u64,
+    /// All ticks or none.
+    pub whole: bool,
+}
+
+impl Order {
+    /// What a tick of completion is worth.
+    const fn weight(&self, job: &Job) -> u64 {
+        if self.whim == 0 { job.weight } else { 0 }
+    }
+}
+
+/// What it costs to finish: late or not, then completion and splits.
+type Cost = (bool, u64);
+
+/// Room for inserting, used again and again.
+#[derive(Clone, Debug, Default)]
+pub struct Inserter {
+    gaps: Vec<Span>,
+    /// What a tick in each gap costs.
+    prices: Vec<u32>,
+    /// Length of a row of the two tables: a column for each number of ticks from nought.
+    width: usize,
+    /// Row by row, each a gap further: least cost of splits and prices that places so many ticks in the gaps so far.
+    least: Vec<i32>,
+    /// What was found: start and length of each block, in order of time.
+    pub found: Vec<(Tick, Tick)>,
+}
+
+impl Inserter {
+    /// Finds the best blocks for a task among placed pieces, which are in order of time. Answers how many ticks have found
+    /// a place: all; or else as many as can be placed so that the rest is long enough to be placed another time.
+    pub fn insert(&mut self, desk: &Desk, pieces: &[Piece], order: &Order) -> Tick {
+        self.found.clear();
+        let job = desk.job(order.task);
+        if order.ticks == 0 {
+            return 0;
+        }
+        self.find_gaps(desk, job, pieces, order);
+        if order.whole && self.gaps.iter().map(|gap| gap.len()).sum::<Tick>() < order.ticks {
+            return 0;
+        }
+        self.set_prices(order);
+        if order.ticks < 2 * job.chunk_min {
+            return self.insert_whole(job, order);
+        }
+        self.width = order.ticks as usize + 1;
+        self.least.clear();
+        self.least.resize(self.width, NO);
+        if let Some(nothing) = self.least.first_mut() {
+            *nothing = 0;
+        }
+        let weight = order.weight(job);
+        let mut best: Option<(Cost, usize, Tick)> = None;
+        for gap in 0..self.gaps.len() {
+            let Some(span) = self.gaps.get(gap).copied() else { break };
+            // Whatever finishes here or later costs more than this.
+            let least = (span.start >= job.due, weight * u64::from(span.start));
+            if best.is_some_and(|(cost, ..)| cost <= least) {
+                break;
+            }
+            if let Some((cost, took)) = self.add_gap(desk, job, order, gap, span)
+                && best.is_none_or(|(other, ..)| cost < other)
+            {
+                best = Some((cost, gap, took));
+            }
+        }
+        if let Some((_, gap, took)) = best {
+            self.trace(desk, job, order, gap, order.ticks, Some(took));
+            return order.ticks;
+        }
+        if order.whole { 0 } else { self.most(desk, job, order) }
+    }
+
+    /// A task that can be nothing but one block.
+    fn insert_whole(&mut self, job: &Job, order: &Order) -> Tick {
+        let weight = order.weight(job);
+        let fits = |(gap, _): &(&Span, &u32)| order.ticks <= job.chunk_max && gap.len() >= order.ticks;
+        let cost = |(gap, price): &(&Span, &u32)| {
+            let end = gap.start + order.ticks;
+            (end > job.due, weight * u64::from(end) + u64::from(**price) * u64::from(order.ticks))
+        };
+        let mut gaps = self.gaps.iter().zip(&self.prices).filter(fits);
+        let best = if order.whim == 0 { gaps.next() } else { gaps.min_by_key(cost) };
+        let Some((gap, _)) = best else { return 0 };
+        self.found.push((gap.start, order.ticks));
+        order.ticks
+    }
+
+    /// Prices from nought to four a tick; half of the gaps cost nothing.
+    fn set_prices(&mut self, order: &Order) {
+        self.prices.clear();
+        let mut chance = Chance::new(order.whim);
+        let mut price = || ((chance.bits() >> 61) as u32).saturating_sub(3);
+        let whim = order.whim != 0;
+        self.prices.extend(self.gaps.iter().map(|_| if whim { price() } else { 0 }));
+    }
+
+    /// What is free for the task, in order, as far as its shortest block fits in.
+    fn find_gaps(&mut self, desk: &Desk, job: &Job, pieces: &[Piece], order: &Order) {
+        self.gaps.clear();
+        let Some(free) = desk.free.get(job.map) else { return };
+        let from = order.from.max(job.release);
+        let apart = |piece: &Piece| if piece.task == order.task { desk.own_gap } else { desk.gap };
+        let mut placed = pieces.iter().filter(|piece| piece.is_placed()).peekable();
+        for span in free.after(from) {
+            let mut start = span.start.max(from);
+            let end = span.end.min(order.until);
+            if start >= end {
+                break;
+            }
+            while let Some(piece) = placed.peek() {
+                let (taken, again) = (piece.start.saturating_sub(apart(piece)), piece.end() + apart(piece));
+                if taken >= end {
+                    break;
+                }
+                if taken >= start + job.chunk_min {
+                    self.gaps.push(Span { start, end: taken });
+                }
+                start = start.max(again);
+                if again > end {
+                    break;
+                }
+                placed.next();
+            }
+            if end >= start + job.chunk_min {
+                self.gaps.push(Span { start, end });
+            }
+        }
+    }
+
+    /// Adds a gap's row. Answers the best way to finish in this gap, and how many ticks it takes in it.
+    #[expect(clippy::indexing_slicing, reason = "rows have `width` columns, and `have + ticks` stays below it")]
+    fn add_gap(&mut self, desk: &Desk, job: &Job, order: &Order, gap: usize, span: Span) -> Option<(Cost, Tick)> {
+        let (row, width) = (gap * self.width, self.width);
+        self.least.extend_from_within(row..row + width);
+        let (before, after) = self.least.split_at_mut(row + width);
+        let before = &before[row..];
+        let weight = order.weight(job);
+        let mut best: Option<(Cost, Tick)> = None;
+        for add in job.chunk_min..=order.ticks {
+            let end = span.start + add + (add.div_ceil(job.chunk_max) - 1) * desk.own_gap;
+            if end > span.end {
+                break;
+            }
+            let Some(costs) = self.prices.get(gap).and_then(|price| costs(job, order, *price, add)) else { continue };
+            // Written so that the compiler does several columns at once.
+            for (from, to) in before.iter().zip(&mut after[add as usize..]) {
+                *to = (from + costs).min(*to);
+            }
+            let rest = before[width - 1 - add as usize];
+            if rest < NO {
+                let cost = (end > job.due, weight * u64::from(end) + u64::from((rest + costs).unsigned_abs()));
+                if best.is_none_or(|(other, _)| cost < other) {
+                    best = Some((cost, add));
+                }
+            }
+        }
+        best
+    }
+
+    /// As many ticks as can be placed, when not all can.
+    fn most(&mut self, desk: &Desk, job: &Job, order: &Order) -> Tick {
+        let Some(last) = self.gaps.len().checked_sub(1) else { return 0 };
+        let possible = |have: &Tick| self.least_of(last + 1, *have) < NO;
+        let most = order.ticks.saturating_sub(job.chunk_min);
+        let Some(have) = (1..=most).rev().find(possible) else { return 0 };
+        self.trace(desk, job, order, last, have, None);
+        have
+    }
+
+    fn least_of(&self, row: usize, have: Tick) -> i32 {
+        self.least.get(row * self.width + have as usize).copied().unwrap_or(NO)
+    }
+
+    /// Reads back how `have` ticks came into the gaps up to this one; `last` of them, if given, into it.
+    fn trace(&mut self, desk: &Desk, job: &Job, order: &Order, gap: usize, have: Tick, last: Option<Tick>) {
+        let (mut have, mut last) = (have, last);
+        for gap in (0..=gap).rev() {
+            let (here, price) = (self.least_of(gap + 1, have), self.prices.get(gap).copied().unwrap_or(0));
+            let led_here = |add: &Tick| {
+                costs(job, order, price, *add).is_some_and(|costs| self.least_of(gap, have - add) + costs == here)
+            };
+            let took = match last.take() {
+                Some(last) => last,
+                None if self.least_of(gap, have) == here => 0,
+                None => (job.chunk_min..=have).find(led_here).unwrap_or(0),
+            };
+            let Some(span) = self.gaps.get(gap).filter(|_| took > 0) else { continue };
+            have -= took;
+            let (mut blocks, mut rest, mut start) = (took.div_ceil(job.chunk_max), took, span.start);
+            let first = self.found.len();
+            while blocks > 0 {
+                blocks -= 1;
+                let length = job.chunk_max.min(rest - blocks * job.chunk_min);
+                self.found.push((start, length));
+                start += length + desk.own_gap;
+                rest -= length;
+            }
+            if let Some(of_this_gap) = self.found.get_mut(first..) {
+                of_this_gap.reverse();
+            }
+        }
+        self.found.reverse();
+    }
+}
+
+/// What so many ticks in a gap cost; none, if they cannot be cut into blocks.
+#[inline]
+fn costs(job: &Job, order: &Order, price: u32, ticks: Tick) -> Option<i32> {
+    let blocks = ticks.div_ceil(job.chunk_max);
+    if blocks * job.chunk_min > ticks {
+        return None;
+    }
+    i32::try_from(price * ticks + order.split_cost * blocks).ok()
+}

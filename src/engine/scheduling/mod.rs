@@ -1,0 +1,81 @@
+//! One plan: work into free time.
+//!
+//! Terms. A *tick* is a step on the caller's axis; a *time map* the hours in which a task may lie; a *block* a piece of a
+//! task's work in the calendar; the *plan in force* the blocks that are in the calendar now; a plan is better by missing less
+//! ([`Score`]).
+//!
+//! How it is found, and why so. A plan is sought as an order of pieces of work, each placed as early as it can be
+//! ([`sequence`]): no tick is ever chosen, so there is little to search, and each try costs a fraction of a microsecond. Rules of
+//! thumb make the first plans ([`seed`]); an exact step puts one task among the others ([`insert`]), several tasks are taken out and
+//! put back ([`rebuild`]), small changes do the rest ([`moves`]), all under one simulated cooling ([`anneal`]), first for the
+//! deadlines alone, then for what is unplaced, then for the cost ([`search`]). What cannot be is counted as a flow of work into
+//! time ([`flow`], [`certify`]); it ends searches early and explains what does not fit ([`reason`]).
+//!
+//! **Invariant:** whole numbers, counted steps, and chance that follows from the problem ([`chance`]): the same problem and
+//! budget give the same plan, on every machine and in every build.
+//!
+//! **Invariant:** every plan keeps the rules ([`check()`]); the searched score is the score.
+//!
+//! **Invariant:** a plan in force that may stand as it is stays, unless more is placed or kept, or the cost falls by more than
+//! a tenth. Two searches of one problem differ by some hundredths, and nobody should see their day moved by that.
+
+mod anneal;
+mod certify;
+mod chance;
+mod check;
+mod diff;
+mod flow;
+mod insert;
+mod moves;
+mod problem;
+mod reason;
+mod rebuild;
+mod score;
+mod search;
+mod seed;
+mod sequence;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+pub use certify::{Overload, slack};
+pub use check::{Broken, check};
+pub use diff::{Availability, Change, touches};
+pub use problem::{
+    AFTER_MAX, Block, Busy, BusyWith, HORIZON_MAX, MOVE_COST_MAX, Previous, Problem, ProblemRefused, SPANS_MAX, Span,
+    TASKS_MAX, Task, Tick, WEIGHT_MAX,
+};
+pub use reason::{Action, Misfit, MoveReason, Reason};
+pub use score::{Parts, Score, score};
+pub use search::Budget;
+
+use self::{chance::Chance, sequence::Desk};
+
+/// What was planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The blocks, in order of time.
+    pub blocks: Vec<Block>,
+    /// What it costs.
+    pub score: Score,
+    /// What the cost is made of.
+    pub parts: Parts,
+    /// How it differs from the plan in force: each block of either, once.
+    pub changes: Vec<Change>,
+    /// Why a task is not, not wholly or not in time done: one for each such task, in order of the tasks.
+    pub misfits: Vec<Misfit>,
+}
+
+/// Plans. The schedule is the best that the budget finds; every task that does not fit, and every block that moves, comes with
+/// its reason and what could be done about it.
+pub fn plan(problem: &Problem, budget: Budget) -> Result<Plan, ProblemRefused> {
+    problem.validate()?;
+    let desk = Desk::new(problem);
+    let mut chance = Chance::new(chance::seed(problem));
+    let best = search::search(problem, &desk, budget, &mut chance);
+    let blocks = sequence::blocks(&best.pieces);
+    let (score, parts) = score(problem, &blocks);
+    let changes = diff::changes(problem, &desk, &blocks);
+    let misfits = reason::misfits(problem, &desk, &blocks);
+    Ok(Plan { blocks, score, parts, changes, misfits })
+}

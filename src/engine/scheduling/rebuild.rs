@@ -1,0 +1,159 @@
+//! Whole tasks, put where each fits best among what is there.
+
+use super::{
+    chance::Chance,
+    insert::{Inserter, Order},
+    problem::Tick,
+    sequence::{Desk, NONE, Piece, Room},
+};
+
+/// Most tasks taken out at once.
+const TASKS_AT_ONCE: usize = 5;
+
+/// How a task may be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// Wholly, and before its deadline.
+    OnTime,
+    /// Wholly.
+    Whole,
+    /// As far as there is room.
+    Part,
+}
+
+/// Room for rebuilding, used again and again.
+#[derive(Clone, Debug, Default)]
+pub struct Rebuilder {
+    inserter: Inserter,
+    /// What has found no place, to be put behind everything.
+    skipped: Vec<Piece>,
+    tasks: Vec<u32>,
+    /// See [`Order::whim`].
+    whim: u64,
+}
+
+impl Rebuilder {
+    /// Takes some tasks out by chance and puts them back in an order by chance. Where an early end is worth nothing, half of
+    /// the time at places by whim, since the best place for one is often the only one for another.
+    pub fn rebuild(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, early: bool, room: &mut Room, chance: &mut Chance) {
+        self.tasks.clear();
+        for _ in 0..=chance.below(TASKS_AT_ONCE) {
+            let task = pieces.get(chance.below(pieces.len())).map_or(0, |piece| piece.task);
+            if !self.tasks.contains(&task) {
+                self.tasks.push(task);
+            }
+        }
+        self.whim = if early || chance.once_in(2) { 0 } else { chance.bits() | 1 };
+        pieces.retain(|piece| !self.tasks.contains(&piece.task));
+        // Half of the time the others move up first, so that what is put back finds the room behind them.
+        if chance.once_in(2) {
+            desk.place(pieces, 0, room);
+        }
+        // Other rates for a split than the true one lead to other shapes.
+        let split_cost = match chance.below(4) {
+            0 => 0,
+            1 => desk.split_cost * 6,
+            _ => desk.split_cost,
+        };
+        self.skipped.clear();
+        self.skipped.extend(pieces.iter().filter(|piece| !piece.is_placed()));
+        pieces.retain(Piece::is_placed);
+        self.put_all(desk, pieces, split_cost);
+        pieces.append(&mut self.skipped);
+    }
+
+    /// Completes placed pieces, in order of time, by what they lack, the tasks in this order.
+    pub fn complete(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, order: impl Iterator<Item = u32>) {
+        self.skipped.clear();
+        self.whim = 0;
+        self.tasks.clear();
+        self.tasks.extend(order.filter(|task| missing(desk, pieces, *task) > 0));
+        self.put_all(desk, pieces, desk.split_cost);
+        pieces.append(&mut self.skipped);
+    }
+
+    /// Puts the tasks among placed pieces: first those that can be on time, then those that can be done at all, then what can
+    /// be of the rest. A late task is missed however late it is, and must not stand in the way of one that is not.
+    fn put_all(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, split_cost: u32) {
+        for pass in [Pass::OnTime, Pass::Whole, Pass::Part] {
+            let mut found = true;
+            while found && !self.tasks.is_empty() {
+                let before = self.tasks.len();
+                let mut at = 0;
+                while let Some(task) = self.tasks.get(at).copied() {
+                    if self.put(desk, pieces, task, split_cost, pass) {
+                        self.tasks.remove(at);
+                    } else {
+                        at += 1;
+                    }
+                }
+                // Once more, if a task may have become possible by what it waits for.
+                found = desk.chained && self.tasks.len() < before;
+            }
+        }
+    }
+
+    /// Puts one task. False: it cannot be put so.
+    fn put(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, task: u32, split_cost: u32, pass: Pass) -> bool {
+        let job = desk.job(task);
+        let from = ready(desk, pieces, task);
+        if from == NONE && pass != Pass::Part {
+            return false;
+        }
+        let mut until = job.until;
+        if desk.chained {
+            let waits = |piece: &&Piece| desk.job(piece.task).after.contains(&(task as usize));
+            until = until.min(pieces.iter().find(waits).map_or(NONE, |piece| piece.start));
+        }
+        match pass {
+            Pass::OnTime => until = until.min(job.due),
+            // There is no more room than there was before.
+            Pass::Whole if !desk.chained && until <= job.due => return false,
+            Pass::Whole | Pass::Part => {}
+        }
+        let ticks = missing(desk, pieces, task);
+        let whim = self.whim.wrapping_mul(u64::from(task) * 2 + 1);
+        let whole = pass != Pass::Part;
+        let placed = self.inserter.insert(desk, pieces, &Order { task, ticks, from, until, split_cost, whim, whole });
+        if placed < ticks && pass != Pass::Part {
+            return false;
+        }
+        for (start, length) in self.inserter.found.iter().copied() {
+            let at = pieces.partition_point(|piece| piece.start < start);
+            pieces.insert(at, Piece { start, ..Piece::new(task, length) });
+        }
+        let mut rest = ticks - placed;
+        while rest > 0 {
+            let length = cut_off(rest, job.chunk_min, job.chunk_max);
+            self.skipped.push(Piece::new(task, length));
+            rest -= length;
+        }
+        true
+    }
+}
+
+/// Ticks of a task that no piece has.
+fn missing(desk: &Desk, pieces: &[Piece], task: u32) -> Tick {
+    let own = pieces.iter().filter(|piece| piece.task == task);
+    desk.job(task).work.saturating_sub(own.map(|piece| piece.length).sum())
+}
+
+/// When all is done that a task waits for; `NONE`, if that is not.
+fn ready(desk: &Desk, pieces: &[Piece], task: u32) -> Tick {
+    let mut from = desk.now;
+    for after in &desk.job(task).after {
+        let own = pieces.iter().filter(|piece| piece.task as usize == *after);
+        let (done, end) = own.fold((0, 0), |(done, end), piece| (done + piece.length, piece.end().max(end)));
+        if desk.jobs.get(*after).is_none_or(|job| done < job.work.max(1)) {
+            return NONE;
+        }
+        from = from.max(end);
+    }
+    from
+}
+
+/// The longest piece that may be cut off a rest so that what is left can be pieces too.
+pub fn cut_off(rest: Tick, chunk_min: Tick, chunk_max: Tick) -> Tick {
+    let most = chunk_max.min(rest.saturating_sub(chunk_min));
+    if rest <= chunk_max || most < chunk_min { rest } else { most }
+}

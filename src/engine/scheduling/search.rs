@@ -1,0 +1,236 @@
+//! From the rules of thumb to a good plan: first the deadlines, then what is left unplaced, then all the rest.
+//!
+//! The parts of a score are searched one after the other because they pull apart. A plan that keeps the last deadline may need
+//! everything else to be late; a search that looks at the sum never passes through such plans, and one that compares the
+//! parts strictly cannot leave the first plan that is good in the first. So the deadlines are searched alone, with whatever is
+//! late not placed at all; then the unplaced work, at any cost; then the cost, with both held by a high price. Each search
+//! ends where a bound shows that nothing is left to be gained.
+//!
+//! All of this is tried several times from the same start, each time by another chance and somewhat longer. Easy problems
+//! give the same answer twice, and are done with; the steps are left for the hard ones, whose good plans need not be near
+//! each other.
+
+use super::{
+    anneal::{Aim, Best, anneal},
+    certify,
+    chance::Chance,
+    problem::Problem,
+    rebuild::Rebuilder,
+    score::Score,
+    seed,
+    sequence::{Desk, Kept, Piece, Room, WHOLE},
+};
+
+/// How long to search. The budgets are counts of steps, fewer for larger problems, never time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// Somebody waits: a few milliseconds at most.
+    Interactive,
+    /// Nobody waits: some ten times that, and no answer is believed before it has come many times.
+    Background,
+}
+
+/// Pieces up to which a problem may take the whole budget; a step takes as long as there are pieces.
+const PIECES_WHOLE: u64 = 20;
+/// Steps of a trial's search for the cost, in hundredths of a measure that grows with the square of the pieces; and of its
+/// searches for deadlines and for what is unplaced, which mostly end early.
+const COST_SHARE: u64 = 30;
+const FIT_SHARE: u64 = 50;
+/// Every other trial is longer by so many hundredths of the first.
+const LONGER: u64 = 50;
+
+impl Budget {
+    /// Steps, in all.
+    fn steps(self, pieces: u64) -> u64 {
+        let steps = match self {
+            Self::Interactive => 18_000,
+            Self::Background => 160_000,
+        };
+        (steps * PIECES_WHOLE / pieces.max(1)).min(steps)
+    }
+
+    /// Trials that must come to the best answer again.
+    const fn again(self) -> u32 {
+        match self {
+            Self::Interactive => 1,
+            Self::Background => 12,
+        }
+    }
+}
+
+/// What a plan in force must be worse by to be given up, in hundredths of the better one's cost.
+const HYSTERESIS_PERCENT: u64 = 10;
+
+/// The best sequence that the budget finds.
+pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chance) -> Best {
+    let first = seed::seed(desk);
+    let mut best = first.clone();
+    let bound = certify::bound(desk);
+    let pieces = best.pieces.len() as u64;
+    let mut left = budget.steps(pieces);
+    let measure = (45 * pieces * pieces).clamp(1_000, 12_000).min(left);
+    let mut again = 0;
+    for trial in 0.. {
+        if best.score <= bound || left < measure / 10 || again >= budget.again() {
+            break;
+        }
+        let longer = 100 + LONGER * (trial / 2);
+        let mut own = Trial {
+            desk,
+            scale: Scale::of(desk),
+            fit: measure * FIT_SHARE * longer / 10_000,
+            cost: measure * COST_SHARE * longer / 10_000,
+            left,
+            best: first.clone(),
+        };
+        // Every other trial does not look for fewer missed deadlines and less unplaced work than are known to be possible.
+        own.run(if trial % 2 == 0 { bound } else { best.score }, bound, chance);
+        left = own.left;
+        if own.best.score < best.score {
+            again = 0;
+        } else if trial > 0 && own.best.score == best.score {
+            again += 1;
+        }
+        best.offer(own.best.score, &own.best.pieces);
+    }
+    fill_up(desk, &mut best);
+    stay(problem, desk, &mut best);
+    best
+}
+
+/// The three searches, one after the other.
+struct Trial<'a> {
+    desk: &'a Desk,
+    scale: Scale,
+    /// Steps for deadlines, and again for what is unplaced.
+    fit: u64,
+    /// Steps for the cost.
+    cost: u64,
+    /// Steps that may be taken at all.
+    left: u64,
+    best: Best,
+}
+
+impl Trial<'_> {
+    /// Searches; for deadlines and what is unplaced until `enough`, for the cost until `bound`.
+    fn run(&mut self, enough: Score, bound: Score, chance: &mut Chance) {
+        if self.best.score.missed > enough.missed {
+            let steps = self.fit.min(self.left);
+            self.left -= deadlines(self.desk, &self.scale, steps, enough.missed, chance, &mut self.best);
+        }
+        let goal = Score { missed: self.best.score.missed, unplaced: enough.unplaced, cost: u64::MAX };
+        let aim = self.scale.unplaced(self.fit.min(self.left), goal);
+        self.left -= anneal(self.desk, &aim, chance, &mut self.best);
+        let aim = self.scale.cost(self.cost.min(self.left), bound);
+        self.left -= anneal(self.desk, &aim, chance, &mut self.best);
+    }
+}
+
+/// What is small and what is large in a problem.
+struct Scale {
+    /// Mean weight of a task.
+    weight: u64,
+    /// Mean weight of a task times its work.
+    work: u64,
+}
+
+impl Scale {
+    fn of(desk: &Desk) -> Self {
+        let count = (desk.jobs.len() as u64).max(1);
+        let work: u64 = desk.jobs.iter().map(|job| job.weight * u64::from(job.work)).sum();
+        let weight: u64 = desk.jobs.iter().map(|job| job.weight).sum();
+        Self { weight: (weight / count).clamp(1, 1_000), work: (work / count).clamp(1, 100_000) }
+    }
+
+    /// Deadlines alone; how far a task comes before its deadline leads the way.
+    fn missed(&self, steps: u64, goal: Score) -> Aim {
+        let (hot, least) = (100 * self.weight, Score::default());
+        Aim { missed: 2 * WHOLE, unplaced: 2, cost: 0, hot, steps, rebuild_once_in: 10, goal, least }
+    }
+
+    /// What is unplaced, with the deadlines held.
+    fn unplaced(&self, steps: u64, goal: Score) -> Aim {
+        let (hot, least) = (100 * self.weight, Score::default());
+        Aim { missed: 3_000, unplaced: 100, cost: 0, hot, steps, rebuild_once_in: 10, goal, least }
+    }
+
+    /// The cost, with the rest held.
+    fn cost(&self, steps: u64, bound: Score) -> Aim {
+        let (hot, goal, least) = (8 * self.work, bound, bound);
+        Aim { missed: 5_000 * hot, unplaced: 16 * hot, cost: 1, hot, steps, rebuild_once_in: 12, goal, least }
+    }
+}
+
+/// Searches for a plan that keeps more deadlines, and completes it. Answers the steps that it took.
+fn deadlines(desk: &Desk, scale: &Scale, steps: u64, goal: u64, chance: &mut Chance, best: &mut Best) -> u64 {
+    let (mut room, mut rebuilder) = (Room::default(), Rebuilder::default());
+    let alone = desk.with_deadlines_alone();
+    let mut pieces: Vec<Piece> = best.pieces.iter().filter(|piece| alone.job(piece.task).work > 0).copied().collect();
+    for piece in &mut pieces {
+        piece.want = 0;
+    }
+    let score = alone.place(&mut pieces, 0, &mut room);
+    let mut found = Best { score, pieces };
+    let goal = Score { missed: goal, unplaced: u64::MAX, cost: u64::MAX };
+    let used = anneal(&alone, &scale.missed(steps, goal), chance, &mut found);
+    if found.score.missed >= best.score.missed {
+        return used;
+    }
+    // Whatever is not whole is put anew, where it may be late.
+    let mut pieces = found.pieces;
+    let whole: Vec<bool> = (0..)
+        .zip(&alone.jobs)
+        .map(|(task, job)| {
+            let own = pieces.iter().filter(|piece| piece.task == task && piece.is_placed());
+            own.map(|piece| piece.length).sum::<u32>() == job.work
+        })
+        .collect();
+    pieces.retain(|piece| whole.get(piece.task as usize).copied().unwrap_or(false));
+    rebuilder.complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
+    let score = desk.place(&mut pieces, 0, &mut room);
+    best.offer(score, &pieces);
+    used
+}
+
+/// Puts what is unplaced wherever there still is room.
+fn fill_up(desk: &Desk, best: &mut Best) {
+    if best.score.unplaced > 0 {
+        let mut pieces: Vec<Piece> = best.pieces.iter().filter(|piece| piece.is_placed()).copied().collect();
+        Rebuilder::default().complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
+        let score = desk.place(&mut pieces, 0, &mut Room::default());
+        best.offer(score, &pieces);
+    }
+}
+
+/// Keeps the plan in force, if it may stand as it is and the gain is in the cost alone and small: a plan that changes without
+/// need is worse than one that is a little longer.
+fn stay(problem: &Problem, desk: &Desk, best: &mut Best) {
+    let stands: usize = desk.jobs.iter().map(|job| job.kept.len()).sum();
+    if stands < problem.previous.len() || stands == 0 {
+        return;
+    }
+    let mut blocks: Vec<(u32, Kept)> =
+        (0..).zip(&desk.jobs).flat_map(|(task, job)| job.kept.iter().map(move |block| (task, *block))).collect();
+    blocks.sort_by_key(|(_, block)| block.start);
+    let piece = |(task, block): &(u32, Kept)| Piece { want: block.start, ..Piece::new(*task, block.length) };
+    let mut pieces: Vec<Piece> = blocks.iter().map(piece).collect();
+    let fits = (0..).zip(&desk.jobs).all(|(task, job)| {
+        let own = pieces.iter().filter(|piece| piece.task == task);
+        let rest = job.work.checked_sub(own.map(|piece| piece.length).sum());
+        rest.is_some_and(|rest| rest == 0 || rest >= job.chunk_min)
+    });
+    if !fits {
+        return;
+    }
+    let mut room = Room::default();
+    desk.place(&mut pieces, 0, &mut room);
+    if pieces.iter().any(|piece| piece.start != piece.want) {
+        return;
+    }
+    Rebuilder::default().complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
+    let score = desk.place(&mut pieces, 0, &mut room);
+    let spared = score.cost.saturating_sub(best.score.cost) * 100 <= best.score.cost * HYSTERESIS_PERCENT;
+    if (score.missed, score.unplaced) <= (best.score.missed, best.score.unplaced) && spared {
+        *best = Best { score, pieces };
+    }
+}

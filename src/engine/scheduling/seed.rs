@@ -1,0 +1,103 @@
+//! Where the search begins: the rules of thumb, each with what may stay of the plan in force and from nothing.
+
+use std::cmp::Reverse;
+
+use super::{
+    anneal::Best,
+    problem::Tick,
+    rebuild::Rebuilder,
+    score::Score,
+    sequence::{Desk, NONE, Piece, Room},
+};
+
+/// In which order the tasks choose their places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    /// What is due first.
+    Due,
+    /// What weighs most, then what is due first.
+    Weight,
+    /// What weighs most for its length: the best order where nothing is due.
+    Ratio,
+    /// What can wait least.
+    Slack,
+    /// Weight for length, less what it can wait, seen over so many mean lengths.
+    Outlook(u64),
+}
+
+const RULES: [Rule; 7] =
+    [Rule::Due, Rule::Weight, Rule::Ratio, Rule::Slack, Rule::Outlook(8), Rule::Outlook(24), Rule::Outlook(64)];
+
+/// The best of what the rules make.
+pub fn seed(desk: &Desk) -> Best {
+    let (mut room, mut rebuilder) = (Room::default(), Rebuilder::default());
+    let mut best = Best { score: Score::WORST, pieces: Vec::new() };
+    let kept = kept(desk, &mut room);
+    for rule in RULES {
+        let order = order(desk, rule);
+        for keep in [true, false] {
+            if keep && kept.is_empty() {
+                continue;
+            }
+            let mut pieces = if keep { kept.clone() } else { Vec::new() };
+            rebuilder.complete(desk, &mut pieces, order.iter().copied());
+            let score = desk.place(&mut pieces, 0, &mut room);
+            best.offer(score, &pieces);
+        }
+    }
+    best
+}
+
+/// All tasks, those with most weight for their length first.
+pub fn by_ratio(desk: &Desk) -> Vec<u32> {
+    order(desk, Rule::Ratio)
+}
+
+/// All tasks by a rule.
+fn order(desk: &Desk, rule: Rule) -> Vec<u32> {
+    let count = u32::try_from(desk.jobs.len()).unwrap_or(0);
+    let mean = desk.jobs.iter().map(|job| u64::from(job.work)).sum::<u64>() / u64::from(count.max(1));
+    let mut order: Vec<u32> = (0..count).collect();
+    order.sort_by_cached_key(|task| {
+        let job = desk.job(*task);
+        let due = if job.due == NONE { 2 * u64::from(desk.horizon) } else { job.due.into() };
+        let slack = due.saturating_sub(u64::from(desk.now.max(job.release)) + u64::from(job.work));
+        let ratio = u64::from(job.work) * 10_000 / job.weight.max(1);
+        let (first, second) = match rule {
+            Rule::Due => (due, ratio),
+            Rule::Weight => (0, due),
+            Rule::Ratio => (ratio, due),
+            Rule::Slack => (slack, ratio),
+            Rule::Outlook(lengths) => (ratio * (1 + slack / (lengths * mean).max(1)), due),
+        };
+        let heavy = if rule == Rule::Weight { job.weight } else { 0 };
+        (Reverse(heavy), first, second, *task)
+    });
+    order
+}
+
+/// What may stay of the plan in force: its blocks in order of time, without those that stand in each other's way, are more
+/// than there is work, or leave a rest that is too short.
+fn kept(desk: &Desk, room: &mut Room) -> Vec<Piece> {
+    let mut all: Vec<Piece> = Vec::new();
+    for (task, job) in (0..).zip(&desk.jobs) {
+        let mut rest = job.work;
+        let mut own: Vec<(Tick, Tick)> = job.kept.iter().map(|block| (block.start, block.length)).collect();
+        own.sort_unstable();
+        for (start, length) in own {
+            if length == rest || length + job.chunk_min <= rest {
+                rest -= length;
+                all.push(Piece { task, length, want: start, start });
+            }
+        }
+    }
+    all.sort_by_key(|piece| (piece.start, piece.task));
+    // Twice: without what has lost its place, others may keep theirs.
+    for _ in 0..2 {
+        desk.place(&mut all, 0, room);
+        all.retain(|piece| piece.start == piece.want);
+    }
+    desk.place(&mut all, 0, room);
+    all.retain(|piece| piece.start == piece.want);
+    all
+}

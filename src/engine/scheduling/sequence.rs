@@ -1,0 +1,417 @@
+//! A plan as a sequence of pieces, and what times follow from it.
+//!
+//! Each piece is a length of one task's work; together they are all its work. They are placed in order, each as early as the
+//! one before it, its release, its hours and what it waits for allow. Nothing that is scored gains by starting later, given
+//! the order and the lengths, with one exception: a block of the plan in force that stays where it is. A piece may want such
+//! a place. What fits nowhere is skipped and is the rest that is left unplaced; so every sequence is a legal schedule, and
+//! what is searched is order and lengths alone.
+//!
+//! **Invariant:** the lengths of a task's pieces sum to its work, and each is at least its shortest block.
+
+use super::{
+    problem::{Block, Problem, Span, Tick},
+    score::Score,
+    slots::{self, Free},
+};
+
+/// No tick: not placed, no deadline.
+pub const NONE: Tick = Tick::MAX;
+/// What lies behind all free time: there everything fits, and nothing may.
+const BEYOND: Span = Span { start: Tick::MAX / 2, end: Tick::MAX };
+
+/// What a whole task's unplaced ticks weigh, times its weight, where deadlines are searched alone.
+pub const WHOLE: u64 = 1_000;
+
+/// A length of a task's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Index of the task.
+    pub task: u32,
+    /// Ticks; more than the task's longest block is a rest that is never placed.
+    pub length: Tick,
+    /// Start of the block of the plan in force that it would rather be; nought without a wish, as nothing is before that.
+    pub want: Tick,
+    /// Where it starts, or `NONE`.
+    pub start: Tick,
+}
+
+impl Piece {
+    /// A piece that wants no place and has none yet.
+    pub const fn new(task: u32, length: Tick) -> Self {
+        Self { task, length, want: 0, start: NONE }
+    }
+
+    /// First tick after it; of a piece that is not placed, beyond every horizon.
+    pub const fn end(&self) -> Tick {
+        self.start.saturating_add(self.length)
+    }
+
+    /// Whether it has a place.
+    pub const fn is_placed(&self) -> bool {
+        self.start != NONE
+    }
+}
+
+/// A block of the plan in force that may still stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// First tick of it.
+    pub start: Tick,
+    /// Ticks of it.
+    pub length: Tick,
+    /// What it costs to move it.
+    pub cost: u64,
+}
+
+/// A task as the search reads it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Ticks of work; nought, if the search leaves it alone.
+    pub work: Tick,
+    /// No block starts before.
+    pub release: Tick,
+    /// When it is late, or `NONE`.
+    pub due: Tick,
+    /// No block ends after.
+    pub until: Tick,
+    /// Nought without an estimate.
+    pub weight: u64,
+    /// What an unplaced tick weighs.
+    pub tick_weight: u64,
+    /// Shortest block.
+    pub chunk_min: Tick,
+    /// Longest block.
+    pub chunk_max: Tick,
+    /// Index of its time map.
+    pub map: usize,
+    /// Tasks that must be done first.
+    pub after: Vec<usize>,
+    /// Its blocks of the plan in force, as far as they may still stand.
+    pub kept: Vec<Kept>,
+}
+
+/// What of a task is read in every step, apart from the rest.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line {
+    weight: i64,
+    /// Of its deadline; nought without one.
+    missed: u64,
+    /// Of an unplaced tick.
+    tick: u64,
+    work: Tick,
+    release: Tick,
+    due: Tick,
+    until: Tick,
+    chunk_max: Tick,
+    /// Index in [`Desk::cells`] of its time map's first tick.
+    cells_at: u32,
+    waits: bool,
+}
+
+/// What the pieces placed so far come to.
+#[derive(Clone, Copy, Debug)]
+struct Sum {
+    /// Weights of deadlines that are missed, or whose tasks are not done yet.
+    missed: u64,
+    /// Ends of the tasks that are done, times their weights; less the releases of all.
+    ended: i64,
+    /// Weights of the tasks that are not done yet.
+    open: i64,
+    /// Tasks that are done.
+    done: usize,
+}
+
+impl Sum {
+    #[inline]
+    const fn add(&mut self, line: &Line, end: Tick) {
+        self.ended += line.weight * end as i64;
+        self.open -= line.weight;
+        self.done += 1;
+        self.missed -= if end > line.due { 0 } else { line.missed };
+    }
+}
+
+/// Room for placing, used again and again: of each task, the ticks not placed yet.
+#[derive(Clone, Debug, Default)]
+pub struct Room(Vec<Tick>);
+
+/// A problem as the search reads it.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// First usable tick.
+    pub now: Tick,
+    /// First tick that is not usable any more.
+    pub horizon: Tick,
+    /// Between two pieces.
+    pub gap: Tick,
+    /// Between two pieces of one task.
+    pub own_gap: Tick,
+    /// Of each piece after a task's first.
+    pub split_cost: u32,
+    /// The tasks, by their index in the problem.
+    pub jobs: Vec<Job>,
+    /// Free time by time map.
+    pub free: Vec<Free>,
+    /// Whether any task waits for another.
+    pub chained: bool,
+    /// For each time map and tick: the first free span that ends after it. One look-up where [`Free`] has two.
+    cells: Vec<Span>,
+    /// Of each task, what is to be placed.
+    blank: Vec<Tick>,
+    /// Nothing is placed.
+    nothing: Sum,
+    /// Tasks with work to be placed.
+    asked: usize,
+    /// By task.
+    lines: Vec<Line>,
+    /// What it would cost to move every block of the plan in force.
+    moves: u64,
+}
+
+impl Desk {
+    /// Reads a problem that is valid.
+    pub fn new(problem: &Problem) -> Self {
+        let free = slots::free(problem, |_| true);
+        let width = problem.horizon as usize + 1;
+        let mut cells = Vec::with_capacity(free.len() * width);
+        for (map, free) in free.iter().enumerate() {
+            for span in free.spans() {
+                cells.resize(map * width + span.end as usize, *span);
+            }
+            cells.resize((map + 1) * width, BEYOND);
+        }
+        let mut jobs: Vec<Job> = problem
+            .tasks
+            .iter()
+            .map(|task| Job {
+                work: task.work.unwrap_or(0),
+                release: task.release,
+                due: task.due.filter(|due| task.work.is_some() && *due <= problem.horizon).unwrap_or(NONE),
+                until: problem.horizon,
+                weight: task.work.map_or(0, |_| u64::from(task.weight)),
+                tick_weight: task.work.map_or(0, |_| u64::from(task.weight)),
+                chunk_min: task.chunk_min,
+                chunk_max: task.chunk_max,
+                map: task.map,
+                after: task.after.clone(),
+                kept: Vec::new(),
+            })
+            .collect();
+        for previous in &problem.previous {
+            let block = previous.block;
+            let Some(job) = jobs.get_mut(block.task) else { continue };
+            let stands = block.start >= job.release
+                && (job.chunk_min..=job.chunk_max.min(job.work)).contains(&block.span().len())
+                && free.get(job.map).is_some_and(|free| free.holds(block.span()));
+            if stands {
+                let cost = u64::from(previous.move_cost);
+                job.kept.push(Kept { start: block.start, length: block.span().len(), cost });
+            }
+        }
+        let mut desk = Self {
+            now: problem.now,
+            horizon: problem.horizon,
+            gap: problem.gap,
+            own_gap: problem.gap.max(1),
+            split_cost: problem.split_cost,
+            chained: jobs.iter().any(|job| !job.after.is_empty()),
+            jobs,
+            free,
+            cells,
+            blank: Vec::new(),
+            asked: 0,
+            nothing: Sum { missed: 0, ended: 0, open: 0, done: 0 },
+            lines: Vec::new(),
+            moves: problem.previous.iter().map(|previous| u64::from(previous.move_cost)).sum(),
+        };
+        desk.tabulate();
+        desk
+    }
+
+    /// Writes down what is read in every step.
+    fn tabulate(&mut self) {
+        let width = self.horizon + 1;
+        let line = |job: &Job| Line {
+            weight: signed(job.weight),
+            missed: if job.due == NONE { 0 } else { job.weight },
+            tick: job.tick_weight,
+            work: job.work,
+            release: job.release,
+            due: job.due,
+            until: job.until,
+            chunk_max: job.chunk_max,
+            cells_at: u32::try_from(job.map).unwrap_or(0) * width,
+            waits: !job.after.is_empty(),
+        };
+        // What has nothing to place is never done, whoever waits for it.
+        self.blank = self.jobs.iter().map(|job| job.work.max(1)).collect();
+        self.lines = self.jobs.iter().map(line).collect();
+        self.asked = self.jobs.iter().filter(|job| job.work > 0).count();
+        let released = |line: &Line| line.weight * i64::from(line.release.min(self.horizon));
+        self.nothing = Sum {
+            missed: self.lines.iter().map(|line| line.missed).sum(),
+            ended: -self.lines.iter().map(released).sum::<i64>(),
+            open: self.lines.iter().map(|line| line.weight).sum(),
+            done: 0,
+        };
+    }
+
+    /// The same with deadlines alone: what would be late is not placed, so that it stands in nobody's way, and what neither
+    /// has a deadline nor is waited for by what has one is left alone. What is unplaced counts as a share of its task.
+    #[must_use]
+    pub fn with_deadlines_alone(&self) -> Self {
+        let mut desk = self.clone();
+        let mut asked: Vec<bool> = desk.jobs.iter().map(|job| job.due != NONE).collect();
+        let mut open: Vec<usize> = (0..asked.len()).filter(|at| asked.get(*at) == Some(&true)).collect();
+        while let Some(job) = open.pop().and_then(|at| desk.jobs.get(at)) {
+            for after in &job.after {
+                if asked.get(*after) == Some(&false) {
+                    open.push(*after);
+                }
+                asked.get_mut(*after).into_iter().for_each(|mark| *mark = true);
+            }
+        }
+        for (job, asked) in desk.jobs.iter_mut().zip(asked) {
+            if !asked {
+                (job.work, job.weight, job.tick_weight) = (0, 0, 0);
+            } else if job.due != NONE {
+                job.until = job.due;
+            }
+            job.tick_weight = job.weight * WHOLE / u64::from(job.work.max(1));
+        }
+        desk.tabulate();
+        desk
+    }
+
+    /// A task as the search reads it.
+    #[expect(clippy::indexing_slicing, reason = "pieces are made of the desk's own tasks")]
+    #[inline]
+    pub fn job(&self, task: u32) -> &Job {
+        &self.jobs[task as usize]
+    }
+
+    /// Places the pieces from an index on in their order, those before it being where they are, and scores the whole.
+    pub fn place(&self, pieces: &mut [Piece], from: usize, room: &mut Room) -> Score {
+        self.place_below(pieces, from, u64::MAX, room).unwrap_or(Score::WORST)
+    }
+
+    /// The same; none, as soon as it is certain that the cost comes to more than a limit. The pieces are then of no use.
+    pub fn place_below(&self, pieces: &mut [Piece], from: usize, limit: u64, room: &mut Room) -> Option<Score> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let room = &mut room.0;
+        room.resize(self.blank.len(), 0);
+        room.copy_from_slice(&self.blank);
+        let sum = if self.chained {
+            self.sum::<true>(pieces, from, limit, room)
+        } else {
+            self.sum::<false>(pieces, from, limit, room)
+        }?;
+        let (mut extra, mut unplaced) = (pieces.len() - sum.done, 0);
+        if sum.done < self.asked {
+            extra -= pieces.iter().filter(|piece| piece.start == NONE).count();
+            for (line, rest) in self.lines.iter().zip(&*room).filter(|(_, rest)| **rest > 0) {
+                extra -= usize::from(*rest < line.work);
+                unplaced += line.tick * u64::from(*rest);
+            }
+        }
+        let kept = if self.moves == 0 { 0 } else { self.kept(pieces) };
+        let flow = (sum.ended + sum.open * i64::from(self.horizon)).unsigned_abs();
+        let cost = flow + u64::from(self.split_cost) * extra as u64 + self.moves - kept;
+        Some(Score { missed: sum.missed, unplaced, cost })
+    }
+
+    /// The inner loop. `WAITS`: whether any task waits for another.
+    #[expect(clippy::indexing_slicing, reason = "a piece's task is in bounds since the problem was read")]
+    #[inline]
+    fn sum<const WAITS: bool>(&self, pieces: &mut [Piece], from: usize, limit: i64, rests: &mut [Tick]) -> Option<Sum> {
+        let (lines, rests) = (self.lines.as_slice(), &mut rests[..self.lines.len()]);
+        let mut sum = self.nothing;
+        // So that there is no gap before the first.
+        let (mut last_end, mut last_task) = (self.now.wrapping_sub(self.gap), u32::MAX);
+        let (before, after) = pieces.split_at_mut(from.min(pieces.len()));
+        for piece in before.iter().filter(|piece| piece.start != NONE) {
+            let at = piece.task as usize;
+            (last_end, last_task) = (piece.start + piece.length, piece.task);
+            rests[at] -= piece.length;
+            if rests[at] == 0 {
+                sum.add(&lines[at], last_end);
+            }
+        }
+        for piece in after {
+            let at = piece.task as usize;
+            let line = &lines[at];
+            let apart = if last_task == piece.task { self.own_gap } else { self.gap };
+            let from = last_end.wrapping_add(apart).max(line.release).max(piece.want);
+            let start = self.start(line, from, piece.length);
+            let end = start.wrapping_add(piece.length);
+            let nowhere = end > line.until || piece.length > line.chunk_max || start == NONE;
+            if nowhere || (WAITS && line.waits && self.waits(piece.task, rests)) {
+                piece.start = NONE;
+                continue;
+            }
+            (piece.start, last_end, last_task) = (start, end, piece.task);
+            rests[at] -= piece.length;
+            if rests[at] == 0 {
+                sum.add(line, end);
+                // Whatever is not done yet ends later than this.
+                if sum.ended + sum.open * i64::from(end) > limit {
+                    return None;
+                }
+            }
+        }
+        Some(sum)
+    }
+
+    /// The earliest start of so many ticks, not before a tick; behind the horizon, if there is none.
+    #[expect(clippy::indexing_slicing, reason = "a time map has a cell for each tick up to the horizon")]
+    #[inline]
+    fn start(&self, line: &Line, from: Tick, length: Tick) -> Tick {
+        let mut from = from;
+        loop {
+            let free = self.cells[(line.cells_at + from.min(self.horizon)) as usize];
+            let start = free.start.max(from);
+            if start + length <= free.end {
+                return start;
+            }
+            from = free.end;
+        }
+    }
+
+    fn waits(&self, task: u32, rests: &[Tick]) -> bool {
+        let open = |after: &usize| rests.get(*after).is_none_or(|rest| *rest > 0);
+        self.job(task).after.iter().any(open)
+    }
+
+    /// What is spared by blocks of the plan in force that stay.
+    fn kept(&self, pieces: &[Piece]) -> u64 {
+        let spared = |piece: &Piece| {
+            let same = |block: &&Kept| block.start == piece.start && block.length == piece.length;
+            self.job(piece.task).kept.iter().find(same).map_or(0, |block| block.cost)
+        };
+        pieces.iter().map(spared).sum()
+    }
+
+    /// Where a task could start in front of the piece at an index, and the end of the free time there.
+    pub fn room_at(&self, pieces: &[Piece], at: usize, task: u32) -> Option<Span> {
+        let job = self.job(task);
+        let before = pieces.get(..at)?.iter().rev().find(|piece| piece.is_placed());
+        let apart = |piece: &Piece| if piece.task == task { self.own_gap } else { self.gap };
+        let from = before.map_or(self.now, |piece| piece.end() + apart(piece)).max(job.release);
+        let free = self.free.get(job.map)?;
+        let start = free.earliest(from, job.chunk_min)?;
+        Some(Span { start, end: free.after(start).first()?.end.min(job.until) })
+    }
+}
+
+/// Weights and costs are far below the limit.
+#[inline]
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The pieces that have a place, as blocks, in order of time.
+pub fn blocks(pieces: &[Piece]) -> Vec<Block> {
+    let placed = pieces.iter().filter(|piece| piece.is_placed());
+    placed.map(|piece| Block { start: piece.start, end: piece.end(), task: piece.task as usize }).collect()
+}

@@ -1,0 +1,151 @@
+//! Small problems, each made to show one thing; the large ones of the benchmark are in `tests/it/planning.rs`.
+
+mod exact;
+mod explain;
+mod rules;
+
+use super::*;
+
+/// A problem of one time map without anything else.
+pub fn open_time(hours: &[(Tick, Tick)], horizon: Tick) -> Problem {
+    let spans = hours.iter().map(|(start, end)| Span { start: *start, end: *end }).collect();
+    Problem {
+        now: 0,
+        horizon,
+        gap: 0,
+        split_cost: 8,
+        maps: vec![spans],
+        busy: Vec::new(),
+        tasks: Vec::new(),
+        previous: Vec::new(),
+    }
+}
+
+/// A task that may be cut.
+pub fn task(work: Tick, chunk_min: Tick, chunk_max: Tick) -> Task {
+    let (work, after) = (Some(work), Vec::new());
+    Task { work, release: 0, due: None, weight: 1, chunk_min, chunk_max, map: 0, after }
+}
+
+pub fn block(task: usize, start: Tick, end: Tick) -> Block {
+    Block { start, end, task }
+}
+
+pub fn busy(start: Tick, end: Tick, with: BusyWith) -> Busy {
+    Busy { span: Span { start, end }, with }
+}
+
+pub fn planned(problem: &Problem) -> Plan {
+    let plan = plan(problem, Budget::Interactive).expect("a valid problem");
+    assert_eq!(check(problem, &plan.blocks), [], "{plan:?}");
+    plan
+}
+
+#[test]
+fn the_heavier_task_goes_first_and_the_due_one_before_both() {
+    let mut problem = open_time(&[(0, 10)], 20);
+    problem.tasks = vec![task(4, 4, 4), Task { weight: 8, ..task(3, 3, 3) }, Task { due: Some(3), ..task(3, 3, 3) }];
+    assert_eq!(planned(&problem).blocks, [block(2, 0, 3), block(1, 3, 6), block(0, 6, 10)]);
+}
+
+#[test]
+fn a_problem_without_tasks_has_a_plan_without_blocks() {
+    let plan = planned(&open_time(&[], 1));
+    assert_eq!((plan.blocks.len(), plan.score), (0, Score::default()));
+}
+
+#[test]
+fn the_same_problem_gives_the_same_plan() {
+    let mut problem = open_time(&[(0, 30), (40, 70)], 100);
+    problem.busy = vec![busy(7, 9, BusyWith::Event), busy(50, 55, BusyWith::Event)];
+    problem.tasks = (0..9).map(|at| Task { weight: 1 + at % 4, ..task(4 + at, 2, 6) }).collect();
+    assert_eq!(plan(&problem, Budget::Interactive), plan(&problem, Budget::Interactive));
+    assert_eq!(plan(&problem, Budget::Background), plan(&problem, Budget::Background));
+}
+
+#[test]
+fn the_chance_of_a_problem_is_the_same_in_every_build() {
+    let mut problem = open_time(&[(0, 10)], 20);
+    problem.tasks = vec![task(4, 4, 4)];
+    let mut chance = Chance::new(chance::seed(&problem));
+    assert_eq!([chance.bits(), chance.bits()], [KNOWN_BITS.0, KNOWN_BITS.1]);
+    let moved = Problem { previous: vec![Previous { block: block(0, 0, 4), move_cost: 1 }], ..problem.clone() };
+    assert_ne!(chance::seed(&moved), chance::seed(&problem));
+}
+
+/// What the generator gave when it was written; another value means that every plan may be another.
+const KNOWN_BITS: (u64, u64) = (13_131_457_304_855_777_263, 16_622_818_521_948_783_426);
+
+#[test]
+fn a_plan_in_force_stays_when_a_little_could_be_gained() {
+    let mut problem = open_time(&[(0, 100)], 100);
+    problem.tasks = vec![Task { weight: 8, ..task(10, 10, 10) }, task(10, 10, 10)];
+    // A tick of idling costs less than a tenth.
+    let stays = [block(0, 0, 10), block(1, 11, 21)];
+    problem.previous = stays.map(|block| Previous { block, move_cost: 0 }).to_vec();
+    assert_eq!(planned(&problem).blocks, stays);
+    problem.previous.clear();
+    assert_eq!(planned(&problem).blocks, [block(0, 0, 10), block(1, 10, 20)]);
+}
+
+#[test]
+fn a_move_must_pay_for_itself() {
+    let mut problem = open_time(&[(0, 100)], 100);
+    problem.tasks = vec![task(4, 4, 4), task(4, 4, 4)];
+    // The first block has lost its place; the second could move up by eight ticks.
+    let place = |move_cost| {
+        let mut problem = problem.clone();
+        problem.busy = vec![busy(0, 4, BusyWith::Event)];
+        problem.previous = [block(0, 0, 4), block(1, 12, 16)].map(|block| Previous { block, move_cost }).to_vec();
+        planned(&problem).blocks
+    };
+    assert_eq!(place(1), [block(0, 4, 8), block(1, 8, 12)]);
+    assert_eq!(place(9), [block(0, 4, 8), block(1, 12, 16)]);
+}
+
+#[test]
+fn each_block_of_either_plan_is_told_once_and_each_move_with_its_reason() {
+    let mut problem = open_time(&[(0, 40)], 100);
+    problem.now = 1;
+    problem.tasks = vec![
+        task(4, 4, 4),
+        Task { weight: 8, release: 10, ..task(4, 4, 4) },
+        task(4, 2, 4),
+        Task { after: vec![1], ..task(2, 2, 2) },
+        task(2, 2, 2),
+    ];
+    problem.busy = vec![busy(20, 24, BusyWith::Event)];
+    let old = [block(0, 20, 24), block(1, 8, 12), block(2, 30, 32), block(2, 34, 36), block(3, 38, 40), block(4, 0, 2)];
+    problem.previous = old.map(|block| Previous { block, move_cost: 1 }).to_vec();
+    let changes = planned(&problem).changes;
+    let reason = |at: usize| {
+        changes.iter().find_map(|change| match change {
+            Change::Moved { from, reason, actions, .. } if *from == old[at] => {
+                assert!(!actions.is_empty());
+                Some(reason.clone())
+            }
+            _ => None,
+        })
+    };
+    assert_eq!(reason(0), Some(MoveReason::TimeTaken { by: problem.busy[0] }));
+    assert_eq!(reason(1), Some(MoveReason::NotAllowed));
+    assert!(matches!(reason(2), Some(MoveReason::BetterTime { from: 30, .. })), "{changes:?}");
+    assert!(changes.contains(&Change::Dropped(old[3])), "{changes:?}");
+    assert_eq!(reason(5), Some(MoveReason::Passed { now: 1 }));
+    assert_eq!(changes.len(), old.len());
+}
+
+#[test]
+fn only_what_touches_the_plan_is_reason_to_plan_anew() {
+    let mut problem = open_time(&[(10, 20)], 40);
+    problem.tasks = vec![task(4, 4, 4), task(8, 8, 8)];
+    let blocks = [block(0, 10, 14)];
+    let span = |start, end| Span { start, end };
+    assert!(touches(&problem, &blocks, span(13, 15), Availability::Taken));
+    assert!(!touches(&problem, &blocks, span(14, 15), Availability::Taken));
+    assert!(!touches(&problem, &blocks, span(0, 10), Availability::Taken));
+    assert!(touches(&problem, &blocks, span(19, 30), Availability::Freed), "the second task waits for room");
+    assert!(!touches(&problem, &blocks, span(20, 30), Availability::Freed), "nobody's hours");
+    problem.tasks.pop();
+    assert!(!touches(&problem, &blocks, span(15, 16), Availability::Freed), "nobody waits for room");
+}

@@ -1,0 +1,153 @@
+//! The exact parts against trying everything.
+
+use super::{
+    super::{
+        certify,
+        chance::Chance,
+        insert::{Inserter, Order},
+        sequence::{self, Desk, Piece},
+    },
+    *,
+};
+
+/// Every way to place some of a task's work, in order of time, with what must lie between two blocks.
+fn every_way(desk: &Desk, from: Tick, rest: Tick, taken: &[Span], so_far: &mut Vec<Span>, all: &mut Vec<Vec<Span>>) {
+    all.push(so_far.clone());
+    let job = desk.job(0);
+    for start in from..desk.horizon {
+        for length in job.chunk_min..=job.chunk_max.min(rest) {
+            let span = Span { start, end: start + length };
+            let wide = Span { start: start.saturating_sub(desk.gap), end: span.end + desk.gap };
+            if span.end > desk.horizon
+                || !desk.free[0].holds(span)
+                || taken.iter().any(|other| other.overlaps(wide))
+                || (rest - length > 0 && rest - length < job.chunk_min)
+            {
+                continue;
+            }
+            so_far.push(span);
+            every_way(desk, span.end + desk.own_gap, rest - length, taken, so_far, all);
+            so_far.pop();
+        }
+    }
+}
+
+/// A small problem by chance: one task to insert, and up to two blocks of another that are in its way.
+fn tiny(chance: &mut Chance) -> (Problem, Vec<Piece>) {
+    let mut problem = open_time(&[(0, 6), (7 + chance.between(0, 2), 13)], 14);
+    problem.gap = chance.between(0, 1);
+    problem.split_cost = chance.between(0, 9);
+    let min = chance.between(1, 3);
+    let max = min + chance.between(0, 3);
+    let due = if chance.once_in(2) { None } else { Some(chance.between(2, 13)) };
+    let work = (min + chance.between(0, 6)).min(7);
+    problem.tasks = vec![Task { due, weight: chance.between(1, 8), ..task(work, min, max) }, task(9, 1, 9)];
+    let first = chance.between(0, 4);
+    let second = 8 + chance.between(0, 3);
+    let at = [first, second].map(|start| Piece { start, ..Piece::new(1, 1 + chance.between(0, 1)) });
+    (problem, at.into_iter().take(chance.below(3)).collect())
+}
+
+#[test]
+fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
+    let mut chance = Chance::new(7);
+    let (mut whole, mut parts) = (0, 0);
+    for _ in 0..400 {
+        let (problem, pieces) = tiny(&mut chance);
+        let desk = Desk::new(&problem);
+        let pieces: Vec<Piece> = pieces
+            .into_iter()
+            .filter(|piece| desk.free[0].holds(Span { start: piece.start, end: piece.end() }))
+            .collect();
+        let taken: Vec<Span> = pieces.iter().map(|piece| Span { start: piece.start, end: piece.end() }).collect();
+        let job = desk.job(0);
+        let mut all = Vec::new();
+        every_way(&desk, 0, job.work, &taken, &mut Vec::new(), &mut all);
+        let cost = |blocks: &[Span]| {
+            let placed: Tick = blocks.iter().map(|span| span.len()).sum();
+            let end = blocks.last().map_or(0, |span| span.end);
+            let splits = (blocks.len() as u64).saturating_sub(1) * u64::from(desk.split_cost);
+            let whole = placed == job.work;
+            let late = whole && end > job.due;
+            (job.work - placed, late, if whole { job.weight * u64::from(end) + splits } else { 0 })
+        };
+        let best = all.iter().map(|blocks| cost(blocks)).min().expect("to place nothing is a way");
+        let mut inserter = Inserter::default();
+        let order = Order {
+            task: 0,
+            ticks: job.work,
+            from: 0,
+            until: desk.horizon,
+            split_cost: desk.split_cost,
+            whim: 0,
+            whole: false,
+        };
+        let placed = inserter.insert(&desk, &pieces, &order);
+        let found: Vec<Span> =
+            inserter.found.iter().map(|(start, length)| Span { start: *start, end: start + length }).collect();
+        assert_eq!(found.iter().map(|span| span.len()).sum::<Tick>(), placed);
+        assert!(all.contains(&found), "{found:?} is no legal way\n{problem:?}\n{pieces:?}");
+        assert_eq!(cost(&found), best, "{found:?}\n{problem:?}\n{pieces:?}");
+        whole += u32::from(placed == job.work);
+        parts += u32::from(placed < job.work);
+        // The same by whim is another legal way, and places no less.
+        let placed_so = inserter.insert(&desk, &pieces, &Order { whim: chance.bits() | 1, ..order });
+        let found: Vec<Span> =
+            inserter.found.iter().map(|(start, length)| Span { start: *start, end: start + length }).collect();
+        assert!(all.contains(&found) && placed_so == placed, "{found:?}\n{problem:?}\n{pieces:?}");
+    }
+    assert!(whole > 100 && parts > 20, "{whole} whole, {parts} in part");
+}
+
+/// Every order and every cut of up to four tasks, placed as early as they can be: among them is the best schedule.
+fn best_of_all(desk: &Desk, pieces: &mut Vec<Piece>, rests: &mut Vec<Tick>, best: &mut Score) {
+    if rests.iter().all(|rest| *rest == 0) {
+        *best = (*best).min(desk.place(&mut pieces.clone(), 0, &mut sequence::Room::default()));
+        return;
+    }
+    for task in 0..rests.len() {
+        let job = desk.job(u32::try_from(task).expect("few"));
+        let rest = rests[task];
+        for length in 1..=rest {
+            if length < job.chunk_min || (rest > length && rest - length < job.chunk_min) || rest == 0 {
+                continue;
+            }
+            rests[task] -= length;
+            pieces.push(Piece::new(u32::try_from(task).expect("few"), length));
+            best_of_all(desk, pieces, rests, best);
+            pieces.pop();
+            rests[task] += length;
+        }
+    }
+}
+
+#[test]
+fn tiny_problems_are_planned_as_well_as_they_can_be_and_no_bound_is_above() {
+    let mut chance = Chance::new(11);
+    let (mut late, mut unplaced) = (0, 0);
+    for _ in 0..60 {
+        let mut problem = open_time(&[(0, 5), (7, 11), (13, 13 + chance.between(2, 5))], 20);
+        problem.gap = chance.between(0, 1);
+        for at in 0..chance.between(2, 4) as usize {
+            let work = chance.between(1, 4);
+            let min = work.min(chance.between(2, 4));
+            let due = if chance.once_in(3) { None } else { Some(chance.between(3, 18)) };
+            let after = if at > 0 && chance.once_in(4) { vec![chance.below(at)] } else { Vec::new() };
+            let (release, weight) = (chance.between(0, 5), chance.between(1, 8));
+            problem.tasks.push(Task { release, due, weight, after, ..task(work, min, work.max(2)) });
+        }
+        problem.validate().expect("valid");
+        let desk = Desk::new(&problem);
+        let mut best = Score { missed: u64::MAX, unplaced: 0, cost: 0 };
+        let mut rests: Vec<Tick> = desk.jobs.iter().map(|job| job.work).collect();
+        best_of_all(&desk, &mut Vec::new(), &mut rests, &mut best);
+        let plan = planned(&problem);
+        assert_eq!(plan.score, best, "{problem:?}\n{plan:?}");
+        let bound = certify::bound(&desk);
+        assert!(bound.missed <= best.missed && bound.cost <= best.cost, "{bound:?} {best:?}\n{problem:?}");
+        assert!(bound.unplaced <= best.unplaced, "{bound:?} {best:?}\n{problem:?}");
+        late += u32::from(best.missed > 0);
+        unplaced += u32::from(best.unplaced > 0);
+    }
+    assert!(late > 5 && unplaced > 5, "{late} with a missed deadline, {unplaced} with unplaced work");
+}
