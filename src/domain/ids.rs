@@ -65,6 +65,20 @@ own_id! {
     ConsentId,
     /// One watch channel; the provider repeats it with every notification.
     ChannelId,
+    /// One grouping of work ("channel" to end users).
+    ContextId,
+    /// One task; an instance that was carried to another day is another task.
+    TaskId,
+    /// One time block: planned work on a task.
+    BlockId,
+    /// One schedule that was offered.
+    ProposalId,
+    /// One run of the scheduler.
+    PlanRunId,
+    /// One sitting of focused work on one task.
+    FocusId,
+    /// One change of day of one user, and what it did.
+    RolloverId,
 }
 
 /// Why a caller's id was refused.

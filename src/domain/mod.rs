@@ -4,11 +4,14 @@
 
 pub mod account;
 pub mod availability;
+pub mod block;
 pub mod calendar;
 pub mod channel;
 pub mod conflict;
+pub mod context;
 pub mod event;
 pub mod failure;
+pub mod focus;
 pub mod grant;
 pub mod ids;
 pub mod mapping;
@@ -16,7 +19,11 @@ pub mod notice;
 pub mod outbox;
 pub mod person;
 pub mod ports;
+pub mod proposal;
+pub mod rollover;
 pub mod round;
 pub mod secret;
+pub mod task;
 pub mod time;
 mod words;
+pub mod working_hours;

@@ -146,7 +146,7 @@ pub fn resolve_wall(wall: NaiveDateTime, tz: Tz) -> DateTime<Utc> {
 }
 
 /// A half-open span of instants: `from` is in it, `to` is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Window {
     /// First instant inside.
     pub from: DateTime<Utc>,
@@ -159,6 +159,18 @@ impl Window {
     #[must_use]
     pub fn touches(&self, start: DateTime<Utc>, end: DateTime<Utc>) -> bool {
         start < self.to && (end > self.from || (end <= start && start >= self.from))
+    }
+
+    /// Whether two spans share an instant; one without length shares none.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.from.max(other.from) < self.to.min(other.to)
+    }
+
+    /// Elapsed time from first to last, never negative.
+    #[must_use]
+    pub fn length(&self) -> Duration {
+        (self.to - self.from).max(Duration::zero())
     }
 }
 

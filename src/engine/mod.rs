@@ -5,8 +5,17 @@
 pub mod account;
 pub mod backoff;
 pub mod conflict;
+pub mod day;
+pub mod focus;
 pub mod outbox;
+pub mod playlist;
 pub mod privacy;
 pub mod recurrence;
+pub mod replan;
+pub mod rest;
+pub mod rollover;
+#[cfg(test)]
+mod samples;
 pub mod series;
 pub mod sync;
+pub mod ticks;

@@ -14,5 +14,6 @@ mod dateutil;
 mod hostile;
 mod http;
 mod peers;
+mod rollover_cases;
 mod rrule_cases;
 mod store_contract;

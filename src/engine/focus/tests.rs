@@ -1,0 +1,2 @@
+mod stories;
+mod worlds;

@@ -1,0 +1,222 @@
+//! When a new plan is made, and what it may touch.
+//!
+//! Terms. *Taken* is time that was free and is busy now, *freed* the other way round. A block is *fixed* when no plan moves it.
+//!
+//! **Invariant:** what overlaps no block, and frees nothing that somebody waits for, makes no plan: so it moves nothing.
+
+mod outside;
+#[cfg(test)]
+mod tests;
+
+pub use outside::{Answer, Outside, Seen, answer, confirmed};
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::domain::{
+    block::{BlockLock, BlockState, TimeBlock},
+    event::Transparency,
+    proposal::PlanCause,
+    task::Task,
+    time::Window,
+    working_hours::PlanMode,
+};
+
+/// How long news are gathered before a plan is made of them.
+pub const DEBOUNCE: Duration = Duration::seconds(2);
+/// What moving a block costs the plan, in ticks of a task of weight one.
+pub const MOVE_COST: u32 = 16;
+/// How much more it costs when the block begins within a day.
+pub const NEAR_FACTOR: u32 = 4;
+/// How much a quiet plan is worth: every move costs so many times as much.
+pub const STABILITY: u32 = 4;
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'a> {
+    /// This time is busy now.
+    Taken(Window),
+    /// This time is free now.
+    Freed(Window),
+    /// A task was made (no `before`), changed, or deleted (no `after`).
+    Task {
+        /// As it was.
+        before: Option<&'a Task>,
+        /// As it is.
+        after: Option<&'a Task>,
+    },
+    /// The user's hours or settings were changed.
+    Rules,
+    /// Focus, rollover or a missed block asks for it.
+    Asked(PlanCause),
+}
+
+/// The plan in force, made ready for one question: does this concern it?
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// By begin.
+    begins: Vec<DateTime<Utc>>,
+    /// The latest end of the first so many blocks: finds overlaps also where blocks overlap each other.
+    latest_ends: Vec<DateTime<Utc>>,
+    /// A task is late, or has no place.
+    wanting: bool,
+    look_ahead: Window,
+    buffer: Duration,
+}
+
+impl Standing {
+    /// Of the blocks that are in the calendar and not over. `wanting`: something is late or has no place, so that room matters.
+    #[must_use]
+    pub fn new(blocks: impl Iterator<Item = Window>, wanting: bool, look_ahead: Window, buffer_min: u16) -> Self {
+        let mut spans: Vec<_> = blocks.collect();
+        spans.sort();
+        let latest_ends = spans
+            .iter()
+            .scan(DateTime::<Utc>::MIN_UTC, |latest, span| {
+                *latest = (*latest).max(span.to);
+                Some(*latest)
+            })
+            .collect();
+        let begins = spans.iter().map(|span| span.from).collect();
+        Self { begins, latest_ends, wanting, look_ahead, buffer: Duration::minutes(i64::from(buffer_min)) }
+    }
+
+    /// Whether something calls for a new plan, and why. Time is looked up by halving; news that concern nothing cost no plan.
+    #[must_use]
+    pub fn judge(&self, news: &News<'_>) -> Option<PlanCause> {
+        match news {
+            News::Taken(span) => self.meets_block(*span).then_some(PlanCause::Collision),
+            News::Freed(span) => (self.wanting && span.overlaps(&self.look_ahead)).then_some(PlanCause::RoomFreed),
+            News::Task { before, after } => edit_matters(*before, *after).then_some(PlanCause::TaskEdited),
+            News::Rules => Some(PlanCause::RulesEdited),
+            News::Asked(cause) => Some(*cause),
+        }
+    }
+
+    /// Whether a stretch, with the buffer kept free around it, overlaps a block.
+    fn meets_block(&self, span: Window) -> bool {
+        if span.length() <= Duration::zero() {
+            return false;
+        }
+        let (from, to) = (span.from - self.buffer, span.to + self.buffer);
+        let before = self.begins.partition_point(|begin| *begin < to);
+        before.checked_sub(1).and_then(|last| self.latest_ends.get(last)).is_some_and(|end| *end > from)
+    }
+}
+
+/// Whether an edit changes what the planner reads. Titles, descriptions and groupings do not.
+fn edit_matters(before: Option<&Task>, after: Option<&Task>) -> bool {
+    let open = |task: Option<&Task>| task.is_some_and(|task| task.status.is_open());
+    let (Some(old), Some(new)) = (before, after) else { return open(before) || open(after) };
+    if open(before) != open(after) {
+        return true;
+    }
+    let read = |task: &Task| {
+        let chunks = (task.min_chunk_min, task.max_chunk_min, task.splittable, task.buffer_after_min);
+        let when = (task.due, task.not_before, task.prefer);
+        (task.priority, task.estimate_min, chunks, when, task.pinned)
+    };
+    open(after) && (read(old) != read(new) || old.hours != new.hours || old.after != new.after)
+}
+
+/// What is in the first list of stretches and not in the second. Both by begin, not overlapping.
+fn without(wanted: &[Window], removed: &[Window]) -> Vec<Window> {
+    let mut left = Vec::new();
+    for one in wanted {
+        let mut from = one.from;
+        let first = removed.partition_point(|other| other.to <= one.from);
+        for other in removed.iter().skip(first).take_while(|other| other.from < one.to) {
+            if other.from > from {
+                left.push(Window { from, to: other.from });
+            }
+            from = from.max(other.to);
+        }
+        if from < one.to {
+            left.push(Window { from, to: one.to });
+        }
+    }
+    left
+}
+
+/// The news in two readings of the same busy time, each by begin and not overlapping: what was taken, what was freed.
+#[must_use]
+pub fn compared(before: &[Window], after: &[Window]) -> Vec<News<'static>> {
+    let taken = without(after, before).into_iter().map(News::Taken);
+    taken.chain(without(before, after).into_iter().map(News::Freed)).collect()
+}
+
+/// Why no plan moves a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fixed {
+    /// It is over.
+    Over,
+    /// Work on it has begun.
+    Started,
+    /// The user put it there, or confirmed it.
+    ByUser,
+    /// It was moved at the provider.
+    Outside,
+    /// Its task is pinned.
+    Pinned,
+    /// It begins so soon that somebody may be on their way to it.
+    Frozen,
+}
+
+/// Whether a plan leaves a block where it is; then it is busy time. `pinned`: its task is.
+#[must_use]
+pub fn fixed(block: &TimeBlock, pinned: bool, now: DateTime<Utc>, freeze_min: u16) -> Option<Fixed> {
+    match (block.state, block.lock) {
+        (BlockState::Done | BlockState::Missed, _) => Some(Fixed::Over),
+        (BlockState::InProgress, _) | (_, BlockLock::Started) => Some(Fixed::Started),
+        _ if block.end <= now => Some(Fixed::Over),
+        (_, BlockLock::User) => Some(Fixed::ByUser),
+        (_, BlockLock::External) => Some(Fixed::Outside),
+        // An offer binds nobody.
+        (BlockState::Proposed, BlockLock::None) => None,
+        _ if pinned => Some(Fixed::Pinned),
+        _ if block.start <= now + Duration::minutes(i64::from(freeze_min)) => Some(Fixed::Frozen),
+        _ => None,
+    }
+}
+
+/// What moving a block costs the plan.
+#[must_use]
+pub fn move_cost(start: DateTime<Utc>, now: DateTime<Utc>) -> u32 {
+    let near = if start < now + Duration::hours(24) { NEAR_FACTOR } else { 1 };
+    MOVE_COST * near * STABILITY
+}
+
+/// What is done with a new plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handling {
+    /// It is offered, and nothing is written before somebody accepts.
+    Offered,
+    /// It is carried out, and can be put back.
+    CarriedOut,
+    /// None is made.
+    None,
+}
+
+/// What is done with a plan. One that somebody asked for is shown first, whatever the mode.
+#[must_use]
+pub fn handling(mode: PlanMode, cause: PlanCause) -> Handling {
+    match (mode, cause) {
+        (_, PlanCause::Asked) | (PlanMode::Propose, _) => Handling::Offered,
+        (PlanMode::Auto, _) => Handling::CarriedOut,
+        (PlanMode::Off, _) => Handling::None,
+    }
+}
+
+/// Whether a block's event says free or busy. While the task fits in another way as well, others may have the time: free, as
+/// long as `slack_min` (`None`: no deadline) is the buffer at least. With no slack at all this is the last way it fits, and
+/// what stays where it is takes its time: busy. What was worked was busy, what was missed was not.
+#[must_use]
+pub fn shows(block: &TimeBlock, slack_min: Option<i64>, buffer_min: u16) -> Transparency {
+    let roomy = slack_min.is_none_or(|slack| slack > 0 && slack >= i64::from(buffer_min));
+    match (block.state, block.lock) {
+        (BlockState::Done | BlockState::InProgress, _) => Transparency::Opaque,
+        (BlockState::Missed | BlockState::Proposed, _) => Transparency::Transparent,
+        _ if block.shows.is_some() => block.shows.unwrap_or_default(),
+        (_, BlockLock::None) if roomy => Transparency::Transparent,
+        _ => Transparency::Opaque,
+    }
+}
