@@ -96,6 +96,7 @@ pub fn calendar(number: u64, account: &Account) -> Calendar {
         read_only: true,
         selected: true,
         direction: Direction::Both,
+        makes_tasks: true,
         cursor: Some("sync-token-1".into()),
         stamp: Some("ctag-1".into()),
         reconciled_at: Some(at(4)),

@@ -1,0 +1,64 @@
+//! Sittings of focused work.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, Done, read_all};
+use crate::{
+    domain::{
+        focus::{Focus, FocusState},
+        ids::{FocusId, UserId},
+        person::Scope,
+    },
+    store::{rows::FocusRow, schema::focuses, types::Ts},
+};
+
+/// The states of sittings that are neither done nor stopped; the migration's unique index names the same.
+const OPEN: [FocusState; 2] = [FocusState::Running, FocusState::Paused];
+
+pub async fn put_focus(conn: &mut Conn, focus: &Focus) -> Done<()> {
+    let row = FocusRow::of(focus)?;
+    let insert = diesel::insert_into(focuses::table).values(&row).on_conflict(focuses::id);
+    insert.do_update().set(&row).execute(conn).await?;
+    Ok(())
+}
+
+pub async fn focus(conn: &mut Conn, scope: &Scope, id: FocusId) -> Done<Option<Focus>> {
+    let query = focuses::table.filter(focuses::id.eq(id)).select(FocusRow::as_select()).into_boxed();
+    let row = within!(query, scope, focuses::space_id).first(conn).await.optional()?;
+    row.map(FocusRow::read).transpose()
+}
+
+pub async fn open_focus(conn: &mut Conn, user: &UserId) -> Done<Option<Focus>> {
+    let query = focuses::table.filter(focuses::user_id.eq(user)).filter(focuses::state.eq_any(OPEN));
+    let row = query.select(FocusRow::as_select()).first(conn).await.optional()?;
+    row.map(FocusRow::read).transpose()
+}
+
+pub async fn open_focuses(conn: &mut Conn, after: Option<FocusId>, limit: u32) -> Done<Vec<Focus>> {
+    let mut query = focuses::table
+        .filter(focuses::state.eq_any(OPEN))
+        .order(focuses::id)
+        .limit(limit.into())
+        .select(FocusRow::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(focuses::id.gt(after));
+    }
+    read_all(query.load(conn).await?, FocusRow::read)
+}
+
+pub async fn focuses_between(
+    conn: &mut Conn,
+    user: &UserId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Done<Vec<Focus>> {
+    let query = focuses::table
+        .filter(focuses::user_id.eq(user))
+        .filter(focuses::started_at.lt(Ts::from(to)))
+        .filter(focuses::ended_at.is_null().or(focuses::ended_at.gt(Ts::from(from))))
+        .order((focuses::started_at, focuses::id));
+    read_all(query.select(FocusRow::as_select()).load(conn).await?, FocusRow::read)
+}
