@@ -1,10 +1,10 @@
 //! The tables, once for both databases. Written by hand: `diesel print-schema` knows one database at a time.
 
-mod planning;
-
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 
-pub use self::planning::{blocks, contexts, focuses, planning_rules, proposals, rollover_runs, rollovers, tasks};
+pub use super::planning_tables::{
+    blocks, contexts, focuses, planning_rules, proposals, rollover_runs, rollovers, tasks,
+};
 
 table! {
     use super::super::types::Instant;

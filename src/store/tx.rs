@@ -134,6 +134,7 @@ macro_rules! queries {
     };
 }
 
+#[path = "planning_queries.rs"]
 mod planning;
 
 queries! {

@@ -1,5 +1,7 @@
 //! Records to store: every field filled with something that is not its default, ids by number.
 
+mod planning;
+
 use calwarden::domain::{
     account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SealedSecret, SecretKind},
     calendar::{Calendar, Direction},
@@ -16,6 +18,9 @@ use calwarden::domain::{
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+pub use self::planning::{
+    ada_with_work, block, context, date, focus, planning_rules, proposal, rollover, task, window,
+};
 use super::Base;
 
 /// An instant, so many minutes after the first of March 2026; microseconds included, as clocks have them.
