@@ -60,9 +60,9 @@ CREATE TABLE tasks (
     version INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX tasks_user ON tasks (user_id, id);
-CREATE INDEX tasks_open ON tasks (user_id, status, id);
+CREATE INDEX tasks_open ON tasks (user_id, id) WHERE status IN ('open', 'in_progress');
 CREATE INDEX tasks_space ON tasks (space_id);
-CREATE INDEX tasks_context ON tasks (context_id);
+CREATE INDEX tasks_context ON tasks (context_id, id);
 CREATE INDEX tasks_made_from ON tasks (made_from);
 
 CREATE TABLE blocks (
@@ -105,7 +105,7 @@ CREATE TABLE proposals (
     version INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX proposals_user ON proposals (user_id, id);
-CREATE INDEX proposals_open ON proposals (user_id, state);
+CREATE INDEX proposals_open ON proposals (user_id, state, id);
 CREATE INDEX proposals_space ON proposals (space_id);
 
 CREATE TABLE focuses (
@@ -124,8 +124,8 @@ CREATE TABLE focuses (
 ) STRICT;
 -- A person works on one thing at a time, whoever asks from wherever at once.
 CREATE UNIQUE INDEX focuses_one_open ON focuses (user_id) WHERE state IN ('running', 'paused');
+CREATE INDEX focuses_open ON focuses (id) WHERE state IN ('running', 'paused');
 CREATE INDEX focuses_user ON focuses (user_id, started_at);
-CREATE INDEX focuses_state ON focuses (state, id);
 CREATE INDEX focuses_task ON focuses (task_id);
 CREATE INDEX focuses_block ON focuses (block_id);
 CREATE INDEX focuses_space ON focuses (space_id);

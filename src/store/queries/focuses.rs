@@ -1,21 +1,23 @@
 //! Sittings of focused work.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, sql_types::Bool};
 use diesel_async::RunQueryDsl;
 
 use super::{Conn, Done, read_all};
 use crate::{
     domain::{
-        focus::{Focus, FocusState},
+        focus::Focus,
         ids::{FocusId, UserId},
         person::Scope,
     },
     store::{rows::FocusRow, schema::focuses, types::Ts},
 };
 
-/// The states of sittings that are neither done nor stopped; the migration's unique index names the same.
-const OPEN: [FocusState; 2] = [FocusState::Running, FocusState::Paused];
+/// What `Focus::is_open` says, in the very words of the indexes of open sittings, for SQLite to use them.
+fn open() -> SqlLiteral<Bool> {
+    sql("focuses.state IN ('running', 'paused')")
+}
 
 pub async fn put_focus(conn: &mut Conn, focus: &Focus) -> Done<()> {
     let row = FocusRow::of(focus)?;
@@ -31,18 +33,14 @@ pub async fn focus(conn: &mut Conn, scope: &Scope, id: FocusId) -> Done<Option<F
 }
 
 pub async fn open_focus(conn: &mut Conn, user: &UserId) -> Done<Option<Focus>> {
-    let query = focuses::table.filter(focuses::user_id.eq(user)).filter(focuses::state.eq_any(OPEN));
+    let query = focuses::table.filter(focuses::user_id.eq(user)).filter(open());
     let row = query.select(FocusRow::as_select()).first(conn).await.optional()?;
     row.map(FocusRow::read).transpose()
 }
 
 pub async fn open_focuses(conn: &mut Conn, after: Option<FocusId>, limit: u32) -> Done<Vec<Focus>> {
-    let mut query = focuses::table
-        .filter(focuses::state.eq_any(OPEN))
-        .order(focuses::id)
-        .limit(limit.into())
-        .select(FocusRow::as_select())
-        .into_boxed();
+    let mut query =
+        focuses::table.filter(open()).order(focuses::id).limit(limit.into()).select(FocusRow::as_select()).into_boxed();
     if let Some(after) = after {
         query = query.filter(focuses::id.gt(after));
     }
