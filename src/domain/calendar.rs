@@ -54,6 +54,8 @@ pub struct Calendar {
     pub selected: bool,
     /// Which way events flow.
     pub direction: Direction,
+    /// Whether its imported events become tasks.
+    pub makes_tasks: bool,
     /// How far its changes were read; `None` before the first round ends.
     pub cursor: Option<SyncCursor>,
     /// The provider's stamp of the whole calendar when the cursor was saved: the same stamp, nothing to pull.

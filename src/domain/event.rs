@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::time::EventTime;
+use crate::words;
 
 /// `STATUS` of RFC 5545 §3.8.1.11.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,15 +25,16 @@ pub enum EventStatus {
     Cancelled,
 }
 
-/// `TRANSP` of RFC 5545 §3.8.2.7: whether the event takes up the person's time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Transparency {
-    /// Busy.
-    #[default]
-    Opaque,
-    /// Free.
-    Transparent,
+words! {
+    /// `TRANSP` of RFC 5545 §3.8.2.7: whether the event takes up the person's time.
+    #[derive(Default)]
+    Transparency {
+        /// Busy.
+        #[default]
+        Opaque = "opaque",
+        /// Free.
+        Transparent = "transparent",
+    }
 }
 
 /// `CLASS` of RFC 5545 §3.8.1.3. An unknown class reads as private.

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ids::{ContextId, SpaceId, TaskId, UserId},
+    ids::{ContextId, EventId, SpaceId, TaskId, UserId},
     time::EventTime,
 };
 use crate::words;
@@ -179,6 +179,8 @@ pub struct Task {
     pub status: TaskStatus,
     /// Its blocks stay where they are.
     pub pinned: bool,
+    /// The imported event it was made from.
+    pub made_from: Option<EventId>,
     /// The instance that this one goes on with.
     pub carried_from: Option<TaskId>,
     /// How often it was carried since somebody last decided about it.

@@ -65,6 +65,7 @@ pub fn task(number: u128) -> Task {
         repeats: None,
         status: TaskStatus::Open,
         pinned: false,
+        made_from: None,
         carried_from: None,
         carry_count: 0,
         carried_actual_min: 0,

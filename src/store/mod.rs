@@ -12,6 +12,7 @@ mod phrases;
 mod error;
 mod lock;
 mod migrate;
+mod planning_tables;
 mod postgres;
 mod records;
 mod rows;

@@ -2,6 +2,10 @@
 
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 
+pub use super::planning_tables::{
+    blocks, contexts, focuses, planning_rules, proposals, rollover_runs, rollovers, tasks,
+};
+
 table! {
     use super::super::types::Instant;
     use diesel::sql_types::Text;
@@ -92,6 +96,7 @@ table! {
         read_only -> Bool,
         selected -> Bool,
         direction -> Text,
+        makes_tasks -> Bool,
         cursor -> Nullable<Text>,
         stamp -> Nullable<Text>,
         reconciled_at -> Nullable<Instant>,

@@ -1,6 +1,7 @@
 //! A transaction as a value, and its queries: one line each, forwarded to the backend at hand.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use diesel_async::{SimpleAsyncConnection, pooled_connection::deadpool::Object};
 
 use super::{
@@ -133,6 +134,9 @@ macro_rules! queries {
     };
 }
 
+#[path = "planning_queries.rs"]
+mod planning;
+
 queries! {
     people {
         /// Makes a space or overwrites it.
@@ -153,6 +157,10 @@ queries! {
         fn spaces_of(user: &UserId) -> Vec<SpaceId>;
         /// The people in a space, with their roles.
         fn members_of(space: &SpaceId) -> Vec<(UserId, String)>;
+        /// The people whose days are read in a zone, by id, after the last of the page before.
+        fn users_in_zone(zone: Tz, after: Option<&UserId>, limit: u32) -> Vec<User>;
+        /// Every zone that somebody's days are read in, once.
+        fn zones_in_use() -> Vec<Tz>;
     }
     accounts {
         /// Adds an account; its space and person exist already.

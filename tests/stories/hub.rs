@@ -148,6 +148,7 @@ impl Setting {
             read_only: false,
             selected: true,
             direction: Direction::Both,
+            makes_tasks: false,
             cursor: None,
             stamp: None,
             reconciled_at: None,

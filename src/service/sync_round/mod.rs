@@ -368,6 +368,7 @@ pub fn new_calendar(services: &Services, account: &Account, remote: &RemoteCalen
         read_only: remote.read_only,
         selected: true,
         direction: if remote.read_only { Direction::FromProvider } else { Direction::Both },
+        makes_tasks: false,
         cursor: None,
         stamp: None,
         reconciled_at: None,

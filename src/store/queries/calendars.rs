@@ -21,8 +21,8 @@ pub async fn put_calendars(conn: &mut Conn, listed: &[Calendar]) -> Done<()> {
             .values(&batch)
             .on_conflict(calendars::id)
             .do_update()
-            .set(overwrite!(calendars: remote_id, name, color, time_zone, read_only, selected, direction, cursor, stamp,
-                reconciled_at, gone_at, last_error, version)))?;
+            .set(overwrite!(calendars: remote_id, name, color, time_zone, read_only, selected, direction, makes_tasks,
+                cursor, stamp, reconciled_at, gone_at, last_error, version)))?;
     }
     Ok(())
 }

@@ -10,12 +10,15 @@ use crate::store::error::StoreError;
 
 pub mod accounts;
 pub mod audit;
+pub mod blocks;
 pub mod busy;
 pub mod calendars;
 pub mod channels;
 pub mod conflicts;
+pub mod contexts;
 pub mod events;
 pub mod figures;
+pub mod focuses;
 pub mod grants;
 pub mod holds;
 pub mod keys;
@@ -23,11 +26,14 @@ pub mod mappings;
 pub mod notices;
 pub mod outbox;
 pub mod people;
+pub mod proposals;
+pub mod rollovers;
 pub mod rounds;
 pub mod secrets;
+pub mod tasks;
 pub mod unreadable;
 
-/// Most rows or ids in one statement: 500 rows of 18 columns stay well below SQLite's 32,766 binds.
+/// Most rows or ids in one statement: 500 rows of 30 columns stay well below SQLite's 32,766 binds.
 pub const BATCH_ROWS: usize = 500;
 
 /// Most rows that one sweep removes; what is left goes with the next one, so that no transaction holds the writer for long.

@@ -1,17 +1,20 @@
 //! Spaces, people and who belongs where.
 
+use chrono_tz::Tz;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done};
+use super::{Conn, Done, read_all};
 use crate::{
     domain::{
         ids::{SpaceId, UserId},
         person::{Space, User},
+        working_hours::PlanningRules,
     },
     store::{
-        rows::{SpaceRow, UserRow},
-        schema::{memberships, spaces, users},
+        rows::{Column, SpaceRow, UserRow},
+        schema::{memberships, planning_rules, spaces, users},
+        types::Json,
     },
 };
 
@@ -67,4 +70,51 @@ pub async fn members_of(conn: &mut Conn, space: &SpaceId) -> Done<Vec<(UserId, S
     let of_space = memberships::table.filter(memberships::space_id.eq(space));
     let members = of_space.select((memberships::user_id, memberships::role)).order(memberships::user_id);
     Ok(members.load(conn).await?)
+}
+
+pub async fn users_in_zone(conn: &mut Conn, zone: Tz, after: Option<&UserId>, limit: u32) -> Done<Vec<User>> {
+    let mut query = users::table
+        .filter(users::time_zone.eq(<String as Column<_>>::of(&zone)?))
+        .order(users::id)
+        .limit(limit.into())
+        .select(UserRow::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(users::id.gt(after));
+    }
+    read_all(query.load(conn).await?, UserRow::read)
+}
+
+pub async fn zones_in_use(conn: &mut Conn) -> Done<Vec<Tz>> {
+    let zones: Vec<String> =
+        users::table.select(users::time_zone).distinct().order(users::time_zone).load(conn).await?;
+    read_all(zones, |zone| zone.read("users.time_zone"))
+}
+
+pub async fn planning_rules(conn: &mut Conn, user: &UserId) -> Done<Option<(PlanningRules, i64)>> {
+    let query = planning_rules::table.find(user).select((planning_rules::rules, planning_rules::version));
+    let kept: Option<(Json, i64)> = query.first(conn).await.optional()?;
+    kept.map(|(rules, version)| Ok((rules.read("planning_rules.rules")?, version))).transpose()
+}
+
+pub async fn put_planning_rules(
+    conn: &mut Conn,
+    space: &SpaceId,
+    user: &UserId,
+    rules: &PlanningRules,
+    version: i64,
+) -> Done<()> {
+    let kept = (
+        planning_rules::space_id.eq(space),
+        planning_rules::rules.eq(Json::of(rules)?),
+        planning_rules::version.eq(version),
+    );
+    diesel::insert_into(planning_rules::table)
+        .values((planning_rules::user_id.eq(user), kept))
+        .on_conflict(planning_rules::user_id)
+        .do_update()
+        .set(overwrite!(planning_rules: space_id, rules, version))
+        .execute(conn)
+        .await?;
+    Ok(())
 }

@@ -65,6 +65,7 @@ row! {
         read_only: bool,
         selected: bool,
         direction: Direction,
+        makes_tasks: bool,
         cursor: Option<SyncCursor>,
         stamp: Option<String>,
         reconciled_at: Option<Ts>,

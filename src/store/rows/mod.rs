@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a row goes to its record and back without loss, or fails as [`StoreError::Corrupt`] and names the column.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -12,17 +12,24 @@ use super::{
 };
 use crate::domain::{
     account::{AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, SecretKind},
+    block::{BlockLock, BlockOrigin, BlockState},
     calendar::Direction,
     channel::ChannelState,
     conflict::{ConflictKind, ConflictStatus, HoldState, Severity, Winner},
+    context::ContextVisibility,
+    event::Transparency,
+    focus::FocusState,
     ids::{
-        AccountId, ApiKeyId, AuditId, CalendarId, ChannelId, ConflictId, ConsentId, EventId, HoldId, MappingId,
-        NoticeId, OutboxId, RemoteCalendarId, RemoteEventId, Revision, RoundId, SpaceId, SyncCursor, Uid, UserId,
+        AccountId, ApiKeyId, AuditId, BlockId, CalendarId, ChannelId, ConflictId, ConsentId, ContextId, EventId,
+        FocusId, HoldId, MappingId, NoticeId, OutboxId, PlanRunId, ProposalId, RemoteCalendarId, RemoteEventId,
+        Revision, RolloverId, RoundId, SpaceId, SyncCursor, TaskId, Uid, UserId,
     },
     mapping::Origin,
     notice::NoticeKind,
     outbox::{OutboxState, WriteOp},
+    proposal::{Fingerprint, PlanCause, ProposalState},
     round::{Cause, Outcome},
+    task::{PartOfDay, Priority, TaskStatus},
 };
 
 /// A column's value for a domain field of type `D`.
@@ -53,10 +60,12 @@ macro_rules! as_it_is {
 
 as_it_is! {
     bool, i64, String, Vec<u8>,
-    AccountId, ApiKeyId, AuditId, CalendarId, ChannelId, ConflictId, ConsentId, EventId, HoldId, MappingId, NoticeId, OutboxId, RoundId,
+    AccountId, ApiKeyId, AuditId, BlockId, CalendarId, ChannelId, ConflictId, ConsentId, ContextId, EventId, FocusId, HoldId,
+    MappingId, NoticeId, OutboxId, PlanRunId, ProposalId, RolloverId, RoundId, TaskId,
     SpaceId, UserId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid,
-    AccountStatus, Cause, ChannelState, ConflictKind, ConflictPolicy, ConflictStatus, Direction, HoldState, NoticeKind, Origin,
-    Outcome, OutboxState, PrivacyLevel, ProviderKind, SecretKind, Severity, Winner, WriteOp,
+    AccountStatus, BlockLock, BlockOrigin, BlockState, Cause, ChannelState, ConflictKind, ConflictPolicy, ConflictStatus,
+    ContextVisibility, Direction, FocusState, HoldState, NoticeKind, Origin, Outcome, OutboxState, PartOfDay, PlanCause, Priority,
+    PrivacyLevel, ProposalState, ProviderKind, SecretKind, Severity, TaskStatus, Transparency, Winner, WriteOp,
 }
 
 impl<D, C: Column<D>> Column<Option<D>> for Option<C> {
@@ -99,6 +108,35 @@ impl Column<Tz> for String {
     }
     fn read(self, column: &'static str) -> Result<Tz, StoreError> {
         self.parse().map_err(|_| corrupt(column, "is no time zone"))
+    }
+}
+
+/// A date, as text that sorts like it: a date that became an instant would be another day in another zone.
+impl Column<NaiveDate> for String {
+    fn of(field: &NaiveDate) -> Result<Self, StoreError> {
+        Ok(field.to_string())
+    }
+    fn read(self, column: &'static str) -> Result<NaiveDate, StoreError> {
+        self.parse().map_err(|_| corrupt(column, "is no date"))
+    }
+}
+
+/// What a clock showed, in no zone.
+impl Column<NaiveDateTime> for String {
+    fn of(field: &NaiveDateTime) -> Result<Self, StoreError> {
+        Ok(field.format("%Y-%m-%dT%H:%M:%S%.f").to_string())
+    }
+    fn read(self, column: &'static str) -> Result<NaiveDateTime, StoreError> {
+        self.parse().map_err(|_| corrupt(column, "is no wall time"))
+    }
+}
+
+impl Column<Fingerprint> for Vec<u8> {
+    fn of(field: &Fingerprint) -> Result<Self, StoreError> {
+        Ok(field.0.to_vec())
+    }
+    fn read(self, column: &'static str) -> Result<Fingerprint, StoreError> {
+        self.try_into().map(Fingerprint).map_err(|_| corrupt(column, "is no fingerprint"))
     }
 }
 
@@ -151,10 +189,12 @@ mod accounts;
 mod events;
 mod history;
 mod people;
+mod planning;
 
 pub use self::{
     accounts::{AccountRow, CalendarRow, ChannelRow, ConsentRow, GrantRow, SecretRow},
     events::{EventRow, MappingRow, OutboxRow, PlacedEventRow, UnreadableEntry},
     history::{AuditRow, ConflictRow, HoldRow, NoticeRow, RoundRow},
     people::{ApiKeyRow, IdempotencyKeyRow, SpaceRow, UserRow},
+    planning::{BlockRow, ContextRow, FocusRow, ProposalRow, RolloverRow, TaskRow},
 };

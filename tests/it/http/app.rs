@@ -321,6 +321,7 @@ impl App {
             read_only: false,
             selected: true,
             direction: Direction::Both,
+            makes_tasks: false,
             cursor: None,
             stamp: None,
             reconciled_at: None,

@@ -20,7 +20,8 @@ async fn a_calendar_comes_back_as_it_was(base: Base) {
     let mut sparse = given::calendar(3, &account);
     (sparse.color, sparse.time_zone, sparse.cursor, sparse.stamp) = (None, None, None, None);
     (sparse.reconciled_at, sparse.gone_at, sparse.last_error) = (None, None, None);
-    (sparse.read_only, sparse.selected, sparse.direction) = (false, false, Direction::FromProvider);
+    (sparse.read_only, sparse.selected, sparse.makes_tasks) = (false, false, false);
+    sparse.direction = Direction::FromProvider;
     let mut tx = base.write().await;
     tx.put_calendars(std::slice::from_ref(&sparse)).await.expect("calendar");
     assert_eq!(tx.calendars_of(account.id).await, Ok(vec![full.clone(), sparse]));
@@ -31,7 +32,7 @@ async fn a_calendar_comes_back_as_it_was(base: Base) {
 async fn putting_a_calendar_again_overwrites_it(base: Base) {
     let (account, mut calendar) = given::ada(&base).await;
     (calendar.name, calendar.color, calendar.cursor) = ("Renamed".into(), None, None);
-    (calendar.gone_at, calendar.version) = (None, 9);
+    (calendar.gone_at, calendar.makes_tasks, calendar.version) = (None, false, 9);
     let mut tx = base.write().await;
     let put = [calendar.clone(), given::calendar(3, &account)];
     tx.put_calendars(&put).await.expect("calendars");

@@ -1,5 +1,7 @@
 //! Records to store: every field filled with something that is not its default, ids by number.
 
+mod planning;
+
 use calwarden::domain::{
     account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SealedSecret, SecretKind},
     calendar::{Calendar, Direction},
@@ -16,6 +18,9 @@ use calwarden::domain::{
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+pub use self::planning::{
+    ada_with_work, block, context, date, focus, planning_rules, proposal, rollover, task, window,
+};
 use super::Base;
 
 /// An instant, so many minutes after the first of March 2026; microseconds included, as clocks have them.
@@ -96,6 +101,7 @@ pub fn calendar(number: u64, account: &Account) -> Calendar {
         read_only: true,
         selected: true,
         direction: Direction::Both,
+        makes_tasks: true,
         cursor: Some("sync-token-1".into()),
         stamp: Some("ctag-1".into()),
         reconciled_at: Some(at(4)),

@@ -11,6 +11,8 @@ mod mappings;
 mod migrations;
 mod outbox;
 mod people;
+mod planning;
+mod planning_scopes;
 mod postgres_walls;
 mod scopes;
 mod transactions;

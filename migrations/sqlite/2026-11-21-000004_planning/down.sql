@@ -1,0 +1,10 @@
+DROP TABLE rollovers;
+DROP TABLE rollover_runs;
+DROP TABLE focuses;
+DROP TABLE proposals;
+DROP TABLE blocks;
+DROP TABLE tasks;
+DROP TABLE planning_rules;
+DROP TABLE contexts;
+DROP INDEX users_time_zone;
+ALTER TABLE calendars DROP COLUMN makes_tasks;

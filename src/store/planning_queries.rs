@@ -1,0 +1,115 @@
+//! The queries of planning.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+
+use super::{Link, Tx};
+use crate::{
+    domain::{
+        block::TimeBlock,
+        context::Context,
+        focus::Focus,
+        ids::{BlockId, ContextId, EventId, FocusId, ProposalId, RolloverId, SpaceId, TaskId, UserId},
+        person::Scope,
+        proposal::Proposal,
+        rollover::Rollover,
+        task::Task,
+        working_hours::PlanningRules,
+    },
+    store::{error::StoreError, postgres, sqlite},
+};
+
+queries! {
+    people {
+        /// How a person wants to be planned, and the version of that; `None`: they never said, so the defaults hold.
+        fn planning_rules(user: &UserId) -> Option<(PlanningRules, i64)>;
+        /// Keeps how a person wants to be planned, in place of what was kept before.
+        fn put_planning_rules(space: &SpaceId, user: &UserId, rules: &PlanningRules, version: i64) -> ();
+    }
+    contexts {
+        /// Makes a context or overwrites it by id.
+        fn put_context(context: &Context) -> ();
+        /// A context.
+        fn context(scope: &Scope, id: ContextId) -> Option<Context>;
+        /// The contexts of a person, in the order they were made.
+        fn contexts_of(scope: &Scope, user: &UserId) -> Vec<Context>;
+        /// Forgets a context; its tasks stay, in none. `false`: there was none.
+        fn delete_context(id: ContextId) -> bool;
+    }
+    tasks {
+        /// Adds tasks or overwrites them by id; their contexts and the events they were made from exist already.
+        fn put_tasks(written: &[Task]) -> ();
+        /// A task.
+        fn task(scope: &Scope, id: TaskId) -> Option<Task>;
+        /// Those of these tasks that exist.
+        fn tasks_by_ids(ids: &[TaskId]) -> Vec<Task>;
+        /// The tasks that were made from these events, whatever became of them.
+        fn tasks_made_from(events: &[EventId]) -> Vec<Task>;
+        /// Every task of a person that the planner may place, in the order they were made.
+        fn open_tasks(user: &UserId) -> Vec<Task>;
+        /// The tasks of a person in the order they were made, after the last of the page before: all or those of one
+        /// context, all or those that the planner may place.
+        fn tasks_of(
+            scope: &Scope,
+            user: &UserId,
+            open_only: bool,
+            context: Option<ContextId>,
+            after: Option<TaskId>,
+            limit: u32,
+        ) -> Vec<Task>;
+        /// Forgets a task with its blocks and sittings; the events of its blocks stay. `false`: there was none.
+        fn delete_task(id: TaskId) -> bool;
+    }
+    blocks {
+        /// Adds blocks or overwrites them by id; their tasks and events exist already.
+        fn put_blocks(written: &[TimeBlock]) -> ();
+        /// A block.
+        fn block(scope: &Scope, id: BlockId) -> Option<TimeBlock>;
+        /// The blocks of a task, in whatever state, by start.
+        fn blocks_of_task(task: TaskId) -> Vec<TimeBlock>;
+        /// A person's blocks that share an instant with `from..to`, in whatever state, by start.
+        fn blocks_between(user: &UserId, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<TimeBlock>;
+        /// A person's blocks that end after `from` and are tentative, confirmed or in progress, by start.
+        fn live_blocks(user: &UserId, from: DateTime<Utc>) -> Vec<TimeBlock>;
+        /// The blocks that are published as these events.
+        fn blocks_by_events(events: &[EventId]) -> Vec<TimeBlock>;
+        /// Forgets blocks; their events stay, and sittings go on without them.
+        fn delete_blocks(ids: &[BlockId]) -> u64;
+    }
+    proposals {
+        /// Makes a proposal or overwrites it by id.
+        fn put_proposal(proposal: &Proposal) -> ();
+        /// A proposal.
+        fn proposal(scope: &Scope, id: ProposalId) -> Option<Proposal>;
+        /// The proposals that a person may still accept, oldest first: one, or none, or what has to be closed.
+        fn open_proposals(user: &UserId) -> Vec<Proposal>;
+        /// The proposals to a person, newest first, older than `before`.
+        fn proposals_of(scope: &Scope, user: &UserId, before: Option<ProposalId>, limit: u32) -> Vec<Proposal>;
+    }
+    focuses {
+        /// Begins a sitting or overwrites it by id. [`StoreError::Stale`]: its person has another open one.
+        fn put_focus(focus: &Focus) -> ();
+        /// A sitting.
+        fn focus(scope: &Scope, id: FocusId) -> Option<Focus>;
+        /// The sitting of a person whose clock runs or stands still.
+        fn open_focus(user: &UserId) -> Option<Focus>;
+        /// Everybody's open sittings by id, after the last of the page before.
+        fn open_focuses(after: Option<FocusId>, limit: u32) -> Vec<Focus>;
+        /// A person's sittings that began before `to` and did not end before or at `from`, by their begin.
+        fn focuses_between(user: &UserId, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Focus>;
+    }
+    rollovers {
+        /// Remembers that a day has begun in a zone; `false`: that was remembered before, and stays.
+        fn begin_rollover_run(zone: Tz, day: NaiveDate, at: DateTime<Utc>) -> bool;
+        /// The last day that has begun in a zone.
+        fn last_rollover_day(zone: Tz) -> Option<NaiveDate>;
+        /// Remembers a person's change of day; `false`: they were rolled to this date before, and that stays.
+        fn insert_rollover(rollover: &Rollover) -> bool;
+        /// A person's change of day.
+        fn rollover(scope: &Scope, id: RolloverId) -> Option<Rollover>;
+        /// The changes of day of a person, newest first, older than `before`.
+        fn rollovers_of(scope: &Scope, user: &UserId, before: Option<RolloverId>, limit: u32) -> Vec<Rollover>;
+        /// Overwrites a change of day; `false`: no such one.
+        fn update_rollover(rollover: &Rollover) -> bool;
+    }
+}

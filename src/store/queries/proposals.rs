@@ -1,0 +1,55 @@
+//! Schedules that were offered.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, Done, read_all};
+use crate::{
+    domain::{
+        ids::{ProposalId, UserId},
+        person::Scope,
+        proposal::{Proposal, ProposalState},
+    },
+    store::{rows::ProposalRow, schema::proposals},
+};
+
+pub async fn put_proposal(conn: &mut Conn, proposal: &Proposal) -> Done<()> {
+    let row = ProposalRow::of(proposal)?;
+    let insert = diesel::insert_into(proposals::table).values(&row).on_conflict(proposals::id);
+    insert.do_update().set(&row).execute(conn).await?;
+    Ok(())
+}
+
+pub async fn proposal(conn: &mut Conn, scope: &Scope, id: ProposalId) -> Done<Option<Proposal>> {
+    let query = proposals::table.filter(proposals::id.eq(id)).select(ProposalRow::as_select()).into_boxed();
+    let row = within!(query, scope, proposals::space_id).first(conn).await.optional()?;
+    row.map(ProposalRow::read).transpose()
+}
+
+pub async fn open_proposals(conn: &mut Conn, user: &UserId) -> Done<Vec<Proposal>> {
+    let query = proposals::table
+        .filter(proposals::user_id.eq(user))
+        .filter(proposals::state.eq(ProposalState::Open))
+        .order(proposals::id);
+    read_all(query.select(ProposalRow::as_select()).load(conn).await?, ProposalRow::read)
+}
+
+pub async fn proposals_of(
+    conn: &mut Conn,
+    scope: &Scope,
+    user: &UserId,
+    before: Option<ProposalId>,
+    limit: u32,
+) -> Done<Vec<Proposal>> {
+    let query = proposals::table
+        .filter(proposals::user_id.eq(user))
+        .order(proposals::id.desc())
+        .limit(limit.into())
+        .select(ProposalRow::as_select())
+        .into_boxed();
+    let mut query = within!(query, scope, proposals::space_id);
+    if let Some(before) = before {
+        query = query.filter(proposals::id.lt(before));
+    }
+    read_all(query.load(conn).await?, ProposalRow::read)
+}

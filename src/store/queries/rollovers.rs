@@ -1,0 +1,73 @@
+//! Changes of day, of zones and of people.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, Done, read_all};
+use crate::{
+    domain::{
+        ids::{RolloverId, UserId},
+        person::Scope,
+        rollover::Rollover,
+    },
+    store::{
+        rows::{Column, RolloverRow},
+        schema::{rollover_runs, rollovers},
+        types::Ts,
+    },
+};
+
+pub async fn begin_rollover_run(conn: &mut Conn, zone: Tz, day: NaiveDate, at: DateTime<Utc>) -> Done<bool> {
+    let run = (
+        rollover_runs::zone.eq(<String as Column<_>>::of(&zone)?),
+        rollover_runs::day.eq(<String as Column<_>>::of(&day)?),
+        rollover_runs::at.eq(Ts::from(at)),
+    );
+    let insert = diesel::insert_into(rollover_runs::table).values(run);
+    Ok(insert.on_conflict((rollover_runs::zone, rollover_runs::day)).do_nothing().execute(conn).await? > 0)
+}
+
+pub async fn last_rollover_day(conn: &mut Conn, zone: Tz) -> Done<Option<NaiveDate>> {
+    let zone = <String as Column<_>>::of(&zone)?;
+    let query = rollover_runs::table.filter(rollover_runs::zone.eq(zone)).order(rollover_runs::day.desc());
+    let day: Option<String> = query.select(rollover_runs::day).first(conn).await.optional()?;
+    day.map(|day| day.read("rollover_runs.day")).transpose()
+}
+
+pub async fn insert_rollover(conn: &mut Conn, rollover: &Rollover) -> Done<bool> {
+    let insert = diesel::insert_into(rollovers::table).values(RolloverRow::of(rollover)?);
+    Ok(insert.on_conflict((rollovers::user_id, rollovers::date)).do_nothing().execute(conn).await? > 0)
+}
+
+pub async fn rollover(conn: &mut Conn, scope: &Scope, id: RolloverId) -> Done<Option<Rollover>> {
+    let query = rollovers::table.filter(rollovers::id.eq(id)).select(RolloverRow::as_select()).into_boxed();
+    let row = within!(query, scope, rollovers::space_id).first(conn).await.optional()?;
+    row.map(RolloverRow::read).transpose()
+}
+
+pub async fn rollovers_of(
+    conn: &mut Conn,
+    scope: &Scope,
+    user: &UserId,
+    before: Option<RolloverId>,
+    limit: u32,
+) -> Done<Vec<Rollover>> {
+    let query = rollovers::table
+        .filter(rollovers::user_id.eq(user))
+        .order(rollovers::id.desc())
+        .limit(limit.into())
+        .select(RolloverRow::as_select())
+        .into_boxed();
+    let mut query = within!(query, scope, rollovers::space_id);
+    if let Some(before) = before {
+        query = query.filter(rollovers::id.lt(before));
+    }
+    read_all(query.load(conn).await?, RolloverRow::read)
+}
+
+pub async fn update_rollover(conn: &mut Conn, rollover: &Rollover) -> Done<bool> {
+    let row = RolloverRow::of(rollover)?;
+    Ok(diesel::update(rollovers::table.find(rollover.id)).set(row).execute(conn).await? > 0)
+}
