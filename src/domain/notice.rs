@@ -25,6 +25,14 @@ words! {
         Unreadable = "unreadable",
         /// The provider does not tell of changes for now, so that they are found later.
         Unwatched = "unwatched",
+        /// A time block was moved at its calendar, and waits for a person's yes.
+        BlockMoved = "block_moved",
+        /// The time for a task is up, and what comes next does not yield.
+        Overrun = "overrun",
+        /// A new plan waits for a person's yes.
+        PlanOffered = "plan_offered",
+        /// A task was carried too often to be planned once more without asking.
+        TaskStale = "task_stale",
         /// The account's actor failed too often.
         Quarantined = "quarantined",
     }

@@ -283,6 +283,7 @@ mod tests {
             repeats: None,
             status: TaskStatus::Open,
             pinned: false,
+            made_from: None,
             carried_from: None,
             carry_count: 0,
             carried_actual_min: 0,

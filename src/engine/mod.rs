@@ -3,6 +3,7 @@
 //! **Invariant:** no I/O, no clock, no randomness, no hash maps: the same inputs give the same decision on every machine.
 
 pub mod account;
+pub mod agenda;
 pub mod backoff;
 pub mod conflict;
 pub mod day;
@@ -11,12 +12,13 @@ pub mod outbox;
 pub mod playlist;
 pub mod privacy;
 pub mod recurrence;
-#[cfg(test)]
-mod samples;
 pub mod replan;
 pub mod rest;
 pub mod rollover;
+#[cfg(test)]
+mod samples;
 pub mod scheduling;
 pub mod series;
+pub mod spans;
 pub mod sync;
 pub mod ticks;

@@ -1,0 +1,345 @@
+//! From a user's tasks, blocks, hours and busy time to the planner's problem, and from its plan back to changes of blocks.
+//!
+//! Terms. *Fixed* blocks stay where they are: they are busy time, and their minutes are no longer to be placed. *Movable* ones are
+//! the plan in force. A time map is cut to what a task may use of it: the part of the day it prefers, where that is wide enough;
+//! what lies before a hard deadline; and of each day no more than the daily cap.
+//!
+//! **Invariant:** the same agenda makes the same problem, whatever order its parts come in.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Timelike, Utc};
+
+use super::{
+    day::Days,
+    replan::{fixed, move_cost},
+    rest::{CHUNK_MIN, rest},
+    scheduling::{self, Block, Busy, BusyWith, MoveReason, Plan, Previous, Problem, Span},
+    ticks::{Axis, Grid, OpenDay, TickSpan, free, window_set},
+};
+use crate::domain::{
+    block::TimeBlock,
+    ids::{BlockId, TaskId},
+    proposal::Change,
+    task::{Firmness, PartOfDay, Task},
+    time::Window,
+    working_hours::{PlanningRules, TimeMap, USUAL_HOURS},
+};
+
+/// Cost of one more block of the same task: two hours of a task of weight one.
+const SPLIT_COST: u32 = 8;
+/// Longest block where the task names none, in minutes.
+const CHUNK_MAX: u32 = 120;
+/// A preferred part of the day is used where it has so many times the work's room.
+const ROOM_FACTOR: u32 = 2;
+
+/// Everything a plan follows from.
+#[derive(Clone, Copy, Debug)]
+pub struct Agenda<'a> {
+    /// The user's days.
+    pub days: Days,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// How the user wants to be planned.
+    pub rules: &'a PlanningRules,
+    /// The hours of what names none.
+    pub usual: &'a TimeMap,
+    /// Open tasks.
+    pub tasks: &'a [Task],
+    /// Live blocks of these tasks.
+    pub blocks: &'a [TimeBlock],
+    /// Busy time, without the blocks' own events.
+    pub busy: &'a [Window],
+}
+
+/// The problem, and what its numbers stand for.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The axis of its ticks.
+    pub axis: Axis,
+    /// What the planner gets.
+    pub problem: Problem,
+    /// The task of each index.
+    pub tasks: Vec<TaskId>,
+    /// The block of each number of [`BusyWith::Locked`].
+    pub held: Vec<BlockId>,
+    /// The plan in force, in the order of [`Problem::previous`].
+    pub movable: Vec<BlockId>,
+}
+
+/// One change of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// The block; `None`: it is new.
+    pub block: Option<BlockId>,
+    /// Whose work it is.
+    pub task: TaskId,
+    /// What is to be done.
+    pub change: Change,
+    /// Why, in one word.
+    pub reason: &'static str,
+}
+
+/// The windows that a task may lie in, told apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct MapKey {
+    hours: String,
+    prefer: Option<PartOfDay>,
+    until: Option<u32>,
+}
+
+/// Makes the problem.
+#[must_use]
+pub fn compile(agenda: &Agenda<'_>) -> Compiled {
+    let rules = agenda.rules;
+    let axis = Axis::ahead(agenda.days, agenda.now, rules.look_ahead_days, Grid::Quarter);
+    let now = tick(axis.up(agenda.now), axis);
+    let mut tasks: Vec<&Task> = agenda.tasks.iter().filter(|task| task.status.is_open()).collect();
+    tasks.sort_by_key(|task| task.id);
+    let pinned: BTreeMap<_, _> = tasks.iter().map(|task| (task.id, task.pinned)).collect();
+    let is_fixed = |block: &&TimeBlock| {
+        let held = pinned.get(&block.task_id).copied().unwrap_or(true);
+        fixed(block, held, agenda.now, rules.freeze_min).is_some()
+    };
+    let mut blocks: Vec<_> = agenda.blocks.iter().filter(|block| block.end > agenda.now).collect();
+    blocks.sort_by_key(|block| (block.start, block.id));
+    let (held, movable): (Vec<_>, Vec<_>) = blocks.into_iter().partition(is_fixed);
+
+    let buffer = u32::from(rules.buffer_min);
+    let mut busy: Vec<_> =
+        axis.busy(agenda.busy.iter().copied(), buffer).into_iter().map(|s| of(s, BusyWith::Event)).collect();
+    let locked = (0..).zip(&held).filter_map(|(n, block)| Some(of(axis.outwards(block.span())?, BusyWith::Locked(n))));
+    busy.extend(locked);
+    busy.sort();
+
+    let placed = minutes_ahead(&held, agenda.now);
+    let index: BTreeMap<_, _> = tasks.iter().enumerate().map(|(at, task)| (task.id, at)).collect();
+    let taken: Vec<_> = busy.iter().map(|busy| TickSpan { start: busy.span.start, end: busy.span.end }).collect();
+    let mut maps = Maps { agenda, axis, now, taken: joined(taken), found: BTreeMap::new(), spans: Vec::new() };
+    let planned: Vec<_> = tasks
+        .iter()
+        .map(|task| {
+            let left = rest(task, 0).map(|left| left.minutes.saturating_sub(*placed.get(&task.id).unwrap_or(&0)));
+            let work = left.filter(|minutes| *minutes > 0).map(|minutes| axis.ticks_of(minutes));
+            let release = task.not_before.as_ref().map_or(0, |time| tick(axis.up(agenda.days.release(time)), axis));
+            let due = task.due.as_ref().map(|due| tick(axis.down(agenda.days.deadline(due)), axis));
+            let hard = task.due.as_ref().is_some_and(|due| due.firmness == Firmness::Hard);
+            let (least, most) = chunks(task, work.unwrap_or(1), axis);
+            scheduling::Task {
+                work,
+                release,
+                due,
+                weight: task.priority.weight(),
+                chunk_min: least,
+                chunk_max: most,
+                map: maps.of(task, work.unwrap_or(0), due.filter(|_| hard)),
+                after: task.after.iter().filter_map(|before| index.get(before).copied()).collect(),
+            }
+        })
+        .collect();
+    let mut previous = Vec::new();
+    let mut kept = Vec::new();
+    for block in movable {
+        let (Some(span), Some(task)) = (axis.inwards(block.span()), index.get(&block.task_id)) else { continue };
+        let there = Block { start: span.start, end: span.end, task: *task };
+        if previous.iter().all(|held: &Previous| held.block != there) {
+            previous.push(Previous { block: there, move_cost: move_cost(block.start, agenda.now) });
+            kept.push(block.id);
+        }
+    }
+    let problem = Problem {
+        now,
+        horizon: axis.ticks(),
+        gap: axis.ticks_of(buffer),
+        split_cost: SPLIT_COST,
+        maps: maps.spans,
+        busy,
+        tasks: planned,
+        previous,
+    };
+    let held = held.iter().map(|block| block.id).collect();
+    Compiled { axis, problem, tasks: tasks.iter().map(|task| task.id).collect(), held, movable: kept }
+}
+
+/// What a plan changes, by time: blocks that stay are not named; one that is elsewhere is moved, so that it is one update of
+/// one event; the rest is added or taken away.
+#[must_use]
+pub fn moves(compiled: &Compiled, plan: &Plan) -> Vec<Move> {
+    let axis = compiled.axis;
+    let window = |block: &Block| axis.window(TickSpan { start: block.start, end: block.end });
+    let held = |wanted: &Block| {
+        let at = compiled.problem.previous.iter().position(|held| held.block == *wanted)?;
+        compiled.movable.get(at).copied()
+    };
+    let one = |change: &scheduling::Change| {
+        let (block, task, reason, change) = match change {
+            scheduling::Change::Kept(_) => return None,
+            scheduling::Change::Moved { from, to, reason, .. } => {
+                (Some(held(from)?), from.task, word(reason), Change::Move { from: window(from), to: window(to) })
+            }
+            scheduling::Change::Added(block) => (None, block.task, "placed", Change::Add { to: window(block) }),
+            scheduling::Change::Dropped(block) => {
+                (Some(held(block)?), block.task, "not_needed", Change::Remove { from: window(block) })
+            }
+        };
+        Some(Move { block, task: *compiled.tasks.get(task)?, change, reason })
+    };
+    let mut out: Vec<_> = plan.changes.iter().filter_map(one).collect();
+    out.sort_by_key(|one| (when(one.change), one.task));
+    out
+}
+
+fn word(reason: &MoveReason) -> &'static str {
+    match reason {
+        MoveReason::Passed { .. } => "time_passed",
+        MoveReason::TimeTaken { .. } => "time_taken",
+        MoveReason::NotAllowed => "not_allowed",
+        MoveReason::WaitsFor { .. } => "waits_for",
+        MoveReason::MadeWayFor { .. } => "made_way",
+        MoveReason::BetterTime { .. } => "better_time",
+    }
+}
+
+/// How long each task can wait, in minutes; what is not on time cannot.
+#[must_use]
+pub fn slack(compiled: &Compiled, plan: &[Block]) -> BTreeMap<TaskId, i64> {
+    let minutes = i64::from(compiled.axis.grid().minutes());
+    let each = scheduling::slack(&compiled.problem, plan).into_iter();
+    let each = each.map(|ticks| ticks.map_or(0, |ticks| i64::from(ticks) * minutes));
+    compiled.tasks.iter().copied().zip(each).collect()
+}
+
+fn when(change: Change) -> (DateTime<Utc>, DateTime<Utc>) {
+    match change {
+        Change::Add { to } | Change::Move { to, .. } => (to.from, to.to),
+        Change::Remove { from } => (from.from, from.to),
+    }
+}
+
+/// A tick of the axis: what lies before it is its begin, what lies after is past its end.
+fn tick(at: i64, axis: Axis) -> u32 {
+    u32::try_from(at.max(0)).unwrap_or(u32::MAX).min(axis.ticks().saturating_add(1))
+}
+
+fn of(span: TickSpan, with: BusyWith) -> Busy {
+    Busy { span: Span { start: span.start, end: span.end }, with }
+}
+
+fn joined(mut spans: Vec<TickSpan>) -> Vec<TickSpan> {
+    spans.sort();
+    let mut out: Vec<TickSpan> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match out.last_mut().filter(|last| span.start <= last.end) {
+            Some(last) => last.end = last.end.max(span.end),
+            None => out.push(span),
+        }
+    }
+    out
+}
+
+/// Minutes that fixed blocks hold from now on, by task.
+fn minutes_ahead(held: &[&TimeBlock], now: DateTime<Utc>) -> BTreeMap<TaskId, u32> {
+    let mut sums = BTreeMap::new();
+    for block in held {
+        let minutes = u32::try_from((block.end - block.start.max(now)).num_minutes()).unwrap_or(0);
+        *sums.entry(block.task_id).or_insert(0_u32) += minutes;
+    }
+    sums
+}
+
+/// Shortest and longest block of a task, in ticks.
+fn chunks(task: &Task, work: u32, axis: Axis) -> (u32, u32) {
+    if !task.splittable {
+        return (work, work);
+    }
+    let least = axis.ticks_of(task.min_chunk_min.unwrap_or(CHUNK_MIN)).clamp(1, work);
+    let most = axis.ticks_of(task.max_chunk_min.unwrap_or(CHUNK_MAX)).max(least);
+    (least, most)
+}
+
+/// The windows of the problem, each made once.
+struct Maps<'a> {
+    agenda: &'a Agenda<'a>,
+    axis: Axis,
+    now: u32,
+    taken: Vec<TickSpan>,
+    found: BTreeMap<MapKey, usize>,
+    spans: Vec<Vec<Span>>,
+}
+
+impl Maps<'_> {
+    fn of(&mut self, task: &Task, work: u32, until: Option<u32>) -> usize {
+        let hours = task.hours.clone().unwrap_or_else(|| USUAL_HOURS.to_owned());
+        if let Some(prefer) = task.prefer {
+            let key = MapKey { hours: hours.clone(), prefer: Some(prefer), until };
+            let open = self.windows(&key);
+            let room: u32 =
+                free(&open, &self.taken).into_iter().map(|s| s.end.saturating_sub(s.start.max(self.now))).sum();
+            if room >= work.saturating_mul(ROOM_FACTOR) {
+                return self.add(key, &open);
+            }
+        }
+        let key = MapKey { hours, prefer: None, until };
+        let open = self.windows(&key);
+        self.add(key, &open)
+    }
+
+    fn add(&mut self, key: MapKey, open: &[TickSpan]) -> usize {
+        let spans = &mut self.spans;
+        *self.found.entry(key).or_insert_with(|| {
+            spans.push(open.iter().map(|span| Span { start: span.start, end: span.end }).collect());
+            spans.len() - 1
+        })
+    }
+
+    fn windows(&self, key: &MapKey) -> Vec<TickSpan> {
+        let agenda = self.agenda;
+        let map = agenda.rules.hours.get(&key.hours).unwrap_or(agenda.usual);
+        let days = self.axis.open(agenda.days, map, agenda.rules);
+        let spans = days.into_iter().flat_map(|day| self.capped(day));
+        let wanted = |span: TickSpan| part(key.prefer, span, self.axis, agenda.days);
+        let until = key.until.unwrap_or(u32::MAX);
+        let open: Vec<_> = spans.flat_map(wanted).collect();
+        let cut = open.into_iter().map(|span| TickSpan { start: span.start, end: span.end.min(until) });
+        let day = OpenDay {
+            date: agenda.days.date(agenda.now),
+            spans: cut.filter(|span| !span.is_empty()).collect(),
+            cap: None,
+        };
+        window_set(&[day])
+    }
+
+    /// A day's windows up to where its cap is used up, were every free tick from the first one on worked.
+    fn capped(&self, day: OpenDay) -> Vec<TickSpan> {
+        let Some(mut left) = day.cap else { return day.spans };
+        let mut out = Vec::new();
+        for span in day.spans {
+            for open in free(&[span], &self.taken) {
+                let start = open.start.max(self.now.min(open.end));
+                let end = open.end.min(start.saturating_add(left));
+                if start < end {
+                    left -= end - start;
+                    out.push(TickSpan { start, end });
+                }
+            }
+        }
+        out
+    }
+}
+
+/// What of a span lies in a part of the day.
+fn part(prefer: Option<PartOfDay>, span: TickSpan, axis: Axis, days: Days) -> Vec<TickSpan> {
+    let Some(prefer) = prefer else { return vec![span] };
+    let suits = |tick: u32| {
+        let hour = days.wall(axis.instant(tick)).hour();
+        match prefer {
+            PartOfDay::Morning => hour < 12,
+            PartOfDay::Afternoon => (12..17).contains(&hour),
+            PartOfDay::Evening => hour >= 17,
+        }
+    };
+    joined((span.start..span.end).filter(|at| suits(*at)).map(|at| TickSpan { start: at, end: at + 1 }).collect())
+}

@@ -1,0 +1,149 @@
+use super::*;
+use crate::{
+    domain::{
+        block::BlockLock,
+        task::{Due, PartOfDay, Priority},
+        time::EventTime,
+    },
+    engine::{
+        samples::{block, block_id, hours, monday, task, task_id},
+        scheduling::{Budget, check, plan},
+    },
+};
+
+/// Eight to four on that Monday, in UTC, and on no other day.
+struct World {
+    rules: PlanningRules,
+    usual: TimeMap,
+    tasks: Vec<Task>,
+    blocks: Vec<TimeBlock>,
+    busy: Vec<Window>,
+}
+
+fn world() -> World {
+    let usual = serde_json::from_str(r#"{"weekly":{"mon":[["08:00","16:00"]]}}"#).expect("hours");
+    let rules = PlanningRules { look_ahead_days: 3, ..PlanningRules::default() };
+    World { rules, usual, tasks: Vec::new(), blocks: Vec::new(), busy: Vec::new() }
+}
+
+impl World {
+    fn compiled(&self) -> Compiled {
+        let compiled = compile(&Agenda {
+            days: Days::of(chrono_tz::UTC),
+            now: monday("07:00"),
+            rules: &self.rules,
+            usual: &self.usual,
+            tasks: &self.tasks,
+            blocks: &self.blocks,
+            busy: &self.busy,
+        });
+        assert_eq!(compiled.problem.validate(), Ok(()));
+        compiled
+    }
+
+    /// What a plan would change, as times of that Monday.
+    fn moves(&self) -> Vec<(TaskId, Change)> {
+        let compiled = self.compiled();
+        let made = plan(&compiled.problem, Budget::Interactive).expect("a plan");
+        assert_eq!(check(&compiled.problem, &made.blocks), []);
+        moves(&compiled, &made).into_iter().map(|one| (one.task, one.change)).collect()
+    }
+}
+
+fn add(from: &str, to: &str) -> Change {
+    Change::Add { to: hours(from, to) }
+}
+
+#[test]
+fn work_is_placed_into_the_hours_around_meetings() {
+    let mut world = world();
+    world.tasks = vec![task(1)];
+    world.busy = vec![hours("07:00", "08:20")];
+    // What is busy is rounded outwards: the next quarter of an hour is free.
+    assert_eq!(world.moves(), [(task_id(1), add("08:30", "09:30"))]);
+}
+
+#[test]
+fn a_plan_in_force_that_may_stand_stays_and_a_collision_moves_one_block() {
+    let mut world = world();
+    world.tasks = vec![task(1), task(2)];
+    world.blocks = vec![block(1, 1, hours("08:00", "09:00")), block(2, 2, hours("10:00", "11:00"))];
+    world.busy = vec![hours("12:00", "13:00")];
+    assert_eq!(world.moves(), [], "what concerns no block moves none");
+    world.busy = vec![hours("10:30", "11:30")];
+    let moved = world.moves();
+    let [(whose, Change::Move { from, .. })] = moved.as_slice() else { panic!("{moved:?}") };
+    assert_eq!((*whose, *from), (task_id(2), hours("10:00", "11:00")));
+    assert_eq!(world.compiled().movable, [block_id(1), block_id(2)]);
+}
+
+#[test]
+fn fixed_blocks_are_busy_time_and_their_minutes_are_placed_already() {
+    let mut world = world();
+    world.tasks = vec![task(1), task(2)];
+    let held = TimeBlock { lock: BlockLock::User, ..block(1, 1, hours("08:00", "08:45")) };
+    world.blocks = vec![held];
+    let compiled = world.compiled();
+    assert_eq!(compiled.movable, []);
+    // An hour without three quarters: one tick of a quarter of an hour.
+    assert_eq!(compiled.problem.tasks.iter().map(|task| task.work).collect::<Vec<_>>(), [Some(1), Some(4)]);
+    let moved = world.moves();
+    assert!(moved.iter().all(|(_, change)| when(*change).0 >= monday("08:45")), "{moved:?}");
+}
+
+#[test]
+fn a_part_of_the_day_is_kept_to_where_it_is_wide_enough() {
+    let mut world = world();
+    world.tasks = vec![Task { prefer: Some(PartOfDay::Afternoon), splittable: false, ..task(1) }];
+    assert_eq!(world.moves(), [(task_id(1), add("12:00", "13:00"))]);
+    world.busy = vec![hours("12:00", "14:15")];
+    // An hour and three quarters are not twice the hour that is wanted.
+    assert_eq!(world.moves(), [(task_id(1), add("08:00", "09:00"))]);
+}
+
+#[test]
+fn nothing_is_placed_after_a_hard_deadline_and_late_work_after_a_soft_one() {
+    let mut world = world();
+    let due = |firmness| Some(Due { at: EventTime::utc(monday("09:00")), firmness });
+    world.busy = vec![hours("08:00", "12:00")];
+    world.tasks = vec![Task { due: due(Firmness::Hard), ..task(1) }];
+    assert_eq!(world.moves(), []);
+    world.tasks = vec![Task { due: due(Firmness::Soft), ..task(1) }];
+    assert_eq!(world.moves(), [(task_id(1), add("12:00", "13:00"))]);
+}
+
+#[test]
+fn a_daily_cap_leaves_the_rest_of_the_day_alone() {
+    let mut world = world();
+    world.rules.daily_cap_min = Some(90);
+    world.tasks = vec![Task { priority: Priority::Urgent, ..task(1) }, task(2)];
+    let placed: i64 = world.moves().iter().map(|(_, change)| (when(*change).1 - when(*change).0).num_minutes()).sum();
+    assert!((60..=90).contains(&placed), "{placed}");
+}
+
+#[test]
+fn the_order_of_what_is_gathered_changes_nothing() {
+    let mut world = world();
+    world.tasks = vec![task(1), task(2), Task { after: vec![task_id(1)], ..task(3) }];
+    world.blocks = vec![block(1, 1, hours("08:00", "09:00")), block(2, 2, hours("10:00", "11:00"))];
+    world.busy = vec![hours("12:00", "13:00"), hours("14:00", "15:00")];
+    let one = world.compiled();
+    world.tasks.reverse();
+    world.blocks.reverse();
+    world.busy.reverse();
+    let other = world.compiled();
+    assert_eq!((one.problem, one.tasks, one.movable), (other.problem, other.tasks, other.movable));
+}
+
+#[test]
+fn who_is_due_soon_has_little_room() {
+    let mut world = world();
+    let due = Some(Due { at: EventTime::utc(monday("10:00")), firmness: Firmness::Soft });
+    world.tasks = vec![Task { due, ..task(1) }, task(2)];
+    world.blocks = vec![block(1, 1, hours("08:00", "09:00")), block(2, 2, hours("10:00", "11:00"))];
+    let compiled = world.compiled();
+    let in_force: Vec<_> = compiled.problem.previous.iter().map(|held| held.block).collect();
+    let room = slack(&compiled, &in_force);
+    assert_eq!(room.get(&task_id(1)), Some(&60));
+    assert!(room.get(&task_id(2)) > room.get(&task_id(1)));
+}
