@@ -11,7 +11,7 @@ use crate::{
         focus::Focus,
         ids::{BlockId, ContextId, EventId, FocusId, ProposalId, RolloverId, SpaceId, TaskId, UserId},
         person::Scope,
-        proposal::Proposal,
+        proposal::{PlanCause, Proposal},
         rollover::Rollover,
         task::Task,
         working_hours::PlanningRules,
@@ -71,6 +71,10 @@ queries! {
         fn blocks_between(user: &UserId, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<TimeBlock>;
         /// A person's blocks that end after `from` and are tentative, confirmed or in progress, by start.
         fn live_blocks(user: &UserId, from: DateTime<Utc>) -> Vec<TimeBlock>;
+        /// People with a block that was to be over by now and is still taken for planned work.
+        fn users_with_blocks_over(now: DateTime<Utc>, limit: u32) -> Vec<UserId>;
+        /// When the next block ends that is taken for planned work.
+        fn next_block_end(now: DateTime<Utc>) -> Option<DateTime<Utc>>;
         /// The blocks that are published as these events.
         fn blocks_by_events(events: &[EventId]) -> Vec<TimeBlock>;
         /// Forgets blocks; their events stay, and sittings go on without them.
@@ -85,6 +89,16 @@ queries! {
         fn open_proposals(user: &UserId) -> Vec<Proposal>;
         /// The proposals to a person, newest first, older than `before`.
         fn proposals_of(scope: &Scope, user: &UserId, before: Option<ProposalId>, limit: u32) -> Vec<Proposal>;
+    }
+    owed_plans {
+        /// Owes a person a plan; if one is owed already, the earlier of the two.
+        fn owe_plan(user: &UserId, cause: PlanCause, due_at: DateTime<Utc>) -> ();
+        /// The plans that are owed by now, and since when, the oldest first.
+        fn plans_due(now: DateTime<Utc>, limit: u32) -> Vec<(UserId, PlanCause, DateTime<Utc>)>;
+        /// When the next plan is owed.
+        fn next_plan_at() -> Option<DateTime<Utc>>;
+        /// Forgets what was owed to a person by an instant; what was owed since stays.
+        fn settle_plan(user: &UserId, due_at: DateTime<Utc>) -> ();
     }
     focuses {
         /// Begins a sitting or overwrites it by id. [`StoreError::Stale`]: its person has another open one.

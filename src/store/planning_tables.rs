@@ -140,6 +140,17 @@ table! {
     use crate::store::types::Instant;
     use diesel::sql_types::Text;
 
+    owed_plans (user_id) {
+        user_id -> Text,
+        cause -> Text,
+        due_at -> Instant,
+    }
+}
+
+table! {
+    use crate::store::types::Instant;
+    use diesel::sql_types::Text;
+
     rollover_runs (zone, day) {
         zone -> Text,
         day -> Text,

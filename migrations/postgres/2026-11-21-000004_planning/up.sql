@@ -153,6 +153,15 @@ CREATE TABLE rollovers (
 CREATE INDEX rollovers_user ON rollovers (user_id, id);
 CREATE INDEX rollovers_space ON rollovers (space_id);
 
+-- At most one plan is owed to a person; news that come before it is made join it.
+CREATE TABLE owed_plans (
+    user_id text NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    cause text NOT NULL,
+    due_at timestamptz NOT NULL
+);
+CREATE INDEX owed_plans_due ON owed_plans (due_at);
+CREATE INDEX blocks_over ON blocks (state, ends_at);
+
 DO $$
 DECLARE
     name text;

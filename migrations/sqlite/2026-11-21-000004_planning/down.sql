@@ -1,3 +1,4 @@
+DROP TABLE owed_plans;
 DROP TABLE rollovers;
 DROP TABLE rollover_runs;
 DROP TABLE focuses;

@@ -152,3 +152,12 @@ CREATE TABLE rollovers (
 ) STRICT;
 CREATE INDEX rollovers_user ON rollovers (user_id, id);
 CREATE INDEX rollovers_space ON rollovers (space_id);
+
+-- At most one plan is owed to a person; news that come before it is made join it.
+CREATE TABLE owed_plans (
+    user_id TEXT NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    cause TEXT NOT NULL,
+    due_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX owed_plans_due ON owed_plans (due_at);
+CREATE INDEX blocks_over ON blocks (state, ends_at);

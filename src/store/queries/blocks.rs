@@ -87,3 +87,14 @@ pub async fn delete_blocks(conn: &mut Conn, ids: &[BlockId]) -> Done<u64> {
     }
     Ok(deleted)
 }
+
+pub async fn users_with_blocks_over(conn: &mut Conn, now: DateTime<Utc>, limit: u32) -> Done<Vec<UserId>> {
+    let over = blocks::table.filter(blocks::state.eq_any(live())).filter(blocks::end.le(Ts::from(now)));
+    Ok(over.select(blocks::user_id).distinct().order(blocks::user_id).limit(limit.into()).load(conn).await?)
+}
+
+pub async fn next_block_end(conn: &mut Conn, now: DateTime<Utc>) -> Done<Option<DateTime<Utc>>> {
+    let ahead = blocks::table.filter(blocks::state.eq_any(live())).filter(blocks::end.gt(Ts::from(now)));
+    let end: Option<Ts> = ahead.select(blocks::end).order(blocks::end).first(conn).await.optional()?;
+    Ok(end.map(|end| end.0))
+}

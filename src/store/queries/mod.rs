@@ -25,6 +25,7 @@ pub mod keys;
 pub mod mappings;
 pub mod notices;
 pub mod outbox;
+pub mod owed_plans;
 pub mod people;
 pub mod proposals;
 pub mod rollovers;
