@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use chrono::{DateTime, SubsecRound as _, Utc};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::{
     exit_notice::ExitNotice,
@@ -40,6 +40,8 @@ pub(super) struct Tools {
     /// Turns: rounds in flight in the whole process.
     pub(super) turns: Arc<Semaphore>,
     pub(super) round_limit: Duration,
+    /// Rung when something may be due to be planned.
+    pub(super) bell: Arc<Notify>,
 }
 
 /// How its supervisor reaches an actor.

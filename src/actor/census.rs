@@ -9,6 +9,7 @@ use super::{
     child::{REBUILD_WAIT_MAX, Stage},
     janitor::Janitor,
     message::Exit,
+    planner::Planner,
     supervisor::Supervisor,
     work::WorkError,
 };
@@ -23,6 +24,9 @@ impl Supervisor {
         let asked = self.census;
         if self.janitor.as_ref().is_none_or(|janitor| !janitor.connected()) {
             self.janitor = Some(Janitor::new(self.tools.clone(), &self.config).start());
+        }
+        if self.planner.as_ref().is_none_or(|planner| !planner.connected()) {
+            self.planner = Some(Planner::new(self.tools.clone(), &self.config).start());
         }
         let (work, limit) = (self.tools.work.clone(), self.config.load_limit);
         let listing = self.tools.spawner.spawn(async move {

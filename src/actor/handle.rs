@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a wake never waits and is never refused; reading health messages nobody.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::Addr;
 use chrono::{DateTime, Utc};
@@ -30,6 +30,7 @@ pub struct Handle {
     router: Addr<WebhookRouter>,
     inbox: Inbox,
     board: HealthBoard,
+    bell: Arc<tokio::sync::Notify>,
 }
 
 impl Wakes for Handle {
@@ -40,6 +41,10 @@ impl Wakes for Handle {
     fn adopt(&self, account: AccountId) {
         Self::adopt(self, account);
     }
+
+    fn plan(&self) {
+        self.bell.notify_one();
+    }
 }
 
 impl Handle {
@@ -48,8 +53,9 @@ impl Handle {
         router: Addr<WebhookRouter>,
         inbox: Inbox,
         board: HealthBoard,
+        bell: Arc<tokio::sync::Notify>,
     ) -> Self {
-        Self { supervisor, router, inbox, board }
+        Self { supervisor, router, inbox, board, bell }
     }
 
     /// Hears a notification of a provider: answered when it is durable, or was found to be nobody's.

@@ -1,5 +1,5 @@
-//! The actor keeps time: one actor per connected account, a supervisor that rebuilds the fallen, a webhook router, a
-//! janitor.
+//! The actor keeps time: one actor per connected account, a supervisor that rebuilds the fallen, a webhook router, a planner
+//! with a rollover actor for each time zone, a janitor.
 //!
 //! - **work**: what actors have done for them ([`AccountWork`]); they decide when, never what.
 //! - **fall**: an actor's end by a panic, in a handler or in its work. It is rebuilt *from the store*.
@@ -21,6 +21,8 @@ mod exit_notice;
 mod handle;
 mod janitor;
 mod message;
+mod planner;
+mod rollover;
 mod run;
 mod supervisor;
 mod webhook_router;
@@ -28,7 +30,7 @@ mod webhook_router;
 use std::{sync::Arc, time::Duration};
 
 use actix::Actor;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 pub use handle::Handle;
 pub use health::{ActorHealth, HealthBoard};
@@ -87,9 +89,10 @@ pub fn start(work: Arc<dyn AccountWork>, world: World, spawner: Spawner, config:
     let board = HealthBoard::default();
     let turns = Arc::new(Semaphore::new(config.rounds_at_once_max.max(1)));
     let round_limit = config.round_limit;
-    let tools = account::Tools { work, world, spawner, board: board.clone(), turns, round_limit };
+    let bell = Arc::new(Notify::new());
+    let tools = account::Tools { work, world, spawner, board: board.clone(), turns, round_limit, bell: bell.clone() };
     let inbox = message::Inbox::default();
     let router = webhook_router::WebhookRouter::new(tools.clone()).start();
     let supervisor = supervisor::Supervisor::new(tools, config, inbox.clone()).start();
-    Handle::new(supervisor, router, inbox, board)
+    Handle::new(supervisor, router, inbox, board, bell)
 }

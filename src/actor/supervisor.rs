@@ -20,6 +20,7 @@ use super::{
     health::Restart,
     janitor::Janitor,
     message::{ChildExited, Command, Exit, Inbox, Order, Refused, Shutdown, Tell, WakesWait},
+    planner::Planner,
     spawn::Lost,
     work::{AccountStart, WorkError},
 };
@@ -36,12 +37,22 @@ pub(super) struct Supervisor {
     pub(super) children: BTreeMap<AccountId, Child>,
     pub(super) census: u64,
     pub(super) janitor: Option<Addr<Janitor>>,
+    pub(super) planner: Option<Addr<Planner>>,
     pub(super) stopping: Option<Vec<oneshot::Sender<()>>>,
 }
 
 impl Supervisor {
     pub(super) fn new(tools: Tools, config: Config, inbox: Inbox) -> Self {
-        Self { tools, config, inbox, children: BTreeMap::new(), census: 0, janitor: None, stopping: None }
+        Self {
+            tools,
+            config,
+            inbox,
+            children: BTreeMap::new(),
+            census: 0,
+            janitor: None,
+            planner: None,
+            stopping: None,
+        }
     }
 
     /// Takes an account in; it is built after `delay`.

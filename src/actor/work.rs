@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use tokio::sync::watch;
 
 use crate::{
@@ -229,6 +230,21 @@ pub trait AccountWork: Send + Sync + 'static {
 
     /// The janitor's work.
     async fn sweep(&self, sweep: Sweep) -> Result<(), WorkError>;
+
+    /// The time zones that somebody lives in: each has an actor for its change of day.
+    async fn zones(&self) -> Result<Vec<Tz>, WorkError> {
+        Ok(Vec::new())
+    }
+
+    /// Turns the days of a zone that have begun; answers when the next one does. Told twice, it turns them once.
+    async fn roll(&self, _zone: Tz) -> Result<Option<DateTime<Utc>>, WorkError> {
+        Ok(None)
+    }
+
+    /// Makes the plans that are owed and lets clocks run on; answers when something is due next.
+    async fn plan_due(&self) -> Result<Option<DateTime<Utc>>, WorkError> {
+        Ok(None)
+    }
 
     /// Hears notifications of providers: verifies them, keeps what they owe, wakes whom they are for.
     async fn hear(&self, _told: &[Notification]) -> Result<(), WorkError> {

@@ -7,6 +7,8 @@ use std::{
 };
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use crate::{
     actor::work::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
@@ -22,7 +24,7 @@ use crate::{
     },
     engine::account::{ChannelEnd, CredentialKind, RefreshEnd},
     provider::push::Notification,
-    service::{Failure, Services, sync_round},
+    service::{Failure, Services, edit_event::EditError, sync_round},
     store::{Mode, StoreError},
 };
 
@@ -265,6 +267,22 @@ impl AccountWork for Work {
             Sweep::Retention => Ok(self.services.sweep().await?),
         }
     }
+
+    async fn zones(&self) -> Result<Vec<Tz>, WorkError> {
+        self.services.zones_in_use().await.map_err(|error| planning_failed(&error))
+    }
+
+    async fn roll(&self, zone: Tz) -> Result<Option<DateTime<Utc>>, WorkError> {
+        self.services.roll_zone(zone).await.map_err(|error| planning_failed(&error))
+    }
+
+    async fn plan_due(&self) -> Result<Option<DateTime<Utc>>, WorkError> {
+        self.services.plan_due().await.map_err(|error| planning_failed(&error))
+    }
+}
+
+fn planning_failed(error: &EditError) -> WorkError {
+    WorkError::Failed(error.to_string())
 }
 
 /// Whether an account's credential can be renewed without its owner.

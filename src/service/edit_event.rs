@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{Services, sync_round::changes::join_queue};
+use super::{Services, planning::Hand, sync_round::changes::join_queue};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -112,9 +112,11 @@ impl Services {
             return Err(EditError::NotFound("user"));
         }
         put(&mut tx, &event, user.time_zone).await?;
-        let wake = self.owe_all(&mut tx, &event, user.time_zone).await?;
+        let mut wake = self.owe_all(&mut tx, &event, user.time_zone).await?;
+        wake.extend(self.heed(&mut tx, std::slice::from_ref(&event), Hand::Here).await?);
         tx.commit().await?;
         self.wake_all(&wake, Cause::LocalEdit);
+        self.wake_planner();
         Ok(event)
     }
 
@@ -154,6 +156,7 @@ impl Services {
         touch(&mut event, now);
         put(&mut tx, &event, zone).await?;
         let mut wake = self.owe_all(&mut tx, &event, zone).await?;
+        wake.extend(self.heed(&mut tx, std::slice::from_ref(&event), Hand::Here).await?);
         if let Some(mut content) = tail {
             check(&content)?;
             content.normalise();
@@ -207,9 +210,11 @@ impl Services {
         }
         touch(&mut event, now);
         put(&mut tx, &event, user.time_zone).await?;
-        let wake = self.owe_all(&mut tx, &event, user.time_zone).await?;
+        let mut wake = self.owe_all(&mut tx, &event, user.time_zone).await?;
+        wake.extend(self.heed(&mut tx, std::slice::from_ref(&event), Hand::Here).await?);
         tx.commit().await?;
         self.wake_all(&wake, Cause::LocalEdit);
+        self.wake_planner();
         Ok(())
     }
 
@@ -363,13 +368,13 @@ impl Services {
         Ok((event, user))
     }
 
-    async fn writable(&self, tx: &mut Tx, scope: &Scope, id: CalendarId) -> Result<Calendar, EditError> {
+    pub(super) async fn writable(&self, tx: &mut Tx, scope: &Scope, id: CalendarId) -> Result<Calendar, EditError> {
         let calendar = tx.calendar(scope, id).await?.ok_or(EditError::NotFound("calendar"))?;
         self.write_target(tx, calendar).await?.ok_or(EditError::ReadOnly)
     }
 
     /// Where writes to a calendar go: itself, or the first writable calendar of the account its own is paired with.
-    async fn write_target(&self, tx: &mut Tx, calendar: Calendar) -> Result<Option<Calendar>, StoreError> {
+    pub(super) async fn write_target(&self, tx: &mut Tx, calendar: Calendar) -> Result<Option<Calendar>, StoreError> {
         if calendar.takes_writes() {
             return Ok(Some(calendar));
         }
@@ -385,12 +390,12 @@ fn new_key(event: &Event, world: &World) -> Uid {
     if event.version == 1 { event.uid.clone() } else { Uid(world.new_id::<uuid::Uuid>().to_string()) }
 }
 
-async fn put(tx: &mut Tx, event: &Event, zone: Tz) -> Result<(), StoreError> {
+pub(super) async fn put(tx: &mut Tx, event: &Event, zone: Tz) -> Result<(), StoreError> {
     let extent = span(&event.content, zone);
     tx.put_events(std::slice::from_ref(event), &[extent]).await
 }
 
-fn touch(event: &mut Event, now: DateTime<Utc>) {
+pub(super) fn touch(event: &mut Event, now: DateTime<Utc>) {
     event.content.normalise();
     event.version += 1;
     event.updated_at = now;

@@ -29,6 +29,7 @@ pub mod hear_notifications;
 pub mod keep_channels;
 pub mod patch_event;
 pub mod people;
+pub mod planning;
 pub mod promises;
 pub mod read_accounts;
 pub mod read_busy;
@@ -83,6 +84,8 @@ pub trait Wakes: Send + Sync {
     fn wake(&self, account: AccountId, cause: Cause);
     /// A new account: give it an actor.
     fn adopt(&self, account: AccountId);
+    /// A plan is owed to somebody, or a clock runs: look what is due.
+    fn plan(&self);
 }
 
 /// Everything the use cases stand on.
@@ -121,6 +124,13 @@ impl Services {
     pub fn wake(&self, account: AccountId, cause: Cause) {
         if let Some(wakes) = self.wakes.get() {
             wakes.wake(account, cause);
+        }
+    }
+
+    /// Tells the planner that something may be due.
+    pub fn wake_planner(&self) {
+        if let Some(wakes) = self.wakes.get() {
+            wakes.plan();
         }
     }
 

@@ -74,6 +74,8 @@ impl Services {
         tx.put_user(&user).await?;
         tx.put_member(&user.home_space, id, "owner").await?;
         tx.commit().await?;
+        // Their zone may be a new one, or their day another.
+        self.wake_planner();
         Ok(user)
     }
 

@@ -18,7 +18,7 @@ use super::{
     Failure, Services, promises,
     sync_round::{
         Opened,
-        changes::{Changes, Planned, spread},
+        changes::{Changes, Planned},
         scene::Scene,
     },
 };
@@ -31,7 +31,7 @@ use crate::{
         mapping::{Event, Mapping, RemoteEvent},
         outbox::{OutboxEntry, WriteOp},
         person::Scope,
-        round::{Cause, Tally},
+        round::Tally,
     },
     engine::{
         outbox::{Copy, Write, next_write},
@@ -351,9 +351,9 @@ impl Desk<'_> {
     async fn commit(&self, mut tx: Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
         let scene = self.scene(&case.calendar);
         changes.write(&mut tx, scene.floating_in(), scene.world.now()).await?;
-        let wake = spread(&mut tx, &scene, changes).await?;
+        let wake = self.services.pass_on(&mut tx, &scene, changes).await?;
         tx.commit().await?;
-        self.services.wake_all(&wake, Cause::LocalEdit);
+        self.services.wake_after(&wake, changes);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
+        account::PrivacyLevel,
         calendar::Calendar,
         conflict::{Conflict, ConflictStatus, Severity, Winner},
         event::EventContent,
@@ -16,7 +17,7 @@ use crate::{
         notice::{Notice, NoticeKind},
         outbox::OutboxEntry,
         person::Scope,
-        round::Tally,
+        round::{Cause, Tally},
     },
     engine::{
         outbox::joined,
@@ -28,6 +29,7 @@ use crate::{
             plan::{Local, Reason, Remote, link, plan},
         },
     },
+    service::{Services, planning::Hand},
     store::{StoreError, Tx},
 };
 
@@ -304,7 +306,7 @@ pub async fn join_queue(tx: &mut Tx, entry: &OutboxEntry) -> Result<(), StoreErr
 }
 
 /// Tells an event's other copies that it changed here; their accounts are woken once that is durable.
-pub async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) -> Result<Vec<AccountId>, StoreError> {
+async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) -> Result<Vec<AccountId>, StoreError> {
     let mut wake = Vec::new();
     for mapping in tx.other_mappings(&changes.spread, scene.calendar.id).await? {
         if let Some(event) = changes.events.iter().find(|event| event.id == mapping.event_id) {
@@ -322,4 +324,27 @@ pub async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) -> Result
         }
     }
     Ok(wake)
+}
+
+impl Services {
+    /// Tells an event's other copies that it changed here, and its block; answers whom to wake once that is durable.
+    pub(in crate::service) async fn pass_on(
+        &self,
+        tx: &mut Tx,
+        scene: &Scene<'_>,
+        changes: &Changes,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let mut wake = spread(tx, scene, changes).await?;
+        let titles_told = scene.account.privacy == PrivacyLevel::Full;
+        wake.extend(self.heed(tx, &changes.events, Hand::There { titles_told }).await?);
+        Ok(wake)
+    }
+
+    /// Wakes whom a change concerns, and the planner.
+    pub(in crate::service) fn wake_after(&self, wake: &[AccountId], changes: &Changes) {
+        self.wake_all(wake, Cause::LocalEdit);
+        if !changes.events.is_empty() {
+            self.wake_planner();
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{
-    changes::{Changes, spread},
+    changes::Changes,
     scene::Scene,
     sweep::{Batch, Held, Pulled, Sweep, Unbound},
 };
@@ -19,7 +19,7 @@ use crate::{
         ids::{CalendarId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor},
         mapping::Mapping,
         person::Scope,
-        round::{Cause, Progress},
+        round::Progress,
     },
     provider::{self, Known, Next, PageToken, Provider, ProviderError, Pull, Unreadable},
     service::{Failure, Services, promises},
@@ -187,12 +187,12 @@ impl Puller<'_> {
         changes.tally.unreadable += u32::try_from(rows.len()).unwrap_or(u32::MAX);
         if !self.dry {
             changes.write(&mut tx, self.scene.floating_in(), self.scene.world.now()).await?;
-            let wake = spread(&mut tx, &self.scene, &changes).await?;
+            let wake = self.services.pass_on(&mut tx, &self.scene, &changes).await?;
             let readable = changes.mappings.iter().map(|mapping| &mapping.remote_id);
             let cleared: Vec<_> = readable.filter(|id| known.was_unreadable(id)).cloned().collect();
             tx.replace_unreadable(self.scene.calendar.id, &rows, &cleared).await?;
             tx.commit().await?;
-            self.services.wake_all(&wake, Cause::LocalEdit);
+            self.services.wake_after(&wake, &changes);
         }
         Ok(changes)
     }
@@ -228,9 +228,9 @@ impl Puller<'_> {
         }
         if !self.dry {
             changes.write(&mut tx, self.scene.floating_in(), self.scene.world.now()).await?;
-            let wake = spread(&mut tx, &self.scene, &changes).await?;
+            let wake = self.services.pass_on(&mut tx, &self.scene, &changes).await?;
             tx.commit().await?;
-            self.services.wake_all(&wake, Cause::LocalEdit);
+            self.services.wake_after(&wake, &changes);
         }
         sweep.add(changes);
         Ok(())

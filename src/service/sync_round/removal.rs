@@ -144,7 +144,7 @@ impl Run<'_> {
             Vec::new()
         } else {
             changes.write(&mut tx, scene.floating_in(), scene.world.now()).await?;
-            let wake = super::changes::spread(&mut tx, &scene, &changes).await?;
+            let wake = self.services.pass_on(&mut tx, &scene, &changes).await?;
             // While deletions are held the cursor stays, so that the next round sees the same picture and asks again.
             if !waiting {
                 let reconciled_at =
@@ -154,7 +154,7 @@ impl Run<'_> {
             tx.commit().await?;
             wake
         };
-        self.services.wake_all(&wake, crate::domain::round::Cause::LocalEdit);
+        self.services.wake_after(&wake, &changes);
         self.sum.tally.deleted += changes.tally.deleted;
         self.sum.tally.conflicts += changes.tally.conflicts;
         self.sum.tally.held += changes.tally.held;

@@ -143,6 +143,8 @@ impl Wakes for Wakened {
     fn adopt(&self, account: AccountId) {
         self.wake(account, Cause::Connected);
     }
+
+    fn plan(&self) {}
 }
 
 type Called = Pin<Box<dyn Future<Output = Reply>>>;

@@ -1,0 +1,205 @@
+//! Time blocks as people handle them: put somewhere, moved, confirmed, taken away.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::super::{Services, edit_event::EditError};
+use crate::{
+    domain::{
+        block::{BlockLock, BlockOrigin, BlockState, TimeBlock},
+        ids::{BlockId, TaskId, UserId},
+        person::Scope,
+        proposal::PlanCause,
+        round::Cause,
+        time::Window,
+    },
+    engine::replan::confirmed,
+    store::Mode,
+};
+
+/// Longest block that somebody may make.
+const LENGTH_MAX: Duration = Duration::hours(24);
+
+fn check(span: Window) -> Result<(), EditError> {
+    let invalid = |field, why: &str| Err(EditError::Invalid { field, why: why.to_owned() });
+    if span.length() <= Duration::zero() {
+        return invalid("end", "the end is not after the start");
+    }
+    if span.length() > LENGTH_MAX {
+        return invalid("end", "a block is 24 hours long at most; make several");
+    }
+    Ok(())
+}
+
+impl Services {
+    /// The blocks of a task, by start.
+    pub async fn blocks_of_task(&self, scope: &Scope, task: TaskId) -> Result<Vec<TimeBlock>, EditError> {
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        tx.task(scope, task).await?.ok_or(EditError::NotFound("task"))?;
+        let mut found = tx.blocks_of_task(task).await?;
+        tx.commit().await?;
+        found.sort_by_key(|block| (block.start, block.id));
+        Ok(found)
+    }
+
+    /// The blocks of a user that share an instant with a window, by start.
+    pub async fn blocks_between(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<TimeBlock>, EditError> {
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        tx.user(user).await?.ok_or(EditError::NotFound("user"))?;
+        let mut found = tx.blocks_between(user, from, to).await?;
+        tx.commit().await?;
+        found.retain(|block| scope.admits(&block.space_id));
+        found.sort_by_key(|block| (block.start, block.id));
+        Ok(found)
+    }
+
+    /// One of them.
+    pub async fn block(&self, scope: &Scope, id: BlockId) -> Result<TimeBlock, EditError> {
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        let found = tx.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    /// Puts a block where a person wants it: confirmed, and theirs.
+    pub async fn create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, EditError> {
+        check(span)?;
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let task = tx.task(scope, task).await?.ok_or(EditError::NotFound("task"))?;
+        if !task.status.is_open() {
+            return Err(EditError::Invalid { field: "task_id", why: "the task is closed; open it again".to_owned() });
+        }
+        let user = tx.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let now = self.world.now();
+        let mut blocks = [TimeBlock {
+            id: self.world.new_id(),
+            space_id: task.space_id.clone(),
+            user_id: task.user_id.clone(),
+            task_id: task.id,
+            event_id: None,
+            start: span.from,
+            end: span.to,
+            wall: span.from.with_timezone(&user.time_zone).naive_local(),
+            zone: user.time_zone,
+            origin: BlockOrigin::User,
+            lock: BlockLock::User,
+            state: BlockState::Confirmed,
+            shows: None,
+            reason: "placed_by_user".to_owned(),
+            plan_run: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }];
+        let wake = self.reflect(&mut tx, &task, &mut blocks, None).await?;
+        tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        self.wake_planner();
+        let [block] = blocks;
+        Ok(block)
+    }
+
+    /// Moves a block, or changes its length: one update of its event. It is the person's from now on.
+    pub async fn move_block(
+        &self,
+        scope: &Scope,
+        id: BlockId,
+        expected_version: Option<i64>,
+        span: Window,
+    ) -> Result<TimeBlock, EditError> {
+        check(span)?;
+        self.amend_block(scope, id, expected_version, |block| {
+            if !block.state.is_live() {
+                let why = "the block is over, or only offered; make a new one".to_owned();
+                return Err(EditError::Invalid { field: "state", why });
+            }
+            (block.start, block.end) = (span.from, span.to);
+            block.wall = span.from.with_timezone(&block.zone).naive_local();
+            (block.state, block.lock) = match block.state {
+                BlockState::InProgress => (BlockState::InProgress, block.lock),
+                _ => (BlockState::Confirmed, BlockLock::User),
+            };
+            block.origin = BlockOrigin::User;
+            Ok(())
+        })
+        .await
+    }
+
+    /// A person's yes to a block that was moved at its provider.
+    pub async fn confirm_block(
+        &self,
+        scope: &Scope,
+        id: BlockId,
+        expected_version: Option<i64>,
+    ) -> Result<TimeBlock, EditError> {
+        self.amend_block(scope, id, expected_version, |block| {
+            let Some(yes) = confirmed(block) else {
+                let why = "only a tentative block waits for a confirmation".to_owned();
+                return Err(EditError::Invalid { field: "state", why });
+            };
+            (block.state, block.lock) = yes;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets the planner move a block again.
+    pub async fn release_block(
+        &self,
+        scope: &Scope,
+        id: BlockId,
+        expected_version: Option<i64>,
+    ) -> Result<TimeBlock, EditError> {
+        self.amend_block(scope, id, expected_version, |block| {
+            if block.state == BlockState::Confirmed {
+                block.lock = BlockLock::None;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn amend_block(
+        &self,
+        scope: &Scope,
+        id: BlockId,
+        expected_version: Option<i64>,
+        change: impl FnOnce(&mut TimeBlock) -> Result<(), EditError>,
+    ) -> Result<TimeBlock, EditError> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let mut block = tx.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
+        if expected_version.is_some_and(|expected| expected != block.version) {
+            return Err(EditError::Stale);
+        }
+        let task = tx.task(&Scope::Whole, block.task_id).await?.ok_or(EditError::NotFound("task"))?;
+        let now = self.world.now();
+        change(&mut block)?;
+        (block.updated_at, block.version) = (now, block.version + 1);
+        let mut blocks = [block];
+        let wake = self.reflect(&mut tx, &task, &mut blocks, None).await?;
+        tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        self.wake_planner();
+        let [block] = blocks;
+        Ok(block)
+    }
+
+    /// Takes a block away, and its event with it; the task stays.
+    pub async fn delete_block(&self, scope: &Scope, id: BlockId) -> Result<(), EditError> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let block = tx.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
+        let wake = self.withdraw_block(&mut tx, &block).await?;
+        tx.owe_plan(&block.user_id, PlanCause::TaskEdited, self.world.now()).await?;
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        self.wake_planner();
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! Everything a plan follows from, as it is stored now.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{
+    super::{Services, edit_event::EditError},
+    availability::usual_hours,
+};
+use crate::{
+    domain::{
+        account::AccountStatus,
+        block::TimeBlock,
+        ids::{AccountId, UserId},
+        person::{Scope, User},
+        proposal::Fingerprint,
+        task::Task,
+        time::Window,
+        working_hours::{PlanningRules, TimeMap},
+    },
+    engine::{
+        agenda::{Agenda, Compiled, compile},
+        day::Days,
+    },
+    store::Mode,
+};
+
+/// Accounts of one person that are looked at.
+const ACCOUNTS_MAX: u32 = 100;
+
+/// Everything a plan follows from.
+pub(super) struct Gathered {
+    pub(super) user: User,
+    pub(super) rules: PlanningRules,
+    pub(super) usual: TimeMap,
+    pub(super) tasks: Vec<Task>,
+    pub(super) blocks: Vec<TimeBlock>,
+    pub(super) busy: Vec<Window>,
+    pub(super) unheard: Vec<AccountId>,
+    pub(super) inputs: Fingerprint,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Gathered {
+    pub(super) fn days(&self) -> Days {
+        Days { zone: self.user.time_zone, starts_at: self.rules.day_starts_at }
+    }
+
+    pub(super) fn compiled(&self, blocks: &[TimeBlock]) -> Compiled {
+        compile(&Agenda {
+            days: self.days(),
+            now: self.now,
+            rules: &self.rules,
+            usual: &self.usual,
+            tasks: &self.tasks,
+            blocks,
+            busy: &self.busy,
+        })
+    }
+}
+
+impl Services {
+    pub(super) async fn gather(&self, scope: &Scope, user: &UserId) -> Result<Gathered, EditError> {
+        let now = self.world.now();
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
+        let user = user.ok_or(EditError::NotFound("user"))?;
+        let (rules, rules_version) = tx.planning_rules(&user.id).await?.unwrap_or_default();
+        let tasks = tx.open_tasks(&user.id).await?;
+        let blocks = tx.live_blocks(&user.id, now).await?;
+        let accounts = tx.accounts(scope, Some(&user.id), None, ACCOUNTS_MAX).await?;
+        tx.commit().await?;
+        let own: BTreeSet<_> = blocks.iter().filter_map(|block| block.event_id).collect();
+        // From the begin of the day, so that what is seen is the same all day long.
+        let days = Days { zone: user.time_zone, starts_at: rules.day_starts_at };
+        let from = days.start(days.date(now)).unwrap_or(now);
+        let ahead = Window { from, to: from + Duration::days(i64::from(rules.look_ahead_days) + 1) };
+        let busy = self.busy_stretches(scope, &user.id, ahead, Some(&own)).await?;
+        let unheard: Vec<_> = accounts
+            .into_iter()
+            .filter(|account| matches!(account.status, AccountStatus::ReconnectRequired | AccountStatus::Error))
+            .map(|account| account.id)
+            .collect();
+        let seen = (
+            tasks.iter().map(|task| (task.id, task.version)).collect::<Vec<_>>(),
+            blocks.iter().map(|block| (block.id, block.version)).collect::<Vec<_>>(),
+            busy.iter().map(|span| (span.from.timestamp(), span.to.timestamp())).collect::<Vec<_>>(),
+            rules_version,
+        );
+        let usual = usual_hours(&user, &rules);
+        Ok(Gathered { inputs: Fingerprint::of(&seen), user, rules, usual, tasks, blocks, busy, unheard, now })
+    }
+}

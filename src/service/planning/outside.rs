@@ -1,0 +1,225 @@
+//! What happens to a block's event elsewhere happens to the block: it follows, is given up, or is renamed with its task.
+
+use chrono::Duration;
+use chrono_tz::Tz;
+
+use super::super::{Services, edit_event::EditError};
+use crate::{
+    domain::{
+        block::{BlockOrigin, TimeBlock},
+        conflict::Severity,
+        event::Transparency,
+        ids::{AccountId, UserId},
+        mapping::Event,
+        notice::{Notice, NoticeKind},
+        person::Scope,
+        task::Task,
+        time::{EventTime, Window},
+    },
+    engine::{
+        recurrence::{Bounds, expand},
+        replan::{Answer, DEBOUNCE, News, Outside, Seen, Standing, answer, confirmed},
+    },
+    store::{StoreError, Tx},
+};
+
+/// Who changed an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) enum Hand {
+    /// Its owner, here: what they do stands without a question.
+    Here,
+    /// Somebody, at the provider. `titles_told`: the copies there say the title, so whoever wrote another one had seen it.
+    There { titles_told: bool },
+}
+
+/// What changed about a block's event.
+enum Change<'a> {
+    Time(Window),
+    Title(&'a str),
+    Gone,
+}
+
+/// How far ahead a changed event may collide with a block.
+const AHEAD: Duration = Duration::days(32);
+
+impl Services {
+    /// Heeds events of one person that were changed, in the transaction that stores them: their blocks follow, and a plan is
+    /// owed where something took a block's time. Answers whom to wake.
+    pub(in crate::service) async fn heed(
+        &self,
+        tx: &mut Tx,
+        events: &[Event],
+        hand: Hand,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+        let Some(first) = events.first() else { return Ok(Vec::new()) };
+        let mut wake = Vec::new();
+        let own = tx.blocks_by_events(&ids).await?;
+        for block in &own {
+            let Some(event) = events.iter().find(|event| Some(event.id) == block.event_id) else { continue };
+            let Some(task) = tx.task(&Scope::Whole, block.task_id).await? else { continue };
+            for change in changes(block, &task, event) {
+                // Each change finds the block as the one before has left it.
+                let Some(block) = tx.block(&Scope::Whole, block.id).await? else { break };
+                wake.extend(self.heed_one(tx, block, &task, &change, hand).await?);
+            }
+        }
+        let others = events.iter().filter(|event| own.iter().all(|block| block.event_id != Some(event.id)));
+        self.heed_time(tx, &first.user_id, others).await?;
+        Ok(wake)
+    }
+
+    /// Owes a plan where a changed event lies on a block, or gives way to something that has no place.
+    async fn heed_time<'e>(
+        &self,
+        tx: &mut Tx,
+        user: &UserId,
+        events: impl Iterator<Item = &'e Event>,
+    ) -> Result<(), StoreError> {
+        let now = self.world.now();
+        let tasks = tx.open_tasks(user).await?;
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let blocks = tx.live_blocks(user, now).await?;
+        let wanting =
+            tasks.iter().any(|task| task.estimate_min.is_some() && blocks.iter().all(|block| block.task_id != task.id));
+        let ahead = Window { from: now, to: now + AHEAD };
+        let standing = Standing::new(blocks.iter().map(TimeBlock::span), wanting, ahead, 0);
+        for event in events {
+            let Ok(found) = expand(&event.content, ahead, Tz::UTC, &Bounds::default()) else { continue };
+            let cause = found.occurrences.iter().find_map(|one| {
+                let span = Window { from: one.start, to: one.end };
+                let free = event.deleted_at.is_some() || one.facts.transparency == Transparency::Transparent;
+                standing.judge(&if free { News::Freed(span) } else { News::Taken(span) })
+            });
+            if let Some(cause) = cause {
+                return tx.owe_plan(user, cause, now + DEBOUNCE).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn heed_one(
+        &self,
+        tx: &mut Tx,
+        mut block: TimeBlock,
+        task: &Task,
+        change: &Change<'_>,
+        hand: Hand,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let now = self.world.now();
+        let outside = match change {
+            Change::Time(span) => Outside::Moved(*span),
+            Change::Title(title) => Outside::Renamed(title),
+            Change::Gone => Outside::Deleted,
+        };
+        let heir = if task.status.is_open() {
+            Some(task.id)
+        } else {
+            let open = tx.open_tasks(&task.user_id).await?;
+            open.iter().find(|open| open.carried_from == Some(task.id)).map(|open| open.id)
+        };
+        let title_was_told = hand == Hand::Here || hand == Hand::There { titles_told: true };
+        let mut replan = None;
+        match answer(&block, outside, &Seen { task: heir, title_was_told, now }) {
+            Answer::Nothing => return Ok(Vec::new()),
+            Answer::Follow { span, state, lock, task, asks, leaves_clock, replan: cause } => {
+                place(&mut block, span);
+                (block.state, block.lock, block.task_id) = (state, lock, task);
+                block.origin = if hand == Hand::Here { BlockOrigin::User } else { BlockOrigin::External };
+                if hand == Hand::Here && asks {
+                    (block.state, block.lock) = confirmed(&block).unwrap_or((block.state, block.lock));
+                } else if asks {
+                    tx.put_notice(&self.moved_notice(&block)).await?;
+                }
+                if leaves_clock {
+                    leave_clock(tx, &block).await?;
+                }
+                replan = cause;
+            }
+            Answer::GiveUp { avoid, replan: cause } => {
+                tx.delete_blocks(&[block.id]).await?;
+                if let Some(mut task) = tx.task(&Scope::Whole, block.task_id).await? {
+                    // Whoever takes it out of the calendar wants it later: the next plan does not put it there again.
+                    task.not_before = Some(later(task.not_before, avoid, block.zone));
+                    (task.updated_at, task.version) = (now, task.version + 1);
+                    tx.put_tasks(&[task]).await?;
+                }
+                if let Some(cause) = cause {
+                    tx.owe_plan(&block.user_id, cause, now + DEBOUNCE).await?;
+                }
+                return Ok(Vec::new());
+            }
+            Answer::Unlink => block.event_id = None,
+            Answer::Rename(title) => {
+                let renamed = Task { title, updated_at: now, version: task.version + 1, ..task.clone() };
+                tx.put_tasks(std::slice::from_ref(&renamed)).await?;
+                return self.reflect_task(tx, &renamed).await.map_err(stored);
+            }
+            Answer::Show(shown) => block.shows = Some(shown),
+        }
+        (block.updated_at, block.version) = (now, block.version + 1);
+        tx.put_blocks(std::slice::from_ref(&block)).await?;
+        if let Some(cause) = replan {
+            tx.owe_plan(&block.user_id, cause, now + DEBOUNCE).await?;
+        }
+        Ok(Vec::new())
+    }
+
+    fn moved_notice(&self, block: &TimeBlock) -> Notice {
+        Notice {
+            id: self.world.new_id(),
+            space_id: block.space_id.clone(),
+            user_id: block.user_id.clone(),
+            account_id: None,
+            event_id: block.event_id,
+            kind: NoticeKind::BlockMoved,
+            severity: Severity::Normal,
+            text: "A time block was moved in its calendar. Confirm the new time, or move it back.".to_owned(),
+            created_at: self.world.now(),
+            read_at: None,
+        }
+    }
+}
+
+fn place(block: &mut TimeBlock, span: Window) {
+    (block.start, block.end) = (span.from, span.to);
+    block.wall = span.from.with_timezone(&block.zone).naive_local();
+}
+
+/// The block at work was taken from its clock, which runs on without it.
+async fn leave_clock(tx: &mut Tx, block: &TimeBlock) -> Result<(), StoreError> {
+    let open = tx.open_focus(&block.user_id).await?.filter(|open| open.block_id == Some(block.id));
+    if let Some(mut sitting) = open {
+        sitting.block_id = None;
+        sitting.version += 1;
+        tx.put_focus(&sitting).await?;
+    }
+    Ok(())
+}
+
+/// What an event says that its block and task do not.
+fn changes<'a>(block: &TimeBlock, task: &Task, event: &'a Event) -> Vec<Change<'a>> {
+    if event.deleted_at.is_some() {
+        return vec![Change::Gone];
+    }
+    let facts = &event.content.facts;
+    let span = Window { from: facts.start.instant(block.zone), to: facts.end.instant(block.zone) };
+    let time = (span != block.span()).then_some(Change::Time(span));
+    let title = (facts.title != task.title).then_some(Change::Title(&facts.title));
+    time.into_iter().chain(title).collect()
+}
+
+fn later(held: Option<EventTime>, avoid: Window, zone: Tz) -> EventTime {
+    let after = EventTime::zoned(avoid.to.with_timezone(&zone).naive_local(), zone);
+    held.filter(|held| held.instant(zone) > avoid.to).unwrap_or(after)
+}
+
+/// Nothing but the store can fail there.
+fn stored(error: EditError) -> StoreError {
+    match error {
+        EditError::Store(error) => error,
+        other => StoreError::Corrupt(other.to_string()),
+    }
+}

@@ -1,0 +1,172 @@
+//! From what is owed to a plan: gather, decide, offer.
+//!
+//! **Invariant:** nothing reaches a calendar before a person accepts, unless they have chosen that plans are carried out.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{
+    super::{Services, edit_event::EditError},
+    gather::Gathered,
+};
+use crate::{
+    domain::{
+        conflict::Severity,
+        ids::{AccountId, PlanRunId, ProposalId, TaskId, UserId},
+        notice::{Notice, NoticeKind},
+        person::Scope,
+        proposal::{BlockChange, Change, ChangeState, PlanCause, Proposal, ProposalState},
+        round::Cause,
+    },
+    engine::{
+        agenda::{Compiled, moves},
+        replan::{Handling, handling},
+        scheduling::{self, Budget, Plan},
+    },
+    store::Mode,
+};
+
+/// Owed plans made in one go.
+const PLANS_AT_ONCE: u32 = 50;
+/// How long a plan that could not be made is put off.
+const PUT_OFF: Duration = Duration::minutes(5);
+
+/// A plan as its user sees it.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What would change, or was changed; `None`: the plan in force is the best there is.
+    pub proposal: Option<Proposal>,
+    /// What the plan's numbers stand for.
+    pub compiled: Compiled,
+    /// The plan.
+    pub plan: Plan,
+    /// Accounts that cannot be heard: their calendars may be fuller than known.
+    pub unheard: Vec<AccountId>,
+}
+
+impl Services {
+    /// Makes a plan for a user, and offers it or carries it out as they have chosen.
+    pub async fn plan(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, EditError> {
+        let gathered = self.gather(scope, user).await?;
+        let planned = self.decide(&gathered, cause)?;
+        let proposal = self.offer(&gathered, planned.proposal, handling(gathered.rules.mode, cause)).await?;
+        Ok(Planned { proposal, ..planned })
+    }
+
+    /// The same, and nothing is stored.
+    pub async fn plan_dry(&self, scope: &Scope, user: &UserId) -> Result<Planned, EditError> {
+        let gathered = self.gather(scope, user).await?;
+        self.decide(&gathered, PlanCause::Asked)
+    }
+
+    fn decide(&self, gathered: &Gathered, cause: PlanCause) -> Result<Planned, EditError> {
+        let compiled = gathered.compiled(&gathered.blocks);
+        let plan = scheduling::plan(&compiled.problem, Budget::Interactive)
+            .map_err(|refused| EditError::Invalid { field: "planning", why: refused.to_string() })?;
+        let found = moves(&compiled, &plan);
+        let run = self.world.new_id::<PlanRunId>();
+        let changes: Vec<_> = found
+            .into_iter()
+            .map(|one| BlockChange {
+                block_id: one.block.unwrap_or_else(|| self.world.new_id()),
+                task_id: one.task,
+                change: one.change,
+                reason: one.reason.to_owned(),
+                state: ChangeState::Open,
+            })
+            .collect();
+        let proposal = (!changes.is_empty()).then(|| Proposal {
+            id: self.world.new_id::<ProposalId>(),
+            space_id: gathered.user.home_space.clone(),
+            user_id: gathered.user.id.clone(),
+            plan_run: run,
+            cause,
+            inputs: gathered.inputs,
+            changes,
+            state: ProposalState::Open,
+            created_at: gathered.now,
+            decided_at: None,
+            version: 1,
+        });
+        let unheard = gathered.unheard.clone();
+        Ok(Planned { proposal, compiled, plan, unheard })
+    }
+
+    /// Stores an offer in place of the one before, or carries it out.
+    async fn offer(
+        &self,
+        gathered: &Gathered,
+        proposal: Option<Proposal>,
+        handling: Handling,
+    ) -> Result<Option<Proposal>, EditError> {
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        for mut old in tx.open_proposals(&gathered.user.id).await? {
+            let same = proposal.as_ref().is_some_and(|new| new.inputs == old.inputs && told(new) == told(&old));
+            if same {
+                // Asked again about the same: the offer that is known stands.
+                tx.commit().await?;
+                return Ok(Some(old));
+            }
+            (old.state, old.decided_at, old.version) = (ProposalState::Expired, Some(gathered.now), old.version + 1);
+            tx.put_proposal(&old).await?;
+        }
+        let mut wake = Vec::new();
+        let mut proposal = proposal.filter(|_| handling != Handling::None);
+        if let Some(held) = &mut proposal {
+            if handling == Handling::CarriedOut {
+                wake = self.carry_out_changes(&mut tx, gathered, held, None).await?;
+            }
+            tx.put_proposal(held).await?;
+            if handling == Handling::Offered && held.cause != PlanCause::Asked {
+                tx.put_notice(&self.offered_notice(held)).await?;
+            }
+        }
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        Ok(proposal)
+    }
+
+    fn offered_notice(&self, proposal: &Proposal) -> Notice {
+        let count = proposal.changes.len();
+        Notice {
+            id: self.world.new_id(),
+            space_id: proposal.space_id.clone(),
+            user_id: proposal.user_id.clone(),
+            account_id: None,
+            event_id: None,
+            kind: NoticeKind::PlanOffered,
+            severity: Severity::Low,
+            text: format!("A new plan is offered: {count} changes of time blocks wait for a yes."),
+            created_at: self.world.now(),
+            read_at: None,
+        }
+    }
+
+    /// Makes the plans that are owed by now; answers when the next one is.
+    pub async fn make_owed_plans(&self) -> Result<Option<DateTime<Utc>>, EditError> {
+        loop {
+            let now = self.world.now();
+            let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+            let owed = tx.plans_due(now, PLANS_AT_ONCE).await?;
+            let next = tx.next_plan_at().await?;
+            tx.commit().await?;
+            if owed.is_empty() {
+                return Ok(next);
+            }
+            for (user, cause, due_at) in owed {
+                let done = self.plan(&Scope::Whole, &user, cause).await;
+                let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+                tx.settle_plan(&user, due_at).await?;
+                if let Err(why) = &done {
+                    tracing::warn!(%why, "a plan could not be made; it is tried again");
+                    tx.owe_plan(&user, cause, now + PUT_OFF).await?;
+                }
+                tx.commit().await?;
+            }
+        }
+    }
+}
+
+/// What a proposal would do, without the ids that it gives new blocks.
+fn told(proposal: &Proposal) -> Vec<(TaskId, Change)> {
+    proposal.changes.iter().map(|change| (change.task_id, change.change)).collect()
+}

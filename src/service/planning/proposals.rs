@@ -1,0 +1,260 @@
+//! Offers: accepted as a whole or block by block, refused, put back.
+//!
+//! - **stand**: a proposal stands while what it was made from is as it was.
+//!
+//! **Invariant:** a block that moves is one update of its one event, never a delete and a create.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    super::{Services, edit_event::EditError},
+    gather::Gathered,
+    publish::Slack,
+};
+use crate::{
+    domain::{
+        block::{BlockLock, BlockOrigin, BlockState, TimeBlock},
+        ids::{AccountId, BlockId, ProposalId, TaskId, UserId},
+        person::Scope,
+        proposal::{BlockChange, Change, ChangeState, Proposal, ProposalState},
+        round::Cause,
+        time::Window,
+    },
+    engine::{agenda::slack, scheduling::Block},
+    store::{Mode, Tx},
+};
+
+impl Services {
+    /// One proposal.
+    pub async fn proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        let found = tx.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    /// The proposals of a user, newest first; one more than asked for if there is one.
+    pub async fn proposals(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        before: Option<ProposalId>,
+        limit: u32,
+    ) -> Result<Vec<Proposal>, EditError> {
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        tx.user(user).await?.ok_or(EditError::NotFound("user"))?;
+        let found = tx.proposals_of(scope, user, before, limit.saturating_add(1)).await?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    /// Accepts a proposal, all of it or the changes of some blocks. What it was made from must be as it was.
+    pub async fn accept_proposal(
+        &self,
+        scope: &Scope,
+        id: ProposalId,
+        only: Option<&BTreeSet<BlockId>>,
+    ) -> Result<Proposal, EditError> {
+        let mut proposal = self.proposal(scope, id).await?;
+        if proposal.state == ProposalState::Accepted && only.is_none() {
+            return Ok(proposal);
+        }
+        let gathered = self.gather(scope, &proposal.user_id).await?;
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let held = tx.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
+        if held.version != proposal.version {
+            return Err(EditError::Stale);
+        }
+        // Changes of this very proposal that were accepted one by one do not make the rest stale.
+        let begun = proposal.changes.iter().any(|change| change.state == ChangeState::Accepted);
+        if proposal.state != ProposalState::Open || !(begun || proposal.stands(gathered.inputs)) {
+            if proposal.state == ProposalState::Open {
+                (proposal.state, proposal.decided_at) = (ProposalState::Expired, Some(gathered.now));
+                proposal.version += 1;
+                tx.put_proposal(&proposal).await?;
+                tx.owe_plan(&proposal.user_id, proposal.cause, gathered.now).await?;
+                tx.commit().await?;
+                self.wake_planner();
+            }
+            let why = "it is out of date: what it was made from has changed; ask for the new one".to_owned();
+            return Err(EditError::Invalid { field: "state", why });
+        }
+        let wake = self.carry_out_changes(&mut tx, &gathered, &mut proposal, only).await?;
+        proposal.version += 1;
+        tx.put_proposal(&proposal).await?;
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        Ok(proposal)
+    }
+
+    /// Refuses a proposal; the plan in force stays.
+    pub async fn reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let mut proposal = tx.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
+        if proposal.state != ProposalState::Open {
+            return Err(EditError::Invalid { field: "state", why: "it is no longer open".to_owned() });
+        }
+        for change in proposal.changes.iter_mut().filter(|change| change.state == ChangeState::Open) {
+            change.state = ChangeState::Rejected;
+        }
+        proposal.state = proposal.settled();
+        (proposal.decided_at, proposal.version) = (Some(self.world.now()), proposal.version + 1);
+        tx.put_proposal(&proposal).await?;
+        tx.commit().await?;
+        Ok(proposal)
+    }
+
+    /// Puts accepted changes back, all of them or those of some blocks, where nothing has happened to the block since.
+    pub async fn put_back(
+        &self,
+        scope: &Scope,
+        id: ProposalId,
+        only: Option<&BTreeSet<BlockId>>,
+    ) -> Result<Proposal, EditError> {
+        let proposal = self.proposal(scope, id).await?;
+        let gathered = self.gather(scope, &proposal.user_id).await?;
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let mut proposal = tx.proposal(scope, id).await?.filter(|held| held.version == proposal.version);
+        let proposal_held = proposal.as_mut().ok_or(EditError::Stale)?;
+        let mut wake = Vec::new();
+        let mut blocks = gathered.blocks.clone();
+        for change in &mut proposal_held.changes {
+            let wanted = only.is_none_or(|only| only.contains(&change.block_id));
+            if change.state != ChangeState::Accepted || !wanted {
+                continue;
+            }
+            let now_at = blocks.iter().find(|block| block.id == change.block_id).map(TimeBlock::span);
+            let as_left = match change.change {
+                Change::Add { to } | Change::Move { to, .. } => now_at == Some(to),
+                Change::Remove { .. } => now_at.is_none(),
+            };
+            if as_left {
+                wake.extend(self.apply(&mut tx, &gathered, &mut blocks, change, change.change.reversed()).await?);
+                change.state = ChangeState::PutBack;
+            }
+        }
+        wake.extend(self.show_slack(&mut tx, &gathered, &mut blocks).await?);
+        proposal_held.version += 1;
+        tx.put_proposal(proposal_held).await?;
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        proposal.ok_or(EditError::Stale)
+    }
+
+    pub(super) async fn carry_out_changes(
+        &self,
+        tx: &mut Tx,
+        gathered: &Gathered,
+        proposal: &mut Proposal,
+        only: Option<&BTreeSet<BlockId>>,
+    ) -> Result<Vec<AccountId>, EditError> {
+        let mut blocks = gathered.blocks.clone();
+        let mut wake = Vec::new();
+        let run = proposal.plan_run;
+        for change in &mut proposal.changes {
+            let wanted = only.is_none_or(|only| only.contains(&change.block_id));
+            if change.state != ChangeState::Open || !wanted {
+                continue;
+            }
+            wake.extend(self.apply(tx, gathered, &mut blocks, change, change.change).await?);
+            change.state = ChangeState::Accepted;
+            if let Some(block) = blocks.iter_mut().find(|block| block.id == change.block_id) {
+                block.plan_run = Some(run);
+            }
+        }
+        wake.extend(self.show_slack(tx, gathered, &mut blocks).await?);
+        proposal.state = proposal.settled();
+        if proposal.state != ProposalState::Open {
+            proposal.decided_at = Some(gathered.now);
+        }
+        Ok(wake)
+    }
+
+    /// Does one change: one update of the block's one event, never a delete and a create.
+    async fn apply(
+        &self,
+        tx: &mut Tx,
+        gathered: &Gathered,
+        blocks: &mut Vec<TimeBlock>,
+        change: &BlockChange,
+        what: Change,
+    ) -> Result<Vec<AccountId>, EditError> {
+        let at = blocks.iter().position(|block| block.id == change.block_id);
+        match (what, at) {
+            (Change::Remove { .. }, Some(at)) => {
+                let block = blocks.remove(at);
+                self.withdraw_block(tx, &block).await
+            }
+            (Change::Move { to, .. }, Some(at)) => {
+                if let Some(block) = blocks.get_mut(at) {
+                    place(block, to, gathered.now);
+                    change.reason.clone_into(&mut block.reason);
+                }
+                Ok(Vec::new())
+            }
+            (Change::Add { to }, None) => {
+                blocks.push(new_block(gathered, change, to));
+                Ok(Vec::new())
+            }
+            // It is so already, or is gone.
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Stores blocks with their events, free while there is room for them elsewhere, else busy.
+    async fn show_slack(
+        &self,
+        tx: &mut Tx,
+        gathered: &Gathered,
+        blocks: &mut [TimeBlock],
+    ) -> Result<Vec<AccountId>, EditError> {
+        let compiled = gathered.compiled(blocks);
+        let in_force: Vec<Block> = compiled.problem.previous.iter().map(|held| held.block).collect();
+        let room = slack(&compiled, &in_force);
+        let slack: Slack = blocks.iter().filter_map(|block| Some((block.id, *room.get(&block.task_id)?))).collect();
+        let mut by_task: BTreeMap<TaskId, Vec<TimeBlock>> = BTreeMap::new();
+        for block in blocks.iter() {
+            by_task.entry(block.task_id).or_default().push(block.clone());
+        }
+        let mut wake = Vec::new();
+        for (task, mut own) in by_task {
+            let Some(task) = gathered.tasks.iter().find(|held| held.id == task) else { continue };
+            wake.extend(self.reflect(tx, task, &mut own, Some(&slack)).await?);
+        }
+        Ok(wake)
+    }
+}
+
+fn place(block: &mut TimeBlock, to: Window, now: DateTime<Utc>) {
+    (block.start, block.end) = (to.from, to.to);
+    block.wall = to.from.with_timezone(&block.zone).naive_local();
+    block.origin = BlockOrigin::Auto;
+    (block.updated_at, block.version) = (now, block.version + 1);
+}
+
+fn new_block(gathered: &Gathered, change: &BlockChange, to: Window) -> TimeBlock {
+    let zone = gathered.user.time_zone;
+    let space = gathered.tasks.iter().find(|task| task.id == change.task_id).map(|task| task.space_id.clone());
+    TimeBlock {
+        id: change.block_id,
+        space_id: space.unwrap_or_else(|| gathered.user.home_space.clone()),
+        user_id: gathered.user.id.clone(),
+        task_id: change.task_id,
+        event_id: None,
+        start: to.from,
+        end: to.to,
+        wall: to.from.with_timezone(&zone).naive_local(),
+        zone,
+        origin: BlockOrigin::Auto,
+        lock: BlockLock::None,
+        state: BlockState::Confirmed,
+        shows: None,
+        reason: change.reason.clone(),
+        plan_run: None,
+        created_at: gathered.now,
+        updated_at: gathered.now,
+        version: 1,
+    }
+}

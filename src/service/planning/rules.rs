@@ -1,0 +1,44 @@
+//! How a user wants to be planned.
+
+use super::super::{Services, edit_event::EditError};
+use crate::{
+    domain::{ids::UserId, person::Scope, proposal::PlanCause, working_hours::PlanningRules},
+    engine::replan::DEBOUNCE,
+    store::Mode,
+};
+
+impl Services {
+    /// The rules, and their version; before anybody has set them the defaults, in version 0.
+    pub async fn planning_rules(&self, scope: &Scope, user: &UserId) -> Result<(PlanningRules, i64), EditError> {
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
+        let user = user.ok_or(EditError::NotFound("user"))?;
+        let rules = tx.planning_rules(&user.id).await?.unwrap_or_default();
+        tx.commit().await?;
+        Ok(rules)
+    }
+
+    /// Sets them; what is planned is looked at again.
+    pub async fn set_planning_rules(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        expected_version: Option<i64>,
+        rules: PlanningRules,
+    ) -> Result<(PlanningRules, i64), EditError> {
+        rules.check().map_err(|why| EditError::Invalid { field: "planning", why })?;
+        let now = self.world.now();
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
+        let user = user.ok_or(EditError::NotFound("user"))?;
+        let (_, version) = tx.planning_rules(&user.id).await?.unwrap_or_default();
+        if expected_version.is_some_and(|expected| expected != version) {
+            return Err(EditError::Stale);
+        }
+        tx.put_planning_rules(&user.home_space, &user.id, &rules, version + 1).await?;
+        tx.owe_plan(&user.id, PlanCause::RulesEdited, now + DEBOUNCE).await?;
+        tx.commit().await?;
+        self.wake_planner();
+        Ok((rules, version + 1))
+    }
+}

@@ -1,0 +1,442 @@
+//! Focus: somebody works, and the clock runs. What the engine decides is stored, and shown in the calendar, in one transaction.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{
+    super::{Services, edit_event::EditError},
+    availability::usual_hours,
+};
+use crate::{
+    domain::{
+        block::{BlockLock, BlockOrigin, BlockState, TimeBlock},
+        conflict::Severity,
+        focus::Focus,
+        ids::{AccountId, BlockId, TaskId, UserId},
+        notice::{Notice, NoticeKind},
+        person::{Scope, User},
+        proposal::PlanCause,
+        round::Cause,
+        task::{Task, TaskStatus},
+        time::Window,
+        working_hours::PlanningRules,
+    },
+    engine::{
+        day::Days,
+        focus::{Ahead, Effect, Input, Past, Refusal, Scene, alarm, minutes, past, step},
+        playlist::{Piece, Planned, playlist},
+        ticks::work_days,
+    },
+    store::{Mode, Tx},
+};
+
+/// How far ahead the clock looks.
+const LOOK_AHEAD: Duration = Duration::hours(36);
+/// Open sittings looked at together.
+const PAGE: u32 = 200;
+
+/// What somebody does with the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FocusAct {
+    /// Begins with the playlist's next piece, or with this task.
+    Start(Option<TaskId>),
+    /// Takes a break.
+    Pause,
+    /// Goes on.
+    Resume,
+    /// Has finished the task.
+    Finish,
+    /// Does something else first.
+    Skip,
+    /// Stops for now.
+    Stop,
+}
+
+/// How things stand.
+#[derive(Clone, Debug)]
+pub struct FocusFacts {
+    /// The open sitting.
+    pub focus: Option<Focus>,
+    /// Minutes worked in it.
+    pub minutes: u32,
+    /// What comes next.
+    pub playlist: Vec<Piece>,
+}
+
+/// Everything around a user's clock.
+struct Around {
+    user: User,
+    task: Task,
+    tasks: Vec<Task>,
+    blocks: Vec<TimeBlock>,
+    meetings: Vec<Window>,
+    hours: Vec<Vec<Window>>,
+}
+
+impl Services {
+    /// The open sitting, and the playlist.
+    pub async fn focus(&self, scope: &Scope, user: &UserId) -> Result<FocusFacts, EditError> {
+        let now = self.world.now();
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
+        let user = user.ok_or(EditError::NotFound("user"))?;
+        let focus = tx.open_focus(&user.id).await?;
+        let (tasks, blocks) = (tx.open_tasks(&user.id).await?, tx.live_blocks(&user.id, now).await?);
+        tx.commit().await?;
+        let minutes = focus.as_ref().map_or(0, |focus| minutes(focus, now));
+        Ok(FocusFacts { focus, minutes, playlist: pieces(&user, &tasks, &blocks, &[], now) })
+    }
+
+    /// Does one thing with a user's clock.
+    pub async fn act_on_focus(&self, scope: &Scope, user: &UserId, act: FocusAct) -> Result<FocusFacts, EditError> {
+        let now = self.world.now();
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        let held = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
+        let held = held.ok_or(EditError::NotFound("user"))?;
+        let open = tx.open_focus(user).await?;
+        let (tasks, blocks) = (tx.open_tasks(user).await?, tx.live_blocks(user, now).await?);
+        tx.commit().await?;
+        let task = match (act, &open) {
+            (_, Some(open)) => open.task_id,
+            (FocusAct::Start(Some(task)), None) => task,
+            (FocusAct::Start(None), None) => {
+                let next = pieces(&held, &tasks, &blocks, &[], now).into_iter().next();
+                let why = "nothing is planned; name a task, or make a plan first".to_owned();
+                next.ok_or(EditError::Invalid { field: "task_id", why })?.task
+            }
+            _ => return Err(refused(Refusal::Idle)),
+        };
+        let (fresh, id) = (self.world.new_id(), self.world.new_id());
+        let input = match act {
+            FocusAct::Start(_) => Input::Start { focus: id, fresh },
+            FocusAct::Pause => Input::Pause,
+            FocusAct::Resume => Input::Resume { fresh },
+            FocusAct::Finish => Input::Finish,
+            FocusAct::Skip => Input::Skip,
+            FocusAct::Stop => Input::Stop,
+        };
+        self.step_focus(scope, user, task, input).await?;
+        let mut facts = self.focus(scope, user).await?;
+        if act == FocusAct::Skip {
+            facts.playlist.retain(|piece| piece.task != task);
+        }
+        Ok(facts)
+    }
+
+    /// Lets time pass for every open sitting; answers when to come back.
+    pub async fn tick_focuses(&self) -> Result<Option<DateTime<Utc>>, EditError> {
+        let (mut after, mut next): (_, Option<DateTime<Utc>>) = (None, None);
+        loop {
+            let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+            let page = tx.open_focuses(after, PAGE).await?;
+            tx.commit().await?;
+            let Some(last) = page.last() else { return Ok(next) };
+            after = Some(last.id);
+            for focus in page {
+                let now = self.world.now();
+                let around = self.around(&Scope::Whole, &focus.user_id, focus.task_id).await?;
+                let due = around.with_scene(Some(&focus), now, |scene| alarm(&focus, scene, now));
+                if due.is_some_and(|at| at <= now) {
+                    let fresh = self.world.new_id();
+                    self.step_focus(&Scope::Whole, &focus.user_id, focus.task_id, Input::Tick { fresh }).await?;
+                }
+                let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+                let focus = tx.open_focus(&focus.user_id).await?;
+                tx.commit().await?;
+                if let Some(focus) = focus {
+                    let around = self.around(&Scope::Whole, &focus.user_id, focus.task_id).await?;
+                    let due = around.with_scene(Some(&focus), now, |scene| alarm(&focus, scene, now));
+                    next = [next, due].into_iter().flatten().min();
+                }
+            }
+        }
+    }
+
+    /// Judges blocks that are over and that nobody worked on; answers when the next one is to be judged.
+    pub async fn judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, EditError> {
+        let now = self.world.now();
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let rules = tx.planning_rules(user).await?.map(|(rules, _)| rules).unwrap_or_default();
+        let sitting = tx.open_focus(user).await?.and_then(|focus| focus.block_id);
+        let (mut wake, mut next, mut missed) = (Vec::new(), None, false);
+        for mut block in tx.blocks_between(user, now - Duration::days(2), now + Duration::days(2)).await? {
+            match past(&block, sitting == Some(block.id), rules.past, now) {
+                None if block.state.is_live() && block.end > now => {
+                    next = [next, Some(block.end)].into_iter().flatten().min();
+                }
+                None => {}
+                Some(Past::Waiting(until)) => next = [next, Some(until)].into_iter().flatten().min(),
+                Some(judged) => {
+                    let Some(mut task) = tx.task(&Scope::Whole, block.task_id).await? else { continue };
+                    let done = judged == Past::AssumedDone;
+                    block.state = if done { BlockState::Done } else { BlockState::Missed };
+                    (block.lock, block.updated_at, block.version) = (BlockLock::None, now, block.version + 1);
+                    if done {
+                        let worked = u32::try_from(block.span().length().num_minutes()).unwrap_or(0);
+                        (task.actual_min, task.version) = (task.actual_min.saturating_add(worked), task.version + 1);
+                        tx.put_tasks(std::slice::from_ref(&task)).await?;
+                    }
+                    missed |= !done;
+                    wake.extend(self.reflect(&mut tx, &task, std::slice::from_mut(&mut block), None).await?);
+                }
+            }
+        }
+        if missed {
+            tx.owe_plan(user, PlanCause::Missed, now).await?;
+        }
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        Ok(next)
+    }
+
+    async fn step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), EditError> {
+        again!(self.try_step_focus(scope, user, task, input), EditError::Store(crate::store::StoreError::Busy))
+    }
+
+    async fn try_step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), EditError> {
+        let now = self.world.now();
+        let around = self.around(scope, user, task).await?;
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let open = tx.open_focus(user).await?;
+        let (focus, effects) = around.with_scene(open.as_ref(), now, |scene| step(open.clone(), input, scene, now));
+        if let Some(Effect::Refused(why)) = effects.first() {
+            return Err(refused(*why));
+        }
+        if let Some(focus) = &focus {
+            tx.put_focus(focus).await?;
+        }
+        let mut wake = Vec::new();
+        for effect in &effects {
+            wake.extend(self.carry_out(&mut tx, &around, focus.as_ref(), effect, now).await?);
+        }
+        if focus.as_ref().is_some_and(|focus| !focus.is_open()) {
+            wake.extend(self.roll_late(&mut tx, &around.user, task).await?);
+        }
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        self.wake_planner();
+        Ok(())
+    }
+
+    async fn around(&self, scope: &Scope, user: &UserId, task: TaskId) -> Result<Around, EditError> {
+        let now = self.world.now();
+        let window = Window { from: now - LOOK_AHEAD, to: now + LOOK_AHEAD };
+        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        let user = tx.user(user).await?.ok_or(EditError::NotFound("user"))?;
+        let task = tx.task(scope, task).await?.filter(|task| task.user_id == user.id);
+        let task = task.ok_or(EditError::NotFound("task"))?;
+        let tasks = tx.open_tasks(&user.id).await?;
+        let blocks = tx.blocks_between(&user.id, window.from, window.to).await?;
+        let rules = tx.planning_rules(&user.id).await?.map(|(rules, _)| rules).unwrap_or_default();
+        tx.commit().await?;
+        let events: BTreeSet<_> = blocks.iter().filter_map(|block| block.event_id).collect();
+        let meetings = self.busy_stretches(scope, &user.id, window, Some(&events)).await?;
+        let days = Days { zone: user.time_zone, starts_at: rules.day_starts_at };
+        let hours = blocks.iter().map(|block| hours_of(&user, &rules, days, &tasks, block, window)).collect();
+        Ok(Around { user, task, tasks, blocks, meetings, hours })
+    }
+
+    async fn carry_out(
+        &self,
+        tx: &mut Tx,
+        around: &Around,
+        focus: Option<&Focus>,
+        effect: &Effect,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<AccountId>, EditError> {
+        match *effect {
+            Effect::Place(id, span) => {
+                let mut block = Self::started_block(around, id, span, now);
+                self.reflect(tx, &around.task, std::slice::from_mut(&mut block), None).await
+            }
+            Effect::Stretch(id, span) => {
+                self.shift(tx, id, span, Some((BlockState::InProgress, BlockLock::Started)), now).await
+            }
+            Effect::Close(id, span) => self.shift(tx, id, span, Some((BlockState::Done, BlockLock::None)), now).await,
+            Effect::Pull(id, span) => self.shift(tx, id, span, None, now).await,
+            Effect::Drop(id) => match tx.block(&Scope::Whole, id).await? {
+                Some(block) => self.withdraw_block(tx, &block).await,
+                None => Ok(Vec::new()),
+            },
+            Effect::Worked(minutes) => {
+                self.change_worked(tx, &around.task, |task| {
+                    task.actual_min = task.actual_min.saturating_add(minutes);
+                    if task.status == TaskStatus::Open {
+                        task.status = TaskStatus::InProgress;
+                    }
+                })
+                .await?;
+                Ok(Vec::new())
+            }
+            Effect::TaskDone => {
+                let done = |task: &mut Task| (task.status, task.completed_at) = (TaskStatus::Done, Some(now));
+                let Some(task) = self.change_worked(tx, &around.task, done).await? else { return Ok(Vec::new()) };
+                self.close_blocks(tx, &task, now).await
+            }
+            Effect::Freed(_) => {
+                tx.owe_plan(&around.user.id, PlanCause::RoomFreed, now).await?;
+                Ok(Vec::new())
+            }
+            Effect::Replan(cause) => {
+                tx.owe_plan(&around.user.id, cause, now).await?;
+                Ok(Vec::new())
+            }
+            Effect::Overrun => {
+                tx.put_notice(&self.overrun_notice(around, focus, now)).await?;
+                Ok(Vec::new())
+            }
+            Effect::OfferNext | Effect::Refused(_) => Ok(Vec::new()),
+        }
+    }
+
+    async fn change_worked(
+        &self,
+        tx: &mut Tx,
+        task: &Task,
+        change: impl FnOnce(&mut Task),
+    ) -> Result<Option<Task>, EditError> {
+        let Some(mut task) = tx.task(&Scope::Whole, task.id).await? else { return Ok(None) };
+        change(&mut task);
+        (task.updated_at, task.version) = (self.world.now(), task.version + 1);
+        tx.put_tasks(std::slice::from_ref(&task)).await?;
+        Ok(Some(task))
+    }
+
+    /// The block is here from now on, and stands so.
+    async fn shift(
+        &self,
+        tx: &mut Tx,
+        id: BlockId,
+        span: Window,
+        stands: Option<(BlockState, BlockLock)>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<AccountId>, EditError> {
+        let Some(mut block) = tx.block(&Scope::Whole, id).await? else { return Ok(Vec::new()) };
+        let Some(task) = tx.task(&Scope::Whole, block.task_id).await? else { return Ok(Vec::new()) };
+        (block.start, block.end) = (span.from, span.to);
+        block.wall = span.from.with_timezone(&block.zone).naive_local();
+        (block.state, block.lock) = stands.unwrap_or((block.state, block.lock));
+        (block.updated_at, block.version) = (now, block.version + 1);
+        self.reflect(tx, &task, std::slice::from_mut(&mut block), None).await
+    }
+
+    fn started_block(around: &Around, id: BlockId, span: Window, now: DateTime<Utc>) -> TimeBlock {
+        let zone = around.user.time_zone;
+        TimeBlock {
+            id,
+            space_id: around.task.space_id.clone(),
+            user_id: around.user.id.clone(),
+            task_id: around.task.id,
+            event_id: None,
+            start: span.from,
+            end: span.to,
+            wall: span.from.with_timezone(&zone).naive_local(),
+            zone,
+            origin: BlockOrigin::User,
+            lock: BlockLock::Started,
+            state: BlockState::InProgress,
+            shows: None,
+            reason: "started".to_owned(),
+            plan_run: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    fn overrun_notice(&self, around: &Around, focus: Option<&Focus>, now: DateTime<Utc>) -> Notice {
+        let block = focus.and_then(|focus| focus.block_id);
+        let block = around.blocks.iter().find(|held| Some(held.id) == block);
+        Notice {
+            id: self.world.new_id(),
+            space_id: around.task.space_id.clone(),
+            user_id: around.user.id.clone(),
+            account_id: None,
+            event_id: block.and_then(|block| block.event_id),
+            kind: NoticeKind::Overrun,
+            severity: Severity::Normal,
+            text:
+                "The time for this task is up, and something that cannot move comes next. What is left is planned anew."
+                    .to_owned(),
+            created_at: now,
+            read_at: None,
+        }
+    }
+}
+
+impl Around {
+    /// What the engine looks at.
+    fn with_scene<T>(&self, focus: Option<&Focus>, now: DateTime<Utc>, look: impl FnOnce(&Scene<'_>) -> T) -> T {
+        let at_work = if let Some(focus) = focus.filter(|focus| focus.is_open()) {
+            focus.block_id
+        } else {
+            // Work begins in the block that is planned for now, or in the task's next one.
+            let own = self.blocks.iter().filter(|block| block.task_id == self.task.id && block.state.is_live());
+            own.filter(|block| block.end > now).min_by_key(|block| (block.start, block.id)).map(|block| block.id)
+        };
+        let pinned = |task: TaskId| self.tasks.iter().any(|held| held.id == task && held.pinned);
+        let ahead: Vec<_> = self
+            .blocks
+            .iter()
+            .zip(&self.hours)
+            .filter(|(block, _)| block.state.is_live() && block.end > now && Some(block.id) != at_work)
+            .map(|(block, hours)| Ahead {
+                block,
+                pinned: pinned(block.task_id),
+                earliest: self.earliest(block, now),
+                hours,
+            })
+            .collect();
+        let behind = self.blocks.iter().filter(|block| block.state == BlockState::Done).map(|block| block.end).max();
+        look(&Scene {
+            task: &self.task,
+            block: self.blocks.iter().find(|block| Some(block.id) == at_work),
+            ahead: &ahead,
+            meetings: &self.meetings,
+            behind,
+        })
+    }
+
+    /// Before what a block may not be pulled: its task's own limit, and the blocks of what it waits for.
+    fn earliest(&self, block: &TimeBlock, now: DateTime<Utc>) -> DateTime<Utc> {
+        let Some(task) = self.tasks.iter().find(|task| task.id == block.task_id) else { return block.start };
+        let days = Days::of(self.user.time_zone);
+        let released = task.not_before.as_ref().map_or(now, |time| days.release(time));
+        let waits = self.blocks.iter().filter(|other| task.after.contains(&other.task_id) && other.state.is_live());
+        waits.map(|other| other.end).fold(released, Ord::max)
+    }
+}
+
+fn hours_of(
+    user: &User,
+    rules: &PlanningRules,
+    days: Days,
+    tasks: &[Task],
+    block: &TimeBlock,
+    window: Window,
+) -> Vec<Window> {
+    let named = tasks.iter().find(|task| task.id == block.task_id).and_then(|task| task.hours.as_ref());
+    let map = named.and_then(|name| rules.hours.get(name)).cloned().unwrap_or_else(|| usual_hours(user, rules));
+    work_days(days, &map, &rules.holidays, window).into_iter().flat_map(|day| day.windows).collect()
+}
+
+fn pieces(user: &User, tasks: &[Task], blocks: &[TimeBlock], skipped: &[TaskId], now: DateTime<Utc>) -> Vec<Piece> {
+    let planned: Vec<_> = blocks
+        .iter()
+        .filter_map(|block| Some(Planned { block, task: tasks.iter().find(|task| task.id == block.task_id)? }))
+        .collect();
+    let is_open = |id: TaskId| tasks.iter().any(|task| task.id == id);
+    playlist(&planned, skipped, is_open, Days::of(user.time_zone), now)
+}
+
+fn refused(why: Refusal) -> EditError {
+    let why = match why {
+        Refusal::AlreadyOpen => "a sitting is open; finish or stop it first",
+        Refusal::TaskClosed => "the task is closed; open it again, or choose another",
+        Refusal::Idle => "no sitting is open; start one first",
+        Refusal::NotRunning => "the clock does not run",
+        Refusal::NotPaused => "the clock does not stand still",
+    };
+    EditError::Invalid { field: "act", why: why.to_owned() }
+}
