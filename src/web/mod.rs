@@ -45,18 +45,25 @@ use crate::{
 };
 use api::{
     accounts::{self, AccountPatch, AccountView, ConnectBody, ReconnectBody, ScheduleBody},
-    availability::{self, BlockView},
+    availability::{self, AvailabilityBody, AvailabilityView, BlockView},
+    blocks::{self, BlockPatch, SpanView, TimeBlockView},
     calendars::{self, CalendarPatch, CalendarView},
     conflicts::{self, ConflictView, ResolveBody},
     connect::{self, StartBody, StartedView},
+    contexts::{self, ContextBody, ContextPatch, ContextView},
     events::{self, EventBody, EventPatch, EventView},
+    focus::{self, FocusBody, FocusView},
     holds::{self, HoldView},
     links::{self, ExplanationView, LinkBody, LinkView},
     notices::{self, NoticeView},
     ops::{self, ActorView},
     outbox::{self, OutboxView},
+    planning_rules::{self, PlanningBody, PlanningView},
+    rollovers::{self, RolloverView, UndoneView},
     rounds::{self, ProgressView, RoundView},
+    schedule::{self, ChoiceBody, PlanBody, PlanView, ProposalView},
     spaces::{self, MemberBody, SpaceBody, SpaceView},
+    tasks::{self, TaskBody, TaskPatch, TaskView},
     users::{self, UserBody, UserView},
 };
 use health::HealthView;
@@ -156,6 +163,15 @@ const BLOCKS: &[Param] = &[
     Param { name: "from", about: "What ends after this instant (RFC 3339); now without it." },
     Param { name: "to", about: "What begins before this instant; a week after `from` without it." },
 ];
+const OF_ONE: &[Param] = &[USER];
+const OF_ONE_PAGED: &[Param] = &[USER, CURSOR, LIMIT];
+const TASKS: &[Param] = &[
+    USER,
+    Param { name: "open", about: "`true`: only those that are not closed." },
+    Param { name: "context_id", about: "Of this context." },
+    CURSOR,
+    LIMIT,
+];
 const NOTICES: &[Param] = &[USER, Param { name: "unread", about: "`true`: only those not yet read." }, CURSOR, LIMIT];
 const DELETE_ACCOUNT: &[Param] =
     &[Param { name: "delete_events", about: "`true`: take the copies we made out of the calendars too." }];
@@ -163,8 +179,13 @@ const LINK: &[Param] = &[Param { name: "calendar_id", about: "The calendar whose
 
 /// Every route.
 #[must_use]
-#[rustfmt::skip]
 pub fn routes() -> Vec<Route> {
+    [calendar_routes(), planning_routes(), service_routes()].concat()
+}
+
+/// People, accounts, events, and what became of them.
+#[rustfmt::skip]
+fn calendar_routes() -> Vec<Route> {
     vec![
         put("/v1/users/{id}", Write, users::put, "Makes or changes a user; the id is yours").takes::<UserBody>().gives::<UserView>(200).versioned(),
         get("/v1/users/{id}", Read, users::get, "A user").gives::<UserView>(200),
@@ -214,7 +235,50 @@ pub fn routes() -> Vec<Route> {
         post("/v1/conflicts/{id}/restore", Write, conflicts::restore, "Brings the losing version back").gives::<ConflictView>(200),
         get("/v1/notices", Read, notices::list, "What people were told, newest first").with(NOTICES).lists::<NoticeView>(),
         post("/v1/notices/{id}/read", Write, notices::read, "Notes that a notice was read").gives::<NoticeView>(200),
+    ]
+}
 
+/// Work: what there is to do, when it is done, and who has time.
+#[rustfmt::skip]
+fn planning_routes() -> Vec<Route> {
+    vec![
+        get("/v1/contexts", Read, contexts::list, "What a user's work is grouped by").with(OF_ONE).lists::<ContextView>(),
+        post("/v1/contexts", Write, contexts::create, "Makes a context").takes::<ContextBody>().gives::<ContextView>(201),
+        get("/v1/contexts/{id}", Read, contexts::get, "A context").gives::<ContextView>(200),
+        patch("/v1/contexts/{id}", Write, contexts::patch, "Changes a context; what it shows follows").takes::<ContextPatch>().gives::<ContextView>(200).versioned(),
+        delete("/v1/contexts/{id}", Write, contexts::delete, "Deletes a context; its tasks stay, what it shows goes"),
+        get("/v1/tasks", Read, tasks::list, "Tasks of a user").with(TASKS).lists::<TaskView>(),
+        post("/v1/tasks", Write, tasks::create, "Makes a task").takes::<TaskBody>().gives::<TaskView>(201),
+        get("/v1/tasks/{id}", Read, tasks::get, "A task").gives::<TaskView>(200),
+        patch("/v1/tasks/{id}", Write, tasks::patch, "Changes, closes or opens a task").takes::<TaskPatch>().gives::<TaskView>(200).versioned(),
+        delete("/v1/tasks/{id}", Write, tasks::delete, "Deletes a task with its blocks"),
+        get("/v1/tasks/{id}/blocks", Read, blocks::of_task, "The blocks of a task, by start").lists::<TimeBlockView>(),
+        post("/v1/tasks/{id}/blocks", Write, blocks::create, "Puts a block where a person wants it").takes::<SpanView>().gives::<TimeBlockView>(201),
+        get("/v1/blocks", Read, blocks::list, "Time blocks of a user, by start").with(BLOCKS).lists::<TimeBlockView>(),
+        get("/v1/blocks/{id}", Read, blocks::get, "A time block").gives::<TimeBlockView>(200),
+        patch("/v1/blocks/{id}", Write, blocks::patch, "Moves a block, or lets the planner move it again").takes::<BlockPatch>().gives::<TimeBlockView>(200).versioned(),
+        delete("/v1/blocks/{id}", Write, blocks::delete, "Takes a block away; its task stays"),
+        post("/v1/blocks/{id}/confirm", Write, blocks::confirm, "Says yes to a block that was moved at its provider").gives::<TimeBlockView>(200).versioned(),
+        get("/v1/users/{id}/planning", Read, planning_rules::get, "How a user wants to be planned").gives::<PlanningView>(200),
+        put("/v1/users/{id}/planning", Write, planning_rules::put, "Sets how a user wants to be planned").takes::<PlanningBody>().gives::<PlanningView>(200).versioned(),
+        post("/v1/schedule", Write, schedule::plan, "Plans a user's tasks into their free time").takes::<PlanBody>().gives::<PlanView>(200),
+        get("/v1/proposals", Read, schedule::list, "Schedules that were offered, newest first").with(OF_ONE_PAGED).lists::<ProposalView>(),
+        get("/v1/proposals/{id}", Read, schedule::get, "A schedule that was offered").gives::<ProposalView>(200),
+        post("/v1/proposals/{id}/accept", Write, schedule::accept, "Carries a proposal out, all of it or some blocks").takes::<ChoiceBody>().gives::<ProposalView>(200),
+        post("/v1/proposals/{id}/reject", Write, schedule::reject, "Refuses a proposal").gives::<ProposalView>(200),
+        post("/v1/proposals/{id}/put-back", Write, schedule::put_back, "Puts accepted changes back").takes::<ChoiceBody>().gives::<ProposalView>(200),
+        get("/v1/focus", Read, focus::get, "What a user works on, and what comes next").with(OF_ONE).gives::<FocusView>(200),
+        post("/v1/focus", Write, focus::act, "Starts, pauses, resumes, finishes, skips or stops work").takes::<FocusBody>().gives::<FocusView>(200),
+        get("/v1/rollovers", Read, rollovers::list, "Changes of day, newest first").with(OF_ONE_PAGED).lists::<RolloverView>(),
+        post("/v1/rollovers/{id}/undo", Write, rollovers::undo, "Takes a change of day back").gives::<UndoneView>(200),
+        post("/v1/availability/query", Read, availability::query, "Who is free when, and times that suit all").takes::<AvailabilityBody>().gives::<AvailabilityView>(200),
+    ]
+}
+
+/// What operators, browsers and probes ask for.
+#[rustfmt::skip]
+fn service_routes() -> Vec<Route> {
+    vec![
         get("/v1/ops/actors", Operate, ops::list, "The actors of all accounts").lists::<ActorView>(),
         get("/v1/ops/actors/{account}", Operate, ops::get, "The actor of an account").gives::<ActorView>(200),
         post("/v1/ops/actors/{account}/restart", Operate, ops::restart, "Builds an actor anew from the store").gives::<ActorView>(202),

@@ -44,7 +44,7 @@ pub struct Time {
 }
 
 impl Time {
-    fn read(&self, field: &str) -> Result<EventTime, Problem> {
+    pub(super) fn read(&self, field: &str) -> Result<EventTime, Problem> {
         match (&self.date, &self.date_time) {
             (Some(date), None) if self.time_zone.is_none() => {
                 let day: Result<NaiveDate, _> = date.parse();

@@ -2,17 +2,25 @@
 
 pub mod accounts;
 pub mod availability;
+pub mod blocks;
 pub mod calendars;
 pub mod conflicts;
 pub mod connect;
+pub mod contexts;
 pub mod events;
+pub mod focus;
 pub mod holds;
 pub mod links;
 pub mod notices;
 pub mod ops;
 pub mod outbox;
+pub mod planning_rules;
+pub mod rollovers;
 pub mod rounds;
+pub mod schedule;
 pub mod spaces;
+pub mod tasks;
+mod unplaced;
 pub mod users;
 
 use serde::{Deserialize, Deserializer};

@@ -86,7 +86,7 @@ pub(super) fn named(name: &str) -> Result<String, Problem> {
 }
 
 /// The user in the path, whom only the backend or they themselves may change: sharing a space is not enough.
-fn own(ask: &Ask) -> Result<UserId, Problem> {
+pub(super) fn own(ask: &Ask) -> Result<UserId, Problem> {
     let id: UserId = ask.own_id("id")?;
     if ask.caller.user.as_ref().is_some_and(|user| *user != id) {
         return Err(Problem::not_found("user"));

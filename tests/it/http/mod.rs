@@ -9,5 +9,6 @@ mod events;
 mod google;
 mod history;
 mod idempotency;
+mod planning;
 mod series;
 mod tenancy;

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use super::{
     app::{App, hour},
     history::{Left, leave},
+    planning::{self, Work},
 };
 
 /// Ada's things, one of each kind that a path can name.
@@ -31,6 +32,7 @@ struct Things {
     calendar: Calendar,
     left: Left,
     entry: String,
+    work: Work,
 }
 
 impl Things {
@@ -40,7 +42,8 @@ impl Things {
         let left = leave(&app, &account, &calendar, ConflictStatus::Pending).await;
         let owed = app.get(&format!("/v1/accounts/{}/outbox", account.id)).await.ok();
         let entry = owed["data"][0]["id"].as_str().expect("a queued write").to_owned();
-        Self { app, account, calendar, left, entry }
+        let work = planning::leave(&app, &account).await;
+        Self { app, account, calendar, left, entry, work }
     }
 
     fn path(&self, route: &Route) -> String {
@@ -51,13 +54,28 @@ impl Things {
             "conflicts" => self.left.conflict.to_string(),
             "holds" => self.left.hold.to_string(),
             "notices" => self.left.notice.to_string(),
+            "contexts" => self.work.context.to_string(),
+            "tasks" => self.work.task.to_string(),
+            "blocks" => self.work.block.to_string(),
+            "proposals" => self.work.proposal.to_string(),
+            "rollovers" => self.work.rollover.to_string(),
             _ => self.account.id.to_string(),
         };
         let path = route.path.replace("{id}", &id).replace("{account}", &self.account.id.to_string());
         let path = path.replace("{user}", "bob").replace("{entry}", &self.entry);
         match (route.method.as_str(), route.path) {
             ("DELETE", "/v1/events/{id}/links") => format!("{path}?calendar_id={}", self.calendar.id),
-            ("GET", "/v1/events" | "/v1/availability/blocks") => format!("{path}?user_id=ada"),
+            (
+                "GET",
+                "/v1/events"
+                | "/v1/availability/blocks"
+                | "/v1/contexts"
+                | "/v1/tasks"
+                | "/v1/blocks"
+                | "/v1/proposals"
+                | "/v1/focus"
+                | "/v1/rollovers",
+            ) => format!("{path}?user_id=ada"),
             _ => path,
         }
     }
@@ -67,10 +85,21 @@ impl Things {
         Some(match route.path {
             "/v1/users/{id}" | "/v1/spaces/{id}" => json!({"name": "Ada"}),
             "/v1/accounts" => json!({"user_id": "ada", "provider": "feed", "url": super::app::FEED}),
-            "/v1/connect/google/start" => json!({"user_id": "ada"}),
+            "/v1/connect/google/start" | "/v1/schedule" => json!({"user_id": "ada"}),
             "/v1/accounts/{id}/schedule" => json!({"auto_sync_enabled": true}),
             "/v1/events" => hour(&self.calendar, "x", "2026-03-03T10:00:00", "2026-03-03T11:00:00"),
             "/v1/events/{id}/links" => json!({"calendar_id": self.calendar.id}),
+            "/v1/contexts" => json!({"user_id": "ada", "name": "x"}),
+            "/v1/tasks" => json!({"user_id": "ada", "title": "x"}),
+            "/v1/tasks/{id}/blocks" | "/v1/blocks/{id}" => {
+                json!({"start": "2026-03-02T12:00:00Z", "end": "2026-03-02T13:00:00Z"})
+            }
+            "/v1/focus" => json!({"user_id": "ada", "act": "start"}),
+            "/v1/availability/query" => {
+                json!({
+                    "users": ["ada"], "from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z", "duration_min": 60,
+                })
+            }
             "/v1/conflicts/{id}/resolve" => json!({"winner": "local"}),
             _ => json!({}),
         })

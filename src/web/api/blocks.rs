@@ -1,0 +1,200 @@
+//! Time blocks: planned work, as people put it somewhere, move it, confirm it and take it away.
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        block::{BlockLock, BlockOrigin, BlockState, TimeBlock},
+        event::Transparency,
+        ids::{BlockId, EventId, PlanRunId, TaskId, UserId},
+        time::Window,
+    },
+    web::{
+        ask::{Ask, json, nothing, versioned},
+        etag::etag,
+        paging::Page,
+        problem::Problem,
+        route::Answer,
+    },
+};
+
+/// How far is looked ahead when nobody says.
+const AHEAD: Duration = Duration::days(7);
+/// Longest window that is told at once.
+const WINDOW_MAX: Duration = Duration::days(92);
+
+/// From an instant to another, the last one not included.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Span)]
+pub struct SpanView {
+    /// First instant (RFC 3339).
+    start: DateTime<Utc>,
+    /// First instant after it.
+    end: DateTime<Utc>,
+}
+
+impl From<Window> for SpanView {
+    fn from(window: Window) -> Self {
+        Self { start: window.from, end: window.to }
+    }
+}
+
+impl From<SpanView> for Window {
+    fn from(span: SpanView) -> Self {
+        Self { from: span.start, to: span.end }
+    }
+}
+
+/// What is to change in a block: where it is, or that the planner may move it again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BlockPatch {
+    /// Where it is to start; comes with `end`.
+    #[serde(default)]
+    start: Option<DateTime<Utc>>,
+    /// Where it is to end; comes with `start`.
+    #[serde(default)]
+    end: Option<DateTime<Utc>>,
+    /// `none`: the planner may move it again; comes alone.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    lock: Option<BlockLock>,
+}
+
+/// A time block.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TimeBlock)]
+pub struct TimeBlockView {
+    /// Ours.
+    #[schema(value_type = uuid::Uuid)]
+    id: BlockId,
+    /// Whose.
+    #[schema(value_type = String)]
+    user_id: UserId,
+    /// What is worked on.
+    #[schema(value_type = uuid::Uuid)]
+    task_id: TaskId,
+    /// The event it is shown as; `null`: it stays here.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    event_id: Option<EventId>,
+    /// First instant.
+    start: DateTime<Utc>,
+    /// First instant after it.
+    end: DateTime<Utc>,
+    /// IANA name of the zone whose clock it keeps.
+    time_zone: String,
+    /// `auto`, `user` or `external`: who put it there.
+    #[schema(value_type = String)]
+    origin: BlockOrigin,
+    /// `none`, `user`, `started` or `external`: why the planner may not move it.
+    #[schema(value_type = String)]
+    lock: BlockLock,
+    /// `proposed`, `tentative`, `confirmed`, `in_progress`, `done` or `missed`.
+    #[schema(value_type = String)]
+    state: BlockState,
+    /// `opaque` or `transparent`, as somebody chose at the provider; `null`: as the plan's room has it.
+    #[schema(value_type = Option<String>)]
+    shows: Option<Transparency>,
+    /// Why it is there, in one word.
+    reason: String,
+    /// The run of the planner that placed it.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    plan_run: Option<PlanRunId>,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it was last changed.
+    updated_at: DateTime<Utc>,
+    /// For `If-Match`.
+    etag: String,
+}
+
+impl From<TimeBlock> for TimeBlockView {
+    fn from(block: TimeBlock) -> Self {
+        Self {
+            id: block.id,
+            user_id: block.user_id,
+            task_id: block.task_id,
+            event_id: block.event_id,
+            start: block.start,
+            end: block.end,
+            time_zone: block.zone.name().to_owned(),
+            origin: block.origin,
+            lock: block.lock,
+            state: block.state,
+            shows: block.shows,
+            reason: block.reason,
+            plan_run: block.plan_run,
+            created_at: block.created_at,
+            updated_at: block.updated_at,
+            etag: etag(block.version),
+        }
+    }
+}
+
+/// `GET /v1/blocks`
+pub async fn list(ask: Ask) -> Answer {
+    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose blocks you ask for"))?;
+    let from: DateTime<Utc> = ask.param("from")?.unwrap_or_else(|| ask.services().world.now());
+    let to: DateTime<Utc> = ask.param("to")?.unwrap_or_else(|| from.checked_add_signed(AHEAD).unwrap_or(from));
+    if to <= from || to - from > WINDOW_MAX {
+        return Err(Problem::invalid("to", "an instant after `from`, by 92 days at most"));
+    }
+    let found = ask.services().blocks_between(ask.scope(), &user, from, to).await?;
+    json(200, &Page::whole(found.into_iter().map(TimeBlockView::from).collect()))
+}
+
+/// `GET /v1/tasks/{id}/blocks`
+pub async fn of_task(ask: Ask) -> Answer {
+    let found = ask.services().blocks_of_task(ask.scope(), ask.id("id", "task")?).await?;
+    json(200, &Page::whole(found.into_iter().map(TimeBlockView::from).collect()))
+}
+
+/// `POST /v1/tasks/{id}/blocks`
+pub async fn create(ask: Ask) -> Answer {
+    let id = ask.id("id", "task")?;
+    let span: SpanView = ask.body()?;
+    let block = ask.services().create_block(ask.scope(), id, span.into()).await?;
+    versioned(201, block.version, &TimeBlockView::from(block))
+}
+
+/// `GET /v1/blocks/{id}`
+pub async fn get(ask: Ask) -> Answer {
+    let found = ask.services().block(ask.scope(), ask.id("id", "block")?).await?;
+    versioned(200, found.version, &TimeBlockView::from(found))
+}
+
+/// `PATCH /v1/blocks/{id}`
+pub async fn patch(ask: Ask) -> Answer {
+    let id = ask.id("id", "block")?;
+    let body: BlockPatch = ask.body()?;
+    let expected = ask.if_match().version();
+    let block = match (body.start, body.end, body.lock) {
+        (Some(from), Some(to), None) => {
+            ask.services().move_block(ask.scope(), id, expected, Window { from, to }).await?
+        }
+        (None, None, Some(BlockLock::None)) => ask.services().release_block(ask.scope(), id, expected).await?,
+        (None, None, Some(_)) => {
+            return Err(Problem::invalid("lock", "`none`; to hold a block, move it or confirm it"));
+        }
+        (_, _, Some(_)) => return Err(Problem::invalid("lock", "give either a place or `lock`")),
+        (None, ..) => return Err(Problem::invalid("start", "give both `start` and `end`")),
+        (_, None, _) => return Err(Problem::invalid("end", "give both `start` and `end`")),
+    };
+    versioned(200, block.version, &TimeBlockView::from(block))
+}
+
+/// `DELETE /v1/blocks/{id}`
+pub async fn delete(ask: Ask) -> Answer {
+    ask.services().delete_block(ask.scope(), ask.id("id", "block")?).await?;
+    Ok(nothing())
+}
+
+/// `POST /v1/blocks/{id}/confirm`
+pub async fn confirm(ask: Ask) -> Answer {
+    let id = ask.id("id", "block")?;
+    let block = ask.services().confirm_block(ask.scope(), id, ask.if_match().version()).await?;
+    versioned(200, block.version, &TimeBlockView::from(block))
+}

@@ -1,0 +1,156 @@
+//! Focus: somebody works on a task, and the clock runs.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::blocks::SpanView;
+use crate::{
+    domain::{
+        focus::{Focus, FocusState},
+        ids::{BlockId, FocusId, TaskId, UserId},
+    },
+    engine::playlist::Piece,
+    service::planning::run_focus::{FocusAct, FocusFacts},
+    web::{
+        ask::{Ask, json},
+        problem::Problem,
+        route::Answer,
+    },
+    words,
+};
+
+words! {
+    /// What somebody does with their clock.
+    Act {
+        /// Begins.
+        Start = "start",
+        /// Takes a break.
+        Pause = "pause",
+        /// Goes on.
+        Resume = "resume",
+        /// Has finished the task.
+        Finish = "finish",
+        /// Does something else first.
+        Skip = "skip",
+        /// Stops for now.
+        Stop = "stop",
+    }
+}
+
+/// What somebody does with their clock.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FocusBody {
+    /// Whose clock.
+    #[schema(value_type = String)]
+    user_id: UserId,
+    /// `start`, `pause`, `resume`, `finish` (the task is done), `skip` (something else first) or `stop` (for now).
+    #[schema(value_type = String)]
+    act: Act,
+    /// With `start`: what to work on; the playlist's first piece without it.
+    #[serde(default)]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    task_id: Option<TaskId>,
+}
+
+/// A user's clock.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Focus)]
+pub struct FocusView {
+    /// The open sitting; `null`: nobody works.
+    sitting: Option<SittingView>,
+    /// Minutes worked in it.
+    worked_min: u32,
+    /// What comes next.
+    playlist: Vec<PieceView>,
+}
+
+/// One sitting on one task.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Sitting)]
+pub struct SittingView {
+    /// Ours.
+    #[schema(value_type = uuid::Uuid)]
+    id: FocusId,
+    /// What is worked on.
+    #[schema(value_type = uuid::Uuid)]
+    task_id: TaskId,
+    /// The block that shows it; `null` while something else is there.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    block_id: Option<BlockId>,
+    /// `running` or `paused`.
+    #[schema(value_type = String)]
+    state: FocusState,
+    /// When it came to this state.
+    since: DateTime<Utc>,
+    /// The stretches of work that are over.
+    worked: Vec<SpanView>,
+    /// It ran into something that does not yield.
+    overrun: bool,
+    /// When it began.
+    started_at: DateTime<Utc>,
+}
+
+/// A piece of the playlist.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Piece)]
+pub struct PieceView {
+    /// What to work on.
+    #[schema(value_type = uuid::Uuid)]
+    task_id: TaskId,
+    /// In which block.
+    #[schema(value_type = uuid::Uuid)]
+    block_id: BlockId,
+    /// It is planned for a later day.
+    borrowed: bool,
+}
+
+impl From<Focus> for SittingView {
+    fn from(focus: Focus) -> Self {
+        Self {
+            id: focus.id,
+            task_id: focus.task_id,
+            block_id: focus.block_id,
+            state: focus.state,
+            since: focus.since,
+            worked: focus.worked.into_iter().map(SpanView::from).collect(),
+            overrun: focus.overrun,
+            started_at: focus.started_at,
+        }
+    }
+}
+
+impl From<FocusFacts> for FocusView {
+    fn from(facts: FocusFacts) -> Self {
+        let piece = |piece: Piece| PieceView { task_id: piece.task, block_id: piece.block, borrowed: piece.borrowed };
+        Self {
+            sitting: facts.focus.map(SittingView::from),
+            worked_min: facts.minutes,
+            playlist: facts.playlist.into_iter().map(piece).collect(),
+        }
+    }
+}
+
+/// `GET /v1/focus`
+pub async fn get(ask: Ask) -> Answer {
+    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose clock you ask for"))?;
+    json(200, &FocusView::from(ask.services().focus(ask.scope(), &user).await?))
+}
+
+/// `POST /v1/focus`
+pub async fn act(ask: Ask) -> Answer {
+    let body: FocusBody = ask.body()?;
+    let act = match body.act {
+        Act::Start => FocusAct::Start(body.task_id),
+        _ if body.task_id.is_some() => {
+            return Err(Problem::invalid("task_id", "only `start` names a task; the rest is about the open sitting"));
+        }
+        Act::Pause => FocusAct::Pause,
+        Act::Resume => FocusAct::Resume,
+        Act::Finish => FocusAct::Finish,
+        Act::Skip => FocusAct::Skip,
+        Act::Stop => FocusAct::Stop,
+    };
+    json(200, &FocusView::from(ask.services().act_on_focus(ask.scope(), &body.user_id, act).await?))
+}

@@ -1,0 +1,207 @@
+//! Plans as they are asked for, and what is offered: accepted, refused, put back.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{blocks::SpanView, unplaced::UnplacedView};
+use crate::{
+    domain::{
+        ids::{AccountId, BlockId, ProposalId, TaskId, UserId},
+        proposal::{BlockChange, Change, ChangeState, PlanCause, Proposal, ProposalState},
+    },
+    service::planning::plan_day::Planned,
+    web::{
+        ask::{Ask, json, versioned},
+        etag::etag,
+        paging::Page,
+        problem::Problem,
+        route::Answer,
+    },
+};
+
+/// Whose plan is to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanBody {
+    /// Whose.
+    #[schema(value_type = String)]
+    user_id: UserId,
+}
+
+/// Which changes of a proposal are meant.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChoiceBody {
+    /// Those of these blocks; all of them without it.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<uuid::Uuid>>)]
+    blocks: Option<BTreeSet<BlockId>>,
+}
+
+/// A plan.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Plan)]
+pub struct PlanView {
+    /// What would change, or was changed; `null`: the plan in force is the best there is.
+    proposal: Option<ProposalView>,
+    /// Weight of what misses its deadline, weight of what has no place, and cost: less is better, from left to right.
+    score: [u64; 3],
+    /// What is not, not wholly or not in time done, and why.
+    unplaced: Vec<UnplacedView>,
+    /// Accounts that cannot be heard: their calendars may be fuller than known.
+    #[schema(value_type = Vec<uuid::Uuid>)]
+    unheard_accounts: Vec<AccountId>,
+}
+
+/// A schedule that is offered.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Proposal)]
+pub struct ProposalView {
+    /// Ours.
+    #[schema(value_type = uuid::Uuid)]
+    id: ProposalId,
+    /// Whose.
+    #[schema(value_type = String)]
+    user_id: UserId,
+    /// Why it was made, in one word: `asked`, `collision`, `task_edited`, `rollover`, …
+    #[schema(value_type = String)]
+    cause: PlanCause,
+    /// What would change, by time.
+    changes: Vec<ChangeView>,
+    /// `open`, `accepted` (as a whole or in parts), `rejected`, or `expired`: what it was made from has changed.
+    #[schema(value_type = String)]
+    state: ProposalState,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it was accepted, refused, or found to be out of date.
+    decided_at: Option<DateTime<Utc>>,
+    /// Changes with every decision.
+    etag: String,
+}
+
+/// What is to be done with one block.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BlockChange)]
+pub struct ChangeView {
+    /// The block; for a new one, the id it will have.
+    #[schema(value_type = uuid::Uuid)]
+    block_id: BlockId,
+    /// What is worked on.
+    #[schema(value_type = uuid::Uuid)]
+    task_id: TaskId,
+    /// `add`, `move` or `remove`.
+    #[serde(rename = "do")]
+    what: &'static str,
+    /// Where it is; `null` for a new one.
+    from: Option<SpanView>,
+    /// Where it would be; `null` for one that goes.
+    to: Option<SpanView>,
+    /// Why, in one word: `placed`, `time_taken`, `better_time`, …
+    reason: String,
+    /// `open`, `accepted`, `rejected` or `put_back`.
+    #[schema(value_type = String)]
+    state: ChangeState,
+}
+
+impl From<BlockChange> for ChangeView {
+    fn from(change: BlockChange) -> Self {
+        let (what, from, to) = match change.change {
+            Change::Add { to } => ("add", None, Some(to)),
+            Change::Move { from, to } => ("move", Some(from), Some(to)),
+            Change::Remove { from } => ("remove", Some(from), None),
+        };
+        Self {
+            block_id: change.block_id,
+            task_id: change.task_id,
+            what,
+            from: from.map(SpanView::from),
+            to: to.map(SpanView::from),
+            reason: change.reason,
+            state: change.state,
+        }
+    }
+}
+
+impl From<Proposal> for ProposalView {
+    fn from(proposal: Proposal) -> Self {
+        Self {
+            id: proposal.id,
+            user_id: proposal.user_id,
+            cause: proposal.cause,
+            changes: proposal.changes.into_iter().map(ChangeView::from).collect(),
+            state: proposal.state,
+            created_at: proposal.created_at,
+            decided_at: proposal.decided_at,
+            etag: etag(proposal.version),
+        }
+    }
+}
+
+impl From<Planned> for PlanView {
+    fn from(planned: Planned) -> Self {
+        let score = planned.plan.score;
+        Self {
+            unplaced: UnplacedView::all(&planned),
+            proposal: planned.proposal.map(ProposalView::from),
+            score: [score.missed, score.unplaced, score.cost],
+            unheard_accounts: planned.unheard,
+        }
+    }
+}
+
+/// `POST /v1/schedule`
+pub async fn plan(ask: Ask) -> Answer {
+    let body: PlanBody = ask.body()?;
+    let planned = ask.services().plan(ask.scope(), &body.user_id, PlanCause::Asked).await?;
+    json(200, &PlanView::from(planned))
+}
+
+/// `GET /v1/proposals`
+pub async fn list(ask: Ask) -> Answer {
+    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose proposals you ask for"))?;
+    let limit = ask.limit()?;
+    let rows = ask.services().proposals(ask.scope(), &user, ask.cursor()?, limit).await?;
+    json(200, &Page::cut(rows, limit, |row| row.id).map(ProposalView::from))
+}
+
+fn told(proposal: Proposal) -> Answer {
+    versioned(200, proposal.version, &ProposalView::from(proposal))
+}
+
+/// `GET /v1/proposals/{id}`
+pub async fn get(ask: Ask) -> Answer {
+    told(ask.services().proposal(ask.scope(), ask.id("id", "proposal")?).await?)
+}
+
+/// The proposal in the path, and the blocks of it that the body names.
+async fn chosen(ask: &Ask) -> Result<(ProposalId, Option<BTreeSet<BlockId>>), Problem> {
+    let id = ask.id("id", "proposal")?;
+    let body: ChoiceBody = if ask.has_body() { ask.body()? } else { ChoiceBody::default() };
+    if let Some(blocks) = &body.blocks {
+        let held = ask.services().proposal(ask.scope(), id).await?;
+        if let Some(other) = blocks.iter().find(|block| held.changes.iter().all(|held| held.block_id != **block)) {
+            return Err(Problem::invalid("blocks", format!("the proposal has nothing for block {other}")));
+        }
+    }
+    Ok((id, body.blocks))
+}
+
+/// `POST /v1/proposals/{id}/accept`
+pub async fn accept(ask: Ask) -> Answer {
+    let (id, only) = chosen(&ask).await?;
+    told(ask.services().accept_proposal(ask.scope(), id, only.as_ref()).await?)
+}
+
+/// `POST /v1/proposals/{id}/reject`
+pub async fn reject(ask: Ask) -> Answer {
+    told(ask.services().reject_proposal(ask.scope(), ask.id("id", "proposal")?).await?)
+}
+
+/// `POST /v1/proposals/{id}/put-back`
+pub async fn put_back(ask: Ask) -> Answer {
+    let (id, only) = chosen(&ask).await?;
+    told(ask.services().put_back(ask.scope(), id, only.as_ref()).await?)
+}
