@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::{
-    ids::{AccountId, ApiKeyId},
+    ids::{AccountId, ApiKeyId, UserId},
     person::KeyScope,
 };
 
@@ -70,8 +70,17 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct Plan {
     /// A problem file; several may be given
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(long, value_name = "FILE", required_unless_present = "user", conflicts_with = "user", num_args = 1..)]
     pub instance: Vec<PathBuf>,
+    /// A user, whose own tasks are planned and offered to them
+    #[arg(long, value_name = "ID")]
+    pub user: Option<UserId>,
+    /// With --user: offer nothing, say only what would be offered
+    #[arg(long, requires = "user")]
+    pub dry_run: bool,
+    /// With --user: say also why something is late or has no place
+    #[arg(long, requires = "user")]
+    pub explain: bool,
     /// How long to search
     #[arg(long, value_enum, default_value_t = PlanBudget::Interactive)]
     pub budget: PlanBudget,
@@ -197,6 +206,9 @@ mod tests {
                 "plan --instance a.json b.json --budget background",
                 Command::Plan(Plan {
                     instance: vec!["a.json".into(), "b.json".into()],
+                    user: None,
+                    dry_run: false,
+                    explain: false,
                     budget: PlanBudget::Background,
                 }),
             ),

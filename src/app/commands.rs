@@ -3,15 +3,22 @@
 use std::io::Write;
 
 use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     assemble,
-    cli::{ApiKeyCommand, Sync},
+    cli::{ApiKeyCommand, Plan, Sync},
 };
 use crate::{
     config::Config,
-    domain::{person::Scope, ports::World, round::Cause},
+    domain::{
+        ids::UserId,
+        person::Scope,
+        ports::World,
+        proposal::{Change, PlanCause},
+        round::Cause,
+    },
     store::{self, Mode, Store},
 };
 
@@ -121,6 +128,39 @@ pub async fn sync(asked: &Sync, config: &Config, world: World, out: &mut impl Wr
     }
     if report.failure.is_some() {
         bail!("the round did not succeed");
+    }
+    Ok(())
+}
+
+/// Plans a user's own tasks; times are UTC, and tasks are told by their ids.
+pub async fn plan(user: &UserId, asked: &Plan, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
+    let services = assemble::services(config, world, assemble::open_store(config).await?)?;
+    let planned = if asked.dry_run {
+        services.plan_dry(&Scope::Whole, user).await?
+    } else {
+        services.plan(&Scope::Whole, user, PlanCause::Asked).await?
+    };
+    let time = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%MZ").to_string();
+    for one in planned.proposal.iter().flat_map(|proposal| &proposal.changes) {
+        let what = match one.change {
+            Change::Add { to } => format!("add    {} {} - {}", one.task_id, time(to.from), time(to.to)),
+            Change::Move { from, to } => {
+                format!("move   {} {} -> {} - {}", one.task_id, time(from.from), time(to.from), time(to.to))
+            }
+            Change::Remove { from } => format!("remove {} {}", one.task_id, time(from.from)),
+        };
+        writeln!(out, "{what}  {}", one.reason)?;
+    }
+    for misfit in planned.plan.misfits.iter().filter(|_| asked.explain) {
+        let Some(task) = planned.task(misfit.task) else { continue };
+        let rest = planned.minutes(misfit.rest);
+        let late = if misfit.late { "late, " } else { "" };
+        writeln!(out, "unfit  {task} {late}{rest} minutes without a place: {:?}; {:?}", misfit.reason, misfit.actions)?;
+    }
+    match &planned.proposal {
+        None => writeln!(out, "the plan in force stays")?,
+        Some(_) if asked.dry_run => writeln!(out, "nothing was offered")?,
+        Some(proposal) => writeln!(out, "proposal {} is {}", proposal.id, proposal.state)?,
     }
     Ok(())
 }

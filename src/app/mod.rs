@@ -36,7 +36,10 @@ pub fn run(command: Command, config: &Config) -> Result<()> {
         Command::Sync(asked) => wait(commands::sync(&asked, config, world, out)),
         Command::Keys(command) => wait(keys::run(command, config, world, out)),
         Command::Sandbox(asked) => look_alike::run(&asked, world, out),
-        Command::Plan(asked) => plan::run(&asked, out),
+        Command::Plan(asked) => match &asked.user {
+            Some(user) => wait(commands::plan(user, &asked, config, world, out)),
+            None => plan::run(&asked, out),
+        },
         Command::Openapi => Ok(writeln!(out, "{}", web::openapi::document().to_pretty_json()?)?),
     }
 }

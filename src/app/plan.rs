@@ -198,7 +198,10 @@ mod tests {
             fs::write(path, text).expect("a file");
         }
         let mut out = Vec::new();
-        let done = run(&Plan { instance, budget: PlanBudget::Interactive }, &mut out);
+        let done = run(
+            &Plan { instance, user: None, dry_run: false, explain: false, budget: PlanBudget::Interactive },
+            &mut out,
+        );
         let text = String::from_utf8(out).expect("text");
         (done, text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect())
     }
