@@ -24,13 +24,13 @@ use super::{
     serve::{Outside, Shared},
 };
 
-const GIL: &str = "gil";
+pub const GIL: &str = "gil";
 const MINUTE: Duration = Duration::from_mins(1);
 /// How often a change is looked for.
 const LOOKED_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs a story of one connected account.
-fn story<T>(seed: u64, told: impl AsyncFnOnce(&Alive, &Shared, &Person, &mut StdRng) -> T) -> T {
+pub fn story<T>(seed: u64, told: impl AsyncFnOnce(&Alive, &Shared, &Person, &mut StdRng) -> T) -> T {
     let folder = tempfile::tempdir().expect("a folder");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("a listener");

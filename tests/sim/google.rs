@@ -180,6 +180,11 @@ impl Side {
         self.call(now, person, "POST", "", &event);
     }
 
+    /// One write of a person's own.
+    pub fn write_event(&mut self, now: DateTime<Utc>, person: &str, method: &str, path: &str, body: &Value) {
+        self.call(now, person, method, path, body);
+    }
+
     fn create(&mut self, now: DateTime<Utc>, person: &str, rng: &mut StdRng, lineage: &mut Lineage) -> String {
         let name = lineage.name();
         let id = lineage.edit(Vec::new(), format!("{name} created there"));

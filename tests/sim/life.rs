@@ -38,6 +38,7 @@ use calwarden::{
     vault::KeyRing,
 };
 use chrono::{DateTime, SubsecRound, Utc};
+use chrono_tz::Tz;
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 use url::Url;
 
@@ -134,6 +135,18 @@ impl AccountWork for Counted {
 
     async fn open_channel(&self, account: AccountId) -> ChannelEnd {
         self.work.open_channel(account).await
+    }
+
+    async fn zones(&self) -> Result<Vec<Tz>, WorkError> {
+        self.work.zones().await
+    }
+
+    async fn roll(&self, zone: Tz) -> Result<Option<DateTime<Utc>>, WorkError> {
+        self.work.roll(zone).await
+    }
+
+    async fn plan_due(&self) -> Result<Option<DateTime<Utc>>, WorkError> {
+        self.work.plan_due().await
     }
 
     async fn tell_unwatched(&self, account: AccountId) {

@@ -15,6 +15,7 @@ mod google;
 mod invariants;
 mod life;
 mod people;
+mod planning;
 mod seeds;
 mod serve;
 
