@@ -34,6 +34,8 @@ use crate::{
 
 /// Users looked at together.
 const PAGE: u32 = 500;
+/// How soon a change of day that failed is tried again.
+const TRIED_AGAIN: Duration = Duration::minutes(1);
 /// Over which time the new plans of a zone's users are spread; who opens the product first is planned first.
 const PLANS_SPREAD: Duration = Duration::minutes(20);
 
@@ -57,7 +59,12 @@ impl Services {
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
             for user in page {
-                let begins = again!(self.roll_user(&user, now), EditError::Store(crate::store::StoreError::Busy))?;
+                let rolled = again!(self.roll_user(&user, now), EditError::Store(crate::store::StoreError::Busy));
+                // One whose day cannot be turned holds up nobody else, and is tried again.
+                let begins = rolled.unwrap_or_else(|why| {
+                    tracing::warn!(%why, "a user's day could not be turned; it is tried again");
+                    Some(now + TRIED_AGAIN)
+                });
                 next = [next, begins].into_iter().flatten().min();
             }
         }
