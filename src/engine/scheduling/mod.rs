@@ -5,13 +5,13 @@
 //! ([`Score`]).
 //!
 //! How it is found, and why so. A plan is sought as an order of pieces of work, each placed as early as it can be
-//! ([`sequence`]): no tick is ever chosen, so there is little to search, and each try costs a fraction of a microsecond. Rules of
-//! thumb make the first plans ([`seed`]); an exact step puts one task among the others ([`insert`]), several tasks are taken out and
-//! put back ([`rebuild`]), small changes do the rest ([`moves`]), all under one simulated cooling ([`anneal`]), first for the
-//! deadlines alone, then for what is unplaced, then for the cost ([`search`]). What cannot be is counted as a flow of work into
-//! time ([`flow`], [`certify`]); it ends searches early and explains what does not fit ([`reason`]).
+//! (`sequence`): no tick is ever chosen, so there is little to search, and each try costs a fraction of a microsecond. Rules of
+//! thumb make the first plans (`seed`); an exact step puts one task among the others (`insert`), several tasks are taken out and
+//! put back (`rebuild`), small changes do the rest (`moves`), all under one simulated cooling (`anneal`), first for the
+//! deadlines alone, then for what is unplaced, then for the cost (`search`). What cannot be is counted as a flow of work into
+//! time (`flow`, `certify`); it ends searches early and explains what does not fit (`reason`).
 //!
-//! **Invariant:** whole numbers, counted steps, and chance that follows from the problem ([`chance`]): the same problem and
+//! **Invariant:** whole numbers, counted steps, and chance that follows from the problem (`chance`): the same problem and
 //! budget give the same plan, on every machine and in every build.
 //!
 //! **Invariant:** every plan keeps the rules ([`check()`]); the searched score is the score.
