@@ -310,6 +310,8 @@ fn reasons_hold(one: &Instance, plan: &Plan) {
             of_either.entry(block).or_insert([0, 0])[which] += 1;
         }
     }
+    let told = |which: usize| of_either.values().map(|counts: &[u32; 2]| counts[which]).sum::<u32>() as usize;
+    assert_eq!((told(0), told(1)), (problem.previous.len(), plan.blocks.len()), "{}: {:?}", one.id, plan.changes);
     for (block, [old, new]) in of_either {
         assert_eq!(old == 1, problem.previous.iter().any(|previous| previous.block == block), "{}: {block:?}", one.id);
         assert_eq!(new == 1, plan.blocks.contains(&block), "{}: {block:?}", one.id);

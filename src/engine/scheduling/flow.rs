@@ -81,11 +81,26 @@ impl Flow {
 
     /// Lets so many ticks of a task flow, moving others aside where that helps. Answers how many do.
     pub fn add(&mut self, task: usize, ticks: Tick) -> Tick {
-        let mut rest = ticks;
+        let mut rest = ticks - self.add_directly(task, ticks);
         while rest > 0 {
-            let (parents, end) = self.reach(task);
+            let (reached, end) = self.reach(task);
             let Some(end) = end else { break };
-            rest -= self.push(task, end, &parents, rest);
+            rest -= self.push(task, end, &reached, rest);
+        }
+        ticks - rest
+    }
+
+    /// The same into what nothing flows into yet: most work needs nothing else, and it is soon found.
+    fn add_directly(&mut self, task: usize, ticks: Tick) -> Tick {
+        let width = self.parts.len().max(1);
+        let allowed = self.allowed.chunks_exact(width).nth(task).into_iter().flatten();
+        let flows = self.flows.chunks_exact_mut(width).nth(task).into_iter().flatten();
+        let mut rest = ticks;
+        for ((left, flow), _) in self.left.iter_mut().zip(flows).zip(allowed).filter(|(_, allowed)| **allowed) {
+            let amount = rest.min(*left);
+            *left -= amount;
+            *flow += amount;
+            rest -= amount;
         }
         ticks - rest
     }

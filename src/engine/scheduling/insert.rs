@@ -3,7 +3,8 @@
 //! Which of the gaps a task takes, how much of it goes into each and in how many blocks is decided together, over (gap, ticks
 //! placed so far): with the others where they are, no other choice is on time if this one is not, and none is cheaper in
 //! completion and splits. Inside a gap, as few blocks as possible and as early as possible are never worse; so what a gap
-//! adds is one number of ticks.
+//! adds is one number of ticks. Blocks in different gaps are taken to be far enough apart; where more must lie between two
+//! blocks than lies between two gaps, what is found is a guess that placing it sets right.
 
 use super::{
     chance::Chance,

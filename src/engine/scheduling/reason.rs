@@ -234,10 +234,15 @@ impl Case<'_> {
                 return Reason::WaitsFor { task: *last };
             }
         }
-        match certificate.overload(self.at) {
-            Some(overload) => Reason::Overloaded(overload),
-            None => Reason::Outranked { by: self.holders(self.window()) },
+        if let Some(overload) = certificate.overload(self.at) {
+            return Reason::Overloaded(overload);
         }
+        let by = self.holders(self.window());
+        if by.is_empty() {
+            // Nobody is in its way but its own blocks, by the time that must be free around them.
+            return self.gaps_too_small(self.done.placed);
+        }
+        Reason::Outranked { by }
     }
 
     /// Why it would not fit even if it were alone, if that is so.
@@ -259,11 +264,14 @@ impl Case<'_> {
             let id = |busy: &&Busy| if let BusyWith::Locked(id) = busy.with { Some(id) } else { None };
             return Some(Reason::LockedBlocks { ids: locked.iter().filter_map(id).collect() });
         }
-        let gap = self.desk.free.get(self.task.map).map_or(0, |free| self.largest(free));
-        Some(match gap {
+        Some(self.gaps_too_small(placeable))
+    }
+
+    fn gaps_too_small(&self, placeable: Tick) -> Reason {
+        match self.desk.free.get(self.task.map).map_or(0, |free| self.largest(free)) {
             0 => Reason::NoAllowedHours,
             gap => Reason::LargestGapTooSmall { gap, chunk_min: self.task.chunk_min, placeable },
-        })
+        }
     }
 
     /// Ticks of it that fit between a tick and the end of its window, with nothing else there but what `counts`.
@@ -288,11 +296,12 @@ impl Case<'_> {
         free.spans().iter().map(clip).max().unwrap_or(0)
     }
 
-    /// Who lies in its free hours, heaviest first; those that weigh as much as it or more, if there are such.
+    /// Who lies in its free hours, or so near that no gap is left, heaviest first; those that weigh as much as it or more, if there are such.
     fn holders(&self, window: Span) -> Vec<usize> {
         let free = self.desk.free.get(self.task.map);
         let in_the_way = |block: &&Block| {
-            let span = Span { start: block.start.max(window.start), end: block.end.min(window.end) };
+            let (start, end) = (block.start.saturating_sub(self.problem.gap), block.end + self.problem.gap);
+            let span = Span { start: start.max(window.start), end: end.min(window.end) };
             block.task != self.at && !span.is_empty() && free.is_some_and(|free| free.ticks(span) > 0)
         };
         let weight = |at: &usize| self.problem.tasks.get(*at).map_or(0, |task| task.weight);

@@ -32,6 +32,8 @@ pub enum Budget {
 
 /// Pieces up to which a problem may take the whole budget; a step takes as long as there are pieces.
 const PIECES_WHOLE: u64 = 20;
+/// Pieces from which on it is less than in proportion.
+const PIECES_MANY: u64 = 60;
 /// Steps of a trial's search for the cost, in hundredths of a measure that grows with the square of the pieces; and of its
 /// searches for deadlines and for what is unplaced, which mostly end early.
 const COST_SHARE: u64 = 30;
@@ -46,7 +48,9 @@ impl Budget {
             Self::Interactive => 18_000,
             Self::Background => 160_000,
         };
-        (steps * PIECES_WHOLE / pieces.max(1)).min(steps)
+        let few = steps * PIECES_WHOLE / pieces.max(1);
+        // Seeds, bounds and reasons grow faster than a step, and take a part of the time as well.
+        few.min(few * PIECES_MANY / pieces.max(1)).min(steps)
     }
 
     /// Trials that must come to the best answer again.

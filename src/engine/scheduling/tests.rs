@@ -2,6 +2,7 @@
 
 mod exact;
 mod explain;
+mod odd;
 mod rules;
 
 use super::*;
