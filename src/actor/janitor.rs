@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Time between two looks at unresolved conflicts.
-const CONFLICTS_EVERY: TimeDelta = TimeDelta::minutes(30);
+const REMINDED_EVERY: TimeDelta = TimeDelta::minutes(30);
 /// After a start, how long until both sweeps run once: the process may have been down when they were due.
 const CATCH_UP_AFTER: TimeDelta = TimeDelta::minutes(5);
 /// The hour of the daily sweep, UTC.
@@ -33,7 +33,7 @@ pub(super) struct Janitor {
 impl Janitor {
     pub(super) fn new(tools: Tools, config: &Config) -> Self {
         let first = tools.world.now() + CATCH_UP_AFTER;
-        let due = BTreeMap::from([(Sweep::Conflicts, first), (Sweep::Retention, first)]);
+        let due = BTreeMap::from([(Sweep::Reminders, first), (Sweep::Retention, first)]);
         Self { tools, limit: config.sweep_limit, due }
     }
 
@@ -72,7 +72,7 @@ impl Janitor {
 /// When a sweep that runs now is due again.
 fn next(sweep: Sweep, now: DateTime<Utc>) -> DateTime<Utc> {
     match sweep {
-        Sweep::Conflicts => now + CONFLICTS_EVERY,
+        Sweep::Reminders => now + REMINDED_EVERY,
         Sweep::Retention => {
             let hour = NaiveTime::from_hms_opt(RETENTION_HOUR, 0, 0).unwrap_or(NaiveTime::MIN);
             let today = now.date_naive().and_time(hour).and_utc();

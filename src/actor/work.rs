@@ -191,8 +191,8 @@ impl ProgressSink {
 /// What the janitor sweeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sweep {
-    /// Conflicts that nobody resolved: every 30 minutes.
-    Conflicts,
+    /// What waits for a person, conflicts and stale tasks: every 30 minutes.
+    Reminders,
     /// What is kept for a time only, and secrets to re-seal: daily.
     Retention,
 }

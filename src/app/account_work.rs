@@ -98,19 +98,9 @@ impl Work {
         let world = &self.services.world;
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
-        tx.put_notice(&Notice {
-            id: world.new_id(),
-            space_id: account.space_id,
-            user_id: account.user_id,
-            account_id: Some(id),
-            event_id: None,
-            kind,
-            severity: Severity::High,
-            text: text.to_owned(),
-            created_at: world.now(),
-            read_at: None,
-        })
-        .await?;
+        let owner = (&account.space_id, &account.user_id);
+        let told = Notice::new(world.new_id(), owner, (kind, Severity::High), text, world.now());
+        tx.put_notice(&Notice { account_id: Some(id), ..told }).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -263,7 +253,10 @@ impl AccountWork for Work {
 
     async fn sweep(&self, sweep: Sweep) -> Result<(), WorkError> {
         match sweep {
-            Sweep::Conflicts => Ok(self.services.remind_of_conflicts().await?),
+            Sweep::Reminders => {
+                self.services.remind_of_conflicts().await?;
+                Ok(self.services.ask_about_stale().await?)
+            }
             Sweep::Retention => Ok(self.services.sweep().await?),
         }
     }

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::{
     event::Transparency,
     ids::{BlockId, EventId, PlanRunId, SpaceId, TaskId, UserId},
+    task::Task,
     time::Window,
 };
 use crate::words;
@@ -103,7 +104,57 @@ pub struct TimeBlock {
     pub version: i64,
 }
 
+/// How a new block comes to be where it is.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Who puts it there.
+    pub origin: BlockOrigin,
+    /// Why it may not be moved.
+    pub lock: BlockLock,
+    /// How it stands.
+    pub state: BlockState,
+    /// Why it is there.
+    pub reason: String,
+}
+
 impl TimeBlock {
+    /// A new block of a task, as its user's clock shows it.
+    #[must_use]
+    pub fn new(id: BlockId, task: &Task, zone: Tz, span: Window, placed: Placed, now: DateTime<Utc>) -> Self {
+        let Placed { origin, lock, state, reason } = placed;
+        Self {
+            id,
+            space_id: task.space_id.clone(),
+            user_id: task.user_id.clone(),
+            task_id: task.id,
+            event_id: None,
+            start: span.from,
+            end: span.to,
+            wall: span.from.with_timezone(&zone).naive_local(),
+            zone,
+            origin,
+            lock,
+            state,
+            shows: None,
+            reason,
+            plan_run: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    /// It lies here now, on the instants and on its user's clock.
+    pub fn move_to(&mut self, span: Window) {
+        (self.start, self.end) = (span.from, span.to);
+        self.wall = span.from.with_timezone(&self.zone).naive_local();
+    }
+
+    /// It was changed.
+    pub fn touch(&mut self, now: DateTime<Utc>) {
+        (self.updated_at, self.version) = (now, self.version + 1);
+    }
+
     /// Its span of instants.
     #[must_use]
     pub fn span(&self) -> Window {

@@ -62,3 +62,28 @@ pub struct Notice {
     /// When they read it.
     pub read_at: Option<DateTime<Utc>>,
 }
+
+impl Notice {
+    /// Something to tell a person, about no account or event in particular.
+    #[must_use]
+    pub fn new(
+        id: NoticeId,
+        (space, user): (&SpaceId, &UserId),
+        (kind, severity): (NoticeKind, Severity),
+        text: impl Into<String>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            space_id: space.clone(),
+            user_id: user.clone(),
+            account_id: None,
+            event_id: None,
+            kind,
+            severity,
+            text: text.into(),
+            created_at: at,
+            read_at: None,
+        }
+    }
+}

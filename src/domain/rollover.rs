@@ -26,7 +26,7 @@ pub struct OldBlock {
 pub struct RolledTask {
     /// The instance of the day that ended.
     pub from: TaskId,
-    /// The instance that goes on with it; `None`: it is stale, or skipped.
+    /// The instance that goes on with it, or that comes after it where it was skipped; `None`: it is stale, or was the last.
     pub to: Option<TaskId>,
     /// The new instance's version when it was made: any other one was touched since.
     pub to_version: i64,

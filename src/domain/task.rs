@@ -14,8 +14,14 @@ use crate::words;
 
 /// Longest task, in minutes: a thousand hours.
 pub const MINUTES_MAX: u32 = 60_000;
+/// Longest buffer after a block, in minutes.
+pub const BUFFER_MAX_MIN: u32 = 24 * 60;
 /// Most tasks that one task waits for.
 pub const AFTER_MAX: usize = 50;
+/// Longest title, in characters.
+const TITLE_CHARS_MAX: usize = 1_000;
+/// Longest description, in characters.
+const DESCRIPTION_CHARS_MAX: usize = 100_000;
 
 words! {
     /// How much a task matters. The words are the product's; the planner's P1 to P4 are urgent, high, medium and low.
@@ -89,19 +95,24 @@ words! {
     }
 }
 
-/// How a task repeats. Every instance has a copy.
+/// How a task repeats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeats {
-    /// The first instance, which names the series.
-    pub series: TaskId,
-    /// An `RRULE` value (RFC 5545 §3.3.10), without the property name, counted from `first`.
+    /// An `RRULE` value (RFC 5545 §3.3.10), without the property name, counted from [`Series::first`].
     pub rule: String,
+    /// What becomes of an unfinished instance; `None`: skip for a daily rule, carry for any other.
+    pub missed: Option<MissedPolicy>,
+}
+
+/// Which instance of a repeating task this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Series {
+    /// The first instance, which names the series.
+    pub id: TaskId,
     /// The date of the first instance.
     pub first: NaiveDate,
     /// The date that this instance was made for.
     pub date: NaiveDate,
-    /// What becomes of an unfinished instance; `None`: skip for a daily rule, carry for any other.
-    pub missed: Option<MissedPolicy>,
 }
 
 words! {
@@ -130,17 +141,17 @@ impl TaskStatus {
     pub fn is_open(self) -> bool {
         matches!(self, Self::Open | Self::InProgress)
     }
+
+    /// Whether somebody has finished it or given it up.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Cancelled)
+    }
 }
 
-/// One task, or one instance of it.
+/// What somebody says of a task. Minutes worked, instances and dates of change are kept by the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
-    /// Ours.
-    pub id: TaskId,
-    /// The isolation boundary it belongs to.
-    pub space_id: SpaceId,
-    /// Whose it is.
-    pub user_id: UserId,
+pub struct TaskFacts {
     /// The context it belongs to.
     pub context_id: Option<ContextId>,
     /// What it is called.
@@ -153,8 +164,6 @@ pub struct Task {
     pub priority: Priority,
     /// Minutes it takes in all, what was worked before included; `None`: unknown, so it cannot be planned.
     pub estimate_min: Option<u32>,
-    /// Minutes worked on this instance.
-    pub actual_min: u32,
     /// When it is due.
     pub due: Option<Due>,
     /// Not before this. A date means the day's start.
@@ -179,6 +188,84 @@ pub struct Task {
     pub status: TaskStatus,
     /// Its blocks stay where they are.
     pub pinned: bool,
+}
+
+impl TaskFacts {
+    /// A task of which only the title is known.
+    #[must_use]
+    pub fn new(title: impl Into<String>) -> Self {
+        Self {
+            context_id: None,
+            title: title.into(),
+            description: None,
+            project: None,
+            priority: Priority::None,
+            estimate_min: None,
+            due: None,
+            not_before: None,
+            hours: None,
+            min_chunk_min: None,
+            max_chunk_min: None,
+            splittable: true,
+            after: Vec::new(),
+            prefer: None,
+            buffer_after_min: None,
+            repeats: None,
+            status: TaskStatus::Open,
+            pinned: false,
+        }
+    }
+
+    /// What is wrong with them: the field's name, and why. Whether what they name exists, and whether tasks wait for each other
+    /// in a ring, is seen only where all of them are.
+    ///
+    /// # Errors
+    /// The first fault, in words for who gave them.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let wrong = |field, why: String| Err((field, why));
+        if !(1..=TITLE_CHARS_MAX).contains(&self.title.trim().chars().count()) {
+            return wrong("title", format!("between 1 and {TITLE_CHARS_MAX} characters"));
+        }
+        if self.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
+            return wrong("description", format!("at most {DESCRIPTION_CHARS_MAX} characters"));
+        }
+        for (field, given) in [
+            ("estimate_min", self.estimate_min),
+            ("min_chunk_min", self.min_chunk_min),
+            ("max_chunk_min", self.max_chunk_min),
+        ] {
+            if given.is_some_and(|given| !(1..=MINUTES_MAX).contains(&given)) {
+                return wrong(field, format!("between 1 and {MINUTES_MAX} minutes"));
+            }
+        }
+        if self.min_chunk_min.zip(self.max_chunk_min).is_some_and(|(shortest, longest)| shortest > longest) {
+            return wrong("max_chunk_min", "the longest chunk is shorter than the shortest".to_owned());
+        }
+        if self.buffer_after_min.is_some_and(|minutes| minutes > BUFFER_MAX_MIN) {
+            return wrong("buffer_after_min", format!("at most {BUFFER_MAX_MIN} minutes"));
+        }
+        if self.after.len() > AFTER_MAX {
+            return wrong("after", format!("at most {AFTER_MAX} tasks"));
+        }
+        Ok(())
+    }
+}
+
+/// One task, or one instance of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Ours.
+    pub id: TaskId,
+    /// The isolation boundary it belongs to.
+    pub space_id: SpaceId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// What is said of it.
+    pub facts: TaskFacts,
+    /// Minutes worked on this instance.
+    pub actual_min: u32,
+    /// Which instance it is; `None`: it never repeated.
+    pub series: Option<Series>,
     /// The imported event it was made from.
     pub made_from: Option<EventId>,
     /// The instance that this one goes on with.
@@ -198,49 +285,42 @@ pub struct Task {
 }
 
 impl Task {
+    /// A new task of somebody.
+    #[must_use]
+    pub fn new(id: TaskId, space_id: SpaceId, user_id: UserId, facts: TaskFacts, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            space_id,
+            user_id,
+            facts,
+            actual_min: 0,
+            series: None,
+            made_from: None,
+            carried_from: None,
+            carry_count: 0,
+            carried_actual_min: 0,
+            completed_at: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    /// It was changed.
+    pub fn touch(&mut self, now: DateTime<Utc>) {
+        (self.updated_at, self.version) = (now, self.version + 1);
+    }
+
     /// Minutes worked on it in all, on this instance and on those before it.
     #[must_use]
     pub fn total_actual_min(&self) -> u32 {
         self.carried_actual_min.saturating_add(self.actual_min)
     }
 
-    /// What is wrong with a task that somebody gave, with the field's name. Whether tasks wait for each other in a ring is seen
-    /// only where all of them are.
-    ///
-    /// # Errors
-    /// The first fault, in words for who gave it.
-    pub fn check(&self) -> Result<(), String> {
-        let minutes = 1..=MINUTES_MAX;
-        for (field, given) in [
-            ("estimate_min", self.estimate_min),
-            ("min_chunk_min", self.min_chunk_min),
-            ("max_chunk_min", self.max_chunk_min),
-        ] {
-            if given.is_some_and(|given| !minutes.contains(&given)) {
-                return Err(format!("{field}: is not in 1 to {MINUTES_MAX}"));
-            }
-        }
-        if self.title.trim().is_empty() {
-            return Err("title: is empty".to_owned());
-        }
-        if let (Some(shortest), Some(longest)) = (self.min_chunk_min, self.max_chunk_min)
-            && shortest > longest
-        {
-            return Err("max_chunk_min: is less than min_chunk_min".to_owned());
-        }
-        if self.after.contains(&self.id) {
-            return Err("after: a task cannot wait for itself".to_owned());
-        }
-        if self.after.len() > AFTER_MAX {
-            return Err(format!("after: more than {AFTER_MAX} tasks"));
-        }
-        Ok(())
-    }
-
     /// What becomes of this instance when it is not finished in its day; `None`: it does not repeat.
     #[must_use]
     pub fn missed_policy(&self) -> Option<MissedPolicy> {
-        let repeats = self.repeats.as_ref()?;
+        let repeats = self.facts.repeats.as_ref()?;
         // A habit of every day that was missed yesterday is not owed twice today; a weekly report still is.
         let daily = repeats.rule.split(';').any(|part| part.eq_ignore_ascii_case("FREQ=DAILY"));
         Some(repeats.missed.unwrap_or(if daily { MissedPolicy::Skip } else { MissedPolicy::Carry }))
@@ -257,54 +337,24 @@ mod tests {
         assert_eq!(weights, [1, 1, 2, 4, 8]);
     }
 
-    /// A task with the fields that are checked; everything else says nothing.
-    fn given(estimate_min: Option<u32>, chunks: [Option<u32>; 2], title: &str, after: Vec<TaskId>) -> Task {
-        let at = DateTime::UNIX_EPOCH;
-        Task {
-            id: TaskId(uuid::Uuid::nil()),
-            space_id: "home".parse().expect("an id"),
-            user_id: "ada".parse().expect("an id"),
-            context_id: None,
-            title: title.to_owned(),
-            description: None,
-            project: None,
-            priority: Priority::None,
-            estimate_min,
-            actual_min: 0,
-            due: None,
-            not_before: None,
-            hours: None,
-            min_chunk_min: chunks[0],
-            max_chunk_min: chunks[1],
-            splittable: true,
-            after,
-            prefer: None,
-            buffer_after_min: None,
-            repeats: None,
-            status: TaskStatus::Open,
-            pinned: false,
-            made_from: None,
-            carried_from: None,
-            carry_count: 0,
-            carried_actual_min: 0,
-            completed_at: None,
-            created_at: at,
-            updated_at: at,
-            version: 1,
-        }
-    }
-
     #[test]
     fn a_task_that_cannot_be_meant_is_refused_by_the_name_of_its_field() {
-        let fault = |task: Task| task.check().err().and_then(|why| Some(why.split_once(':')?.0.to_owned()));
-        let (hour, any) = (Some(60), [None, None]);
-        assert_eq!(fault(given(hour, any, "Taxes", Vec::new())), None);
-        assert_eq!(fault(given(None, any, "Taxes", Vec::new())), None);
-        assert_eq!(fault(given(Some(0), any, "Taxes", Vec::new())).as_deref(), Some("estimate_min"));
-        assert_eq!(fault(given(hour, any, " ", Vec::new())).as_deref(), Some("title"));
-        assert_eq!(fault(given(hour, [hour, Some(30)], "Taxes", Vec::new())).as_deref(), Some("max_chunk_min"));
-        let itself = vec![TaskId(uuid::Uuid::nil())];
-        assert_eq!(fault(given(hour, any, "Taxes", itself)).as_deref(), Some("after"));
+        let fault = |change: fn(&mut TaskFacts)| {
+            let mut facts = TaskFacts { estimate_min: Some(60), ..TaskFacts::new("Taxes") };
+            change(&mut facts);
+            facts.check().err().map(|(field, _)| field)
+        };
+        assert_eq!(fault(|_| ()), None);
+        assert_eq!(fault(|facts| facts.estimate_min = None), None);
+        assert_eq!(fault(|facts| facts.estimate_min = Some(0)), Some("estimate_min"));
+        assert_eq!(fault(|facts| facts.title = " ".to_owned()), Some("title"));
+        assert_eq!(fault(|facts| facts.title = "x".repeat(1_001)), Some("title"));
+        assert_eq!(
+            fault(|facts| (facts.min_chunk_min, facts.max_chunk_min) = (Some(60), Some(30))),
+            Some("max_chunk_min")
+        );
+        assert_eq!(fault(|facts| facts.buffer_after_min = Some(1_441)), Some("buffer_after_min"));
+        assert_eq!(fault(|facts| facts.after = vec![TaskId(uuid::Uuid::nil()); 51]), Some("after"));
     }
 
     #[test]

@@ -17,8 +17,8 @@ use super::{
     day::Days,
     replan::{fixed, move_cost},
     rest::{CHUNK_MIN, rest},
-    scheduling::{self, Block, Busy, BusyWith, MoveReason, Plan, Previous, Problem, Span},
-    ticks::{Axis, Grid, OpenDay, TickSpan, free, window_set},
+    scheduling::{self, Block, Busy, BusyWith, MoveReason, Plan, Previous, Problem, Span, merged, without},
+    ticks::{Axis, Grid, OpenDay},
 };
 use crate::domain::{
     block::TimeBlock,
@@ -97,9 +97,9 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
     let rules = agenda.rules;
     let axis = Axis::ahead(agenda.days, agenda.now, rules.look_ahead_days, Grid::Quarter);
     let now = tick(axis.up(agenda.now), axis);
-    let mut tasks: Vec<&Task> = agenda.tasks.iter().filter(|task| task.status.is_open()).collect();
+    let mut tasks: Vec<&Task> = agenda.tasks.iter().filter(|task| task.facts.status.is_open()).collect();
     tasks.sort_by_key(|task| task.id);
-    let pinned: BTreeMap<_, _> = tasks.iter().map(|task| (task.id, task.pinned)).collect();
+    let pinned: BTreeMap<_, _> = tasks.iter().map(|task| (task.id, task.facts.pinned)).collect();
     let is_fixed = |block: &&TimeBlock| {
         let held = pinned.get(&block.task_id).copied().unwrap_or(true);
         fixed(block, held, agenda.now, rules.freeze_min).is_some()
@@ -109,34 +109,40 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
     let (held, movable): (Vec<_>, Vec<_>) = blocks.into_iter().partition(is_fixed);
 
     let buffer = u32::from(rules.buffer_min);
-    let mut busy: Vec<_> =
-        axis.busy(agenda.busy.iter().copied(), buffer).into_iter().map(|s| of(s, BusyWith::Event)).collect();
-    let locked = (0..).zip(&held).filter_map(|(n, block)| Some(of(axis.outwards(block.span())?, BusyWith::Locked(n))));
+    let mut busy: Vec<_> = axis
+        .busy(agenda.busy.iter().copied(), buffer)
+        .into_iter()
+        .map(|span| Busy { span, with: BusyWith::Event })
+        .collect();
+    let locked = (0..)
+        .zip(&held)
+        .filter_map(|(n, block)| Some(Busy { span: axis.outwards(block.span())?, with: BusyWith::Locked(n) }));
     busy.extend(locked);
     busy.sort();
 
     let placed = minutes_ahead(&held, agenda.now);
     let index: BTreeMap<_, _> = tasks.iter().enumerate().map(|(at, task)| (task.id, at)).collect();
-    let taken: Vec<_> = busy.iter().map(|busy| TickSpan { start: busy.span.start, end: busy.span.end }).collect();
-    let mut maps = Maps { agenda, axis, now, taken: joined(taken), found: BTreeMap::new(), spans: Vec::new() };
+    let taken = merged(busy.iter().map(|busy| busy.span));
+    let mut maps = Maps { agenda, axis, now, taken, found: BTreeMap::new(), spans: Vec::new() };
     let planned: Vec<_> = tasks
         .iter()
         .map(|task| {
             let left = rest(task, 0).map(|left| left.minutes.saturating_sub(*placed.get(&task.id).unwrap_or(&0)));
             let work = left.filter(|minutes| *minutes > 0).map(|minutes| axis.ticks_of(minutes));
-            let release = task.not_before.as_ref().map_or(0, |time| tick(axis.up(agenda.days.release(time)), axis));
-            let due = task.due.as_ref().map(|due| tick(axis.down(agenda.days.deadline(due)), axis));
-            let hard = task.due.as_ref().is_some_and(|due| due.firmness == Firmness::Hard);
+            let release =
+                task.facts.not_before.as_ref().map_or(0, |time| tick(axis.up(agenda.days.release(time)), axis));
+            let due = task.facts.due.as_ref().map(|due| tick(axis.down(agenda.days.deadline(due)), axis));
+            let hard = task.facts.due.as_ref().is_some_and(|due| due.firmness == Firmness::Hard);
             let (least, most) = chunks(task, work.unwrap_or(1), axis);
             scheduling::Task {
                 work,
                 release,
                 due,
-                weight: task.priority.weight(),
+                weight: task.facts.priority.weight(),
                 chunk_min: least,
                 chunk_max: most,
                 map: maps.of(task, work.unwrap_or(0), due.filter(|_| hard)),
-                after: task.after.iter().filter_map(|before| index.get(before).copied()).collect(),
+                after: task.facts.after.iter().filter_map(|before| index.get(before).copied()).collect(),
             }
         })
         .collect();
@@ -169,7 +175,7 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
 #[must_use]
 pub fn moves(compiled: &Compiled, plan: &Plan) -> Vec<Move> {
     let axis = compiled.axis;
-    let window = |block: &Block| axis.window(TickSpan { start: block.start, end: block.end });
+    let window = |block: &Block| axis.window(block.span());
     let held = |wanted: &Block| {
         let at = compiled.problem.previous.iter().position(|held| held.block == *wanted)?;
         compiled.movable.get(at).copied()
@@ -224,22 +230,6 @@ fn tick(at: i64, axis: Axis) -> u32 {
     u32::try_from(at.max(0)).unwrap_or(u32::MAX).min(axis.ticks().saturating_add(1))
 }
 
-fn of(span: TickSpan, with: BusyWith) -> Busy {
-    Busy { span: Span { start: span.start, end: span.end }, with }
-}
-
-fn joined(mut spans: Vec<TickSpan>) -> Vec<TickSpan> {
-    spans.sort();
-    let mut out: Vec<TickSpan> = Vec::with_capacity(spans.len());
-    for span in spans {
-        match out.last_mut().filter(|last| span.start <= last.end) {
-            Some(last) => last.end = last.end.max(span.end),
-            None => out.push(span),
-        }
-    }
-    out
-}
-
 /// Minutes that fixed blocks hold from now on, by task.
 fn minutes_ahead(held: &[&TimeBlock], now: DateTime<Utc>) -> BTreeMap<TaskId, u32> {
     let mut sums = BTreeMap::new();
@@ -252,11 +242,11 @@ fn minutes_ahead(held: &[&TimeBlock], now: DateTime<Utc>) -> BTreeMap<TaskId, u3
 
 /// Shortest and longest block of a task, in ticks.
 fn chunks(task: &Task, work: u32, axis: Axis) -> (u32, u32) {
-    if !task.splittable {
+    if !task.facts.splittable {
         return (work, work);
     }
-    let least = axis.ticks_of(task.min_chunk_min.unwrap_or(CHUNK_MIN)).clamp(1, work);
-    let most = axis.ticks_of(task.max_chunk_min.unwrap_or(CHUNK_MAX)).max(least);
+    let least = axis.ticks_of(task.facts.min_chunk_min.unwrap_or(CHUNK_MIN)).clamp(1, work);
+    let most = axis.ticks_of(task.facts.max_chunk_min.unwrap_or(CHUNK_MAX)).max(least);
     (least, most)
 }
 
@@ -265,19 +255,19 @@ struct Maps<'a> {
     agenda: &'a Agenda<'a>,
     axis: Axis,
     now: u32,
-    taken: Vec<TickSpan>,
+    taken: Vec<Span>,
     found: BTreeMap<MapKey, usize>,
     spans: Vec<Vec<Span>>,
 }
 
 impl Maps<'_> {
     fn of(&mut self, task: &Task, work: u32, until: Option<u32>) -> usize {
-        let hours = task.hours.clone().unwrap_or_else(|| USUAL_HOURS.to_owned());
-        if let Some(prefer) = task.prefer {
+        let hours = task.facts.hours.clone().unwrap_or_else(|| USUAL_HOURS.to_owned());
+        if let Some(prefer) = task.facts.prefer {
             let key = MapKey { hours: hours.clone(), prefer: Some(prefer), until };
             let open = self.windows(&key);
             let room: u32 =
-                free(&open, &self.taken).into_iter().map(|s| s.end.saturating_sub(s.start.max(self.now))).sum();
+                without(&open, &self.taken).into_iter().map(|s| s.end.saturating_sub(s.start.max(self.now))).sum();
             if room >= work.saturating_mul(ROOM_FACTOR) {
                 return self.add(key, &open);
             }
@@ -287,42 +277,35 @@ impl Maps<'_> {
         self.add(key, &open)
     }
 
-    fn add(&mut self, key: MapKey, open: &[TickSpan]) -> usize {
+    fn add(&mut self, key: MapKey, open: &[Span]) -> usize {
         let spans = &mut self.spans;
         *self.found.entry(key).or_insert_with(|| {
-            spans.push(open.iter().map(|span| Span { start: span.start, end: span.end }).collect());
+            spans.push(open.to_vec());
             spans.len() - 1
         })
     }
 
-    fn windows(&self, key: &MapKey) -> Vec<TickSpan> {
+    fn windows(&self, key: &MapKey) -> Vec<Span> {
         let agenda = self.agenda;
         let map = agenda.rules.hours.get(&key.hours).unwrap_or(agenda.usual);
         let days = self.axis.open(agenda.days, map, agenda.rules);
         let spans = days.into_iter().flat_map(|day| self.capped(day));
-        let wanted = |span: TickSpan| part(key.prefer, span, self.axis, agenda.days);
+        let wanted = |span: Span| part(key.prefer, span, self.axis, agenda.days);
         let until = key.until.unwrap_or(u32::MAX);
-        let open: Vec<_> = spans.flat_map(wanted).collect();
-        let cut = open.into_iter().map(|span| TickSpan { start: span.start, end: span.end.min(until) });
-        let day = OpenDay {
-            date: agenda.days.date(agenda.now),
-            spans: cut.filter(|span| !span.is_empty()).collect(),
-            cap: None,
-        };
-        window_set(&[day])
+        merged(spans.flat_map(wanted).map(|span| Span { end: span.end.min(until), ..span }))
     }
 
     /// A day's windows up to where its cap is used up, were every free tick from the first one on worked.
-    fn capped(&self, day: OpenDay) -> Vec<TickSpan> {
+    fn capped(&self, day: OpenDay) -> Vec<Span> {
         let Some(mut left) = day.cap else { return day.spans };
         let mut out = Vec::new();
         for span in day.spans {
-            for open in free(&[span], &self.taken) {
+            for open in without(&[span], &self.taken) {
                 let start = open.start.max(self.now.min(open.end));
                 let end = open.end.min(start.saturating_add(left));
                 if start < end {
                     left -= end - start;
-                    out.push(TickSpan { start, end });
+                    out.push(Span { start, end });
                 }
             }
         }
@@ -331,7 +314,7 @@ impl Maps<'_> {
 }
 
 /// What of a span lies in a part of the day.
-fn part(prefer: Option<PartOfDay>, span: TickSpan, axis: Axis, days: Days) -> Vec<TickSpan> {
+fn part(prefer: Option<PartOfDay>, span: Span, axis: Axis, days: Days) -> Vec<Span> {
     let Some(prefer) = prefer else { return vec![span] };
     let suits = |tick: u32| {
         let hour = days.wall(axis.instant(tick)).hour();
@@ -341,5 +324,5 @@ fn part(prefer: Option<PartOfDay>, span: TickSpan, axis: Axis, days: Days) -> Ve
             PartOfDay::Evening => hour >= 17,
         }
     };
-    joined((span.start..span.end).filter(|at| suits(*at)).map(|at| TickSpan { start: at, end: at + 1 }).collect())
+    merged((span.start..span.end).filter(|at| suits(*at)).map(|at| Span { start: at, end: at + 1 }))
 }

@@ -152,7 +152,7 @@ pub fn step(focus: Option<Focus>, input: Input, scene: &Scene<'_>, now: DateTime
     let mut effects = Vec::new();
     let Some(mut focus) = open else {
         let Input::Start { focus, fresh } = input else { return (None, vec![Effect::Refused(Refusal::Idle)]) };
-        if !scene.task.status.is_open() {
+        if !scene.task.facts.status.is_open() {
             return (None, vec![Effect::Refused(Refusal::TaskClosed)]);
         }
         let mut begun = begin(focus, scene, now);

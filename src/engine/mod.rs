@@ -12,6 +12,7 @@ pub mod outbox;
 pub mod playlist;
 pub mod privacy;
 pub mod recurrence;
+pub mod repeating;
 pub mod replan;
 pub mod rest;
 pub mod rollover;

@@ -45,8 +45,9 @@ pub fn playlist(
     days: Days,
     now: DateTime<Utc>,
 ) -> Vec<Piece> {
-    let wanted =
-        |one: &&Planned<'_>| one.block.state.is_live() && one.task.status.is_open() && !skipped.contains(&one.task.id);
+    let wanted = |one: &&Planned<'_>| {
+        one.block.state.is_live() && one.task.facts.status.is_open() && !skipped.contains(&one.task.id)
+    };
     let mut in_order: Vec<_> = planned.iter().filter(wanted).collect();
     in_order.sort_by_key(|one| (one.block.start, one.block.id));
     let tomorrow = days.after(days.date(now)).map_or(DateTime::<Utc>::MAX_UTC, |(_, begin)| begin);
@@ -64,8 +65,8 @@ pub fn playlist(
             })
         };
         let in_list = |task: TaskId| pieces.iter().any(|piece| piece.task == task) && !comes_later(task);
-        let released = one.task.not_before.is_none_or(|time| days.release(&time) <= now);
-        if released && one.task.after.iter().all(|task| !is_open(*task) || in_list(*task)) {
+        let released = one.task.facts.not_before.is_none_or(|time| days.release(&time) <= now);
+        if released && one.task.facts.after.iter().all(|task| !is_open(*task) || in_list(*task)) {
             pieces.push(piece(one, true));
         }
         if pieces.len() >= PIECES_MAX {
@@ -95,7 +96,7 @@ mod tests {
     fn told(tasks: &[Task], blocks: &[TimeBlock], skipped: &[TaskId]) -> Vec<(u128, bool)> {
         let of = |block: &TimeBlock| tasks.iter().find(|task| task.id == block.task_id).expect("its task");
         let planned: Vec<_> = blocks.iter().map(|block| Planned { block, task: of(block) }).collect();
-        let is_open = |id| tasks.iter().any(|task| task.id == id && task.status.is_open());
+        let is_open = |id| tasks.iter().any(|task| task.id == id && task.facts.status.is_open());
         let pieces = playlist(&planned, skipped, is_open, Days::of(Tz::UTC), monday("12:00"));
         pieces.iter().map(|piece| (piece.block.0.as_u128(), piece.borrowed)).collect()
     }
@@ -119,8 +120,8 @@ mod tests {
     #[test]
     fn what_is_over_is_not_in_it_and_what_may_not_begin_is_not_borrowed() {
         let mut tasks = [task(1), task(2), task(3)];
-        tasks[0].status = TaskStatus::Done;
-        tasks[1].not_before = Some(EventTime::Date(date("2026-05-05")));
+        tasks[0].facts.status = TaskStatus::Done;
+        tasks[1].facts.not_before = Some(EventTime::Date(date("2026-05-05")));
         let mut missed = block(13, 3, hours("09:00", "10:00"));
         missed.state = BlockState::Missed;
         let blocks = [block(11, 1, hours("13:00", "14:00")), block(12, 2, tuesday("09:00", "10:00")), missed];
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn what_waits_for_another_task_follows_all_of_it() {
         let mut tasks = [task(1), task(2)];
-        tasks[1].after = vec![task_id(1)];
+        tasks[1].facts.after = vec![task_id(1)];
         let blocks = [
             block(11, 1, hours("13:00", "14:00")),
             block(12, 2, tuesday("09:00", "10:00")),
@@ -138,7 +139,7 @@ mod tests {
         ];
         assert_eq!(told(&tasks, &blocks, &[]), [(11, false), (13, true)], "half of the first is still to come");
         assert_eq!(told(&tasks, &blocks[..2], &[]), [(11, false), (12, true)]);
-        tasks[0].status = TaskStatus::Done;
+        tasks[0].facts.status = TaskStatus::Done;
         assert_eq!(told(&tasks, &blocks[1..2], &[]), [(12, true)]);
         assert_eq!(block_id(12), blocks[1].id);
     }

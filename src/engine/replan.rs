@@ -30,24 +30,13 @@ pub const NEAR_FACTOR: u32 = 4;
 /// How much a quiet plan is worth: every move costs so many times as much.
 pub const STABILITY: u32 = 4;
 
-/// Something that happened.
+/// Something that happened in a calendar.
 #[derive(Clone, Copy, Debug)]
-pub enum News<'a> {
+pub enum News {
     /// This time is busy now.
     Taken(Window),
     /// This time is free now.
     Freed(Window),
-    /// A task was made (no `before`), changed, or deleted (no `after`).
-    Task {
-        /// As it was.
-        before: Option<&'a Task>,
-        /// As it is.
-        after: Option<&'a Task>,
-    },
-    /// The user's hours or settings were changed.
-    Rules,
-    /// Focus, rollover or a missed block asks for it.
-    Asked(PlanCause),
 }
 
 /// The plan in force, made ready for one question: does this concern it?
@@ -82,13 +71,10 @@ impl Standing {
 
     /// Whether something calls for a new plan, and why. Time is looked up by halving; news that concern nothing cost no plan.
     #[must_use]
-    pub fn judge(&self, news: &News<'_>) -> Option<PlanCause> {
+    pub fn judge(&self, news: News) -> Option<PlanCause> {
         match news {
-            News::Taken(span) => self.meets_block(*span).then_some(PlanCause::Collision),
+            News::Taken(span) => self.meets_block(span).then_some(PlanCause::Collision),
             News::Freed(span) => (self.wanting && span.overlaps(&self.look_ahead)).then_some(PlanCause::RoomFreed),
-            News::Task { before, after } => edit_matters(*before, *after).then_some(PlanCause::TaskEdited),
-            News::Rules => Some(PlanCause::RulesEdited),
-            News::Asked(cause) => Some(*cause),
         }
     }
 
@@ -103,45 +89,22 @@ impl Standing {
     }
 }
 
-/// Whether an edit changes what the planner reads. Titles, descriptions and groupings do not.
-fn edit_matters(before: Option<&Task>, after: Option<&Task>) -> bool {
-    let open = |task: Option<&Task>| task.is_some_and(|task| task.status.is_open());
+/// Whether an edit of a task changes what the planner reads; no `before`: it was made, no `after`: it was deleted. Titles,
+/// descriptions and groupings do not.
+#[must_use]
+pub fn edit_matters(before: Option<&Task>, after: Option<&Task>) -> bool {
+    let open = |task: Option<&Task>| task.is_some_and(|task| task.facts.status.is_open());
     let (Some(old), Some(new)) = (before, after) else { return open(before) || open(after) };
     if open(before) != open(after) {
         return true;
     }
     let read = |task: &Task| {
-        let chunks = (task.min_chunk_min, task.max_chunk_min, task.splittable, task.buffer_after_min);
-        let when = (task.due, task.not_before, task.prefer);
-        (task.priority, task.estimate_min, chunks, when, task.pinned)
+        let chunks =
+            (task.facts.min_chunk_min, task.facts.max_chunk_min, task.facts.splittable, task.facts.buffer_after_min);
+        let when = (task.facts.due, task.facts.not_before, task.facts.prefer);
+        (task.facts.priority, task.facts.estimate_min, chunks, when, task.facts.pinned)
     };
-    open(after) && (read(old) != read(new) || old.hours != new.hours || old.after != new.after)
-}
-
-/// What is in the first list of stretches and not in the second. Both by begin, not overlapping.
-fn without(wanted: &[Window], removed: &[Window]) -> Vec<Window> {
-    let mut left = Vec::new();
-    for one in wanted {
-        let mut from = one.from;
-        let first = removed.partition_point(|other| other.to <= one.from);
-        for other in removed.iter().skip(first).take_while(|other| other.from < one.to) {
-            if other.from > from {
-                left.push(Window { from, to: other.from });
-            }
-            from = from.max(other.to);
-        }
-        if from < one.to {
-            left.push(Window { from, to: one.to });
-        }
-    }
-    left
-}
-
-/// The news in two readings of the same busy time, each by begin and not overlapping: what was taken, what was freed.
-#[must_use]
-pub fn compared(before: &[Window], after: &[Window]) -> Vec<News<'static>> {
-    let taken = without(after, before).into_iter().map(News::Taken);
-    taken.chain(without(before, after).into_iter().map(News::Freed)).collect()
+    open(after) && (read(old) != read(new) || old.facts.hours != new.facts.hours || old.facts.after != new.facts.after)
 }
 
 /// Why no plan moves a block.

@@ -17,8 +17,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use super::{
     day::Days,
-    rest::{CHUNK_MIN, Rest, rest},
-    ticks::WorkDay,
+    rest::{Rest, rest},
 };
 use crate::domain::{
     block::{BlockState, TimeBlock},
@@ -147,8 +146,6 @@ pub struct NextInstance {
     pub carried_actual_min: u32,
     /// What is left; `None`: it has no estimate.
     pub rest: Option<Rest>,
-    /// It is planned into the first work window on this date or later ([`landing`]).
-    pub plan_from: NaiveDate,
 }
 
 /// What becomes of a block of an instance that is over.
@@ -166,7 +163,7 @@ pub enum BlockEnd {
 #[must_use]
 pub fn fate(found: &Found<'_>, turn: Turn) -> Fate {
     let task = found.task;
-    if !task.status.is_open() {
+    if !task.facts.status.is_open() {
         return Fate::Stays(WhyStays::Closed);
     }
     let mut planned = found.blocks.iter().filter(|block| block.state != BlockState::Proposed).peekable();
@@ -184,20 +181,19 @@ pub fn fate(found: &Found<'_>, turn: Turn) -> Fate {
     let (status, next) = match task.missed_policy() {
         Some(MissedPolicy::Skip) => (TaskStatus::Skipped, None),
         _ if task.carry_count >= CARRIES_MAX => (TaskStatus::Stale, None),
-        _ => (TaskStatus::Carried, Some(carried(found, turn.to))),
+        _ => (TaskStatus::Carried, Some(carried(found))),
     };
     let blocks = found.blocks.iter().filter_map(|block| Some((block.id, end_of(block, found.worked)?))).collect();
     Fate::Ends(Ending { status, next, blocks, stops_clock: found.clock == Clock::Paused })
 }
 
-fn carried(found: &Found<'_>, to: NaiveDate) -> NextInstance {
+fn carried(found: &Found<'_>) -> NextInstance {
     let task = found.task;
     NextInstance {
         carried_from: task.id,
         carry_count: task.carry_count + 1,
         carried_actual_min: task.total_actual_min().saturating_add(found.sitting_min),
         rest: rest(task, found.sitting_min),
-        plan_from: to,
     }
 }
 
@@ -211,44 +207,4 @@ fn end_of(block: &TimeBlock, worked: &[Window]) -> Option<BlockEnd> {
             Some(last.map_or(BlockEnd::Missed, |to| BlockEnd::Worked(Window { from: block.start, to })))
         }
     }
-}
-
-/// Whether a repeating task gets the instance of its next date. Never two open ones, unless they are to stack.
-#[must_use]
-pub fn opens_next(policy: MissedPolicy, open_instances: usize) -> bool {
-    policy == MissedPolicy::Stack || open_instances == 0
-}
-
-/// Where a task that was carried goes: the first date from `from` on whose hours have `chunk_min` free minutes in one piece,
-/// and where they begin. `work` is by date, `busy` by begin and not overlapping.
-#[must_use]
-pub fn landing(
-    work: &[WorkDay],
-    busy: &[Window],
-    from: NaiveDate,
-    chunk_min: Option<u32>,
-) -> Option<(NaiveDate, DateTime<Utc>)> {
-    let chunk = Duration::minutes(i64::from(chunk_min.unwrap_or(CHUNK_MIN).max(1)));
-    work.iter().filter(|day| day.date >= from).find_map(|day| {
-        let begin = day.windows.iter().find_map(|window| first_gap(*window, busy, chunk))?;
-        Some((day.date, begin))
-    })
-}
-
-fn first_gap(window: Window, busy: &[Window], chunk: Duration) -> Option<DateTime<Utc>> {
-    let first = busy.partition_point(|taken| taken.to <= window.from);
-    let mut begin = window.from;
-    for taken in busy.iter().skip(first).take_while(|taken| taken.from < window.to) {
-        if taken.from - begin >= chunk {
-            return Some(begin);
-        }
-        begin = begin.max(taken.to);
-    }
-    (window.to - begin >= chunk).then_some(begin)
-}
-
-/// Whether the owner of stale tasks is asked about them now.
-#[must_use]
-pub fn asks_about_stale(last_asked: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-    last_asked.is_none_or(|asked| now - asked >= STALE_ASKED_EVERY)
 }

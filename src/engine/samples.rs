@@ -5,9 +5,9 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use crate::domain::{
-    block::{BlockLock, BlockOrigin, BlockState, TimeBlock},
+    block::{BlockLock, BlockOrigin, BlockState, Placed, TimeBlock},
     ids::{BlockId, TaskId},
-    task::{Priority, Task, TaskStatus},
+    task::{Priority, Task, TaskFacts},
     time::Window,
 };
 
@@ -41,64 +41,28 @@ pub fn block_id(number: u128) -> BlockId {
 
 /// An open task of an hour.
 pub fn task(number: u128) -> Task {
-    let at = DateTime::UNIX_EPOCH;
-    Task {
-        id: task_id(number),
-        space_id: "home".parse().expect("an id"),
-        user_id: "ada".parse().expect("an id"),
-        context_id: None,
-        title: format!("Task {number}"),
-        description: None,
-        project: None,
-        priority: Priority::Medium,
-        estimate_min: Some(60),
-        actual_min: 0,
-        due: None,
-        not_before: None,
-        hours: None,
-        min_chunk_min: None,
-        max_chunk_min: None,
-        splittable: true,
-        after: Vec::new(),
-        prefer: None,
-        buffer_after_min: None,
-        repeats: None,
-        status: TaskStatus::Open,
-        pinned: false,
-        made_from: None,
-        carried_from: None,
-        carry_count: 0,
-        carried_actual_min: 0,
-        completed_at: None,
-        created_at: at,
-        updated_at: at,
-        version: 1,
-    }
+    let facts =
+        TaskFacts { priority: Priority::Medium, estimate_min: Some(60), ..TaskFacts::new(format!("Task {number}")) };
+    let (space, user) = ("home".parse().expect("an id"), "ada".parse().expect("an id"));
+    Task::new(task_id(number), space, user, facts, DateTime::UNIX_EPOCH)
+}
+
+/// The same, of which something else is said.
+pub fn task_with(number: u128, say: impl FnOnce(&mut TaskFacts)) -> Task {
+    let mut task = task(number);
+    say(&mut task.facts);
+    task
 }
 
 /// A confirmed block of the planner's.
 pub fn block(number: u128, task: u128, span: Window) -> TimeBlock {
-    let at = DateTime::UNIX_EPOCH;
-    TimeBlock {
-        id: block_id(number),
-        space_id: "home".parse().expect("an id"),
-        user_id: "ada".parse().expect("an id"),
-        task_id: task_id(task),
-        event_id: None,
-        start: span.from,
-        end: span.to,
-        wall: span.from.naive_utc(),
-        zone: Tz::UTC,
+    let placed = Placed {
         origin: BlockOrigin::Auto,
         lock: BlockLock::None,
         state: BlockState::Confirmed,
-        shows: None,
         reason: "placed".into(),
-        plan_run: None,
-        created_at: at,
-        updated_at: at,
-        version: 1,
-    }
+    };
+    TimeBlock::new(block_id(number), &self::task(task), Tz::UTC, span, placed, DateTime::UNIX_EPOCH)
 }
 
 /// `SplitMix64`: the same numbers for the same seed.

@@ -10,7 +10,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
-use super::day::{Days, reached};
+use super::{
+    day::{Days, reached},
+    scheduling::{Span, merged},
+};
 use crate::domain::{
     time::Window,
     working_hours::{PlanningRules, TimeMap},
@@ -36,29 +39,6 @@ impl Grid {
             Self::Five => 5,
             Self::Quarter => 15,
         }
-    }
-}
-
-/// Ticks `start..end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TickSpan {
-    /// First tick inside.
-    pub start: u32,
-    /// First tick after.
-    pub end: u32,
-}
-
-impl TickSpan {
-    /// Ticks inside.
-    #[must_use]
-    pub fn len(self) -> u32 {
-        self.end.saturating_sub(self.start)
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -108,7 +88,7 @@ impl Axis {
 
     /// The instants of a span of ticks.
     #[must_use]
-    pub fn window(self, span: TickSpan) -> Window {
+    pub fn window(self, span: Span) -> Window {
         Window { from: self.instant(span.start), to: self.instant(span.end) }
     }
 
@@ -134,22 +114,22 @@ impl Axis {
 
     /// The part of a free stretch that is made of whole ticks of the axis.
     #[must_use]
-    pub fn inwards(self, window: Window) -> Option<TickSpan> {
+    pub fn inwards(self, window: Window) -> Option<Span> {
         self.clipped(self.up(window.from), self.down(window.to))
     }
 
     /// Every tick of the axis that a busy stretch shares an instant with; none for one without length.
     #[must_use]
-    pub fn outwards(self, window: Window) -> Option<TickSpan> {
+    pub fn outwards(self, window: Window) -> Option<Span> {
         if window.length() <= Duration::zero() {
             return None;
         }
         self.clipped(self.down(window.from), self.up(window.to))
     }
 
-    fn clipped(self, start: i64, end: i64) -> Option<TickSpan> {
+    fn clipped(self, start: i64, end: i64) -> Option<Span> {
         let inside = |tick: i64| u32::try_from(tick.clamp(0, i64::from(self.ticks))).unwrap_or(0);
-        let span = TickSpan { start: inside(start), end: inside(end) };
+        let span = Span { start: inside(start), end: inside(end) };
         (!span.is_empty()).then_some(span)
     }
 
@@ -159,12 +139,12 @@ impl Axis {
 
     /// Busy stretches as ticks, each with `buffer_min` minutes kept free around it.
     #[must_use]
-    pub fn busy(self, stretches: impl Iterator<Item = Window>, buffer_min: u32) -> Vec<TickSpan> {
+    pub fn busy(self, stretches: impl Iterator<Item = Window>, buffer_min: u32) -> Vec<Span> {
         let around = Duration::minutes(i64::from(buffer_min));
         let kept = stretches
             .filter(|stretch| stretch.length() > Duration::zero())
             .filter_map(|stretch| self.outwards(Window { from: stretch.from - around, to: stretch.to + around }));
-        merged(kept.collect())
+        merged(kept)
     }
 
     /// The dates on which a time map is open, by date.
@@ -172,7 +152,7 @@ impl Axis {
     pub fn open(self, days: Days, map: &TimeMap, rules: &PlanningRules) -> Vec<OpenDay> {
         let cap = rules.daily_cap_min.map(|minutes| u32::from(minutes) / self.grid.minutes());
         let ticks = |day: WorkDay| {
-            let spans = merged(day.windows.into_iter().filter_map(|window| self.inwards(window)).collect());
+            let spans = merged(day.windows.into_iter().filter_map(|window| self.inwards(window)));
             (!spans.is_empty()).then_some(OpenDay { date: day.date, spans, cap })
         };
         work_days(days, map, &rules.holidays, self.span()).into_iter().filter_map(ticks).collect()
@@ -194,7 +174,7 @@ pub struct OpenDay {
     /// The date that its spans begin on, and that a cap counts for.
     pub date: NaiveDate,
     /// By start, apart from each other.
-    pub spans: Vec<TickSpan>,
+    pub spans: Vec<Span>,
     /// Most ticks that may be planned in them, over all time maps together.
     pub cap: Option<u32>,
 }
@@ -237,43 +217,4 @@ fn windows_of<'a>(
         let window = Window { from: at(span.from_min())?, to: at(span.to_min())? };
         (window.from < window.to).then_some(window)
     })
-}
-
-/// The spans of open days as one list, touching ones joined: a window set of the planner.
-#[must_use]
-pub fn window_set(open: &[OpenDay]) -> Vec<TickSpan> {
-    merged(open.iter().flat_map(|day| day.spans.iter().copied()).collect())
-}
-
-/// What is left of `windows` without `busy`; both sorted and apart, as all lists here are.
-#[must_use]
-pub fn free(windows: &[TickSpan], busy: &[TickSpan]) -> Vec<TickSpan> {
-    let mut left = Vec::new();
-    for window in windows {
-        let mut start = window.start;
-        let first = busy.partition_point(|taken| taken.end <= window.start);
-        for taken in busy.iter().skip(first).take_while(|taken| taken.start < window.end) {
-            if taken.start > start {
-                left.push(TickSpan { start, end: taken.start });
-            }
-            start = start.max(taken.end);
-        }
-        if start < window.end {
-            left.push(TickSpan { start, end: window.end });
-        }
-    }
-    left
-}
-
-/// In order, and joined where they touch or overlap.
-fn merged(mut spans: Vec<TickSpan>) -> Vec<TickSpan> {
-    spans.sort();
-    let mut joined: Vec<TickSpan> = Vec::with_capacity(spans.len());
-    for span in spans {
-        match joined.last_mut() {
-            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
-            _ => joined.push(span),
-        }
-    }
-    joined
 }

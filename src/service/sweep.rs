@@ -5,10 +5,11 @@ use chrono::Duration;
 use super::{Failure, Services, consent};
 use crate::{
     domain::{
-        conflict::ConflictStatus,
+        conflict::{ConflictStatus, Severity},
         notice::{Notice, NoticeKind},
         person::Scope,
     },
+    engine::rollover::STALE_ASKED_EVERY,
     store::{ConflictFilter, Mode},
 };
 
@@ -53,19 +54,26 @@ impl Services {
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         for conflict in tx.conflicts(&Scope::Whole, &filter).await? {
             let Some(account) = tx.account(&Scope::Whole, conflict.account_id).await? else { continue };
-            tx.put_notice(&Notice {
-                id: self.world.new_id(),
-                space_id: account.space_id,
-                user_id: account.user_id,
-                account_id: Some(account.id),
-                event_id: Some(conflict.event_id),
-                kind: NoticeKind::ConflictPending,
-                severity: conflict.severity,
-                text: "An event was changed here and at its calendar. Choose which to keep.".to_owned(),
-                created_at: self.world.now(),
-                read_at: None,
-            })
-            .await?;
+            let owner = (&account.space_id, &account.user_id);
+            let text = "An event was changed here and at its calendar. Choose which to keep.";
+            let what = (NoticeKind::ConflictPending, conflict.severity);
+            let told = Notice::new(self.world.new_id(), owner, what, text, self.world.now());
+            let (account_id, event_id) = (Some(account.id), Some(conflict.event_id));
+            tx.put_notice(&Notice { account_id, event_id, ..told }).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Asks the owners of tasks that were carried too often what is to become of them, every few days.
+    pub async fn ask_about_stale(&self) -> Result<(), Failure> {
+        let now = self.world.now();
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        for (space, user) in tx.owners_of_stale(now - STALE_ASKED_EVERY, BATCH).await? {
+            let text = "Some tasks were carried from day to day too often, and are not planned any more. Plan them anew, \
+                        shorten them or give them up.";
+            let what = (NoticeKind::TaskStale, Severity::Normal);
+            tx.put_notice(&Notice::new(self.world.new_id(), (&space, &user), what, text, now)).await?;
         }
         tx.commit().await?;
         Ok(())

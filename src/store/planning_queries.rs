@@ -10,7 +10,7 @@ use crate::{
         context::Context,
         focus::Focus,
         ids::{BlockId, ContextId, EventId, FocusId, ProposalId, RolloverId, SpaceId, TaskId, UserId},
-        person::Scope,
+        person::{Scope, User},
         proposal::{PlanCause, Proposal},
         rollover::Rollover,
         task::Task,
@@ -21,6 +21,9 @@ use crate::{
 
 queries! {
     people {
+        /// The people whose days are read in a zone, who have open tasks, and for whom no day from `today` on has begun, by id,
+        /// after the last of the page before.
+        fn users_to_turn(zone: Tz, today: NaiveDate, after: Option<&UserId>, limit: u32) -> Vec<User>;
         /// How a person wants to be planned, and the version of that; `None`: they never said, so the defaults hold.
         fn planning_rules(user: &UserId) -> Option<(PlanningRules, i64)>;
         /// Keeps how a person wants to be planned, in place of what was kept before.
@@ -45,6 +48,10 @@ queries! {
         fn tasks_by_ids(ids: &[TaskId]) -> Vec<Task>;
         /// The tasks that were made from these events, whatever became of them.
         fn tasks_made_from(events: &[EventId]) -> Vec<Task>;
+        /// The instance that goes on with a task.
+        fn task_carried_from(id: TaskId) -> Option<Task>;
+        /// People with tasks that were carried too often, who were not asked about them since an instant.
+        fn owners_of_stale(asked_before: DateTime<Utc>, limit: u32) -> Vec<(SpaceId, UserId)>;
         /// Every task of a person that the planner may place, in the order they were made.
         fn open_tasks(user: &UserId) -> Vec<Task>;
         /// The tasks of a person in the order they were made, after the last of the page before: all or those of one
@@ -107,8 +114,14 @@ queries! {
         fn focus(scope: &Scope, id: FocusId) -> Option<Focus>;
         /// The sitting of a person whose clock runs or stands still.
         fn open_focus(user: &UserId) -> Option<Focus>;
-        /// Everybody's open sittings by id, after the last of the page before.
-        fn open_focuses(after: Option<FocusId>, limit: u32) -> Vec<Focus>;
+        /// Everybody's open sittings with which something may be due, by id, after the last of the page before: the clock runs
+        /// outside of a block and has not met what does not yield, or has stood still since `paused_before`.
+        fn restless_focuses(
+            now: DateTime<Utc>,
+            paused_before: DateTime<Utc>,
+            after: Option<FocusId>,
+            limit: u32,
+        ) -> Vec<Focus>;
         /// A person's sittings that began before `to` and did not end before or at `from`, by their begin.
         fn focuses_between(user: &UserId, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Focus>;
     }

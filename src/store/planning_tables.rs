@@ -59,6 +59,7 @@ table! {
         status -> Text,
         pinned -> Bool,
         made_from -> Nullable<Id>,
+        series -> Nullable<Document>,
         carried_from -> Nullable<Id>,
         carry_count -> BigInt,
         carried_actual_min -> BigInt,

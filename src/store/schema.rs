@@ -393,3 +393,5 @@ joinable!(busy_blocks -> calendars (calendar_id));
 joinable!(calendars -> accounts (account_id));
 joinable!(grants -> accounts (account_id));
 allow_tables_to_appear_in_same_query!(accounts, busy_blocks, calendars, grants, conflicts, events, mappings, outbox);
+allow_tables_to_appear_in_same_query!(users, tasks, rollovers, notices);
+allow_tables_to_appear_in_same_query!(focuses, blocks);

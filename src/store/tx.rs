@@ -157,8 +157,6 @@ queries! {
         fn spaces_of(user: &UserId) -> Vec<SpaceId>;
         /// The people in a space, with their roles.
         fn members_of(space: &SpaceId) -> Vec<(UserId, String)>;
-        /// The people whose days are read in a zone, by id, after the last of the page before.
-        fn users_in_zone(zone: Tz, after: Option<&UserId>, limit: u32) -> Vec<User>;
         /// Every zone that somebody's days are read in, once.
         fn zones_in_use() -> Vec<Tz>;
     }

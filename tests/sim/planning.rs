@@ -11,14 +11,10 @@ use calwarden::{
         notice::NoticeKind,
         person::Scope,
         proposal::{Change, PlanCause, ProposalState},
-        task::{Priority, TaskStatus},
+        task::{Priority, TaskFacts, TaskStatus},
         working_hours::PlanningRules,
     },
-    service::planning::{
-        contexts::ContextFacts,
-        run_focus::FocusAct,
-        tasks::{TaskFacts, TasksWanted},
-    },
+    service::planning::{contexts::ContextFacts, run_focus::FocusAct, tasks::TasksWanted},
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -45,23 +41,10 @@ async fn until(alive: &Alive, text: &str) {
 fn task(title: &str, minutes: u32, context: Option<calwarden::domain::ids::ContextId>) -> TaskFacts {
     TaskFacts {
         context_id: context,
-        title: title.to_owned(),
-        description: None,
-        project: None,
         priority: Priority::High,
         estimate_min: Some(minutes),
-        due: None,
-        not_before: None,
-        hours: None,
-        min_chunk_min: None,
-        max_chunk_min: None,
         splittable: false,
-        after: Vec::new(),
-        prefer: None,
-        buffer_after_min: None,
-        repeats: None,
-        status: TaskStatus::Open,
-        pinned: false,
+        ..TaskFacts::new(title)
     }
 }
 
@@ -190,7 +173,7 @@ fn a_weekend_of_planned_work() {
         let done = alive.services.act_on_focus(&Scope::Whole, &person.user, FocusAct::Finish).await.expect("finished");
         assert!(done.focus.is_none());
         let review = alive.services.task(&Scope::Whole, review).await.expect("the task");
-        assert_eq!((review.status, review.actual_min), (TaskStatus::Done, 80));
+        assert_eq!((review.facts.status, review.actual_min), (TaskStatus::Done, 80));
 
         // What was not done is carried over the midnight, once; in this night an hour is missing.
         until(alive, "2026-03-28T23:01:00Z").await;
@@ -202,7 +185,7 @@ fn a_weekend_of_planned_work() {
         let open = alive.services.tasks(&Scope::Whole, &wanted).await.expect("tasks");
         let heirs: Vec<_> = open.iter().filter(|task| task.carried_from == Some(report)).collect();
         assert_eq!(heirs.len(), 1, "{open:?}");
-        assert_eq!((heirs[0].carry_count, heirs[0].title.as_str()), (1, "Report"));
+        assert_eq!((heirs[0].carry_count, heirs[0].facts.title.as_str()), (1, "Report"));
         until(alive, "2026-03-29T10:00:00Z").await;
         let again = alive.services.rollovers(&Scope::Whole, &person.user, None, 10).await.expect("rollovers");
         assert_eq!(again.len(), turned.len(), "once");

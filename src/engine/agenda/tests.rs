@@ -6,7 +6,7 @@ use crate::{
         time::EventTime,
     },
     engine::{
-        samples::{block, block_id, hours, monday, task, task_id},
+        samples::{at, block, block_id, date, hours, monday, task, task_id, task_with},
         scheduling::{Budget, check, plan},
     },
 };
@@ -94,7 +94,7 @@ fn fixed_blocks_are_busy_time_and_their_minutes_are_placed_already() {
 #[test]
 fn a_part_of_the_day_is_kept_to_where_it_is_wide_enough() {
     let mut world = world();
-    world.tasks = vec![Task { prefer: Some(PartOfDay::Afternoon), splittable: false, ..task(1) }];
+    world.tasks = vec![task_with(1, |facts| (facts.prefer, facts.splittable) = (Some(PartOfDay::Afternoon), false))];
     assert_eq!(world.moves(), [(task_id(1), add("12:00", "13:00"))]);
     world.busy = vec![hours("12:00", "14:15")];
     // An hour and three quarters are not twice the hour that is wanted.
@@ -106,9 +106,9 @@ fn nothing_is_placed_after_a_hard_deadline_and_late_work_after_a_soft_one() {
     let mut world = world();
     let due = |firmness| Some(Due { at: EventTime::utc(monday("09:00")), firmness });
     world.busy = vec![hours("08:00", "12:00")];
-    world.tasks = vec![Task { due: due(Firmness::Hard), ..task(1) }];
+    world.tasks = vec![task_with(1, |facts| facts.due = due(Firmness::Hard))];
     assert_eq!(world.moves(), []);
-    world.tasks = vec![Task { due: due(Firmness::Soft), ..task(1) }];
+    world.tasks = vec![task_with(1, |facts| facts.due = due(Firmness::Soft))];
     assert_eq!(world.moves(), [(task_id(1), add("12:00", "13:00"))]);
 }
 
@@ -116,7 +116,7 @@ fn nothing_is_placed_after_a_hard_deadline_and_late_work_after_a_soft_one() {
 fn a_daily_cap_leaves_the_rest_of_the_day_alone() {
     let mut world = world();
     world.rules.daily_cap_min = Some(90);
-    world.tasks = vec![Task { priority: Priority::Urgent, ..task(1) }, task(2)];
+    world.tasks = vec![task_with(1, |facts| facts.priority = Priority::Urgent), task(2)];
     let placed: i64 = world.moves().iter().map(|(_, change)| (when(*change).1 - when(*change).0).num_minutes()).sum();
     assert!((60..=90).contains(&placed), "{placed}");
 }
@@ -124,7 +124,7 @@ fn a_daily_cap_leaves_the_rest_of_the_day_alone() {
 #[test]
 fn the_order_of_what_is_gathered_changes_nothing() {
     let mut world = world();
-    world.tasks = vec![task(1), task(2), Task { after: vec![task_id(1)], ..task(3) }];
+    world.tasks = vec![task(1), task(2), task_with(3, |facts| facts.after = vec![task_id(1)])];
     world.blocks = vec![block(1, 1, hours("08:00", "09:00")), block(2, 2, hours("10:00", "11:00"))];
     world.busy = vec![hours("12:00", "13:00"), hours("14:00", "15:00")];
     let one = world.compiled();
@@ -139,11 +139,27 @@ fn the_order_of_what_is_gathered_changes_nothing() {
 fn who_is_due_soon_has_little_room() {
     let mut world = world();
     let due = Some(Due { at: EventTime::utc(monday("10:00")), firmness: Firmness::Soft });
-    world.tasks = vec![Task { due, ..task(1) }, task(2)];
+    world.tasks = vec![task_with(1, |facts| facts.due = due), task(2)];
     world.blocks = vec![block(1, 1, hours("08:00", "09:00")), block(2, 2, hours("10:00", "11:00"))];
     let compiled = world.compiled();
     let in_force: Vec<_> = compiled.problem.previous.iter().map(|held| held.block).collect();
     let room = slack(&compiled, &in_force);
     assert_eq!(room.get(&task_id(1)), Some(&60));
     assert!(room.get(&task_id(2)) > room.get(&task_id(1)));
+}
+
+#[test]
+fn what_is_carried_goes_into_the_next_hours_that_are_free() {
+    let mut world = world();
+    // The day has begun after Monday's hours are full; Tuesday is a holiday, and Wednesday is taken until ten.
+    world.usual = serde_json::from_str(
+        r#"{"weekly":{"mon":[["08:00","16:00"]],"tue":[["08:00","16:00"]],"wed":[["08:00","16:00"]]}}"#,
+    )
+    .expect("hours");
+    world.rules.holidays.insert(date("2026-05-05"));
+    let wednesday = |from: &str, to: &str| Window { from: at(from), to: at(to) };
+    world.busy = vec![hours("08:00", "16:00"), wednesday("2026-05-06T08:00:00Z", "2026-05-06T10:00:00Z")];
+    world.tasks = vec![task(1)];
+    let there = wednesday("2026-05-06T10:00:00Z", "2026-05-06T11:00:00Z");
+    assert_eq!(world.moves(), [(task_id(1), Change::Add { to: there })]);
 }

@@ -49,7 +49,7 @@ pub(super) fn settle(
 /// What is left of the task, in one chunk.
 fn chunk(focus: &Focus, scene: &Scene<'_>, now: DateTime<Utc>) -> Duration {
     let left = rest(scene.task, minutes(focus, now)).map(|rest| rest.minutes);
-    let longest = scene.task.max_chunk_min.filter(|longest| *longest > 0).unwrap_or(u32::MAX);
+    let longest = scene.task.facts.max_chunk_min.filter(|longest| *longest > 0).unwrap_or(u32::MAX);
     left.map_or(STEP, |left| Duration::minutes(i64::from(left.min(longest)))).min(BLOCK_MAX)
 }
 

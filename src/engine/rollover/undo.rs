@@ -115,7 +115,7 @@ fn kept(after: &Afterwards<'_>) -> Option<WhyKept> {
     };
     if after.clock || new.actual_min > 0 {
         Some(WhyKept::Worked)
-    } else if new.version != after.rolled.to_version || !new.status.is_open() {
+    } else if new.version != after.rolled.to_version || !new.facts.status.is_open() {
         Some(WhyKept::Changed)
     } else if after.blocks.iter().any(|block| block.lock != BlockLock::None) {
         Some(WhyKept::Placed)
@@ -154,7 +154,7 @@ pub fn withdraw(finished: TaskId, instances: &[Late<'_>]) -> Vec<LateEnd> {
     for _ in 0..instances.len() {
         let Some(late) = instances.iter().find(|late| late.task.carried_from == Some(from)) else { break };
         from = late.task.id;
-        if late.task.status.is_open() || late.task.status == TaskStatus::Stale {
+        if late.task.facts.status.is_open() || late.task.facts.status == TaskStatus::Stale {
             let worked = late.task.actual_min > 0;
             ends.push(LateEnd {
                 task: late.task.id,

@@ -1,9 +1,8 @@
 //! What a new plan does to the plan in force.
 
 use super::{
-    problem::{Block, Problem, Span},
+    problem::{Block, Problem},
     reason::{self, Action, MoveReason},
-    score,
     sequence::Desk,
 };
 
@@ -51,30 +50,4 @@ pub fn changes(problem: &Problem, desk: &Desk, blocks: &[Block]) -> Vec<Change> 
         changes.extend(old.iter().skip(new.len()).copied().map(Change::Dropped));
     }
     changes
-}
-
-/// What happened to a span of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Availability {
-    /// Something lies there now.
-    Taken,
-    /// Nothing lies there any more.
-    Freed,
-}
-
-/// Whether a change of availability is reason to plan anew: it takes time that a block uses, or frees time in hours of a task
-/// that is not wholly or not in time done. `blocks` are in order of time, as a plan has them. Everything else leaves the plan
-/// as it is; to plan anew all the same is to risk that something moves for a reason nobody sees.
-#[must_use]
-pub fn touches(problem: &Problem, blocks: &[Block], span: Span, now: Availability) -> bool {
-    if now == Availability::Taken {
-        let at = blocks.partition_point(|block| block.end <= span.start);
-        return blocks.get(at).is_some_and(|block| block.span().overlaps(span));
-    }
-    let usable = Span { start: span.start.max(problem.now), end: span.end.min(problem.horizon) };
-    problem.tasks.iter().zip(score::progress(problem, blocks)).any(|(task, done)| {
-        let late = task.due.is_some_and(|due| due <= problem.horizon && done.end > due);
-        let mut hours = problem.maps.get(task.map).into_iter().flatten();
-        (done.rest > 0 || late) && usable.end > task.release && hours.any(|hours| hours.overlaps(usable))
-    })
 }

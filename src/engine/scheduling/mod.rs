@@ -40,7 +40,7 @@ mod tests;
 
 pub use certify::{Overload, slack};
 pub use check::{Broken, check};
-pub use diff::{Availability, Change, touches};
+pub use diff::Change;
 pub use problem::{
     AFTER_MAX, Block, Busy, BusyWith, HORIZON_MAX, MOVE_COST_MAX, Previous, Problem, ProblemRefused, SPANS_MAX, Span,
     TASKS_MAX, Task, Tick, WEIGHT_MAX,
@@ -48,6 +48,7 @@ pub use problem::{
 pub use reason::{Action, Misfit, MoveReason, Reason};
 pub use score::{Parts, Score, score};
 pub use search::Budget;
+pub use slots::{merged, without};
 
 use self::{chance::Chance, sequence::Desk};
 

@@ -69,6 +69,7 @@ pub fn free(problem: &Problem, counts: impl Fn(&Busy) -> bool) -> Vec<Free> {
 }
 
 /// The same time in order, as spans that do not touch.
+#[must_use]
 pub fn merged(spans: impl Iterator<Item = Span>) -> Vec<Span> {
     let mut sorted: Vec<Span> = spans.filter(|span| !span.is_empty()).collect();
     sorted.sort_unstable();
@@ -83,6 +84,7 @@ pub fn merged(spans: impl Iterator<Item = Span>) -> Vec<Span> {
 }
 
 /// What is left of spans without others; both in order and not touching.
+#[must_use]
 pub fn without(spans: &[Span], others: &[Span]) -> Vec<Span> {
     let mut out = Vec::with_capacity(spans.len() + others.len());
     let mut others = others;

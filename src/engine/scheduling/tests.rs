@@ -135,18 +135,3 @@ fn each_block_of_either_plan_is_told_once_and_each_move_with_its_reason() {
     assert_eq!(reason(5), Some(MoveReason::Passed { now: 1 }));
     assert_eq!(changes.len(), old.len());
 }
-
-#[test]
-fn only_what_touches_the_plan_is_reason_to_plan_anew() {
-    let mut problem = open_time(&[(10, 20)], 40);
-    problem.tasks = vec![task(4, 4, 4), task(8, 8, 8)];
-    let blocks = [block(0, 10, 14)];
-    let span = |start, end| Span { start, end };
-    assert!(touches(&problem, &blocks, span(13, 15), Availability::Taken));
-    assert!(!touches(&problem, &blocks, span(14, 15), Availability::Taken));
-    assert!(!touches(&problem, &blocks, span(0, 10), Availability::Taken));
-    assert!(touches(&problem, &blocks, span(19, 30), Availability::Freed), "the second task waits for room");
-    assert!(!touches(&problem, &blocks, span(20, 30), Availability::Freed), "nobody's hours");
-    problem.tasks.pop();
-    assert!(!touches(&problem, &blocks, span(15, 16), Availability::Freed), "nobody waits for room");
-}

@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::super::{Services, edit_event::EditError};
 use crate::{
     domain::{
-        block::{BlockLock, BlockOrigin, BlockState, TimeBlock},
+        block::{BlockLock, BlockOrigin, BlockState, Placed, TimeBlock},
         ids::{BlockId, TaskId, UserId},
         person::Scope,
         proposal::PlanCause,
@@ -71,31 +71,18 @@ impl Services {
         check(span)?;
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let task = tx.task(scope, task).await?.ok_or(EditError::NotFound("task"))?;
-        if !task.status.is_open() {
+        if !task.facts.status.is_open() {
             return Err(EditError::Invalid { field: "task_id", why: "the task is closed; open it again".to_owned() });
         }
         let user = tx.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
         let now = self.world.now();
-        let mut blocks = [TimeBlock {
-            id: self.world.new_id(),
-            space_id: task.space_id.clone(),
-            user_id: task.user_id.clone(),
-            task_id: task.id,
-            event_id: None,
-            start: span.from,
-            end: span.to,
-            wall: span.from.with_timezone(&user.time_zone).naive_local(),
-            zone: user.time_zone,
+        let placed = Placed {
             origin: BlockOrigin::User,
             lock: BlockLock::User,
             state: BlockState::Confirmed,
-            shows: None,
             reason: "placed_by_user".to_owned(),
-            plan_run: None,
-            created_at: now,
-            updated_at: now,
-            version: 1,
-        }];
+        };
+        let mut blocks = [TimeBlock::new(self.world.new_id(), &task, user.time_zone, span, placed, now)];
         let wake = self.reflect(&mut tx, &task, &mut blocks, None).await?;
         tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
         tx.commit().await?;
@@ -119,8 +106,7 @@ impl Services {
                 let why = "the block is over, or only offered; make a new one".to_owned();
                 return Err(EditError::Invalid { field: "state", why });
             }
-            (block.start, block.end) = (span.from, span.to);
-            block.wall = span.from.with_timezone(&block.zone).naive_local();
+            block.move_to(span);
             (block.state, block.lock) = match block.state {
                 BlockState::InProgress => (BlockState::InProgress, block.lock),
                 _ => (BlockState::Confirmed, BlockLock::User),
@@ -180,7 +166,7 @@ impl Services {
         let task = tx.task(&Scope::Whole, block.task_id).await?.ok_or(EditError::NotFound("task"))?;
         let now = self.world.now();
         change(&mut block)?;
-        (block.updated_at, block.version) = (now, block.version + 1);
+        block.touch(now);
         let mut blocks = [block];
         let wake = self.reflect(&mut tx, &task, &mut blocks, None).await?;
         tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;

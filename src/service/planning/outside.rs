@@ -82,8 +82,9 @@ impl Services {
             return Ok(());
         }
         let blocks = tx.live_blocks(user, now).await?;
-        let wanting =
-            tasks.iter().any(|task| task.estimate_min.is_some() && blocks.iter().all(|block| block.task_id != task.id));
+        let wanting = tasks
+            .iter()
+            .any(|task| task.facts.estimate_min.is_some() && blocks.iter().all(|block| block.task_id != task.id));
         let ahead = Window { from: now, to: now + AHEAD };
         let standing = Standing::new(blocks.iter().map(TimeBlock::span), wanting, ahead, 0);
         for event in events {
@@ -91,7 +92,7 @@ impl Services {
             let cause = found.occurrences.iter().find_map(|one| {
                 let span = Window { from: one.start, to: one.end };
                 let free = event.deleted_at.is_some() || one.facts.transparency == Transparency::Transparent;
-                standing.judge(&if free { News::Freed(span) } else { News::Taken(span) })
+                standing.judge(if free { News::Freed(span) } else { News::Taken(span) })
             });
             if let Some(cause) = cause {
                 return tx.owe_plan(user, cause, now + DEBOUNCE).await;
@@ -114,7 +115,7 @@ impl Services {
             Change::Title(title) => Outside::Renamed(title),
             Change::Gone => Outside::Deleted,
         };
-        let heir = if task.status.is_open() {
+        let heir = if task.facts.status.is_open() {
             Some(task.id)
         } else {
             let open = tx.open_tasks(&task.user_id).await?;
@@ -125,7 +126,7 @@ impl Services {
         match answer(&block, outside, &Seen { task: heir, title_was_told, now }) {
             Answer::Nothing => return Ok(Vec::new()),
             Answer::Follow { span, state, lock, task, asks, leaves_clock, replan: cause } => {
-                place(&mut block, span);
+                block.move_to(span);
                 (block.state, block.lock, block.task_id) = (state, lock, task);
                 block.origin = if hand == Hand::Here { BlockOrigin::User } else { BlockOrigin::External };
                 if hand == Hand::Here && asks {
@@ -142,8 +143,8 @@ impl Services {
                 tx.delete_blocks(&[block.id]).await?;
                 if let Some(mut task) = tx.task(&Scope::Whole, block.task_id).await? {
                     // Whoever takes it out of the calendar wants it later: the next plan does not put it there again.
-                    task.not_before = Some(later(task.not_before, avoid, block.zone));
-                    (task.updated_at, task.version) = (now, task.version + 1);
+                    task.facts.not_before = Some(later(task.facts.not_before, avoid, block.zone));
+                    task.touch(now);
                     tx.put_tasks(&[task]).await?;
                 }
                 if let Some(cause) = cause {
@@ -153,13 +154,15 @@ impl Services {
             }
             Answer::Unlink => block.event_id = None,
             Answer::Rename(title) => {
-                let renamed = Task { title, updated_at: now, version: task.version + 1, ..task.clone() };
+                let mut renamed = task.clone();
+                renamed.facts.title = title;
+                renamed.touch(now);
                 tx.put_tasks(std::slice::from_ref(&renamed)).await?;
                 return self.reflect_task(tx, &renamed).await.map_err(stored);
             }
             Answer::Show(shown) => block.shows = Some(shown),
         }
-        (block.updated_at, block.version) = (now, block.version + 1);
+        block.touch(now);
         tx.put_blocks(std::slice::from_ref(&block)).await?;
         if let Some(cause) = replan {
             tx.owe_plan(&block.user_id, cause, now + DEBOUNCE).await?;
@@ -168,24 +171,11 @@ impl Services {
     }
 
     fn moved_notice(&self, block: &TimeBlock) -> Notice {
-        Notice {
-            id: self.world.new_id(),
-            space_id: block.space_id.clone(),
-            user_id: block.user_id.clone(),
-            account_id: None,
-            event_id: block.event_id,
-            kind: NoticeKind::BlockMoved,
-            severity: Severity::Normal,
-            text: "A time block was moved in its calendar. Confirm the new time, or move it back.".to_owned(),
-            created_at: self.world.now(),
-            read_at: None,
-        }
+        let text = "A time block was moved in its calendar. Confirm the new time, or move it back.";
+        let owner = (&block.space_id, &block.user_id);
+        let what = (NoticeKind::BlockMoved, Severity::Normal);
+        Notice { event_id: block.event_id, ..Notice::new(self.world.new_id(), owner, what, text, self.world.now()) }
     }
-}
-
-fn place(block: &mut TimeBlock, span: Window) {
-    (block.start, block.end) = (span.from, span.to);
-    block.wall = span.from.with_timezone(&block.zone).naive_local();
 }
 
 /// The block at work was taken from its clock, which runs on without it.
@@ -207,7 +197,7 @@ fn changes<'a>(block: &TimeBlock, task: &Task, event: &'a Event) -> Vec<Change<'
     let facts = &event.content.facts;
     let span = Window { from: facts.start.instant(block.zone), to: facts.end.instant(block.zone) };
     let time = (span != block.span()).then_some(Change::Time(span));
-    let title = (facts.title != task.title).then_some(Change::Title(&facts.title));
+    let title = (facts.title != task.facts.title).then_some(Change::Title(&facts.title));
     time.into_iter().chain(title).collect()
 }
 

@@ -127,18 +127,9 @@ impl Services {
 
     fn offered_notice(&self, proposal: &Proposal) -> Notice {
         let count = proposal.changes.len();
-        Notice {
-            id: self.world.new_id(),
-            space_id: proposal.space_id.clone(),
-            user_id: proposal.user_id.clone(),
-            account_id: None,
-            event_id: None,
-            kind: NoticeKind::PlanOffered,
-            severity: Severity::Low,
-            text: format!("A new plan is offered: {count} changes of time blocks wait for a yes."),
-            created_at: self.world.now(),
-            read_at: None,
-        }
+        let text = format!("A new plan is offered: {count} changes of time blocks wait for a yes.");
+        let owner = (&proposal.space_id, &proposal.user_id);
+        Notice::new(self.world.new_id(), owner, (NoticeKind::PlanOffered, Severity::Low), text, self.world.now())
     }
 
     /// Makes the plans that are owed by now; answers when the next one is.

@@ -6,8 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-
 use super::{
     super::{Services, edit_event::EditError},
     gather::Gathered,
@@ -15,12 +13,11 @@ use super::{
 };
 use crate::{
     domain::{
-        block::{BlockLock, BlockOrigin, BlockState, TimeBlock},
+        block::{BlockLock, BlockOrigin, BlockState, Placed, TimeBlock},
         ids::{AccountId, BlockId, ProposalId, TaskId, UserId},
         person::Scope,
         proposal::{BlockChange, Change, ChangeState, Proposal, ProposalState},
         round::Cause,
-        time::Window,
     },
     engine::{agenda::slack, scheduling::Block},
     store::{Mode, Tx},
@@ -189,13 +186,24 @@ impl Services {
             }
             (Change::Move { to, .. }, Some(at)) => {
                 if let Some(block) = blocks.get_mut(at) {
-                    place(block, to, gathered.now);
+                    block.move_to(to);
+                    block.origin = BlockOrigin::Auto;
+                    block.touch(gathered.now);
                     change.reason.clone_into(&mut block.reason);
                 }
                 Ok(Vec::new())
             }
             (Change::Add { to }, None) => {
-                blocks.push(new_block(gathered, change, to));
+                if let Some(task) = gathered.tasks.iter().find(|task| task.id == change.task_id) {
+                    let placed = Placed {
+                        origin: BlockOrigin::Auto,
+                        lock: BlockLock::None,
+                        state: BlockState::Confirmed,
+                        reason: change.reason.clone(),
+                    };
+                    let zone = gathered.user.time_zone;
+                    blocks.push(TimeBlock::new(change.block_id, task, zone, to, placed, gathered.now));
+                }
                 Ok(Vec::new())
             }
             // It is so already, or is gone.
@@ -224,37 +232,5 @@ impl Services {
             wake.extend(self.reflect(tx, task, &mut own, Some(&slack)).await?);
         }
         Ok(wake)
-    }
-}
-
-fn place(block: &mut TimeBlock, to: Window, now: DateTime<Utc>) {
-    (block.start, block.end) = (to.from, to.to);
-    block.wall = to.from.with_timezone(&block.zone).naive_local();
-    block.origin = BlockOrigin::Auto;
-    (block.updated_at, block.version) = (now, block.version + 1);
-}
-
-fn new_block(gathered: &Gathered, change: &BlockChange, to: Window) -> TimeBlock {
-    let zone = gathered.user.time_zone;
-    let space = gathered.tasks.iter().find(|task| task.id == change.task_id).map(|task| task.space_id.clone());
-    TimeBlock {
-        id: change.block_id,
-        space_id: space.unwrap_or_else(|| gathered.user.home_space.clone()),
-        user_id: gathered.user.id.clone(),
-        task_id: change.task_id,
-        event_id: None,
-        start: to.from,
-        end: to.to,
-        wall: to.from.with_timezone(&zone).naive_local(),
-        zone,
-        origin: BlockOrigin::Auto,
-        lock: BlockLock::None,
-        state: BlockState::Confirmed,
-        shows: None,
-        reason: change.reason.clone(),
-        plan_run: None,
-        created_at: gathered.now,
-        updated_at: gathered.now,
-        version: 1,
     }
 }

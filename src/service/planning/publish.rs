@@ -71,7 +71,7 @@ impl Services {
 
     /// The calendar that a task's blocks are shown in.
     async fn home_of(&self, tx: &mut Tx, task: &Task) -> Result<Option<Calendar>, EditError> {
-        let Some(context) = task.context_id else { return Ok(None) };
+        let Some(context) = task.facts.context_id else { return Ok(None) };
         let context = tx.context(&Scope::Whole, context).await?;
         let Some(calendar) = context.and_then(|context| context.publishes_to()) else { return Ok(None) };
         let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await? else { return Ok(None) };
@@ -154,8 +154,8 @@ impl Services {
 fn said(old: &EventContent, task: &Task, block: &TimeBlock, shown: Transparency) -> EventContent {
     let mut content = old.clone();
     let facts = &mut content.facts;
-    facts.title.clone_from(&task.title);
-    facts.description.clone_from(&task.description);
+    facts.title.clone_from(&task.facts.title);
+    facts.description.clone_from(&task.facts.description);
     facts.start = at(block, block.start);
     facts.end = at(block, block.end);
     facts.transparency = shown;

@@ -20,20 +20,23 @@ use crate::{
         proposal::PlanCause,
         rollover::{OldBlock, RolledTask, Rollover},
         round::Cause,
-        task::Task,
+        task::{Task, TaskFacts, TaskStatus},
     },
     engine::{
         day::Days,
         focus::minutes,
+        repeating::stacked,
         rollover::{
             Afterwards, BlockEnd, Clock, Ending, Fate, Found, Turn, Undone, due, fate, next_alarm, planning_delay, undo,
         },
     },
-    store::{Mode, Tx},
+    store::{Mode, StoreError, Tx},
 };
 
 /// Users looked at together.
 const PAGE: u32 = 500;
+/// Users whose day is turned in one transaction.
+const TOGETHER: usize = 20;
 /// How soon a change of day that failed is tried again.
 const TRIED_AGAIN: Duration = Duration::minutes(1);
 /// Over which time the new plans of a zone's users are spread; who opens the product first is planned first.
@@ -51,57 +54,79 @@ impl Services {
     /// Turns the day of every user of a zone for whom a new one has begun; answers when the next one begins for any of them.
     pub async fn roll_zone(&self, zone: Tz) -> Result<Option<DateTime<Utc>>, EditError> {
         let now = self.world.now();
-        let (mut after, mut next): (Option<UserId>, Option<DateTime<Utc>>) = (None, None);
+        let today = Days::of(zone).date(now);
+        // Somebody may move here before the next day begins.
+        let (mut after, mut next) = (None, next_alarm(Days::of(zone), today));
         loop {
             let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-            let page = tx.users_in_zone(zone, after.as_ref(), PAGE).await?;
+            let page = tx.users_to_turn(zone, today, after.as_ref(), PAGE).await?;
+            let begun = tx.last_rollover_day(zone).await?;
             tx.commit().await?;
-            let Some(last) = page.last() else { break };
+            if begun != Some(today) {
+                let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+                tx.begin_rollover_run(zone, today, now).await?;
+                tx.commit().await?;
+            }
+            let Some(last) = page.last() else { return Ok(next) };
             after = Some(last.id.clone());
-            for user in page {
-                let rolled = again!(self.roll_user(&user, now), EditError::Store(crate::store::StoreError::Busy));
-                // One whose day cannot be turned holds up nobody else, and is tried again.
-                let begins = rolled.unwrap_or_else(|why| {
-                    tracing::warn!(%why, "a user's day could not be turned; it is tried again");
-                    Some(now + TRIED_AGAIN)
-                });
-                next = [next, begins].into_iter().flatten().min();
+            for together in page.chunks(TOGETHER) {
+                next = [next, self.roll_group(together, now).await].into_iter().flatten().min();
             }
         }
-        let today = Days::of(zone).date(now);
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.begin_rollover_run(zone, today, now).await?;
-        tx.commit().await?;
-        // Somebody may move here before the next day begins.
-        Ok(next.or_else(|| next_alarm(Days::of(zone), today)))
     }
 
-    /// Turns one user's day, if a new one has begun; answers when the next one begins.
-    async fn roll_user(&self, user: &User, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, EditError> {
-        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        let rules = tx.planning_rules(&user.id).await?.map(|(rules, _)| rules).unwrap_or_default();
-        let days = Days { zone: user.time_zone, starts_at: rules.day_starts_at };
-        let last = last_rolled(&mut tx, user, days, now).await?;
-        tx.commit().await?;
-        let Some(turn) = due(days, last, now) else { return Ok(next_alarm(days, last)) };
+    /// Turns the days of some users in one transaction, or, where that fails, each in their own: one whose day cannot be turned
+    /// holds up nobody else.
+    async fn roll_group(&self, users: &[User], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if let Ok(next) = again!(self.roll_users(users, now), EditError::Store(StoreError::Busy)) {
+            return next;
+        }
+        let mut next = None;
+        for user in users {
+            let rolled = again!(self.roll_users(std::slice::from_ref(user), now), EditError::Store(StoreError::Busy));
+            let begins = rolled.unwrap_or_else(|why| {
+                tracing::warn!(%why, "a user's day could not be turned; it is tried again");
+                Some(now + TRIED_AGAIN)
+            });
+            next = [next, begins].into_iter().flatten().min();
+        }
+        next
+    }
+
+    /// Turns the day of each of these users for whom a new one has begun; answers when the next one begins for any of them.
+    async fn roll_users(&self, users: &[User], now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, EditError> {
+        let (mut next, mut wake, mut turned) = (None, Vec::new(), false);
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        let wake = self.turn(&mut tx, user, turn, now).await?;
+        for user in users {
+            let rules = tx.planning_rules(&user.id).await?.map(|(rules, _)| rules).unwrap_or_default();
+            let days = Days { zone: user.time_zone, starts_at: rules.day_starts_at };
+            let tasks = tx.open_tasks(&user.id).await?;
+            let last = last_rolled(&mut tx, user, days, &tasks, now).await?;
+            let turn = due(days, last, now);
+            if let Some(turn) = turn {
+                wake.extend(self.turn(&mut tx, user, tasks, turn, now).await?);
+                turned = true;
+            }
+            let begins = next_alarm(days, turn.map_or(last, |turn| turn.to));
+            next = [next, begins].into_iter().flatten().min();
+        }
         tx.commit().await?;
-        if let Some(wake) = wake {
+        if turned {
             self.wake_all(&wake, Cause::LocalEdit);
             self.wake_planner();
         }
-        Ok(next_alarm(days, turn.to))
+        Ok(next)
     }
 
-    /// `None`: somebody else was here first.
+    /// One user's change of day; nothing where somebody else was here first.
     async fn turn(
         &self,
         tx: &mut Tx,
         user: &User,
+        tasks: Vec<Task>,
         turn: Turn,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<AccountId>>, EditError> {
+    ) -> Result<Vec<AccountId>, EditError> {
         let mut rollover = Rollover {
             id: self.world.new_id(),
             space_id: user.home_space.clone(),
@@ -114,16 +139,16 @@ impl Services {
             undone_at: None,
         };
         if !tx.insert_rollover(&rollover).await? {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let mut wake = Vec::new();
         let mut renamed = BTreeMap::new();
-        for task in tx.open_tasks(&user.id).await? {
-            match self.fate_of(tx, &task, turn, false).await? {
+        for task in &tasks {
+            match self.fate_of(tx, task, turn, false).await? {
                 Fate::Stays(_) => {}
                 Fate::Waits => rollover.waiting.push(task.id),
                 Fate::Ends(ending) => {
-                    let (rolled, woken) = self.end_instance(tx, &task, ending, now).await?;
+                    let (rolled, woken) = self.end_instance(tx, task, ending, turn, now).await?;
                     wake.extend(woken);
                     renamed.extend(rolled.to.map(|to| (rolled.from, to)));
                     rollover.tasks.push(rolled);
@@ -131,11 +156,30 @@ impl Services {
             }
         }
         rename_waits(tx, user, &renamed).await?;
+        self.stack(tx, &tasks, turn, now).await?;
         if !rollover.tasks.is_empty() || !rollover.waiting.is_empty() {
             tx.update_rollover(&rollover).await?;
             tx.owe_plan(&user.id, PlanCause::Rollover, now + planning_delay(&user.id, PLANS_SPREAD)).await?;
         }
-        Ok(Some(wake))
+        Ok(wake)
+    }
+
+    /// Makes the instances of tasks that are to stack, whose date has come.
+    async fn stack(&self, tx: &mut Tx, tasks: &[Task], turn: Turn, now: DateTime<Utc>) -> Result<(), EditError> {
+        let mut latest: BTreeMap<TaskId, &Task> = BTreeMap::new();
+        for task in tasks {
+            let Some(series) = task.series else { continue };
+            let held = latest.entry(series.id).or_insert(task);
+            if held.series < task.series {
+                *held = task;
+            }
+        }
+        for task in latest.into_values() {
+            if let Some(next) = stacked(task, turn.to) {
+                self.begin_instance(tx, task, next, now).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn fate_of(&self, tx: &mut Tx, task: &Task, turn: Turn, owed: bool) -> Result<Fate, EditError> {
@@ -165,7 +209,7 @@ impl Services {
         let turn = Turn { to: rollover.date, began: rollover.ran_at, skipped: rollover.skipped };
         let mut wake = Vec::new();
         if let Fate::Ends(ending) = self.fate_of(tx, &task, turn, true).await? {
-            let (rolled, woken) = self.end_instance(tx, &task, ending, now).await?;
+            let (rolled, woken) = self.end_instance(tx, &task, ending, turn, now).await?;
             wake = woken;
             rename_waits(tx, user, &rolled.to.map(|to| (rolled.from, to)).into_iter().collect()).await?;
             rollover.tasks.push(rolled);
@@ -181,10 +225,12 @@ impl Services {
         tx: &mut Tx,
         task: &Task,
         ending: Ending,
+        turn: Turn,
         now: DateTime<Utc>,
     ) -> Result<(RolledTask, Vec<AccountId>), EditError> {
         let mut wake = Vec::new();
-        let mut rolled = RolledTask { from: task.id, to: None, to_version: 0, status: task.status, blocks: Vec::new() };
+        let mut rolled =
+            RolledTask { from: task.id, to: None, to_version: 0, status: task.facts.status, blocks: Vec::new() };
         if ending.stops_clock
             && let Some(mut sitting) = tx.open_focus(&task.user_id).await?.filter(|focus| focus.task_id == task.id)
         {
@@ -192,7 +238,9 @@ impl Services {
             sitting.version += 1;
             tx.put_focus(&sitting).await?;
         }
-        let old = Task { status: ending.status, updated_at: now, version: task.version + 1, ..task.clone() };
+        let mut old = task.clone();
+        old.facts.status = ending.status;
+        old.touch(now);
         tx.put_tasks(std::slice::from_ref(&old)).await?;
         let ends: BTreeMap<_, _> = ending.blocks.into_iter().collect();
         for mut block in tx.blocks_of_task(task.id).await? {
@@ -206,20 +254,22 @@ impl Services {
             wake.extend(self.reflect(tx, &old, std::slice::from_mut(&mut block), None).await?);
         }
         if let Some(next) = ending.next {
+            let facts = TaskFacts { status: TaskStatus::Open, ..task.facts.clone() };
             let fresh = Task {
-                id: self.world.new_id(),
-                actual_min: 0,
-                status: crate::domain::task::TaskStatus::Open,
+                series: task.series,
+                made_from: task.made_from,
                 carried_from: Some(next.carried_from),
                 carry_count: next.carry_count,
                 carried_actual_min: next.carried_actual_min,
-                created_at: now,
-                updated_at: now,
-                version: 1,
-                ..task.clone()
+                ..Task::new(self.world.new_id(), task.space_id.clone(), task.user_id.clone(), facts, now)
             };
             tx.put_tasks(std::slice::from_ref(&fresh)).await?;
             (rolled.to, rolled.to_version) = (Some(fresh.id), fresh.version);
+        } else if old.facts.status == TaskStatus::Skipped
+            && let Some(passed) = turn.to.pred_opt()
+            && let Some(next) = self.open_next(tx, &old, passed, now).await?
+        {
+            (rolled.to, rolled.to_version) = (Some(next.id), next.version);
         }
         Ok((rolled, wake))
     }
@@ -266,7 +316,7 @@ impl Services {
             .iter()
             .zip(&seen)
             .filter_map(|(rolled, (old, new, blocks, clock))| {
-                let old = old.as_ref()?.status;
+                let old = old.as_ref()?.facts.status;
                 Some(Afterwards { rolled, old, new: new.as_ref(), blocks, clock: *clock })
             })
             .collect();
@@ -298,12 +348,14 @@ impl Services {
         if let Some(new) = new {
             tx.delete_task(*new).await?;
         }
-        (task.status, task.updated_at, task.version) = (*status, now, task.version + 1);
+        task.facts.status = *status;
+        task.touch(now);
         tx.put_tasks(std::slice::from_ref(&task)).await?;
         for was in blocks {
             let Some(mut block) = tx.block(&Scope::Whole, was.id).await? else { continue };
-            (block.start, block.end, block.state) = (was.span.from, was.span.to, was.state);
-            (block.updated_at, block.version) = (now, block.version + 1);
+            block.move_to(was.span);
+            block.state = was.state;
+            block.touch(now);
             wake.extend(self.reflect(tx, &task, std::slice::from_mut(&mut block), None).await?);
         }
         Ok(wake)
@@ -316,17 +368,20 @@ fn end_block(block: &mut TimeBlock, end: BlockEnd, now: DateTime<Utc>) {
         BlockEnd::Missed | BlockEnd::Withdrawn => block.state = BlockState::Missed,
     }
     block.lock = BlockLock::None;
-    (block.updated_at, block.version) = (now, block.version + 1);
+    block.touch(now);
 }
 
 /// The date that a user's day was last turned to. For who never had one it is today: what was before was not planned here.
-async fn last_rolled(tx: &mut Tx, user: &User, days: Days, now: DateTime<Utc>) -> Result<NaiveDate, EditError> {
+async fn last_rolled(
+    tx: &mut Tx,
+    user: &User,
+    days: Days,
+    tasks: &[Task],
+    now: DateTime<Utc>,
+) -> Result<NaiveDate, EditError> {
     let latest = tx.rollovers_of(&Scope::Whole, &user.id, None, 1).await?;
-    if let Some(latest) = latest.first() {
-        return Ok(latest.date);
-    }
-    let oldest = tx.open_tasks(&user.id).await?.into_iter().map(|task| task.created_at).min();
-    Ok(days.date(oldest.unwrap_or(now)))
+    let oldest = || days.date(tasks.iter().map(|task| task.created_at).min().unwrap_or(now));
+    Ok(latest.first().map_or_else(oldest, |latest| latest.date))
 }
 
 /// Who waits for an instance that was carried waits for the one that goes on.
@@ -336,8 +391,8 @@ async fn rename_waits(tx: &mut Tx, user: &User, renamed: &BTreeMap<TaskId, TaskI
     }
     let mut changed = Vec::new();
     for mut task in tx.open_tasks(&user.id).await? {
-        if task.after.iter().any(|before| renamed.contains_key(before)) {
-            task.after = task.after.iter().map(|before| *renamed.get(before).unwrap_or(before)).collect();
+        if task.facts.after.iter().any(|before| renamed.contains_key(before)) {
+            task.facts.after = task.facts.after.iter().map(|before| *renamed.get(before).unwrap_or(before)).collect();
             changed.push(task);
         }
     }

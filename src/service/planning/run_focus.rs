@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        block::{BlockLock, BlockOrigin, BlockState, TimeBlock},
+        block::{BlockLock, BlockOrigin, BlockState, Placed, TimeBlock},
         conflict::Severity,
         focus::Focus,
         ids::{AccountId, BlockId, TaskId, UserId},
@@ -24,7 +24,7 @@ use crate::{
     },
     engine::{
         day::Days,
-        focus::{Ahead, Effect, Input, Past, Refusal, Scene, alarm, minutes, past, step},
+        focus::{Ahead, Effect, GRACE, Input, Past, Refusal, Scene, alarm, minutes, past, step},
         playlist::{Piece, Planned, playlist},
         ticks::work_days,
     },
@@ -126,10 +126,11 @@ impl Services {
 
     /// Lets time pass for every open sitting; answers when to come back.
     pub async fn tick_focuses(&self) -> Result<Option<DateTime<Utc>>, EditError> {
+        let looked_at = self.world.now();
         let (mut after, mut next): (_, Option<DateTime<Utc>>) = (None, None);
         loop {
             let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-            let page = tx.open_focuses(after, PAGE).await?;
+            let page = tx.restless_focuses(looked_at, looked_at - GRACE, after, PAGE).await?;
             tx.commit().await?;
             let Some(last) = page.last() else { return Ok(next) };
             after = Some(last.id);
@@ -171,10 +172,12 @@ impl Services {
                     let Some(mut task) = tx.task(&Scope::Whole, block.task_id).await? else { continue };
                     let done = judged == Past::AssumedDone;
                     block.state = if done { BlockState::Done } else { BlockState::Missed };
-                    (block.lock, block.updated_at, block.version) = (BlockLock::None, now, block.version + 1);
+                    block.lock = BlockLock::None;
+                    block.touch(now);
                     if done {
                         let worked = u32::try_from(block.span().length().num_minutes()).unwrap_or(0);
-                        (task.actual_min, task.version) = (task.actual_min.saturating_add(worked), task.version + 1);
+                        task.actual_min = task.actual_min.saturating_add(worked);
+                        task.touch(now);
                         tx.put_tasks(std::slice::from_ref(&task)).await?;
                     }
                     missed |= !done;
@@ -247,7 +250,13 @@ impl Services {
     ) -> Result<Vec<AccountId>, EditError> {
         match *effect {
             Effect::Place(id, span) => {
-                let mut block = Self::started_block(around, id, span, now);
+                let placed = Placed {
+                    origin: BlockOrigin::User,
+                    lock: BlockLock::Started,
+                    state: BlockState::InProgress,
+                    reason: "started".to_owned(),
+                };
+                let mut block = TimeBlock::new(id, &around.task, around.user.time_zone, span, placed, now);
                 self.reflect(tx, &around.task, std::slice::from_mut(&mut block), None).await
             }
             Effect::Stretch(id, span) => {
@@ -262,17 +271,20 @@ impl Services {
             Effect::Worked(minutes) => {
                 self.change_worked(tx, &around.task, |task| {
                     task.actual_min = task.actual_min.saturating_add(minutes);
-                    if task.status == TaskStatus::Open {
-                        task.status = TaskStatus::InProgress;
+                    if task.facts.status == TaskStatus::Open {
+                        task.facts.status = TaskStatus::InProgress;
                     }
                 })
                 .await?;
                 Ok(Vec::new())
             }
             Effect::TaskDone => {
-                let done = |task: &mut Task| (task.status, task.completed_at) = (TaskStatus::Done, Some(now));
-                let Some(task) = self.change_worked(tx, &around.task, done).await? else { return Ok(Vec::new()) };
-                self.close_blocks(tx, &task, now).await
+                let Some(mut task) = tx.task(&Scope::Whole, around.task.id).await? else { return Ok(Vec::new()) };
+                task.facts.status = TaskStatus::Done;
+                task.touch(now);
+                let wake = self.close_task(tx, &mut task, now).await?;
+                tx.put_tasks(&[task]).await?;
+                Ok(wake)
             }
             Effect::Freed(_) => {
                 tx.owe_plan(&around.user.id, PlanCause::RoomFreed, now).await?;
@@ -298,7 +310,7 @@ impl Services {
     ) -> Result<Option<Task>, EditError> {
         let Some(mut task) = tx.task(&Scope::Whole, task.id).await? else { return Ok(None) };
         change(&mut task);
-        (task.updated_at, task.version) = (self.world.now(), task.version + 1);
+        task.touch(self.world.now());
         tx.put_tasks(std::slice::from_ref(&task)).await?;
         Ok(Some(task))
     }
@@ -314,54 +326,20 @@ impl Services {
     ) -> Result<Vec<AccountId>, EditError> {
         let Some(mut block) = tx.block(&Scope::Whole, id).await? else { return Ok(Vec::new()) };
         let Some(task) = tx.task(&Scope::Whole, block.task_id).await? else { return Ok(Vec::new()) };
-        (block.start, block.end) = (span.from, span.to);
-        block.wall = span.from.with_timezone(&block.zone).naive_local();
+        block.move_to(span);
         (block.state, block.lock) = stands.unwrap_or((block.state, block.lock));
-        (block.updated_at, block.version) = (now, block.version + 1);
+        block.touch(now);
         self.reflect(tx, &task, std::slice::from_mut(&mut block), None).await
-    }
-
-    fn started_block(around: &Around, id: BlockId, span: Window, now: DateTime<Utc>) -> TimeBlock {
-        let zone = around.user.time_zone;
-        TimeBlock {
-            id,
-            space_id: around.task.space_id.clone(),
-            user_id: around.user.id.clone(),
-            task_id: around.task.id,
-            event_id: None,
-            start: span.from,
-            end: span.to,
-            wall: span.from.with_timezone(&zone).naive_local(),
-            zone,
-            origin: BlockOrigin::User,
-            lock: BlockLock::Started,
-            state: BlockState::InProgress,
-            shows: None,
-            reason: "started".to_owned(),
-            plan_run: None,
-            created_at: now,
-            updated_at: now,
-            version: 1,
-        }
     }
 
     fn overrun_notice(&self, around: &Around, focus: Option<&Focus>, now: DateTime<Utc>) -> Notice {
         let block = focus.and_then(|focus| focus.block_id);
         let block = around.blocks.iter().find(|held| Some(held.id) == block);
-        Notice {
-            id: self.world.new_id(),
-            space_id: around.task.space_id.clone(),
-            user_id: around.user.id.clone(),
-            account_id: None,
-            event_id: block.and_then(|block| block.event_id),
-            kind: NoticeKind::Overrun,
-            severity: Severity::Normal,
-            text:
-                "The time for this task is up, and something that cannot move comes next. What is left is planned anew."
-                    .to_owned(),
-            created_at: now,
-            read_at: None,
-        }
+        let text =
+            "The time for this task is up, and something that cannot move comes next. What is left is planned anew.";
+        let owner = (&around.task.space_id, &around.user.id);
+        let told = Notice::new(self.world.new_id(), owner, (NoticeKind::Overrun, Severity::Normal), text, now);
+        Notice { event_id: block.and_then(|block| block.event_id), ..told }
     }
 }
 
@@ -375,7 +353,7 @@ impl Around {
             let own = self.blocks.iter().filter(|block| block.task_id == self.task.id && block.state.is_live());
             own.filter(|block| block.end > now).min_by_key(|block| (block.start, block.id)).map(|block| block.id)
         };
-        let pinned = |task: TaskId| self.tasks.iter().any(|held| held.id == task && held.pinned);
+        let pinned = |task: TaskId| self.tasks.iter().any(|held| held.id == task && held.facts.pinned);
         let ahead: Vec<_> = self
             .blocks
             .iter()
@@ -402,8 +380,9 @@ impl Around {
     fn earliest(&self, block: &TimeBlock, now: DateTime<Utc>) -> DateTime<Utc> {
         let Some(task) = self.tasks.iter().find(|task| task.id == block.task_id) else { return block.start };
         let days = Days::of(self.user.time_zone);
-        let released = task.not_before.as_ref().map_or(now, |time| days.release(time));
-        let waits = self.blocks.iter().filter(|other| task.after.contains(&other.task_id) && other.state.is_live());
+        let released = task.facts.not_before.as_ref().map_or(now, |time| days.release(time));
+        let waits =
+            self.blocks.iter().filter(|other| task.facts.after.contains(&other.task_id) && other.state.is_live());
         waits.map(|other| other.end).fold(released, Ord::max)
     }
 }
@@ -416,7 +395,7 @@ fn hours_of(
     block: &TimeBlock,
     window: Window,
 ) -> Vec<Window> {
-    let named = tasks.iter().find(|task| task.id == block.task_id).and_then(|task| task.hours.as_ref());
+    let named = tasks.iter().find(|task| task.id == block.task_id).and_then(|task| task.facts.hours.as_ref());
     let map = named.and_then(|name| rules.hours.get(name)).cloned().unwrap_or_else(|| usual_hours(user, rules));
     work_days(days, &map, &rules.holidays, window).into_iter().flat_map(|day| day.windows).collect()
 }

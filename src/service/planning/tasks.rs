@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::super::{Services, edit_event::EditError};
 use crate::{
@@ -12,53 +12,17 @@ use crate::{
         person::{Scope, User},
         proposal::PlanCause,
         round::Cause,
-        task::{Due, MissedPolicy, PartOfDay, Priority, Repeats, Task, TaskStatus},
-        time::EventTime,
+        task::{Series, Task, TaskFacts, TaskStatus},
     },
-    engine::{day::Days, recurrence::validate_rule},
+    engine::{
+        day::Days,
+        recurrence::validate_rule,
+        repeating::{Next, after_close},
+        replan::edit_matters,
+        rollover::{Late, withdraw},
+    },
     store::{Mode, Tx},
 };
-
-/// What a caller says of a task. Minutes worked, instances and dates of change are kept by the service.
-#[derive(Clone, Debug)]
-pub struct TaskFacts {
-    /// The context it belongs to.
-    pub context_id: Option<ContextId>,
-    /// What it is called.
-    pub title: String,
-    /// More about it.
-    pub description: Option<String>,
-    /// A word of the product's own.
-    pub project: Option<String>,
-    /// How much it matters.
-    pub priority: Priority,
-    /// Minutes it takes in all.
-    pub estimate_min: Option<u32>,
-    /// When it is due.
-    pub due: Option<Due>,
-    /// Not before this.
-    pub not_before: Option<EventTime>,
-    /// The name of the hours it may be done in.
-    pub hours: Option<String>,
-    /// Shortest useful chunk, in minutes.
-    pub min_chunk_min: Option<u32>,
-    /// Longest chunk, in minutes.
-    pub max_chunk_min: Option<u32>,
-    /// Whether it may be done in several chunks.
-    pub splittable: bool,
-    /// What must be done before.
-    pub after: Vec<TaskId>,
-    /// When in the day it is best done.
-    pub prefer: Option<PartOfDay>,
-    /// Minutes kept free after each of its blocks.
-    pub buffer_after_min: Option<u32>,
-    /// An `RRULE` value, and what becomes of a missed instance.
-    pub repeats: Option<(String, Option<MissedPolicy>)>,
-    /// How it stands: open, in progress, done or cancelled.
-    pub status: TaskStatus,
-    /// Its blocks stay where they are.
-    pub pinned: bool,
-}
 
 /// Which tasks are wanted.
 #[derive(Clone, Debug)]
@@ -75,44 +39,23 @@ pub struct TasksWanted {
     pub limit: u32,
 }
 
-/// Longest title, in characters.
-const TITLE_CHARS_MAX: usize = 1_000;
-/// Longest description, in characters.
-const DESCRIPTION_CHARS_MAX: usize = 100_000;
-/// Longest estimate and chunk: a thousand hours.
-const MINUTES_MAX: u32 = 60_000;
-/// Most tasks that one task may wait for.
-const AFTER_MAX: usize = 100;
+/// Instances that one task was carried on in, at most: a month of late finishing.
+const LATE_MAX: usize = 31;
 
-fn check(facts: &TaskFacts) -> Result<(), EditError> {
-    let invalid = |field, why: &str| Err(EditError::Invalid { field, why: why.to_owned() });
-    if !(1..=TITLE_CHARS_MAX).contains(&facts.title.trim().chars().count()) {
-        return invalid("title", "between 1 and 1000 characters");
+fn check(facts: &TaskFacts, held: TaskStatus) -> Result<(), EditError> {
+    facts.check().map_err(|(field, why)| EditError::Invalid { field, why })?;
+    let by_hand = matches!(facts.status, TaskStatus::Done | TaskStatus::Cancelled)
+        || (matches!(facts.status, TaskStatus::Open | TaskStatus::InProgress) && held != TaskStatus::Carried);
+    if facts.status != held && !by_hand {
+        let why = if held == TaskStatus::Carried {
+            "it goes on in another instance: open that one, or set this one done or cancelled"
+        } else {
+            "open, in_progress, done or cancelled; the others are set by the change of day"
+        };
+        return Err(EditError::Invalid { field: "status", why: why.to_owned() });
     }
-    if facts.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
-        return invalid("description", "at most 100000 characters");
-    }
-    let minutes = [
-        ("estimate_min", facts.estimate_min),
-        ("min_chunk_min", facts.min_chunk_min),
-        ("max_chunk_min", facts.max_chunk_min),
-    ];
-    for (field, value) in minutes {
-        if value.is_some_and(|value| !(1..=MINUTES_MAX).contains(&value)) {
-            return invalid(field, "between 1 and 60000 minutes");
-        }
-    }
-    if facts.min_chunk_min.zip(facts.max_chunk_min).is_some_and(|(least, most)| least > most) {
-        return invalid("max_chunk_min", "the longest chunk is shorter than the shortest");
-    }
-    if facts.after.len() > AFTER_MAX {
-        return invalid("after", "at most 100 tasks");
-    }
-    if !matches!(facts.status, TaskStatus::Open | TaskStatus::InProgress | TaskStatus::Done | TaskStatus::Cancelled) {
-        return invalid("status", "open, in_progress, done or cancelled; the others are set by the change of day");
-    }
-    if let Some((rule, _)) = &facts.repeats {
-        validate_rule(rule).map_err(|why| EditError::Invalid { field: "repeats", why: why.to_string() })?;
+    if let Some(repeats) = &facts.repeats {
+        validate_rule(&repeats.rule).map_err(|why| EditError::Invalid { field: "repeats", why: why.to_string() })?;
     }
     Ok(())
 }
@@ -138,12 +81,13 @@ impl Services {
 
     /// Makes one.
     pub async fn create_task(&self, scope: &Scope, user: &UserId, facts: TaskFacts) -> Result<Task, EditError> {
-        check(&facts)?;
+        check(&facts, TaskStatus::Open)?;
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
         let user = user.ok_or(EditError::NotFound("user"))?;
         let now = self.world.now();
-        let mut task = blank(&user, self.world.new_id(), now);
+        let mut task =
+            Task::new(self.world.new_id(), user.home_space.clone(), user.id.clone(), TaskFacts::new(""), now);
         self.say(&mut tx, scope, &user, &mut task, facts).await?;
         tx.put_tasks(std::slice::from_ref(&task)).await?;
         tx.owe_plan(&user.id, PlanCause::TaskEdited, now).await?;
@@ -160,28 +104,29 @@ impl Services {
         expected_version: Option<i64>,
         facts: TaskFacts,
     ) -> Result<Task, EditError> {
-        check(&facts)?;
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut task = tx.task(scope, id).await?.ok_or(EditError::NotFound("task"))?;
+        check(&facts, task.facts.status)?;
         if expected_version.is_some_and(|expected| expected != task.version) {
             return Err(EditError::Stale);
         }
         let user = tx.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
-        let was_open = task.status.is_open();
+        let before = task.clone();
         self.say(&mut tx, scope, &user, &mut task, facts).await?;
         let now = self.world.now();
-        (task.updated_at, task.version) = (now, task.version + 1);
+        task.touch(now);
         let mut wake = Vec::new();
-        if was_open && !task.status.is_open() {
-            task.completed_at = (task.status == TaskStatus::Done).then_some(now);
-            wake = self.close_blocks(&mut tx, &task, now).await?;
-        }
-        if task.status.is_open() {
+        if task.facts.status.is_open() {
             task.completed_at = None;
+        }
+        if task.facts.status.is_over() && !before.facts.status.is_over() {
+            wake = self.close_task(&mut tx, &mut task, now).await?;
         }
         tx.put_tasks(std::slice::from_ref(&task)).await?;
         wake.extend(self.reflect_task(&mut tx, &task).await?);
-        tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
+        if edit_matters(Some(&before), Some(&task)) {
+            tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
+        }
         tx.commit().await?;
         self.wake_all(&wake, Cause::LocalEdit);
         self.wake_planner();
@@ -204,13 +149,26 @@ impl Services {
         Ok(())
     }
 
-    /// A closed task keeps what is over; what goes on is cut at this instant, and what is ahead goes.
-    pub(super) async fn close_blocks(
+    /// What follows from a task that is finished or given up, before it is stored: its blocks end, an instance that was made of
+    /// it since goes, and if it repeats the next one comes.
+    pub(super) async fn close_task(
         &self,
         tx: &mut Tx,
-        task: &Task,
+        task: &mut Task,
         now: DateTime<Utc>,
     ) -> Result<Vec<AccountId>, EditError> {
+        task.completed_at = (task.facts.status == TaskStatus::Done).then_some(now);
+        let mut wake = self.close_blocks(tx, task, now).await?;
+        wake.extend(self.withdraw_late(tx, task, now).await?);
+        let user = tx.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let rules = tx.planning_rules(&user.id).await?.map(|(rules, _)| rules).unwrap_or_default();
+        let today = Days { zone: user.time_zone, starts_at: rules.day_starts_at }.date(now);
+        self.open_next(tx, task, today, now).await?;
+        Ok(wake)
+    }
+
+    /// A closed task keeps what is over; what goes on is cut at this instant, and what is ahead goes.
+    async fn close_blocks(&self, tx: &mut Tx, task: &Task, now: DateTime<Utc>) -> Result<Vec<AccountId>, EditError> {
         let mut wake = Vec::new();
         for mut block in tx.blocks_of_task(task.id).await? {
             if matches!(block.state, BlockState::Done | BlockState::Missed) {
@@ -224,6 +182,60 @@ impl Services {
             wake.extend(self.reflect(tx, task, std::slice::from_mut(&mut block), None).await?);
         }
         Ok(wake)
+    }
+
+    /// Somebody finished yesterday's task today: the instances that went on with it are not wanted any more.
+    async fn withdraw_late(&self, tx: &mut Tx, task: &Task, now: DateTime<Utc>) -> Result<Vec<AccountId>, EditError> {
+        let (mut found, mut last) = (Vec::new(), task.id);
+        while let Some(next) = tx.task_carried_from(last).await?.filter(|_| found.len() < LATE_MAX) {
+            last = next.id;
+            let blocks = tx.blocks_of_task(next.id).await?;
+            found.push((next, blocks));
+        }
+        let late: Vec<_> = found.iter().map(|(task, blocks)| Late { task, blocks }).collect();
+        let mut wake = Vec::new();
+        for end in withdraw(task.id, &late) {
+            let Some((held, blocks)) = found.iter().find(|(held, _)| held.id == end.task) else { continue };
+            for block in blocks.iter().filter(|block| end.dropped.contains(&block.id)) {
+                wake.extend(self.withdraw_block(tx, block).await?);
+            }
+            let mut held = held.clone();
+            held.facts.status = end.status;
+            held.completed_at = (end.status == TaskStatus::Done).then_some(now);
+            held.touch(now);
+            tx.put_tasks(&[held]).await?;
+        }
+        Ok(wake)
+    }
+
+    /// Makes the instance that follows one that is over, if it repeats.
+    pub(super) async fn open_next(
+        &self,
+        tx: &mut Tx,
+        over: &Task,
+        passed: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Task>, EditError> {
+        if over.series.is_none() {
+            return Ok(None);
+        }
+        let Some(next) = after_close(over, &tx.open_tasks(&over.user_id).await?, passed) else { return Ok(None) };
+        self.begin_instance(tx, over, next, now).await.map(Some)
+    }
+
+    /// Stores an instance of a series.
+    pub(super) async fn begin_instance(
+        &self,
+        tx: &mut Tx,
+        like: &Task,
+        next: Next,
+        now: DateTime<Utc>,
+    ) -> Result<Task, EditError> {
+        let (space, user) = (like.space_id.clone(), like.user_id.clone());
+        let task = Task { series: Some(next.series), ..Task::new(self.world.new_id(), space, user, next.facts, now) };
+        tx.put_tasks(std::slice::from_ref(&task)).await?;
+        tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
+        Ok(task)
     }
 
     async fn say(
@@ -246,29 +258,11 @@ impl Services {
             }
         }
         check_after(tx, scope, task, &facts.after).await?;
-        let today = Days::of(user.time_zone).date(self.world.now());
-        let series = task.repeats.as_ref().map_or((task.id, today, today), |held| (held.series, held.first, held.date));
-        task.repeats = facts.repeats.map(|(rule, missed)| {
-            let (series, first, date) = series;
-            Repeats { series, rule, first, date, missed }
-        });
-        task.context_id = facts.context_id;
-        facts.title.trim().clone_into(&mut task.title);
-        task.description = facts.description;
-        task.project = facts.project;
-        task.priority = facts.priority;
-        task.estimate_min = facts.estimate_min;
-        task.due = facts.due;
-        task.not_before = facts.not_before;
-        task.hours = facts.hours;
-        task.min_chunk_min = facts.min_chunk_min;
-        task.max_chunk_min = facts.max_chunk_min;
-        task.splittable = facts.splittable;
-        task.after = facts.after;
-        task.prefer = facts.prefer;
-        task.buffer_after_min = facts.buffer_after_min;
-        task.status = facts.status;
-        task.pinned = facts.pinned;
+        if facts.repeats.is_some() && task.series.is_none() {
+            let today = Days::of(user.time_zone).date(self.world.now());
+            task.series = Some(Series { id: task.id, first: today, date: today });
+        }
+        task.facts = TaskFacts { title: facts.title.trim().to_owned(), ..facts };
         Ok(())
     }
 }
@@ -277,7 +271,7 @@ impl Services {
 fn close(block: &mut TimeBlock, now: DateTime<Utc>) {
     block.end = block.end.min(now);
     block.state = BlockState::Done;
-    (block.updated_at, block.version) = (now, block.version + 1);
+    block.touch(now);
 }
 
 /// A task that waits for others must find them, and not, by way of them, itself.
@@ -295,42 +289,7 @@ async fn check_after(tx: &mut Tx, scope: &Scope, task: &Task, after: &[TaskId]) 
         if ours < wanted.len() {
             return invalid("there is no such task of this user");
         }
-        open = found.into_iter().flat_map(|held| held.after).collect();
+        open = found.into_iter().flat_map(|held| held.facts.after).collect();
     }
     Ok(())
-}
-
-fn blank(user: &User, id: TaskId, now: DateTime<Utc>) -> Task {
-    Task {
-        id,
-        space_id: user.home_space.clone(),
-        user_id: user.id.clone(),
-        context_id: None,
-        title: String::new(),
-        description: None,
-        project: None,
-        priority: Priority::None,
-        estimate_min: None,
-        actual_min: 0,
-        due: None,
-        not_before: None,
-        hours: None,
-        min_chunk_min: None,
-        max_chunk_min: None,
-        splittable: true,
-        after: Vec::new(),
-        prefer: None,
-        buffer_after_min: None,
-        repeats: None,
-        status: TaskStatus::Open,
-        pinned: false,
-        made_from: None,
-        carried_from: None,
-        carry_count: 0,
-        carried_actual_min: 0,
-        completed_at: None,
-        created_at: now,
-        updated_at: now,
-        version: 1,
-    }
 }

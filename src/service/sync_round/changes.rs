@@ -276,18 +276,9 @@ impl Changes {
         severity: Severity,
         text: String,
     ) {
-        self.notices.push(Notice {
-            id: scene.world.new_id(),
-            space_id: scene.account.space_id.clone(),
-            user_id: scene.account.user_id.clone(),
-            account_id: Some(scene.account.id),
-            event_id,
-            kind,
-            severity,
-            text,
-            created_at: scene.world.now(),
-            read_at: None,
-        });
+        let owner = (&scene.account.space_id, &scene.account.user_id);
+        let told = Notice::new(scene.world.new_id(), owner, (kind, severity), text, scene.world.now());
+        self.notices.push(Notice { account_id: Some(scene.account.id), event_id, ..told });
     }
 }
 

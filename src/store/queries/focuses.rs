@@ -7,11 +7,15 @@ use diesel_async::RunQueryDsl;
 use super::{Conn, Done, read_all};
 use crate::{
     domain::{
-        focus::Focus,
+        focus::{Focus, FocusState},
         ids::{FocusId, UserId},
         person::Scope,
     },
-    store::{rows::FocusRow, schema::focuses, types::Ts},
+    store::{
+        rows::FocusRow,
+        schema::{blocks, focuses},
+        types::Ts,
+    },
 };
 
 /// What `Focus::is_open` says, in the very words of the indexes of open sittings, for SQLite to use them.
@@ -38,9 +42,30 @@ pub async fn open_focus(conn: &mut Conn, user: &UserId) -> Done<Option<Focus>> {
     row.map(FocusRow::read).transpose()
 }
 
-pub async fn open_focuses(conn: &mut Conn, after: Option<FocusId>, limit: u32) -> Done<Vec<Focus>> {
-    let mut query =
-        focuses::table.filter(open()).order(focuses::id).limit(limit.into()).select(FocusRow::as_select()).into_boxed();
+pub async fn restless_focuses(
+    conn: &mut Conn,
+    now: DateTime<Utc>,
+    paused_before: DateTime<Utc>,
+    after: Option<FocusId>,
+    limit: u32,
+) -> Done<Vec<Focus>> {
+    let now = Ts::from(now);
+    let at_work = blocks::table
+        .filter(blocks::id.nullable().eq(focuses::block_id))
+        .filter(blocks::start.le(now))
+        .filter(blocks::end.gt(now));
+    let runs_free = focuses::state
+        .eq(FocusState::Running)
+        .and(focuses::overrun.eq(false))
+        .and(diesel::dsl::not(diesel::dsl::exists(at_work)));
+    let stands = focuses::state.eq(FocusState::Paused).and(focuses::since.le(Ts::from(paused_before)));
+    let mut query = focuses::table
+        .filter(open())
+        .filter(runs_free.or(stands))
+        .order(focuses::id)
+        .limit(limit.into())
+        .select(FocusRow::as_select())
+        .into_boxed();
     if let Some(after) = after {
         query = query.filter(focuses::id.gt(after));
     }

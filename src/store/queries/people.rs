@@ -1,7 +1,11 @@
 //! Spaces, people and who belongs where.
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
-use diesel::prelude::*;
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+};
 use diesel_async::RunQueryDsl;
 
 use super::{Conn, Done, read_all};
@@ -13,7 +17,7 @@ use crate::{
     },
     store::{
         rows::{Column, SpaceRow, UserRow},
-        schema::{memberships, planning_rules, spaces, users},
+        schema::{memberships, planning_rules, rollovers, spaces, tasks, users},
         types::Json,
     },
 };
@@ -72,9 +76,21 @@ pub async fn members_of(conn: &mut Conn, space: &SpaceId) -> Done<Vec<(UserId, S
     Ok(members.load(conn).await?)
 }
 
-pub async fn users_in_zone(conn: &mut Conn, zone: Tz, after: Option<&UserId>, limit: u32) -> Done<Vec<User>> {
+pub async fn users_to_turn(
+    conn: &mut Conn,
+    zone: Tz,
+    today: NaiveDate,
+    after: Option<&UserId>,
+    limit: u32,
+) -> Done<Vec<User>> {
+    let open_task = tasks::table.filter(tasks::user_id.eq(users::id)).filter(super::tasks::open());
+    let begun = rollovers::table
+        .filter(rollovers::user_id.eq(users::id))
+        .filter(rollovers::date.ge(<String as Column<_>>::of(&today)?));
     let mut query = users::table
         .filter(users::time_zone.eq(<String as Column<_>>::of(&zone)?))
+        .filter(exists(open_task))
+        .filter(not(exists(begun)))
         .order(users::id)
         .limit(limit.into())
         .select(UserRow::as_select())

@@ -2,22 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, sql_types::Bool};
 use diesel_async::RunQueryDsl;
 
 use super::{BATCH_ROWS, Conn, Done, batches, read_all};
 use crate::{
     domain::{
-        ids::{ContextId, EventId, TaskId, UserId},
+        ids::{ContextId, EventId, SpaceId, TaskId, UserId},
+        notice::NoticeKind,
         person::Scope,
         task::Task,
     },
-    store::{rows::TaskRow, schema::tasks},
+    store::{
+        rows::TaskRow,
+        schema::{notices, tasks},
+        types::Ts,
+    },
 };
 
 /// What `TaskStatus::is_open` says, in the very words of the index of open tasks: with bound values SQLite would not use it,
 /// and would read through everything that somebody ever did.
-fn open() -> SqlLiteral<Bool> {
+pub(super) fn open() -> SqlLiteral<Bool> {
     sql("tasks.status IN ('open', 'in_progress')")
 }
 
@@ -33,7 +39,7 @@ pub async fn put_tasks(conn: &mut Conn, written: &[Task]) -> Done<()> {
             .do_update()
             .set(overwrite!(tasks: space_id, user_id, context_id, title, description, project, priority, estimate_min,
                 actual_min, due, not_before, hours, min_chunk_min, max_chunk_min, splittable, after, prefer,
-                buffer_after_min, repeats, status, pinned, made_from, carried_from, carry_count, carried_actual_min,
+                buffer_after_min, repeats, status, pinned, made_from, series, carried_from, carry_count, carried_actual_min,
                 completed_at, created_at, updated_at, version)))?;
     }
     Ok(())
@@ -61,6 +67,25 @@ pub async fn tasks_made_from(conn: &mut Conn, events: &[EventId]) -> Done<Vec<Ta
         found.extend(read_all(query.select(TaskRow::as_select()).load(conn).await?, TaskRow::read)?);
     }
     Ok(found)
+}
+
+pub async fn task_carried_from(conn: &mut Conn, id: TaskId) -> Done<Option<Task>> {
+    let query = tasks::table.filter(tasks::carried_from.eq(id)).order(tasks::id);
+    let row = query.select(TaskRow::as_select()).first(conn).await.optional()?;
+    row.map(TaskRow::read).transpose()
+}
+
+pub async fn owners_of_stale(conn: &mut Conn, asked_before: DateTime<Utc>, limit: u32) -> Done<Vec<(SpaceId, UserId)>> {
+    let asked = notices::table
+        .filter(notices::user_id.eq(tasks::user_id))
+        .filter(notices::kind.eq(NoticeKind::TaskStale))
+        .filter(notices::created_at.gt(Ts::from(asked_before)));
+    let query = tasks::table
+        .filter(sql::<Bool>("tasks.status = 'stale'"))
+        .filter(diesel::dsl::not(diesel::dsl::exists(asked)))
+        .select((tasks::space_id, tasks::user_id))
+        .distinct();
+    Ok(query.order((tasks::user_id, tasks::space_id)).limit(limit.into()).load(conn).await?)
 }
 
 pub async fn open_tasks(conn: &mut Conn, user: &UserId) -> Done<Vec<Task>> {

@@ -155,7 +155,9 @@ impl<D: Serialize + DeserializeOwned> Column<D> for Json {
 macro_rules! row {
     ($(#[$meta:meta])* $row:ident is $record:ident in $table:ident ($($key:ident),+) {
         $($field:ident: $column:ty),+ $(,)?
-    }) => {
+    } $(with $part:ident: $parts:ident {
+        $($inner:ident: $within:ty),+ $(,)?
+    })?) => {
         $(#[$meta])*
         #[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
         #[diesel(
@@ -167,18 +169,25 @@ macro_rules! row {
         )]
         pub struct $row {
             $(pub $field: $column,)+
+            $($(pub $inner: $within,)+)?
         }
 
         impl $row {
             /// The row of a record.
             pub fn of(record: &$record) -> Result<Self, StoreError> {
-                Ok(Self { $($field: Column::of(&record.$field)?,)+ })
+                Ok(Self {
+                    $($field: Column::of(&record.$field)?,)+
+                    $($($inner: Column::of(&record.$part.$inner)?,)+)?
+                })
             }
 
             /// The record in a row.
             pub fn read(self) -> Result<$record, StoreError> {
                 Ok($record {
                     $($field: self.$field.read(concat!(stringify!($table), ".", stringify!($field)))?,)+
+                    $($part: $parts {
+                        $($inner: self.$inner.read(concat!(stringify!($table), ".", stringify!($inner)))?,)+
+                    },)?
                 })
             }
         }

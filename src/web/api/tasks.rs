@@ -8,10 +8,10 @@ use super::{emptied, events::Time};
 use crate::{
     domain::{
         ids::{ContextId, EventId, TaskId, UserId},
-        task::{Due, Firmness, MissedPolicy, PartOfDay, Priority, Repeats, Task, TaskStatus},
+        task::{Due, Firmness, MissedPolicy, PartOfDay, Priority, Repeats, Series, Task, TaskFacts, TaskStatus},
         time::EventTime,
     },
-    service::planning::tasks::{TaskFacts, TasksWanted},
+    service::planning::tasks::TasksWanted,
     web::{
         ask::{Ask, json, nothing, versioned},
         etag::etag,
@@ -43,6 +43,12 @@ pub struct RepeatsBody {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     missed: Option<MissedPolicy>,
+}
+
+impl RepeatsBody {
+    fn read(self) -> Repeats {
+        Repeats { rule: self.rule, missed: self.missed }
+    }
 }
 
 impl DueBody {
@@ -296,37 +302,39 @@ pub struct RepeatsView {
     missed: Option<MissedPolicy>,
 }
 
-impl From<Repeats> for RepeatsView {
-    fn from(repeats: Repeats) -> Self {
-        let Repeats { series, rule, first, date, missed } = repeats;
-        Self { series, rule, first, date, missed }
+impl RepeatsView {
+    fn of(series: Series, repeats: Repeats) -> Self {
+        let (Series { id, first, date }, Repeats { rule, missed }) = (series, repeats);
+        Self { series: id, rule, first, date, missed }
     }
 }
 
 impl From<Task> for TaskView {
     fn from(task: Task) -> Self {
+        let actual_min = task.total_actual_min();
+        let facts = task.facts;
         Self {
-            actual_min: task.total_actual_min(),
+            actual_min,
             id: task.id,
             user_id: task.user_id,
-            context_id: task.context_id,
-            title: task.title,
-            description: task.description,
-            project: task.project,
-            priority: task.priority,
-            estimate_min: task.estimate_min,
-            due: task.due.map(|due| DueView { at: due.at, firmness: due.firmness }),
-            not_before: task.not_before,
-            hours: task.hours,
-            min_chunk_min: task.min_chunk_min,
-            max_chunk_min: task.max_chunk_min,
-            splittable: task.splittable,
-            after: task.after,
-            prefer: task.prefer,
-            buffer_after_min: task.buffer_after_min,
-            repeats: task.repeats.map(RepeatsView::from),
-            status: task.status,
-            pinned: task.pinned,
+            context_id: facts.context_id,
+            title: facts.title,
+            description: facts.description,
+            project: facts.project,
+            priority: facts.priority,
+            estimate_min: facts.estimate_min,
+            due: facts.due.map(|due| DueView { at: due.at, firmness: due.firmness }),
+            not_before: facts.not_before,
+            hours: facts.hours,
+            min_chunk_min: facts.min_chunk_min,
+            max_chunk_min: facts.max_chunk_min,
+            splittable: facts.splittable,
+            after: facts.after,
+            prefer: facts.prefer,
+            buffer_after_min: facts.buffer_after_min,
+            repeats: task.series.zip(facts.repeats).map(|(series, repeats)| RepeatsView::of(series, repeats)),
+            status: facts.status,
+            pinned: facts.pinned,
             made_from: task.made_from,
             carried_from: task.carried_from,
             carry_count: task.carry_count,
@@ -356,7 +364,7 @@ impl TaskBody {
             after: self.after.unwrap_or_default(),
             prefer: self.prefer,
             buffer_after_min: self.buffer_after_min,
-            repeats: self.repeats.map(|repeats| (repeats.rule, repeats.missed)),
+            repeats: self.repeats.map(RepeatsBody::read),
             status: self.status.unwrap_or(TaskStatus::Open),
             pinned: self.pinned.unwrap_or(false),
         })
@@ -365,11 +373,11 @@ impl TaskBody {
 
 impl TaskPatch {
     /// What a task says once this has been changed in it.
-    fn over(self, held: Task) -> Result<TaskFacts, Problem> {
+    fn over(self, held: TaskFacts) -> Result<TaskFacts, Problem> {
         let due = self.due.map(|due| due.as_ref().map(DueBody::read).transpose()).transpose()?;
         let not_before =
             self.not_before.map(|time| time.map(|time| time.read("not_before")).transpose()).transpose()?;
-        let repeats = self.repeats.map(|repeats| repeats.map(|repeats| (repeats.rule, repeats.missed)));
+        let repeats = self.repeats.map(|repeats| repeats.map(RepeatsBody::read));
         Ok(TaskFacts {
             context_id: self.context_id.unwrap_or(held.context_id),
             title: self.title.unwrap_or(held.title),
@@ -386,7 +394,7 @@ impl TaskPatch {
             after: self.after.unwrap_or(held.after),
             prefer: self.prefer.unwrap_or(held.prefer),
             buffer_after_min: self.buffer_after_min.unwrap_or(held.buffer_after_min),
-            repeats: repeats.unwrap_or_else(|| held.repeats.map(|held| (held.rule, held.missed))),
+            repeats: repeats.unwrap_or(held.repeats),
             status: self.status.unwrap_or(held.status),
             pinned: self.pinned.unwrap_or(held.pinned),
         })
@@ -430,7 +438,7 @@ pub async fn patch(ask: Ask) -> Answer {
     ask.if_match().admit(held.version)?;
     // What was left out is filled in from this version, so no other one may be overwritten with it.
     let version = held.version;
-    let changed = ask.services().change_task(ask.scope(), id, Some(version), body.over(held)?).await?;
+    let changed = ask.services().change_task(ask.scope(), id, Some(version), body.over(held.facts)?).await?;
     versioned(200, changed.version, &TaskView::from(changed))
 }
 

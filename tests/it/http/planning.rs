@@ -380,7 +380,7 @@ async fn a_change_of_day_is_told_and_taken_back_once() {
     );
     let mut tx = app.services().store.begin(Mode::Write, &Scope::Whole).await.expect("a transaction");
     let mut task = tx.task(&Scope::Whole, work.task).await.expect("read").expect("a task");
-    task.status = TaskStatus::Skipped;
+    task.facts.status = TaskStatus::Skipped;
     tx.put_tasks(&[task]).await.expect("stored");
     tx.commit().await.expect("durable");
     let path = format!("/v1/rollovers/{}/undo", work.rollover);

@@ -3,13 +3,15 @@
 use calwarden::{
     domain::{
         block::{BlockState, TimeBlock},
+        conflict::Severity,
         context::{Context, ContextVisibility},
         focus::{Focus, FocusState},
         ids::{EventId, ProposalId, TaskId},
+        notice::{Notice, NoticeKind},
         person::{Scope, User},
         proposal::{Proposal, ProposalState},
         rollover::Rollover,
-        task::{Task, TaskStatus},
+        task::{Task, TaskFacts, TaskStatus},
         working_hours::PlanningRules,
     },
     store::StoreError,
@@ -40,6 +42,7 @@ on_every_database![
     blocks_come_back_as_they_were,
     blocks_are_told_by_time_and_state,
     a_block_outlives_its_event_and_ends_with_its_task,
+    whoever_has_stale_tasks_is_found_until_they_were_asked,
     proposals_come_back_as_they_were_newest_first,
     sittings_come_back_as_they_were,
     a_person_has_one_open_sitting,
@@ -50,26 +53,9 @@ on_every_database![
 
 /// A task with nothing that may be left out.
 fn sparse_task(number: u64) -> Task {
-    Task {
-        description: None,
-        project: None,
-        estimate_min: None,
-        due: None,
-        not_before: None,
-        hours: None,
-        min_chunk_min: None,
-        max_chunk_min: None,
-        splittable: false,
-        after: Vec::new(),
-        prefer: None,
-        buffer_after_min: None,
-        repeats: None,
-        status: TaskStatus::Open,
-        pinned: false,
-        carried_from: None,
-        completed_at: None,
-        ..given::task(number, None, None)
-    }
+    let full = given::task(number, None, None);
+    let facts = TaskFacts { splittable: false, ..TaskFacts::new(full.facts.title.as_str()) };
+    Task { facts, series: None, carried_from: None, completed_at: None, ..full }
 }
 
 async fn put_tasks(base: &Base, tasks: &[Task]) {
@@ -125,7 +111,9 @@ async fn a_context_that_is_forgotten_leaves_its_tasks(base: Base) {
     let mut tx = base.write().await;
     assert_eq!(tx.delete_context(context.id).await, Ok(true));
     assert_eq!(tx.delete_context(context.id).await, Ok(false));
-    assert_eq!(tx.task(WHOLE, task.id).await, Ok(Some(Task { context_id: None, ..task })));
+    let mut homeless = task.clone();
+    homeless.facts.context_id = None;
+    assert_eq!(tx.task(WHOLE, task.id).await, Ok(Some(homeless)));
     assert_eq!(tx.block(WHOLE, block.id).await, Ok(Some(block)));
 }
 
@@ -144,7 +132,7 @@ async fn planning_rules_are_kept_with_their_version(base: Base) {
 async fn tasks_come_back_as_they_were(base: Base) {
     let (context, full, _) = given::ada_with_work(&base).await;
     let mut sparse = sparse_task(31);
-    sparse.title = "Made of \u{0} an event".into();
+    sparse.facts.title = "Made of \u{0} an event".into();
     put_tasks(&base, std::slice::from_ref(&sparse)).await;
     let mut tx = base.write().await;
     assert_eq!(tx.task(WHOLE, full.id).await, Ok(Some(full.clone())));
@@ -156,7 +144,7 @@ async fn tasks_come_back_as_they_were(base: Base) {
     let (first, second) = (Task { id: sparse.id, ..full.clone() }, Task { id: full.id, ..sparse });
     tx.put_tasks(&[first.clone(), second.clone()]).await.expect("tasks");
     assert_eq!(tx.tasks_by_ids(&both).await, Ok(vec![second, first.clone()]));
-    assert_eq!(first.context_id, Some(context.id));
+    assert_eq!(first.facts.context_id, Some(context.id));
     assert_eq!(tx.delete_task(first.id).await, Ok(true));
     assert_eq!(tx.delete_task(first.id).await, Ok(false));
 }
@@ -164,12 +152,17 @@ async fn tasks_come_back_as_they_were(base: Base) {
 async fn tasks_are_told_by_what_is_asked(base: Base) {
     let (context, worked, _) = given::ada_with_work(&base).await;
     let ada = given::user_id("ada");
-    let status = |(number, status): (u64, &TaskStatus)| Task { status: *status, ..sparse_task(number) };
+    let status = |(number, status): (u64, &TaskStatus)| {
+        let mut task = sparse_task(number);
+        task.facts.status = *status;
+        task
+    };
     let others: Vec<_> = (100..).zip(TaskStatus::ALL).map(status).collect();
     let bobs = Task { user_id: bob(&base).await.id, ..given::task(200, Some(context.id), Some(id(EVENT))) };
     put_tasks(&base, &others).await;
     put_tasks(&base, std::slice::from_ref(&bobs)).await;
-    let open: Vec<_> = [&worked].into_iter().chain(&others).filter(|task| task.status.is_open()).cloned().collect();
+    let open: Vec<_> =
+        [&worked].into_iter().chain(&others).filter(|task| task.facts.status.is_open()).cloned().collect();
     assert_eq!(open.len(), 3, "the worked one, one that is open, one in progress");
     let all: Vec<_> = [&worked].into_iter().chain(&others).cloned().collect();
     let mut tx = base.read().await;
@@ -216,7 +209,8 @@ async fn what_is_named_twice_is_written_as_it_was_last(base: Base) {
 
 async fn what_does_not_exist_cannot_be_worked_on(base: Base) {
     let (_, task, block) = given::ada_with_work(&base).await;
-    let nowhere = Task { context_id: Some(id(999)), ..task.clone() };
+    let mut nowhere = task.clone();
+    nowhere.facts.context_id = Some(id(999));
     assert_eq!(base.write().await.put_tasks(&[nowhere]).await, Err(StoreError::NotFound));
     let unmade = Task { made_from: Some(id(999)), ..task };
     assert_eq!(base.write().await.put_tasks(&[unmade]).await, Err(StoreError::NotFound));
@@ -296,6 +290,26 @@ async fn a_block_outlives_its_event_and_ends_with_its_task(base: Base) {
     assert_eq!(tx.focus(WHOLE, sitting.id).await, Ok(None));
 }
 
+async fn whoever_has_stale_tasks_is_found_until_they_were_asked(base: Base) {
+    given::ada(&base).await;
+    let (ada, space) = (given::user_id("ada"), given::space_id("home"));
+    let mut tx = base.write().await;
+    for number in 70..72 {
+        let mut task = sparse_task(number);
+        assert_eq!(tx.owners_of_stale(at(10), 9).await.map(|all| all.len()), Ok(usize::from(number > 70)));
+        task.facts.status = TaskStatus::Stale;
+        tx.put_tasks(&[task]).await.expect("a task");
+    }
+    let what = (NoticeKind::TaskStale, Severity::Normal);
+    tx.put_notice(&Notice::new(id(80), (&space, &ada), what, "Some tasks", at(20))).await.expect("a notice");
+    assert_eq!(tx.owners_of_stale(at(19), 9).await, Ok(vec![]));
+    assert_eq!(tx.owners_of_stale(at(20), 9).await, Ok(vec![(space, ada)]));
+    let carried = given::task(73, None, None);
+    tx.put_tasks(std::slice::from_ref(&carried)).await.expect("a task");
+    assert_eq!(tx.task_carried_from(id(903)).await, Ok(Some(carried)));
+    assert_eq!(tx.task_carried_from(id(904)).await, Ok(None));
+}
+
 async fn proposals_come_back_as_they_were_newest_first(base: Base) {
     given::ada(&base).await;
     let ada = given::user_id("ada");
@@ -329,7 +343,8 @@ async fn sittings_come_back_as_they_were(base: Base) {
         Focus { state, started_at: at(from), ended_at, worked: vec![], overrun: false, ..given::focus(number, &block) }
     };
     let (done, stopped) = (over(61, 10, 20, FocusState::Done), over(62, 5, 8, FocusState::Stopped));
-    let bobs = Focus { user_id: bob(&base).await.id, state: FocusState::Running, ..given::focus(63, &block) };
+    let bobs =
+        Focus { user_id: bob(&base).await.id, state: FocusState::Running, overrun: false, ..given::focus(63, &block) };
     let mut tx = base.write().await;
     for focus in [&open, &done, &stopped, &bobs] {
         tx.put_focus(focus).await.expect("focus");
@@ -338,10 +353,17 @@ async fn sittings_come_back_as_they_were(base: Base) {
     assert_eq!(tx.focus(WHOLE, id(69)).await, Ok(None));
     assert_eq!(tx.open_focus(&ada).await, Ok(Some(open.clone())));
     assert_eq!(tx.open_focus(&bobs.user_id).await, Ok(Some(bobs.clone())));
-    assert_eq!(tx.open_focuses(None, 9).await, Ok(vec![open.clone(), bobs.clone()]));
-    assert_eq!(tx.open_focuses(None, 1).await, Ok(vec![open.clone()]));
-    assert_eq!(tx.open_focuses(Some(open.id), 1).await, Ok(vec![bobs.clone()]));
-    assert_eq!(tx.open_focuses(Some(bobs.id), 1).await, Ok(vec![]));
+    // Ada's clock stands still since the fiftieth minute; Bob's runs, and its block begins with the hundredth.
+    let (early, late) = ((at(99), at(49)), (at(100), at(50)));
+    assert_eq!(tx.restless_focuses(early.0, early.1, None, 9).await, Ok(vec![bobs.clone()]));
+    assert_eq!(tx.restless_focuses(late.0, late.1, None, 9).await, Ok(vec![open.clone()]));
+    assert_eq!(tx.restless_focuses(early.0, late.1, None, 9).await, Ok(vec![open.clone(), bobs.clone()]));
+    assert_eq!(tx.restless_focuses(early.0, late.1, None, 1).await, Ok(vec![open.clone()]));
+    assert_eq!(tx.restless_focuses(early.0, late.1, Some(open.id), 9).await, Ok(vec![bobs.clone()]));
+    let stuck = Focus { overrun: true, ..bobs.clone() };
+    tx.put_focus(&stuck).await.expect("focus");
+    assert_eq!(tx.restless_focuses(early.0, early.1, None, 9).await, Ok(vec![]));
+    tx.put_focus(&bobs).await.expect("focus");
     let between =
         [(0, 99, vec![&stopped, &done, &open]), (8, 10, vec![]), (19, 40, vec![&done]), (20, 41, vec![&open])];
     for (from, to, expected) in between {
@@ -431,9 +453,22 @@ async fn people_are_told_by_their_zone(base: Base) {
     let mut tx = base.write().await;
     tx.put_user(&cyd).await.expect("cyd");
     assert_eq!(tx.zones_in_use().await, Ok(vec![New_York, Paris]));
-    assert_eq!(tx.users_in_zone(Paris, None, 9).await, Ok(vec![ada.clone(), cyd.clone()]));
-    assert_eq!(tx.users_in_zone(Paris, None, 1).await, Ok(vec![ada.clone()]));
-    assert_eq!(tx.users_in_zone(Paris, Some(&ada.id), 9).await, Ok(vec![cyd]));
-    assert_eq!(tx.users_in_zone(New_York, None, 9).await, Ok(vec![bob]));
-    assert_eq!(tx.users_in_zone(UTC, None, 9).await, Ok(vec![]));
+    // Bob has nothing to do any more, Ada's day of the ninth has begun.
+    for (number, user) in [(70, &ada), (71, &cyd), (72, &bob)] {
+        let mut task = Task { user_id: user.id.clone(), ..sparse_task(number) };
+        assert_eq!(
+            tx.users_to_turn(user.time_zone, date("2026-03-10"), None, 9).await.map(|all| all.contains(user)),
+            Ok(false)
+        );
+        task.facts.status = if number == 72 { TaskStatus::Done } else { TaskStatus::Open };
+        tx.put_tasks(&[task]).await.expect("a task");
+    }
+    assert_eq!(tx.insert_rollover(&given::rollover(ROLLOVER, "2026-03-09")).await, Ok(true));
+    let (ninth, tenth) = (date("2026-03-09"), date("2026-03-10"));
+    assert_eq!(tx.users_to_turn(Paris, tenth, None, 9).await, Ok(vec![ada.clone(), cyd.clone()]));
+    assert_eq!(tx.users_to_turn(Paris, tenth, None, 1).await, Ok(vec![ada.clone()]));
+    assert_eq!(tx.users_to_turn(Paris, tenth, Some(&ada.id), 9).await, Ok(vec![cyd.clone()]));
+    assert_eq!(tx.users_to_turn(Paris, ninth, None, 9).await, Ok(vec![cyd]));
+    assert_eq!(tx.users_to_turn(New_York, tenth, None, 9).await, Ok(vec![]));
+    assert_eq!(tx.users_to_turn(UTC, tenth, None, 9).await, Ok(vec![]));
 }

@@ -70,7 +70,7 @@ async fn seen_behind_the_walls(tx: &mut Tx) -> Vec<(&'static str, usize)> {
         ("blocks_by_events", tx.blocks_by_events(&[id(EVENT)]).await.expect("read").len()),
         ("open_proposals", tx.open_proposals(&ada).await.expect("read").len()),
         ("open_focus", usize::from(tx.open_focus(&ada).await.expect("read").is_some())),
-        ("open_focuses", tx.open_focuses(None, 9).await.expect("read").len()),
+        ("restless_focuses", tx.restless_focuses(at(200), at(200), None, 9).await.expect("read").len()),
         ("focuses_between", tx.focuses_between(&ada, at(0), at(999)).await.expect("read").len()),
     ]
 }

@@ -91,7 +91,7 @@ fn in_a_meeting_only_the_clock_runs_and_the_block_follows_after_it() {
 #[test]
 fn a_task_without_a_block_gets_one_as_long_as_what_is_left_of_it() {
     let mut work = task(1);
-    (work.actual_min, work.max_chunk_min) = (20, Some(30));
+    (work.actual_min, work.facts.max_chunk_min) = (20, Some(30));
     let soon = block(11, 2, hours("09:20", "10:00"));
     let always = [always()];
     let ahead = [flexible(&soon, &always)];
@@ -311,7 +311,7 @@ fn one_sitting_at_most_is_open() {
     let (after, effects) = step(Some(focus.clone()), start(), &scene, monday("10:10"));
     assert_eq!((after, effects), (Some(focus), vec![Effect::Refused(Refusal::AlreadyOpen)]));
     let mut done = task(3);
-    done.status = crate::domain::task::TaskStatus::Done;
+    done.facts.status = crate::domain::task::TaskStatus::Done;
     let scene = Scene { task: &done, ..scene };
     assert_eq!(step(None, start(), &scene, monday("10:10")).1, [Effect::Refused(Refusal::TaskClosed)]);
 }

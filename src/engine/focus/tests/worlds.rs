@@ -252,7 +252,7 @@ impl World {
             }
             Effect::TaskDone => {
                 let task = self.focus.as_ref().expect("a sitting").task_id;
-                self.tasks.get_mut(&task).expect("a task").status = TaskStatus::Done;
+                self.tasks.get_mut(&task).expect("a task").facts.status = TaskStatus::Done;
                 self.saw("done");
             }
             Effect::Worked(more) => {

@@ -16,8 +16,8 @@ fn span(from: &str, to: &str) -> Window {
 #[test]
 fn a_task_finished_late_withdraws_the_newest_of_its_instances_through_those_between() {
     let (mut second, mut third) = (task(2), task(3));
-    (second.carried_from, second.status) = (Some(task_id(1)), TaskStatus::Carried);
-    (third.carried_from, third.status) = (Some(task_id(2)), TaskStatus::Stale);
+    (second.carried_from, second.facts.status) = (Some(task_id(1)), TaskStatus::Carried);
+    (third.carried_from, third.facts.status) = (Some(task_id(2)), TaskStatus::Stale);
     let instances = [Late { task: &third, blocks: &[] }, Late { task: &second, blocks: &[] }];
     let ends: Vec<_> = withdraw(task_id(1), &instances).into_iter().map(|end| end.task).collect();
     assert_eq!(ends, [task_id(3)]);

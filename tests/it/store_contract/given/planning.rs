@@ -12,7 +12,7 @@ use calwarden::domain::{
     person::Weekday,
     proposal::{BlockChange, Change, ChangeState, Fingerprint, PlanCause, Proposal, ProposalState},
     rollover::{OldBlock, RolledTask, Rollover},
-    task::{Due, Firmness, MissedPolicy, PartOfDay, Priority, Repeats, Task, TaskStatus},
+    task::{Due, Firmness, MissedPolicy, PartOfDay, Priority, Repeats, Series, Task, TaskFacts, TaskStatus},
     time::{EventTime, Window},
     working_hours::{DayStart, HourSpan, PastPolicy, PlanMode, PlanningRules, TimeMap},
 };
@@ -63,17 +63,13 @@ pub fn planning_rules() -> PlanningRules {
 }
 
 pub fn task(number: u64, context: Option<ContextId>, made_from: Option<EventId>) -> Task {
-    Task {
-        id: id(number),
-        space_id: space_id("home"),
-        user_id: user_id("ada"),
+    let facts = TaskFacts {
         context_id: context,
         title: "Write the \"report\" \u{1f600}".into(),
         description: Some("line one\nline two".into()),
         project: Some("Q2".into()),
         priority: Priority::Urgent,
         estimate_min: Some(90),
-        actual_min: 25,
         due: Some(Due {
             at: EventTime::zoned("2026-03-29T02:30:00".parse().expect("a time"), chrono_tz::Europe::Paris),
             firmness: Firmness::Hard,
@@ -86,15 +82,17 @@ pub fn task(number: u64, context: Option<ContextId>, made_from: Option<EventId>)
         after: vec![id(901), id(902)],
         prefer: Some(PartOfDay::Morning),
         buffer_after_min: Some(5),
-        repeats: Some(Repeats {
-            series: id(900),
-            rule: "FREQ=WEEKLY;BYDAY=MO".into(),
-            first: date("2026-03-02"),
-            date: date("2026-03-09"),
-            missed: Some(MissedPolicy::Stack),
-        }),
+        repeats: Some(Repeats { rule: "FREQ=WEEKLY;BYDAY=MO".into(), missed: Some(MissedPolicy::Stack) }),
         status: TaskStatus::InProgress,
         pinned: true,
+    };
+    Task {
+        id: id(number),
+        space_id: space_id("home"),
+        user_id: user_id("ada"),
+        facts,
+        actual_min: 25,
+        series: Some(Series { id: id(900), first: date("2026-03-02"), date: date("2026-03-09") }),
         made_from,
         carried_from: Some(id(903)),
         carry_count: 2,

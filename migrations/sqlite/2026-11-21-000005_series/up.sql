@@ -1,0 +1,8 @@
+-- Which instance of a repeating task a row is, apart from how the task repeats, which somebody may change or take away.
+ALTER TABLE tasks ADD COLUMN series TEXT;
+UPDATE tasks SET
+    series = json_object('id', repeats ->> 'series', 'first', repeats ->> 'first', 'date', repeats ->> 'date'),
+    repeats = json_object('rule', repeats ->> 'rule', 'missed', repeats ->> 'missed')
+WHERE repeats IS NOT NULL;
+CREATE INDEX tasks_carried_from ON tasks (carried_from) WHERE carried_from IS NOT NULL;
+CREATE INDEX tasks_stale ON tasks (user_id) WHERE status = 'stale';
