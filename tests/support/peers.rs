@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
-use super::process::{Process, free_port, peer_program};
+use super::{
+    process::{Process, free_port, peer_program},
+    service::holds,
+};
 
 /// A user name and password that both servers take (Xandikos asks for none).
 pub const USER: &str = "ada";
@@ -76,6 +79,11 @@ impl CalendarServer {
             Kind::Radicale => format!("/{USER}/{name}/"),
             Kind::Xandikos => format!("/ada/calendars/{name}/"),
         }
+    }
+
+    /// Whether anything that it keeps, in whatever calendar, holds a text.
+    pub fn holds(&self, text: &str) -> bool {
+        holds(&self.folder.path().join("data"), text)
     }
 
     /// Where its log is.

@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
+use calwarden::store::{Blocking, Store, StoreConfig};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -121,6 +122,14 @@ impl Service {
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{arguments:?}: {}\n{errors}", output.status);
         String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Its database, for a test that has killed it and lets time have passed meanwhile.
+    pub async fn store(&self) -> Store {
+        assert!(self.process.is_none(), "the process has its database for itself");
+        let (url, data_dir) = (self.database_url.clone(), self.folder.path().join("data"));
+        let config = StoreConfig { url, data_dir, readers: 1, blocking: Blocking::Pool };
+        Store::open(config).await.expect("a store")
     }
 
     /// Makes an API key as the README says.

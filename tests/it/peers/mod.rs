@@ -5,4 +5,5 @@ mod crashes;
 mod feeds;
 mod full_disk;
 mod google;
+mod planned;
 mod two_way;
