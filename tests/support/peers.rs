@@ -14,6 +14,15 @@ pub const USER: &str = "ada";
 /// The password.
 pub const PASSWORD: &str = "correct horse";
 
+/// People whom Radicale knows beside her and Bob, with the same password.
+const OTHERS: u64 = 1_000;
+
+/// The name of one of them.
+pub fn other(n: u64) -> String {
+    assert!(n < OTHERS, "nobody knows that one");
+    format!("other-{n}")
+}
+
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -42,7 +51,9 @@ impl CalendarServer {
         let mut command = match kind {
             Kind::Radicale => {
                 let users = folder.path().join("users");
-                std::fs::write(&users, format!("{USER}:{PASSWORD}\nbob:{PASSWORD}\n")).expect("a users file");
+                let names = [USER.to_owned(), "bob".to_owned()].into_iter().chain((0..OTHERS).map(other));
+                let lines: String = names.map(|name| format!("{name}:{PASSWORD}\n")).collect();
+                std::fs::write(&users, lines).expect("a users file");
                 let mut command = Command::new(peer_program("python"));
                 command.args(["-m", "radicale", "--config", ""]);
                 command.arg("--server-hosts").arg(format!("127.0.0.1:{port}"));

@@ -201,11 +201,16 @@ impl Service {
 
     /// Its events in a window wide enough for any test, expanded or not.
     pub async fn events(&self, expand: bool) -> Vec<Value> {
+        self.events_of("ada", expand).await
+    }
+
+    /// The same of another user.
+    pub async fn events_of(&self, user: &str, expand: bool) -> Vec<Value> {
         let mut found = Vec::new();
         let mut cursor = String::new();
         loop {
             let path = format!(
-                "/v1/events?user_id=ada&from=2026-01-01T00:00:00Z&to=2027-12-31T00:00:00Z&expand={expand}&limit=500{cursor}"
+                "/v1/events?user_id={user}&from=2026-01-01T00:00:00Z&to=2027-12-31T00:00:00Z&expand={expand}&limit=500{cursor}"
             );
             let page = self.ok("GET", &path, None).await;
             found.extend(page["data"].as_array().cloned().unwrap_or_default());
