@@ -19,8 +19,7 @@ pub async fn owe_plan(conn: &mut Conn, user: &UserId, cause: PlanCause, due_at: 
         let (was, at): (PlanCause, Ts) = held.select((owed_plans::cause, owed_plans::due_at)).first(conn).await?;
         // What was owed first is made first: news that never end do not put a plan off for ever. Its time is another one all
         // the same, so that who is making the plan that was owed cannot settle this one, which is of later news.
-        let (cause, due) =
-            if due.0 < at.0 { (cause, due) } else { (was, Ts::from(at.0 - Duration::microseconds(1))) };
+        let (cause, due) = if due.0 < at.0 { (cause, due) } else { (was, Ts::from(at.0 - Duration::microseconds(1))) };
         diesel::update(held).set((owed_plans::cause.eq(cause), owed_plans::due_at.eq(due))).execute(conn).await?;
     }
     Ok(())
