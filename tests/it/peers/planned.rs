@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 use super::two_way::{Connected, object};
 use crate::support::{
     peers::{CalendarServer, Kind},
+    postgres::fresh_database,
     service::Service,
     wire::{Request, Wire},
 };
 use calwarden::{domain::person::Scope, store::Mode};
 
+/// Tasks that come faster than they can be planned.
+const TASKS: usize = 20;
 /// Nobody at the server is to read this.
 const SECRET: &str = "Divorce lawyer";
 
@@ -30,6 +33,14 @@ fn instant(value: &Value) -> DateTime<Utc> {
 
 fn id(value: &Value) -> &str {
     value["id"].as_str().expect("an id")
+}
+
+/// Nine to five on every day of the week.
+async fn works_every_day(service: &Service) {
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let weekly: serde_json::Map<_, _> =
+        days.map(|day| (day.to_owned(), json!([["09:00", "17:00"]]))).into_iter().collect();
+    service.ok("PUT", "/v1/users/ada/planning", Some(json!({"hours": {"work": {"weekly": weekly}}}))).await;
 }
 
 /// From when to when, of a block.
@@ -78,10 +89,7 @@ impl Planning {
         let wire = Wire::before(server.port);
         let world = Connected::by_way_of(&wire.url(), server, Service::start(), &[]).await;
         world.service.round_after(&world.account, 0).await;
-        let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-        let weekly: serde_json::Map<_, _> =
-            days.map(|day| (day.to_owned(), json!([["09:00", "17:00"]]))).into_iter().collect();
-        world.service.ok("PUT", "/v1/users/ada/planning", Some(json!({"hours": {"work": {"weekly": weekly}}}))).await;
+        works_every_day(&world.service).await;
         let context = async |name: &str, visibility: &str| {
             let body = json!({"user_id": "ada", "name": name, "visibility": visibility, "calendar_id": world.calendar});
             world.service.ok("POST", "/v1/contexts", Some(body)).await["id"].clone()
@@ -275,4 +283,26 @@ async fn work_that_takes_longer_lengthens_its_event_and_work_that_ends_cuts_it()
     assert_eq!(shown_span(&ada.shown("Report").await.1).1, cut);
     let task = ada.world.service.ok("GET", &format!("/v1/tasks/{task}"), None).await;
     assert_eq!((&task["status"], &task["actual_min"]), (&json!("done"), &json!(20)));
+}
+
+async fn all_that_came_is_offered(database_url: Option<String>) {
+    let service = Service::on(database_url, &[]);
+    service.make_user().await;
+    works_every_day(&service).await;
+    for n in 0..TASKS {
+        let body = json!({"user_id": "ada", "title": format!("Task {n}"), "estimate_min": 30});
+        service.ok("POST", "/v1/tasks", Some(body)).await;
+    }
+    let whole = |told: &Value| told["data"][0]["changes"].as_array().is_some_and(|all| all.len() == TASKS);
+    service.until("/v1/proposals?user_id=ada&limit=1", whole).await;
+}
+
+#[tokio::test]
+async fn tasks_that_come_while_a_plan_is_made_are_in_the_next_one_on_sqlite() {
+    all_that_came_is_offered(None).await;
+}
+
+#[tokio::test]
+async fn tasks_that_come_while_a_plan_is_made_are_in_the_next_one_on_postgres() {
+    all_that_came_is_offered(Some(fresh_database().await)).await;
 }
