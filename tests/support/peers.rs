@@ -52,8 +52,8 @@ impl CalendarServer {
             Kind::Radicale => {
                 let users = folder.path().join("users");
                 let names = [USER.to_owned(), "bob".to_owned()].into_iter().chain((0..OTHERS).map(other));
-                let lines: String = names.map(|name| format!("{name}:{PASSWORD}\n")).collect();
-                std::fs::write(&users, lines).expect("a users file");
+                let lines: Vec<_> = names.map(|name| format!("{name}:{PASSWORD}\n")).collect();
+                std::fs::write(&users, lines.concat()).expect("a users file");
                 let mut command = Command::new(peer_program("python"));
                 command.args(["-m", "radicale", "--config", ""]);
                 command.arg("--server-hosts").arg(format!("127.0.0.1:{port}"));
