@@ -104,7 +104,7 @@ queries! {
         fn plans_due(now: DateTime<Utc>, limit: u32) -> Vec<(UserId, PlanCause, DateTime<Utc>)>;
         /// When the next plan is owed.
         fn next_plan_at() -> Option<DateTime<Utc>>;
-        /// Forgets what was owed to a person by an instant; what was owed since stays.
+        /// Forgets what was owed to a person at this instant; what was owed since stays.
         fn settle_plan(user: &UserId, due_at: DateTime<Utc>) -> ();
     }
     focuses {

@@ -9,6 +9,7 @@ pub mod peers;
 pub mod postgres;
 pub mod process;
 pub mod service;
+pub mod wire;
 
 use std::path::PathBuf;
 

@@ -4,12 +4,24 @@ use std::{path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
-use super::process::{Process, free_port, peer_program};
+use super::{
+    process::{Process, free_port, peer_program},
+    service::holds,
+};
 
 /// A user name and password that both servers take (Xandikos asks for none).
 pub const USER: &str = "ada";
 /// The password.
 pub const PASSWORD: &str = "correct horse";
+
+/// People whom Radicale knows beside her and Bob, with the same password.
+const OTHERS: u64 = 1_000;
+
+/// The name of one of them.
+pub fn other(n: u64) -> String {
+    assert!(n < OTHERS, "nobody knows that one");
+    format!("other-{n}")
+}
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +51,9 @@ impl CalendarServer {
         let mut command = match kind {
             Kind::Radicale => {
                 let users = folder.path().join("users");
-                std::fs::write(&users, format!("{USER}:{PASSWORD}\nbob:{PASSWORD}\n")).expect("a users file");
+                let names = [USER.to_owned(), "bob".to_owned()].into_iter().chain((0..OTHERS).map(other));
+                let lines: Vec<_> = names.map(|name| format!("{name}:{PASSWORD}\n")).collect();
+                std::fs::write(&users, lines.concat()).expect("a users file");
                 let mut command = Command::new(peer_program("python"));
                 command.args(["-m", "radicale", "--config", ""]);
                 command.arg("--server-hosts").arg(format!("127.0.0.1:{port}"));
@@ -76,6 +90,11 @@ impl CalendarServer {
             Kind::Radicale => format!("/{USER}/{name}/"),
             Kind::Xandikos => format!("/ada/calendars/{name}/"),
         }
+    }
+
+    /// Whether anything that it keeps, in whatever calendar, holds a text.
+    pub fn holds(&self, text: &str) -> bool {
+        holds(&self.folder.path().join("data"), text)
     }
 
     /// Where its log is.

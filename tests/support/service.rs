@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
+use calwarden::store::{Blocking, Store, StoreConfig};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -123,6 +124,14 @@ impl Service {
         String::from_utf8(output.stdout).expect("text")
     }
 
+    /// Its database, for a test that has killed it and lets time have passed meanwhile.
+    pub async fn store(&self) -> Store {
+        assert!(self.process.is_none(), "the process has its database for itself");
+        let (url, data_dir) = (self.database_url.clone(), self.folder.path().join("data"));
+        let config = StoreConfig { url, data_dir, readers: 1, blocking: Blocking::Pool };
+        Store::open(config).await.expect("a store")
+    }
+
     /// Makes an API key as the README says.
     pub fn make_key(&self, scopes: &str) -> String {
         let out = self.cli(&["api-key", "create", "--name", "test", "--scopes", scopes]);
@@ -192,11 +201,16 @@ impl Service {
 
     /// Its events in a window wide enough for any test, expanded or not.
     pub async fn events(&self, expand: bool) -> Vec<Value> {
+        self.events_of("ada", expand).await
+    }
+
+    /// The same of another user.
+    pub async fn events_of(&self, user: &str, expand: bool) -> Vec<Value> {
         let mut found = Vec::new();
         let mut cursor = String::new();
         loop {
             let path = format!(
-                "/v1/events?user_id=ada&from=2026-01-01T00:00:00Z&to=2027-12-31T00:00:00Z&expand={expand}&limit=500{cursor}"
+                "/v1/events?user_id={user}&from=2026-01-01T00:00:00Z&to=2027-12-31T00:00:00Z&expand={expand}&limit=500{cursor}"
             );
             let page = self.ok("GET", &path, None).await;
             found.extend(page["data"].as_array().cloned().unwrap_or_default());

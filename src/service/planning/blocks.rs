@@ -69,6 +69,10 @@ impl Services {
     /// Puts a block where a person wants it: confirmed, and theirs.
     pub async fn create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, EditError> {
         check(span)?;
+        again!(self.try_create_block(scope, task, span), EditError::Store(crate::store::StoreError::Busy))
+    }
+
+    async fn try_create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let task = tx.task(scope, task).await?.ok_or(EditError::NotFound("task"))?;
         if !task.facts.status.is_open() {
@@ -156,7 +160,20 @@ impl Services {
         scope: &Scope,
         id: BlockId,
         expected_version: Option<i64>,
-        change: impl FnOnce(&mut TimeBlock) -> Result<(), EditError>,
+        change: impl Fn(&mut TimeBlock) -> Result<(), EditError>,
+    ) -> Result<TimeBlock, EditError> {
+        again!(
+            self.try_amend_block(scope, id, expected_version, &change),
+            EditError::Store(crate::store::StoreError::Busy)
+        )
+    }
+
+    async fn try_amend_block(
+        &self,
+        scope: &Scope,
+        id: BlockId,
+        expected_version: Option<i64>,
+        change: &impl Fn(&mut TimeBlock) -> Result<(), EditError>,
     ) -> Result<TimeBlock, EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut block = tx.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
@@ -179,6 +196,10 @@ impl Services {
 
     /// Takes a block away, and its event with it; the task stays.
     pub async fn delete_block(&self, scope: &Scope, id: BlockId) -> Result<(), EditError> {
+        again!(self.try_delete_block(scope, id), EditError::Store(crate::store::StoreError::Busy))
+    }
+
+    async fn try_delete_block(&self, scope: &Scope, id: BlockId) -> Result<(), EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let block = tx.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
         let wake = self.withdraw_block(&mut tx, &block).await?;

@@ -22,7 +22,7 @@ use crate::{
         replan::{Handling, handling},
         scheduling::{self, Budget, Plan},
     },
-    store::Mode,
+    store::{Mode, StoreError},
 };
 
 /// Owed plans made in one go.
@@ -46,6 +46,10 @@ pub struct Planned {
 impl Services {
     /// Makes a plan for a user, and offers it or carries it out as they have chosen.
     pub async fn plan(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, EditError> {
+        again!(self.try_plan(scope, user, cause), EditError::Store(StoreError::Busy))
+    }
+
+    async fn try_plan(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, EditError> {
         let gathered = self.gather(scope, user).await?;
         let planned = self.decide(&gathered, cause)?;
         let proposal = self.offer(&gathered, planned.proposal, handling(gathered.rules.mode, cause)).await?;
@@ -145,15 +149,28 @@ impl Services {
             }
             for (user, cause, due_at) in owed {
                 let done = self.plan(&Scope::Whole, &user, cause).await;
-                let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-                tx.settle_plan(&user, due_at).await?;
                 if let Err(why) = &done {
                     tracing::warn!(%why, "a plan could not be made; it is tried again");
-                    tx.owe_plan(&user, cause, now + PUT_OFF).await?;
                 }
-                tx.commit().await?;
+                let owed = done.is_err().then_some((cause, now + PUT_OFF));
+                again!(self.settle(&user, due_at, owed), StoreError::Busy)?;
             }
         }
+    }
+
+    /// The plan that was owed is made, or put off.
+    async fn settle(
+        &self,
+        user: &UserId,
+        due_at: DateTime<Utc>,
+        owed: Option<(PlanCause, DateTime<Utc>)>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.settle_plan(user, due_at).await?;
+        if let Some((cause, at)) = owed {
+            tx.owe_plan(user, cause, at).await?;
+        }
+        tx.commit().await
     }
 }
 

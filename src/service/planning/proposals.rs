@@ -54,6 +54,15 @@ impl Services {
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
     ) -> Result<Proposal, EditError> {
+        again!(self.try_accept_proposal(scope, id, only), EditError::Store(crate::store::StoreError::Busy))
+    }
+
+    async fn try_accept_proposal(
+        &self,
+        scope: &Scope,
+        id: ProposalId,
+        only: Option<&BTreeSet<BlockId>>,
+    ) -> Result<Proposal, EditError> {
         let mut proposal = self.proposal(scope, id).await?;
         if proposal.state == ProposalState::Accepted && only.is_none() {
             return Ok(proposal);
@@ -88,6 +97,10 @@ impl Services {
 
     /// Refuses a proposal; the plan in force stays.
     pub async fn reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
+        again!(self.try_reject_proposal(scope, id), EditError::Store(crate::store::StoreError::Busy))
+    }
+
+    async fn try_reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut proposal = tx.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
         if proposal.state != ProposalState::Open {
@@ -105,6 +118,15 @@ impl Services {
 
     /// Puts accepted changes back, all of them or those of some blocks, where nothing has happened to the block since.
     pub async fn put_back(
+        &self,
+        scope: &Scope,
+        id: ProposalId,
+        only: Option<&BTreeSet<BlockId>>,
+    ) -> Result<Proposal, EditError> {
+        again!(self.try_put_back(scope, id, only), EditError::Store(crate::store::StoreError::Busy))
+    }
+
+    async fn try_put_back(
         &self,
         scope: &Scope,
         id: ProposalId,

@@ -291,6 +291,10 @@ impl Services {
 
     /// Takes a change of day back, as far as nothing was done with its tasks since.
     pub async fn undo_rollover(&self, scope: &Scope, id: RolloverId) -> Result<(Rollover, Vec<Undone>), EditError> {
+        again!(self.try_undo_rollover(scope, id), EditError::Store(crate::store::StoreError::Busy))
+    }
+
+    async fn try_undo_rollover(&self, scope: &Scope, id: RolloverId) -> Result<(Rollover, Vec<Undone>), EditError> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut rollover = tx.rollover(scope, id).await?.ok_or(EditError::NotFound("rollover"))?;

@@ -27,6 +27,19 @@ impl Services {
         rules: PlanningRules,
     ) -> Result<(PlanningRules, i64), EditError> {
         rules.check().map_err(|why| EditError::Invalid { field: "planning", why })?;
+        again!(
+            self.try_set_planning_rules(scope, user, expected_version, rules.clone()),
+            EditError::Store(crate::store::StoreError::Busy)
+        )
+    }
+
+    async fn try_set_planning_rules(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        expected_version: Option<i64>,
+        rules: PlanningRules,
+    ) -> Result<(PlanningRules, i64), EditError> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));

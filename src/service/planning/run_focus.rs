@@ -156,6 +156,10 @@ impl Services {
 
     /// Judges blocks that are over and that nobody worked on; answers when the next one is to be judged.
     pub async fn judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, EditError> {
+        again!(self.try_judge_past_blocks(user), EditError::Store(crate::store::StoreError::Busy))
+    }
+
+    async fn try_judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, EditError> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         let rules = tx.planning_rules(user).await?.map(|(rules, _)| rules).unwrap_or_default();

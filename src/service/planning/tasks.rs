@@ -82,6 +82,10 @@ impl Services {
     /// Makes one.
     pub async fn create_task(&self, scope: &Scope, user: &UserId, facts: TaskFacts) -> Result<Task, EditError> {
         check(&facts, TaskStatus::Open)?;
+        again!(self.try_create_task(scope, user, facts.clone()), EditError::Store(crate::store::StoreError::Busy))
+    }
+
+    async fn try_create_task(&self, scope: &Scope, user: &UserId, facts: TaskFacts) -> Result<Task, EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
         let user = user.ok_or(EditError::NotFound("user"))?;
@@ -98,6 +102,19 @@ impl Services {
 
     /// Changes one. Its blocks' events say the same at once; where they are is for the next plan.
     pub async fn change_task(
+        &self,
+        scope: &Scope,
+        id: TaskId,
+        expected_version: Option<i64>,
+        facts: TaskFacts,
+    ) -> Result<Task, EditError> {
+        again!(
+            self.try_change_task(scope, id, expected_version, facts.clone()),
+            EditError::Store(crate::store::StoreError::Busy)
+        )
+    }
+
+    async fn try_change_task(
         &self,
         scope: &Scope,
         id: TaskId,
@@ -135,6 +152,10 @@ impl Services {
 
     /// Deletes one, with its blocks and their events. What was worked is forgotten with it; to keep that, close it instead.
     pub async fn delete_task(&self, scope: &Scope, id: TaskId) -> Result<(), EditError> {
+        again!(self.try_delete_task(scope, id), EditError::Store(crate::store::StoreError::Busy))
+    }
+
+    async fn try_delete_task(&self, scope: &Scope, id: TaskId) -> Result<(), EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let task = tx.task(scope, id).await?.ok_or(EditError::NotFound("task"))?;
         let mut wake = Vec::new();

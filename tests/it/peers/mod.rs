@@ -5,4 +5,6 @@ mod crashes;
 mod feeds;
 mod full_disk;
 mod google;
+mod midnight;
+mod planned;
 mod two_way;

@@ -31,6 +31,12 @@ impl Connected {
 
     pub async fn before_its_first_round(kind: Kind, service: Service, objects: &[(String, String)]) -> Self {
         let server = CalendarServer::start(kind);
+        let url = server.url();
+        Self::by_way_of(&url, server, service, objects).await
+    }
+
+    /// The same with a server that the account knows under this address.
+    pub async fn by_way_of(url: &str, server: CalendarServer, service: Service, objects: &[(String, String)]) -> Self {
         let dav = Dav::new(&server.url());
         let path = server.calendar_path("work");
         dav.make_calendar(&path).await;
@@ -39,7 +45,7 @@ impl Connected {
         }
         service.make_user().await;
         let body = json!({
-            "user_id": "ada", "provider": "caldav", "url": server.url(), "username": USER, "password": PASSWORD
+            "user_id": "ada", "provider": "caldav", "url": url, "username": USER, "password": PASSWORD
         });
         let made = service.ok("POST", "/v1/accounts", Some(body)).await;
         let account = made["id"].as_str().expect("an id").to_owned();
