@@ -10,8 +10,10 @@ use tokio::time::timeout;
 
 use super::{Config, account::Tools, rollover::Rollover, work::WorkError};
 
-/// The longest wait before looking again: zones may have come into use without a bell.
-const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// The longest wait before looking again: another process may have written what rings no bell here.
+const LOOK_EVERY: Duration = Duration::from_mins(5);
+/// After a failure.
+const AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// The planner.
 pub(super) struct Planner {
@@ -43,8 +45,14 @@ impl Planner {
                         wait = (next - now).to_std().unwrap_or_default().clamp(Duration::from_millis(10), LOOK_EVERY);
                     }
                 }
-                Ok(Err(why)) => tracing::warn!(why = %why, "what is due could not be planned"),
-                Err(lost) => tracing::error!(why = %lost, "the planner's look was lost"),
+                Ok(Err(why)) => {
+                    tracing::warn!(why = %why, "what is due could not be planned");
+                    wait = AGAIN_AFTER;
+                }
+                Err(lost) => {
+                    tracing::error!(why = %lost, "the planner's look was lost");
+                    wait = AGAIN_AFTER;
+                }
             }
             actor.wait(wait, ctx);
         }));

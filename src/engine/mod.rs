@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod conflict;
 pub mod day;
 pub mod focus;
+pub mod imported;
 pub mod outbox;
 pub mod playlist;
 pub mod privacy;

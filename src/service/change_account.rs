@@ -44,6 +44,8 @@ pub struct CalendarChange {
     pub selected: Option<bool>,
     /// Which way events flow.
     pub direction: Option<Direction>,
+    /// Whether its events become tasks of their owner.
+    pub makes_tasks: Option<bool>,
 }
 
 impl Services {
@@ -150,16 +152,21 @@ impl Services {
         let leaves = change.selected == Some(false) && calendar.selected;
         let enters = change.selected == Some(true) && !calendar.selected;
         let turned = change.direction.is_some_and(|direction| direction != calendar.direction);
+        let makes = change.makes_tasks.is_some_and(|makes| makes != calendar.makes_tasks);
         calendar.direction = change.direction.unwrap_or(calendar.direction);
+        calendar.makes_tasks = change.makes_tasks.unwrap_or(calendar.makes_tasks);
         calendar.selected |= enters;
         if enters || turned {
             // What the cursor passed while the calendar was not read, or was read the other way, is found by a complete listing.
             calendar.cursor = None;
             calendar.stamp = None;
             calendar.reconciled_at = None;
-            if !tx.update_calendar(&calendar, held).await? {
-                return Err(stale);
-            }
+        }
+        if (enters || turned || makes) && !tx.update_calendar(&calendar, held).await? {
+            return Err(stale);
+        }
+        if makes && calendar.makes_tasks {
+            self.make_tasks_ahead(&mut tx, &calendar).await?;
         }
         tx.commit().await?;
         if leaves {

@@ -66,7 +66,7 @@ pub struct Settings {
     pub rounds_kept_days: u32,
     /// Days that deleted events stay restorable.
     pub deleted_kept_days: u32,
-    /// Days that settled conflicts are kept.
+    /// Days that settled conflicts, answered proposals and changes of day are kept.
     pub conflicts_kept_days: u32,
     /// Days that notices are kept.
     pub notices_kept_days: u32,

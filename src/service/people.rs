@@ -45,6 +45,7 @@ impl Services {
         if expected_version.is_some_and(|expected| held.as_ref().is_none_or(|user| user.version != expected)) {
             return Err(EditError::Stale);
         }
+        let moved = held.as_ref().is_none_or(|held| held.time_zone != facts.time_zone);
         let user = if let Some(held) = held {
             User {
                 name: facts.name,
@@ -74,8 +75,11 @@ impl Services {
         tx.put_user(&user).await?;
         tx.put_member(&user.home_space, id, "owner").await?;
         tx.commit().await?;
-        // Their zone may be a new one, or their day another.
-        self.wake_planner();
+        if moved {
+            // Where they are now another day may have begun, and the zone an actor of its own to come.
+            self.roll_group(std::slice::from_ref(&user), now).await;
+            self.wake_planner();
+        }
         Ok(user)
     }
 

@@ -30,6 +30,8 @@ impl Services {
         // Each call forgets some thousands at most; what is left waits for the next sweep.
         tx.sweep_rounds(ago(kept.rounds_kept_days)).await?;
         tx.sweep_conflicts(ago(kept.conflicts_kept_days)).await?;
+        tx.sweep_proposals(ago(kept.conflicts_kept_days)).await?;
+        tx.sweep_rollovers(ago(kept.conflicts_kept_days)).await?;
         tx.sweep_audit(ago(kept.audit_kept_days)).await?;
         tx.sweep_notices(ago(kept.notices_kept_days)).await?;
         tx.sweep_consents(now - consent::GOOD_FOR).await?;

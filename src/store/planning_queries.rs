@@ -96,6 +96,8 @@ queries! {
         fn open_proposals(user: &UserId) -> Vec<Proposal>;
         /// The proposals to a person, newest first, older than `before`.
         fn proposals_of(scope: &Scope, user: &UserId, before: Option<ProposalId>, limit: u32) -> Vec<Proposal>;
+        /// Forgets proposals that were decided before an instant: some thousands at most, so ask again until none went.
+        fn sweep_proposals(before: DateTime<Utc>) -> u64;
     }
     owed_plans {
         /// Owes a person a plan; if one is owed already, the earlier of the two.
@@ -138,5 +140,8 @@ queries! {
         fn rollovers_of(scope: &Scope, user: &UserId, before: Option<RolloverId>, limit: u32) -> Vec<Rollover>;
         /// Overwrites a change of day; `false`: no such one.
         fn update_rollover(rollover: &Rollover) -> bool;
+        /// Forgets changes of day that ran before an instant, but for each person's last: some thousands at most, so ask again
+        /// until none went.
+        fn sweep_rollovers(before: DateTime<Utc>) -> u64;
     }
 }

@@ -16,6 +16,7 @@ mod invariants;
 mod life;
 mod people;
 mod planning;
+mod repeating;
 mod seeds;
 mod serve;
 

@@ -28,12 +28,12 @@ use super::{
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-fn at(text: &str) -> DateTime<Utc> {
+pub fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("an instant")
 }
 
 /// Sleeps until an instant of the story's clock.
-async fn until(alive: &Alive, text: &str) {
+pub async fn until(alive: &Alive, text: &str) {
     let wait = (at(text) - alive.world.now()).to_std().expect("an instant ahead");
     tokio::time::sleep(wait).await;
 }
@@ -49,10 +49,10 @@ fn task(title: &str, minutes: u32, context: Option<calwarden::domain::ids::Conte
 }
 
 /// The story's person, at work.
-struct Desk<'a> {
-    alive: &'a Alive,
-    outside: &'a Shared,
-    person: &'a Person,
+pub struct Desk<'a> {
+    pub alive: &'a Alive,
+    pub outside: &'a Shared,
+    pub person: &'a Person,
 }
 
 impl Desk<'_> {
@@ -61,17 +61,17 @@ impl Desk<'_> {
         self.alive.services.create_context(&Scope::Whole, &self.person.user, facts).await.expect("a context").id
     }
 
-    async fn task(&self, facts: TaskFacts) -> TaskId {
+    pub async fn task(&self, facts: TaskFacts) -> TaskId {
         self.alive.services.create_task(&Scope::Whole, &self.person.user, facts).await.expect("a task").id
     }
 
-    async fn block_of(&self, task: TaskId) -> TimeBlock {
+    pub async fn block_of(&self, task: TaskId) -> TimeBlock {
         let blocks = self.alive.services.blocks_of_task(&Scope::Whole, task).await.expect("blocks");
         blocks.into_iter().next_back().expect("a block")
     }
 
     /// What the calendar there says of an event.
-    fn there(&self, title: &str) -> Option<Value> {
+    pub fn there(&self, title: &str) -> Option<Value> {
         let all = self.outside.borrow_mut().google.events(self.alive.world.now(), GIL);
         let mut found = all.into_iter().filter(|item| item["summary"] == title && item["status"] != "cancelled");
         let one = found.next();
@@ -80,7 +80,7 @@ impl Desk<'_> {
     }
 
     /// Writes to events that the calendar there has taken: made, changed, deleted.
-    fn writes(&self) -> [u64; 3] {
+    pub fn writes(&self) -> [u64; 3] {
         let counts = self.outside.borrow_mut().google.control(self.alive.world.now(), "GET", "requests", &Value::Null);
         ["events.insert", "events.patch", "events.delete"].map(|name| counts[name].as_u64().unwrap_or(0))
     }
@@ -100,7 +100,7 @@ impl Desk<'_> {
         tokio::time::sleep(MINUTE).await;
     }
 
-    async fn told(&self, kind: NoticeKind) -> usize {
+    pub async fn told(&self, kind: NoticeKind) -> usize {
         let all = self.alive.services.notices(&Scope::Whole, Some(&self.person.user), false, None, 100).await;
         all.expect("notices").iter().filter(|notice| notice.kind == kind).count()
     }

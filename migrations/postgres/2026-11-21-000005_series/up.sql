@@ -6,3 +6,6 @@ UPDATE tasks SET
 WHERE repeats IS NOT NULL;
 CREATE INDEX tasks_carried_from ON tasks (carried_from) WHERE carried_from IS NOT NULL;
 CREATE INDEX tasks_stale ON tasks (user_id) WHERE status = 'stale';
+-- What has been kept long enough is found by its age.
+CREATE INDEX proposals_decided ON proposals (decided_at) WHERE decided_at IS NOT NULL;
+CREATE INDEX rollovers_ran ON rollovers (ran_at);

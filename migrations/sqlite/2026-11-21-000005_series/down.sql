@@ -1,3 +1,5 @@
+DROP INDEX rollovers_ran;
+DROP INDEX proposals_decided;
 DROP INDEX tasks_stale;
 DROP INDEX tasks_carried_from;
 UPDATE tasks SET repeats = json_object(

@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::super::{Services, edit_event::EditError};
+use super::{
+    super::{Services, edit_event::EditError},
+    imports::is_import,
+};
 use crate::{
     domain::{
         block::{BlockLock, BlockOrigin, BlockState, Placed, TimeBlock},
@@ -182,6 +185,10 @@ impl Services {
         }
         let task = tx.task(&Scope::Whole, block.task_id).await?.ok_or(EditError::NotFound("task"))?;
         let now = self.world.now();
+        if is_import(&task, &block) {
+            let why = "the block is an event of an imported calendar; move the event".to_owned();
+            return Err(EditError::Invalid { field: "id", why });
+        }
         change(&mut block)?;
         block.touch(now);
         let mut blocks = [block];

@@ -3,10 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::super::{Services, edit_event::EditError};
-use crate::{
-    domain::{ids::UserId, person::Scope},
-    store::Mode,
-};
+use crate::{domain::person::Scope, engine::focus::GRACE, store::Mode};
 
 /// People looked at in one go.
 const PEOPLE_MAX: u32 = 500;
@@ -16,14 +13,18 @@ impl Services {
     pub async fn plan_due(&self) -> Result<Option<DateTime<Utc>>, EditError> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        let over: Vec<UserId> = tx.users_with_blocks_over(now, PEOPLE_MAX).await?;
-        let next_end = tx.next_block_end(now).await?;
+        let over = tx.users_with_blocks_over(now, PEOPLE_MAX).await?;
+        let restless = !tx.restless_focuses(now, now - GRACE, None, 1).await?.is_empty();
+        let (mut next, owed) = (vec![tx.next_block_end(now).await?], tx.next_plan_at().await?);
         tx.commit().await?;
-        let mut next = next_end;
-        for user in over {
-            next = [next, self.judge_past_blocks(&user).await?].into_iter().flatten().min();
+        for user in &over {
+            next.push(self.judge_past_blocks(user).await?);
         }
-        next = [next, self.tick_focuses().await?].into_iter().flatten().min();
-        Ok([next, self.make_owed_plans().await?].into_iter().flatten().min())
+        if restless {
+            next.push(self.tick_focuses().await?);
+        }
+        let plans = restless || !over.is_empty() || owed.is_some_and(|at| at <= now);
+        next.push(if plans { self.make_owed_plans().await? } else { owed });
+        Ok(next.into_iter().flatten().min())
     }
 }

@@ -10,6 +10,7 @@ pub mod blocks;
 pub mod contexts;
 pub mod due;
 mod gather;
+mod imports;
 mod outside;
 pub mod plan_day;
 mod planned;

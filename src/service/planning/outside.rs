@@ -3,7 +3,10 @@
 use chrono::Duration;
 use chrono_tz::Tz;
 
-use super::super::{Services, edit_event::EditError};
+use super::{
+    super::{Services, edit_event::EditError},
+    imports::is_import,
+};
 use crate::{
     domain::{
         block::{BlockOrigin, TimeBlock},
@@ -58,11 +61,18 @@ impl Services {
         for block in &own {
             let Some(event) = events.iter().find(|event| Some(event.id) == block.event_id) else { continue };
             let Some(task) = tx.task(&Scope::Whole, block.task_id).await? else { continue };
+            if is_import(&task, block) {
+                wake.extend(self.follow_import(tx, task, block.clone(), event).await.map_err(stored)?);
+                continue;
+            }
             for change in changes(block, &task, event) {
                 // Each change finds the block as the one before has left it.
                 let Some(block) = tx.block(&Scope::Whole, block.id).await? else { break };
                 wake.extend(self.heed_one(tx, block, &task, &change, hand).await?);
             }
+        }
+        if hand != Hand::Here {
+            self.make_tasks(tx, events).await?;
         }
         let others = events.iter().filter(|event| own.iter().all(|block| block.event_id != Some(event.id)));
         self.heed_time(tx, &first.user_id, others).await?;

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use super::super::{
-    Services,
-    edit_event::{EditError, put, touch},
+use super::{
+    super::{
+        Services,
+        edit_event::{EditError, put, touch},
+    },
+    imports::is_import,
 };
 use crate::{
     domain::{
@@ -53,7 +56,7 @@ impl Services {
         let home = self.home_of(tx, task).await?;
         let buffer = tx.planning_rules(&task.user_id).await?.map_or(0, |(rules, _)| rules.buffer_min);
         let mut wake = Vec::new();
-        for block in blocks.iter_mut() {
+        for block in blocks.iter_mut().filter(|block| !is_import(task, block)) {
             let shown = shows(block, slack.and_then(|slack| slack.get(&block.id)).copied(), buffer);
             let keeps = slack.is_none() && block.state.is_live() && block.lock == BlockLock::None;
             wake.extend(self.reflect_block(tx, task, block, home.as_ref(), Shown { now: shown, keeps }).await?);
@@ -64,7 +67,11 @@ impl Services {
 
     /// Takes a block and its event away.
     pub(super) async fn withdraw_block(&self, tx: &mut Tx, block: &TimeBlock) -> Result<Vec<AccountId>, EditError> {
-        let wake = self.unpublish(tx, block.event_id, block.zone).await?;
+        let imported = match block.event_id {
+            Some(_) => tx.task(&Scope::Whole, block.task_id).await?.is_some_and(|task| is_import(&task, block)),
+            None => false,
+        };
+        let wake = self.unpublish(tx, block.event_id.filter(|_| !imported), block.zone).await?;
         tx.delete_blocks(&[block.id]).await?;
         Ok(wake)
     }

@@ -77,7 +77,7 @@ impl Services {
 
     /// Turns the days of some users in one transaction, or, where that fails, each in their own: one whose day cannot be turned
     /// holds up nobody else.
-    async fn roll_group(&self, users: &[User], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(in crate::service) async fn roll_group(&self, users: &[User], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         if let Ok(next) = again!(self.roll_users(users, now), EditError::Store(StoreError::Busy)) {
             return next;
         }

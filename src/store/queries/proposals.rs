@@ -1,16 +1,17 @@
 //! Schedules that were offered.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, read_all};
+use super::{Conn, Done, SWEEP_ROWS, read_all, told};
 use crate::{
     domain::{
         ids::{ProposalId, UserId},
         person::Scope,
         proposal::{Proposal, ProposalState},
     },
-    store::{rows::ProposalRow, schema::proposals},
+    store::{rows::ProposalRow, schema::proposals, types::Ts},
 };
 
 pub async fn put_proposal(conn: &mut Conn, proposal: &Proposal) -> Done<()> {
@@ -52,4 +53,10 @@ pub async fn proposals_of(
         query = query.filter(proposals::id.lt(before));
     }
     read_all(query.load(conn).await?, ProposalRow::read)
+}
+
+pub async fn sweep_proposals(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
+    let decided = proposals::table.filter(proposals::decided_at.lt(Ts::from(before))).order(proposals::decided_at);
+    let swept: Vec<ProposalId> = decided.limit(SWEEP_ROWS).select(proposals::id).load(conn).await?;
+    Ok(told(diesel::delete(proposals::table.filter(proposals::id.eq_any(swept))).execute(conn).await?))
 }

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use diesel::prelude::*;
+use diesel::{alias, dsl::exists, prelude::*};
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, read_all};
+use super::{Conn, Done, SWEEP_ROWS, read_all, told};
 use crate::{
     domain::{
         ids::{RolloverId, UserId},
@@ -70,4 +70,15 @@ pub async fn rollovers_of(
 pub async fn update_rollover(conn: &mut Conn, rollover: &Rollover) -> Done<bool> {
     let row = RolloverRow::of(rollover)?;
     Ok(diesel::update(rollovers::table.find(rollover.id)).set(row).execute(conn).await? > 0)
+}
+
+pub async fn sweep_rollovers(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
+    // From the last one of a person follows which day begins next for them.
+    let newer = alias!(rollovers as newer);
+    let later = newer
+        .filter(newer.field(rollovers::user_id).eq(rollovers::user_id))
+        .filter(newer.field(rollovers::id).gt(rollovers::id));
+    let old = rollovers::table.filter(rollovers::ran_at.lt(Ts::from(before))).filter(exists(later));
+    let swept: Vec<RolloverId> = old.limit(SWEEP_ROWS).select(rollovers::id).load(conn).await?;
+    Ok(told(diesel::delete(rollovers::table.filter(rollovers::id.eq_any(swept))).execute(conn).await?))
 }

@@ -42,6 +42,8 @@ pub struct CalendarView {
     /// `from_provider`, `to_provider` or `both`.
     #[schema(value_type = String)]
     direction: Direction,
+    /// Whether its events become tasks of their owner.
+    makes_tasks: bool,
     /// When the provider stopped listing it.
     gone_at: Option<DateTime<Utc>>,
     /// Why its last round failed.
@@ -61,6 +63,7 @@ impl From<Calendar> for CalendarView {
             selected: calendar.selected,
             read_only: calendar.read_only,
             direction: calendar.direction,
+            makes_tasks: calendar.makes_tasks,
             gone_at: calendar.gone_at,
             last_error: calendar.last_error,
             etag: etag(calendar.version),
@@ -79,6 +82,9 @@ pub struct CalendarPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     direction: Option<Direction>,
+    /// Whether its events become tasks of their owner.
+    #[serde(default)]
+    makes_tasks: Option<bool>,
 }
 
 /// `GET /v1/accounts/{id}/calendars`
@@ -91,7 +97,7 @@ pub async fn list(ask: Ask) -> Answer {
 pub async fn patch(ask: Ask) -> Answer {
     let id = ask.id("id", "calendar")?;
     let body: CalendarPatch = ask.body()?;
-    let change = CalendarChange { selected: body.selected, direction: body.direction };
+    let change = CalendarChange { selected: body.selected, direction: body.direction, makes_tasks: body.makes_tasks };
     let calendar = ask.services().change_calendar(ask.scope(), id, ask.if_match().version(), change).await;
     let calendar = calendar.map_err(Problem::from)?;
     versioned(200, calendar.version, &CalendarView::from(calendar))

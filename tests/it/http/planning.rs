@@ -133,7 +133,11 @@ async fn a_task_says_what_was_said_of_it() {
     assert_eq!(app.get(&path).await.ok(), changed);
     assert_eq!(app.get("/v1/tasks?user_id=ada&open=true").await.ok()["data"], json!([changed]));
     assert_eq!(app.patch(&path, json!({"status": "done"})).await.ok()["status"], "done");
-    assert_eq!(app.get("/v1/tasks?user_id=ada&open=true").await.ok()["data"], json!([]));
+    // It repeats every week: the next one is there, and says what this one said.
+    let open = app.get("/v1/tasks?user_id=ada&open=true").await.ok()["data"].take();
+    let next = &open[0];
+    assert_eq!((open.as_array().map(Vec::len), &next["repeats"]["date"]), (Some(1), &json!("2026-03-09")));
+    assert_eq!((&next["title"], &next["repeats"]["series"]), (&changed["title"], &changed["id"]));
     assert_eq!(app.delete(&path).await.status, 204);
     assert_eq!(app.get(&path).await.status, 404);
 }

@@ -332,6 +332,10 @@ async fn proposals_come_back_as_they_were_newest_first(base: Base) {
     offered.reverse();
     assert_eq!(tx.proposals_of(WHOLE, &ada, None, 2).await, Ok(offered[..2].to_vec()));
     assert_eq!(tx.proposals_of(WHOLE, &ada, Some(offered[1].id), 9).await, Ok(offered[2..].to_vec()));
+    // All but the one whose decision was taken back just now were decided at one instant.
+    assert_eq!(tx.sweep_proposals(at(27)).await, Ok(0));
+    assert_eq!(tx.sweep_proposals(at(28)).await, Ok(offered.len() as u64));
+    assert_eq!(tx.proposals_of(WHOLE, &ada, None, 9).await.map(|left| left.len()), Ok(1));
 }
 
 async fn sittings_come_back_as_they_were(base: Base) {
@@ -442,7 +446,10 @@ async fn a_person_is_rolled_to_a_date_once(base: Base) {
     assert_eq!(tx.update_rollover(&undone).await, Ok(true));
     let opened = Rollover { undone_at: None, ..first };
     assert_eq!(tx.update_rollover(&opened).await, Ok(true));
-    assert_eq!(tx.rollovers_of(WHOLE, &ada, None, 9).await, Ok(vec![undone, opened]));
+    assert_eq!(tx.rollovers_of(WHOLE, &ada, None, 9).await, Ok(vec![undone.clone(), opened]));
+    assert_eq!(tx.sweep_rollovers(at(28)).await, Ok(0));
+    assert_eq!(tx.sweep_rollovers(at(99)).await, Ok(1), "the last one stays: from it follows the next");
+    assert_eq!(tx.rollovers_of(WHOLE, &ada, None, 9).await, Ok(vec![undone]));
 }
 
 async fn people_are_told_by_their_zone(base: Base) {
