@@ -46,6 +46,10 @@ pub struct Planned {
 impl Services {
     /// Makes a plan for a user, and offers it or carries it out as they have chosen.
     pub async fn plan(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, EditError> {
+        again!(self.plan_once(scope, user, cause), EditError::Stale)
+    }
+
+    async fn plan_once(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, EditError> {
         let gathered = self.gather(scope, user).await?;
         let planned = self.decide(&gathered, cause)?;
         let proposal = self.offer(&gathered, planned.proposal, handling(gathered.rules.mode, cause)).await?;
@@ -99,6 +103,9 @@ impl Services {
         handling: Handling,
     ) -> Result<Option<Proposal>, EditError> {
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        if !gathered.is_current(&mut tx).await? {
+            return Err(EditError::Stale);
+        }
         for mut old in tx.open_proposals(&gathered.user.id).await? {
             let same = proposal.as_ref().is_some_and(|new| new.inputs == old.inputs && told(new) == told(&old));
             if same {

@@ -57,6 +57,15 @@ impl Services {
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
     ) -> Result<Proposal, EditError> {
+        again!(self.accept_once(scope, id, only), EditError::Stale)
+    }
+
+    async fn accept_once(
+        &self,
+        scope: &Scope,
+        id: ProposalId,
+        only: Option<&BTreeSet<BlockId>>,
+    ) -> Result<Proposal, EditError> {
         let mut proposal = self.proposal(scope, id).await?;
         if proposal.state == ProposalState::Accepted && only.is_none() {
             return Ok(proposal);
@@ -64,7 +73,7 @@ impl Services {
         let gathered = self.gather(scope, &proposal.user_id).await?;
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let held = tx.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
-        if held.version != proposal.version {
+        if held.version != proposal.version || !gathered.is_current(&mut tx).await? {
             return Err(EditError::Stale);
         }
         // Changes of this very proposal that were accepted one by one do not make the rest stale.
@@ -113,11 +122,23 @@ impl Services {
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
     ) -> Result<Proposal, EditError> {
+        again!(self.put_back_once(scope, id, only), EditError::Stale)
+    }
+
+    async fn put_back_once(
+        &self,
+        scope: &Scope,
+        id: ProposalId,
+        only: Option<&BTreeSet<BlockId>>,
+    ) -> Result<Proposal, EditError> {
         let proposal = self.proposal(scope, id).await?;
         let gathered = self.gather(scope, &proposal.user_id).await?;
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut proposal = tx.proposal(scope, id).await?.filter(|held| held.version == proposal.version);
         let proposal_held = proposal.as_mut().ok_or(EditError::Stale)?;
+        if !gathered.is_current(&mut tx).await? {
+            return Err(EditError::Stale);
+        }
         let mut wake = Vec::new();
         let mut blocks = gathered.blocks.clone();
         for change in &mut proposal_held.changes {
