@@ -387,6 +387,7 @@ impl Sitting<'_> {
                 self.taken("a no", done).map(|_| "says no".to_owned())
             }
             6 => {
+                self.book.forget_events_of(&self.desk.user);
                 let done = self.services().put_back(&Scope::Whole, offer.id, only).await;
                 self.taken("put back", done).map(|_| format!("puts back, of {}, {only:?}", offer.changes.len()))
             }

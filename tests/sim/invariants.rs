@@ -68,7 +68,8 @@ pub async fn google_cursor_is_covered(services: &Services, account: AccountId, g
                 |text: &str| text.split('+').next().and_then(|etag| etag.trim_matches('"').parse::<u64>().ok());
             let known = held.get(&id).and_then(Option::as_ref);
             if known.and_then(|held| version(&held.0)) < version(&etag) {
-                broken.push(format!("I-17 token {token} has passed {id} at {etag}, held {known:?}"));
+                let of = calendar.account_id;
+                broken.push(format!("I-17 token {token} of {of} has passed {id} at {etag}, held {known:?}"));
             }
         }
     }

@@ -104,6 +104,16 @@ impl Book {
         let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
         let plans = read(&mut tx, user).await;
         self.shown.retain(|id, shown| shown.user != *user || plans.blocks.iter().any(|block| block.id == *id));
+        let ids: Vec<_> = plans.blocks.iter().filter_map(|block| block.event_id).collect();
+        let events = tx.events_by_ids(&ids).await.expect("events");
+        let events: BTreeMap<_, _> = events.into_iter().map(|event| (event.id, event)).collect();
+        let homes: BTreeSet<_> = events.values().filter_map(|event| event.calendar_id).collect();
+        let mut copies = BTreeMap::new();
+        for home in homes {
+            let index = tx.mapping_index(home).await.expect("copies");
+            copies.extend(index.into_iter().map(|copy| ((home, copy.event_id), copy.remote_id)));
+        }
+        tx.commit().await.expect("a commit");
         for block in &plans.blocks {
             let Some(task) = plans.tasks.iter().find(|task| task.id == block.task_id) else {
                 self.broken.push(format!("P-2 block {} of {user} has no task", block.id));
@@ -111,19 +121,14 @@ impl Book {
             };
             let home = plans.contexts.iter().find(|context| Some(context.id) == task.context_id);
             let home = home.and_then(Context::publishes_to);
-            let event = match block.event_id {
-                Some(id) => tx.event(&Scope::Whole, id).await.expect("an event"),
-                None => None,
-            };
-            self.broken.extend(says_its_block(block, task, home, event.as_ref()));
+            let event = block.event_id.and_then(|id| events.get(&id));
+            self.broken.extend(says_its_block(block, task, home, event));
             let Some(event) = event.filter(|event| event.deleted_at.is_none()) else { continue };
             let Some(calendar) = event.calendar_id else { continue };
-            if let Some(copy) = tx.mapping_of(event.id, calendar).await.expect("a copy") {
-                let shown = Shown { user: user.clone(), calendar, event: event.id, remote: copy.remote_id };
-                self.keeps_its_event(block, shown);
+            if let Some(remote) = copies.get(&(calendar, event.id)).cloned() {
+                self.keeps_its_event(block, Shown { user: user.clone(), calendar, event: event.id, remote });
             }
         }
-        tx.commit().await.expect("a commit");
         self.days(user, &plans);
     }
 

@@ -200,7 +200,6 @@ impl Story<'_> {
         let desk = &self.desks[rng.random_range(0..self.desks.len())];
         for _ in 0..rng.random_range(1..8) {
             let (alive, outside) = (self.alive, self.outside);
-            self.book.look(&alive.services, &desk.user).await;
             let done = Sitting { alive, outside, desk, book: self.book, lineage }.act(rng).await;
             outside.borrow_mut().trace.extend(done);
             self.book.look(&alive.services, &desk.user).await;
