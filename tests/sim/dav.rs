@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use super::{desks::is_planned, planned::tells_what_is_private};
+
 /// One calendar object.
 #[derive(Clone, Debug)]
 pub struct Object {
@@ -85,6 +87,9 @@ pub struct Server {
 
 impl Server {
     pub fn answer(&mut self, asked: &Asked) -> Answer {
+        if tells_what_is_private(&asked.body) {
+            self.broken.push(format!("P-1 {} {} tells what is private", asked.method, asked.path));
+        }
         match asked.method.as_str() {
             "PROPFIND" => self.propfind(asked),
             "REPORT" => self.report(asked),
@@ -247,9 +252,10 @@ impl Server {
     }
 }
 
-/// Which simulated event an object is: the first word of its title.
+/// Which simulated event an object is: the first word of its title; several blocks have the title of their task.
 pub fn event_of(body: &str) -> String {
-    line(body, "SUMMARY").split(' ').next().unwrap_or_default().to_owned()
+    let title = line(body, "SUMMARY");
+    if is_planned(&title) { line(body, "UID") } else { title.split(' ').next().unwrap_or_default().to_owned() }
 }
 
 /// The value of the first line with this name.

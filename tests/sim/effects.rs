@@ -21,6 +21,7 @@ use super::{
     life::{Alive, Birth, live},
     number,
     people::{Lineage, copy_here},
+    planned::Book,
     seeds::{act, rest},
     serve::{Fuse, Outside, Shared},
 };
@@ -76,7 +77,8 @@ fn told(fuse: Option<(u64, bool)>) -> (Vec<String>, std::ops::Range<u64>) {
     outside.borrow_mut().fuse = None;
     let (mut broken, _) = live(&birth(2, epoch), async |alive| {
         at_work.go_on(alive, &people, &outside).await;
-        rest(alive, &mut people, &outside, &at_work.lineage, port, CALM).await
+        let mut quiet = Book::default();
+        rest(alive, &mut people, &outside, &at_work.lineage, (&[], &mut quiet), port, CALM).await
     });
     let mut outside = outside.borrow_mut();
     broken.append(&mut outside.server.broken);

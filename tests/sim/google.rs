@@ -8,13 +8,15 @@ use calwarden::{
         reply::{Asked, Reply},
     },
 };
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rand::{Rng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use super::{
+    desks::is_planned,
     faults::{Fault, Outcome},
     people::{Lineage, numbers},
+    planned::tells_what_is_private,
 };
 use crate::support::discovery::document;
 
@@ -43,6 +45,9 @@ impl Side {
 
     /// One request of the process under test, judged.
     pub fn answer(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
+        if tells_what_is_private(&String::from_utf8_lossy(&asked.body)) {
+            self.broken.push(format!("P-1 {} {} tells what is private", asked.method, asked.path));
+        }
         if let Some(path) = asked.path.strip_prefix(API) {
             self.broken.extend(document().request(&asked.method, path, &asked.query, &asked.body));
             if matches!(asked.method.as_str(), "PATCH" | "PUT" | "DELETE") && asked.header("if-match").is_none() {
@@ -143,7 +148,10 @@ impl Side {
         lineage: &mut Lineage,
     ) -> Option<String> {
         let all = self.events(now, person);
-        let masters: Vec<_> = all.iter().filter(|item| item["recurringEventId"].is_null()).collect();
+        let theirs = |item: &&Value| {
+            item["recurringEventId"].is_null() && !is_planned(item["summary"].as_str().unwrap_or_default())
+        };
+        let masters: Vec<_> = all.iter().filter(theirs).collect();
         let choice = rng.random_range(0..12);
         if masters.is_empty() || choice < 3 {
             return Some(self.create(now, person, rng, lineage));
@@ -188,8 +196,7 @@ impl Side {
     fn create(&mut self, now: DateTime<Utc>, person: &str, rng: &mut StdRng, lineage: &mut Lineage) -> String {
         let name = lineage.name();
         let id = lineage.edit(Vec::new(), format!("{name} created there"));
-        let day = NaiveDate::from_ymd_opt(2026, 3, 20).and_then(|day| day.and_hms_opt(0, 0, 0)).unwrap_or_default();
-        let start = day + Duration::days(rng.random_range(0..20)) + Duration::hours(rng.random_range(6..20));
+        let start = lineage.day(rng);
         let time = |at: chrono::NaiveDateTime| json!({ "dateTime": at.format("%Y-%m-%dT%H:%M:%S").to_string(), "timeZone": "Europe/Paris" });
         let mut event = json!({ "summary": format!("{name} #{id}"), "start": time(start), "end": time(start + Duration::hours(1)),
             "colorId": THEIRS });

@@ -19,6 +19,7 @@ use calwarden::{
 
 use super::{
     dav::Server,
+    desks::is_planned,
     google::Nothing,
     people::{Lineage, local_events, numbers, texts},
 };
@@ -67,7 +68,8 @@ pub async fn google_cursor_is_covered(services: &Services, account: AccountId, g
                 |text: &str| text.split('+').next().and_then(|etag| etag.trim_matches('"').parse::<u64>().ok());
             let known = held.get(&id).and_then(Option::as_ref);
             if known.and_then(|held| version(&held.0)) < version(&etag) {
-                broken.push(format!("I-17 token {token} has passed {id} at {etag}, held {known:?}"));
+                let of = calendar.account_id;
+                broken.push(format!("I-17 token {token} of {of} has passed {id} at {etag}, held {known:?}"));
             }
         }
     }
@@ -89,7 +91,7 @@ impl Rest {
         let events = local_events(services, user).await.expect("events");
         let mut names = BTreeSet::new();
         for event in events.iter().filter(|event| event.deleted_at.is_none()) {
-            let name = name(&event.content.facts.title);
+            let name = name(&event.content.facts.title, &event.id.to_string());
             if !names.insert(name.clone()) {
                 self.broken.push(format!("I-10 {user} has {name} twice"));
             }
@@ -108,14 +110,14 @@ impl Rest {
         for event in &events {
             self.kept.extend(numbers(&texts(&event.content)));
             if event.deleted_at.is_none() {
-                self.alive.insert(name(&event.content.facts.title));
+                self.alive.insert(name(&event.content.facts.title, ""));
             }
         }
         for (calendar, href) in calendars {
             let mut here: BTreeMap<String, String> = BTreeMap::new();
             let copies = copies(services, *calendar).await;
             for event in living(&events, *calendar, &copies) {
-                let title = name(&event.content.facts.title);
+                let title = name(&event.content.facts.title, copies.get(&event.id).map_or("", String::as_str));
                 if here.insert(title.clone(), texts(&ical::canonical(&event.content))).is_some() {
                     self.broken.push(format!("I-10 {title} twice here"));
                 }
@@ -132,7 +134,7 @@ impl Rest {
         for event in &events {
             self.kept.extend(numbers(&texts(&event.content)));
             if event.deleted_at.is_none() {
-                self.alive.insert(name(&event.content.facts.title));
+                self.alive.insert(name(&event.content.facts.title, ""));
             }
         }
         let opened = services.open_account(account).await.expect("opened");
@@ -141,7 +143,7 @@ impl Rest {
             let mut here: BTreeMap<String, String> = BTreeMap::new();
             let copies = copies(services, calendar.id).await;
             for event in living(&events, calendar.id, &copies) {
-                let title = name(&event.content.facts.title);
+                let title = name(&event.content.facts.title, copies.get(&event.id).map_or("", String::as_str));
                 if here.insert(title.clone(), texts(&writer.canonical(&event.content))).is_some() {
                     self.broken.push(format!("I-10 {title} twice here"));
                 }
@@ -153,7 +155,7 @@ impl Rest {
                 let told = opened.provider.pull(pull).await.expect("a page");
                 for event in told.changed {
                     self.kept.extend(numbers(&texts(&event.content)));
-                    let title = name(&event.content.facts.title);
+                    let title = name(&event.content.facts.title, &event.id.0);
                     if there.insert(title.clone(), texts(&event.content)).is_some() {
                         self.broken.push(format!("I-10 {title} twice there"));
                     }
@@ -178,13 +180,13 @@ impl Rest {
 
     fn remote(&mut self, server: &Server, href: &str) -> BTreeMap<String, String> {
         let mut there = BTreeMap::new();
-        for object in server.calendars.get(href).into_iter().flat_map(|held| held.objects.values()) {
+        for (href, object) in server.calendars.get(href).into_iter().flat_map(|held| &held.objects) {
             let read = ical::decode::resource(object.body.as_bytes(), &Limits::default()).expect("a readable object");
             self.kept.extend(numbers(&object.body));
             if object.body.contains("@there") && !object.body.contains("X-THEIRS;X-P=\"a,b\":kept") {
                 self.broken.push(format!("I-7 an unknown property of {} is gone", read.content.facts.title));
             }
-            there.insert(name(&read.content.facts.title), texts(&read.content));
+            there.insert(name(&read.content.facts.title, href), texts(&read.content));
         }
         there
     }
@@ -200,28 +202,28 @@ impl Rest {
         let named = (0..lineage.len()).map(|n| format!("ev{n}"));
         let gone: BTreeSet<_> = named.filter(|event| !self.alive.contains(event)).collect();
         let outvoted = conflicts.iter().filter(|conflict| conflict.kind == ConflictKind::DeletedRemotely);
-        let outvoted = outvoted.filter_map(|conflict| Some(name(&conflict.local.as_ref()?.facts.title))).collect();
+        let outvoted = outvoted.filter_map(|conflict| Some(name(&conflict.local.as_ref()?.facts.title, ""))).collect();
         let lost = lineage.lost(&self.kept, &gone, &outvoted);
         self.broken.extend(lost.into_iter().map(|lost| format!("I-3 lost: {lost}")));
         self.broken
     }
 }
 
-/// The events that have a copy in a calendar.
-async fn copies(services: &Services, calendar: CalendarId) -> BTreeSet<EventId> {
+/// The events that have a copy in a calendar, each with its name there.
+async fn copies(services: &Services, calendar: CalendarId) -> BTreeMap<EventId, String> {
     let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
     let index = tx.mapping_index(calendar).await.expect("mappings");
     tx.commit().await.expect("a commit");
-    index.into_iter().map(|key| key.event_id).collect()
+    index.into_iter().map(|key| (key.event_id, key.remote_id.0)).collect()
 }
 
 /// The events that a calendar should hold: those at home there, and those copied there.
 fn living<'e>(
     events: &'e [Event],
     calendar: CalendarId,
-    copies: &'e BTreeSet<EventId>,
+    copies: &'e BTreeMap<EventId, String>,
 ) -> impl Iterator<Item = &'e Event> {
-    let there = move |event: &&Event| event.calendar_id == Some(calendar) || copies.contains(&event.id);
+    let there = move |event: &&Event| event.calendar_id == Some(calendar) || copies.contains_key(&event.id);
     events.iter().filter(there).filter(|event| event.deleted_at.is_none())
 }
 
@@ -253,6 +255,7 @@ async fn history(services: &Services) -> Vec<Conflict> {
     conflicts
 }
 
-fn name(title: &str) -> String {
-    title.split(' ').next().unwrap_or_default().to_owned()
+/// What an event is called: several blocks have the title of their task, so they go by `id`.
+fn name(title: &str, id: &str) -> String {
+    if is_planned(title) { id.to_owned() } else { title.split(' ').next().unwrap_or_default().to_owned() }
 }

@@ -25,7 +25,10 @@ use calwarden::{
 use chrono::{Duration, NaiveDate, NaiveDateTime};
 use rand::{Rng, rngs::StdRng};
 
-use super::dav::{Server, event_of, line};
+use super::{
+    dav::{Server, event_of, line},
+    desks::is_planned,
+};
 
 /// An event's deletion, with the number it has as an edit.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,8 @@ pub struct Lineage {
     /// What each edit was, for the story of a failure.
     said: Vec<String>,
     events: usize,
+    /// From when on events are made; without it, late in March.
+    pub from: Option<NaiveDate>,
 }
 
 impl Lineage {
@@ -86,6 +91,13 @@ impl Lineage {
         self.parents.len()
     }
 
+    /// When one more event is to begin, on the wall clock.
+    pub fn day(&self, rng: &mut StdRng) -> NaiveDateTime {
+        let from = self.from.or_else(|| NaiveDate::from_ymd_opt(2026, 3, 20));
+        let first = from.and_then(|day| day.and_hms_opt(0, 0, 0));
+        first.unwrap_or_default() + Duration::days(rng.random_range(0..20)) + Duration::hours(rng.random_range(6..20))
+    }
+
     /// Edits that are in no final version and in no history, with what they were.
     ///
     /// A deletion is kept when its event is `gone` in the end, and when it lost a dispute of which the history tells
@@ -124,11 +136,6 @@ pub fn numbers(text: &str) -> Vec<usize> {
         .collect()
 }
 
-fn day(rng: &mut StdRng) -> NaiveDateTime {
-    let first = NaiveDate::from_ymd_opt(2026, 3, 20).and_then(|day| day.and_hms_opt(0, 0, 0));
-    first.unwrap_or_default() + Duration::days(rng.random_range(0..20)) + Duration::hours(rng.random_range(6..20))
-}
-
 fn paris(at: NaiveDateTime) -> EventTime {
     EventTime::zoned(at, chrono_tz::Europe::Paris)
 }
@@ -142,10 +149,11 @@ pub async fn act_here(
     lineage: &mut Lineage,
 ) -> Option<String> {
     let events = local_events(services, user).await?;
-    let alive: Vec<_> = events.into_iter().filter(|event| event.deleted_at.is_none()).collect();
+    let alive: Vec<_> = events.into_iter().filter(is_theirs).collect();
     let choice = rng.random_range(0..10);
     if alive.is_empty() || choice < 3 {
-        return create_here(services, user, calendar, rng, lineage).await;
+        let start = lineage.day(rng);
+        return create_here(services, user, calendar, start, rng, lineage).await;
     }
     let event = &alive[rng.random_range(0..alive.len())];
     let name = event.content.facts.title.split(' ').next().unwrap_or_default().to_owned();
@@ -166,10 +174,15 @@ pub async fn act_here(
     })
 }
 
+/// Whether an event is there, and nobody's planned work.
+fn is_theirs(event: &Event) -> bool {
+    event.deleted_at.is_none() && !is_planned(&event.content.facts.title)
+}
+
 /// Puts a copy of an event into one more calendar.
 pub async fn copy_here(services: &Services, user: &UserId, to: CalendarId, rng: &mut StdRng) -> Option<String> {
     let events = local_events(services, user).await?;
-    let alive: Vec<_> = events.into_iter().filter(|event| event.deleted_at.is_none()).collect();
+    let alive: Vec<_> = events.into_iter().filter(is_theirs).collect();
     let event = alive.get(rng.random_range(0..alive.len().max(1)))?;
     taken(services.link_event(&Scope::Whole, event.id, to).await)?;
     Some(format!("here: copy {}", event.content.facts.title))
@@ -215,16 +228,17 @@ fn edit_of(event: &Event, name: &str, id: usize, rng: &mut StdRng) -> (Edit, Vec
     (Edit { facts: Some(facts), scope: Some(EditScope::All), ..Edit::default() }, upon, said)
 }
 
-async fn create_here(
+/// Somebody makes an event in the product.
+pub async fn create_here(
     services: &Services,
     user: &UserId,
     calendar: CalendarId,
+    start: NaiveDateTime,
     rng: &mut StdRng,
     lineage: &mut Lineage,
 ) -> Option<String> {
     let name = format!("ev{}", lineage.events);
     let id = lineage.len();
-    let start = day(rng);
     let facts = Facts::new(format!("{name} #{id}"), paris(start), paris(start + Duration::hours(1)));
     let mut content = EventContent::single(facts);
     if rng.random_range(0..4) == 0 {
@@ -278,7 +292,9 @@ pub fn act_there(
     rng: &mut StdRng,
     lineage: &mut Lineage,
 ) -> Option<String> {
-    let hrefs: Vec<_> = server.calendars.get(collection)?.objects.keys().cloned().collect();
+    let objects = server.calendars.get(collection)?.objects.iter();
+    let hrefs: Vec<_> = objects.filter(|(_, held)| !is_planned(&line(&held.body, "SUMMARY"))).collect();
+    let hrefs: Vec<_> = hrefs.into_iter().map(|(href, _)| href.clone()).collect();
     let choice = rng.random_range(0..10);
     if hrefs.is_empty() || choice < 3 {
         return Some(create_there(server, collection, rng, lineage));
@@ -305,7 +321,7 @@ pub fn create_there(server: &mut Server, collection: &str, rng: &mut StdRng, lin
     let id = lineage.len();
     let name = format!("ev{}", lineage.events);
     lineage.events += 1;
-    let start = day(rng);
+    let start = lineage.day(rng);
     lineage.edit(Vec::new(), format!("{name} created there"));
     let rule = if rng.random_range(0..4) == 0 { "RRULE:FREQ=DAILY;COUNT=4\r\n" } else { "" };
     let body = format!(
@@ -318,14 +334,16 @@ pub fn create_there(server: &mut Server, collection: &str, rng: &mut StdRng, lin
     server.store(&format!("{collection}{name}.ics"), body);
     format!("there: create {name}")
 }
+
 /// Sets a property of the first (master) event of an object.
-fn with_line(body: &str, name: &str, value: &str) -> String {
+pub fn with_line(body: &str, name: &str, value: &str) -> String {
     let unfolded = body.replace("\r\n ", "");
     let new = format!("{name}:{value}\r\n");
     let head = unfolded.find("BEGIN:VEVENT").unwrap_or(0);
     let tail = unfolded[head..].find("END:VEVENT").map_or(unfolded.len(), |at| head + at);
     let event = &unfolded[head..tail];
-    let changed = match event.find(&format!("\r\n{name}:")) {
+    let found = event.find(&format!("\r\n{name}:")).or_else(|| event.find(&format!("\r\n{name};")));
+    let changed = match found {
         Some(at) => {
             let end = event[at + 2..].find("\r\n").map_or(event.len(), |end| at + 2 + end + 2);
             format!("{}{new}{}", &event[..at + 2], &event[end..])

@@ -38,7 +38,7 @@ pub async fn until(alive: &Alive, text: &str) {
     tokio::time::sleep(wait).await;
 }
 
-fn task(title: &str, minutes: u32, context: Option<calwarden::domain::ids::ContextId>) -> TaskFacts {
+pub fn task(title: &str, minutes: u32, context: Option<calwarden::domain::ids::ContextId>) -> TaskFacts {
     TaskFacts {
         context_id: context,
         priority: Priority::High,

@@ -1,22 +1,25 @@
 //! One seed, one story: people on both sides, faults at every call, crashes and restarts; then calm, and judgement.
 
 use std::{
+    collections::BTreeSet,
     net::TcpListener,
     sync::{Arc, atomic::AtomicU32},
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Timelike, Utc};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
     cast::{AT_GOOGLE, Person, SERVED, come_or_go, connect_all, help, is_connected},
     dav::{Collection, Habits, Server},
+    desks::{Desk, Sitting, clear_away, desks, settle_in},
     faults::Weather,
     google::Side,
     invariants::{Rest, cursor_is_covered, google_cursor_is_covered},
     life::{Alive, Birth, live},
     people::{Lineage, act_here, act_there, choose, copy_here, create_there},
+    planned::Book,
     serve::{Outside, Shared},
 };
 
@@ -24,6 +27,10 @@ use super::{
 const LIVES: usize = 4;
 /// Longest life, in virtual seconds.
 const LIFE_S: u64 = 2_400;
+/// The evenings that stories begin on: the clocks change in the night after the next one.
+const NIGHTS: [&str; 2] = ["2026-03-27", "2026-10-23"];
+/// Hours, UTC, at which a day begins or an hour is changed where somebody may live.
+const BUSY_HOURS: [i64; 6] = [1, 7, 11, 15, 22, 23];
 /// Quiet time at the end: more than two polls and any backoff.
 const CALM: Duration = Duration::from_hours(4);
 
@@ -49,8 +56,11 @@ pub fn run(seed: u64) -> Judged {
     let faults_in_1000 = [0, 20, 80, 200][rng.random_range(0..4)];
     let outside = Outside::new(seed, server, Side::new(seed, &AT_GOOGLE), Weather { faults_in_1000: 0 });
     let overlaps = Arc::new(AtomicU32::new(0));
-    let mut epoch: DateTime<Utc> = "2026-03-27T20:00:00Z".parse().expect("an instant");
+    let night: NaiveDate = NIGHTS[rng.random_range(0..NIGHTS.len())].parse().expect("a date");
+    let mut epoch = night.and_hms_opt(20, 0, 0).expect("an evening").and_utc();
     let mut lineage = Lineage::default();
+    lineage.from = night.checked_sub_days(chrono::Days::new(8));
+    let mut book = Book::default();
     let mut broken = Vec::new();
     let mut people: Vec<Person> = Vec::new();
     let port = listener.local_addr().expect("an address").port();
@@ -65,12 +75,21 @@ pub fn run(seed: u64) -> Judged {
     };
     let (made, died) = live(&birth(0, epoch), async |alive| connect_all(alive, &outside, port).await);
     people.extend(made);
+    let desks = desks(&people);
     epoch = died;
     outside.borrow_mut().weather = Weather { faults_in_1000 };
     for number in 1..=LIVES {
         let (found, died) = live(&birth(number, epoch), async |alive| {
-            busy(alive, &mut people, &outside, port, &mut rng, &mut lineage).await;
+            if number == 1 {
+                settle_in(alive, &desks, &outside, &mut book, &mut rng).await;
+            }
+            let mut story =
+                Story { alive, people: &mut people, desks: &desks, outside: &outside, port, book: &mut book };
+            story.busy(&mut rng, &mut lineage).await;
             let mut found = Vec::new();
+            for desk in &desks {
+                book.look(&alive.services, &desk.user).await;
+            }
             for person in &people {
                 if !is_connected(alive, person).await {
                     continue;
@@ -85,12 +104,16 @@ pub fn run(seed: u64) -> Judged {
             found
         });
         broken.extend(found);
-        epoch = died;
+        epoch = born_again(died, &mut rng);
     }
     outside.borrow_mut().weather = Weather { faults_in_1000: 0 };
-    let (found, _) =
-        live(&birth(LIVES + 1, epoch), async |alive| rest(alive, &mut people, &outside, &lineage, port, CALM).await);
+    let (found, _) = live(&birth(LIVES + 1, epoch), async |alive| {
+        rest(alive, &mut people, &outside, &lineage, (&desks, &mut book), port, CALM).await
+    });
     broken.extend(found);
+    broken.append(&mut book.broken);
+    let mut once = BTreeSet::new();
+    broken.retain(|told: &String| once.insert(told.clone()));
     if overlaps.load(std::sync::atomic::Ordering::SeqCst) > 0 {
         broken.push("I-25 two rounds of one account at once".into());
     }
@@ -108,42 +131,79 @@ fn habits(rng: &mut StdRng) -> Habits {
     }
 }
 
-/// People edit on both sides until the process dies.
-async fn busy(
-    alive: &Alive,
-    people: &mut [Person],
-    outside: &Shared,
+/// When a process that died is back: at once, some time later, or shortly before many a day begins or changes its clocks.
+fn born_again(died: DateTime<Utc>, rng: &mut StdRng) -> DateTime<Utc> {
+    let later = match rng.random_range(0..4) {
+        0 => chrono::Duration::zero(),
+        1 => chrono::Duration::minutes(rng.random_range(0..30 * 60)),
+        _ => {
+            let hour = BUSY_HOURS[rng.random_range(0..BUSY_HOURS.len())];
+            let minutes = hour * 60 - i64::from(died.hour() * 60 + died.minute());
+            chrono::Duration::minutes(
+                minutes.rem_euclid(24 * 60) + 24 * 60 * rng.random_range(0..2) - rng.random_range(1..25),
+            )
+        }
+    };
+    died + later.max(chrono::Duration::zero())
+}
+
+/// One life, as the people in it see it.
+struct Story<'a> {
+    alive: &'a Alive,
+    people: &'a mut [Person],
+    desks: &'a [Desk],
+    outside: &'a Shared,
     port: u16,
-    rng: &mut StdRng,
-    lineage: &mut Lineage,
-) {
-    let ends = tokio::time::Instant::now() + Duration::from_millis(rng.random_range(1_000..LIFE_S * 1_000));
-    loop {
-        let wait = Duration::from_millis(rng.random_range(200..240_000));
-        if tokio::time::Instant::now() + wait >= ends {
-            tokio::time::sleep_until(ends).await;
-            return;
-        }
-        tokio::time::sleep(wait).await;
-        let which = rng.random_range(0..people.len());
-        if people[which].leaves() && rng.random_range(0..3) == 0 {
-            let done = come_or_go(alive, &mut people[which], port).await;
+    book: &'a mut Book,
+}
+
+impl Story<'_> {
+    /// People edit on both sides until the process dies.
+    async fn busy(&mut self, rng: &mut StdRng, lineage: &mut Lineage) {
+        let (alive, outside, port) = (self.alive, self.outside, self.port);
+        let ends = tokio::time::Instant::now() + Duration::from_millis(rng.random_range(1_000..LIFE_S * 1_000));
+        loop {
+            let wait = Duration::from_millis(rng.random_range(200..240_000));
+            if tokio::time::Instant::now() + wait >= ends {
+                tokio::time::sleep_until(ends).await;
+                return;
+            }
+            tokio::time::sleep(wait).await;
+            if rng.random_range(0..2) == 0 {
+                self.plan(rng, lineage).await;
+            }
+            let people = &mut *self.people;
+            let which = rng.random_range(0..people.len());
+            if people[which].leaves() && rng.random_range(0..3) == 0 {
+                let done = come_or_go(alive, &mut people[which], port).await;
+                outside.borrow_mut().trace.extend(done);
+                continue;
+            }
+            let person = &people[which];
+            if !person.leaves() && rng.random_range(0..15) == 0 {
+                let done = choose(&alive.services, person.account, rng).await;
+                outside.borrow_mut().trace.extend(done);
+                continue;
+            }
+            if let Some(other) = person.copies_go_to.filter(|_| rng.random_range(0..3) == 0) {
+                let done = copy_here(&alive.services, &person.user, other, rng).await;
+                outside.borrow_mut().trace.extend(done);
+                continue;
+            }
+            let done = act(alive, person, outside, rng, lineage).await;
             outside.borrow_mut().trace.extend(done);
-            continue;
         }
-        let person = &people[which];
-        if !person.leaves() && rng.random_range(0..15) == 0 {
-            let done = choose(&alive.services, person.account, rng).await;
+    }
+
+    /// Somebody does some things at their desk.
+    async fn plan(&mut self, rng: &mut StdRng, lineage: &mut Lineage) {
+        let desk = &self.desks[rng.random_range(0..self.desks.len())];
+        for _ in 0..rng.random_range(1..8) {
+            let (alive, outside) = (self.alive, self.outside);
+            let done = Sitting { alive, outside, desk, book: self.book, lineage }.act(rng).await;
             outside.borrow_mut().trace.extend(done);
-            continue;
+            self.book.look(&alive.services, &desk.user).await;
         }
-        if let Some(other) = person.copies_go_to.filter(|_| rng.random_range(0..3) == 0) {
-            let done = copy_here(&alive.services, &person.user, other, rng).await;
-            outside.borrow_mut().trace.extend(done);
-            continue;
-        }
-        let done = act(alive, person, outside, rng, lineage).await;
-        outside.borrow_mut().trace.extend(done);
     }
 }
 
@@ -173,22 +233,27 @@ pub async fn rest(
     people: &mut [Person],
     outside: &Shared,
     lineage: &Lineage,
+    (desks, book): (&[Desk], &mut Book),
     port: u16,
     calm: Duration,
 ) -> Vec<String> {
     tokio::time::sleep(calm).await;
+    clear_away(alive, desks).await;
     help(alive, people, outside, port).await;
     tokio::time::sleep(calm).await;
     let writes = || {
         let mut held = outside.borrow_mut();
         held.server.writes + held.google.writes()
     };
-    let before = writes();
+    let before = (writes(), Book::changes(&alive.services, desks).await);
     tokio::time::sleep(calm).await;
     let mut rest = Rest::default();
-    if writes() != before {
-        rest.broken.push("I-14 somebody still writes at rest".to_owned());
+    // A block that is over changes, and its event once with it.
+    let now = (writes(), Book::changes(&alive.services, desks).await);
+    if i64::try_from(now.0 - before.0).unwrap_or(i64::MAX) > now.1 - before.1 {
+        rest.broken.push(format!("I-14 somebody still writes at rest: {before:?}, {now:?}"));
     }
+    book.rest(alive, desks).await;
     let server = outside.borrow().server.clone();
     for person in &*people {
         rest.nothing_doubled(&alive.services, &person.user).await;

@@ -68,14 +68,20 @@ impl Google {
         if since.is_some() && asked.param("showDeleted") == Some("false") {
             return Err(Refusal::invalid("showDeleted must be true with a sync token."));
         }
-        let filter = Filter::read(asked, since)?;
+        let mut filter = Filter::read(asked, since)?;
+        // A page of changes begins after the last change that was told: one that changes again meanwhile moves to the end, and
+        // nothing may slip into a page that was read.
+        let by_change = since.is_some() && !filter.single;
+        if let Some(page) = page.as_ref().filter(|_| by_change) {
+            filter.since = u64::try_from(page.from).ok();
+        }
         // Changes made while paging come with the next token: it is as old as the first page.
         let as_of = page.as_ref().map_or(held.changes, |page| page.as_of);
         let mut rows = filter.rows(held);
         if asked.param("orderBy") == Some("startTime") {
             rows.sort_by_key(|item| expand::bounds(item, &held.time_zone).map(|(start, _)| start));
         }
-        let from = page.map_or(0, |page| page.from);
+        let from = page.filter(|_| !by_change).map_or(0, |page| page.from);
         let items: Vec<Value> = rows.iter().skip(from).take(size).cloned().map(Value::Object).collect();
         let mut body = json!({
             "kind": "calendar#events", "etag": format!("\"p{}\"", held.changes), "summary": held.summary, "timeZone": held.time_zone,
@@ -83,7 +89,9 @@ impl Google {
         });
         if let Some(fields) = body.as_object_mut() {
             if from + size < rows.len() {
-                let next = Page { from: from + size, as_of };
+                let last = items.last().and_then(|item| held.events.get(item.get("id")?.as_str()?));
+                let told = last.filter(|_| by_change).and_then(|last| usize::try_from(last.change).ok());
+                let next = Page { from: told.unwrap_or(from + size), as_of };
                 fields.insert("nextPageToken".to_owned(), json!(next.text()));
             } else if !asked.flag("singleEvents") || asked.param("orderBy").is_none() {
                 fields.insert("nextSyncToken".to_owned(), json!(sync_token(held, as_of)));

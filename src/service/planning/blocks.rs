@@ -1,6 +1,6 @@
 //! Time blocks as people handle them: put somewhere, moved, confirmed, taken away.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, SubsecRound, Utc};
 
 use super::{
     super::{Services, edit_event::EditError},
@@ -22,7 +22,9 @@ use crate::{
 /// Longest block that somebody may make.
 const LENGTH_MAX: Duration = Duration::hours(24);
 
-fn check(span: Window) -> Result<(), EditError> {
+/// A span that a block may have, in whole seconds as its event will say it.
+fn checked(span: Window) -> Result<Window, EditError> {
+    let span = Window { from: span.from.trunc_subsecs(0), to: span.to.trunc_subsecs(0) };
     let invalid = |field, why: &str| Err(EditError::Invalid { field, why: why.to_owned() });
     if span.length() <= Duration::zero() {
         return invalid("end", "the end is not after the start");
@@ -30,7 +32,7 @@ fn check(span: Window) -> Result<(), EditError> {
     if span.length() > LENGTH_MAX {
         return invalid("end", "a block is 24 hours long at most; make several");
     }
-    Ok(())
+    Ok(span)
 }
 
 impl Services {
@@ -71,7 +73,7 @@ impl Services {
 
     /// Puts a block where a person wants it: confirmed, and theirs.
     pub async fn create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, EditError> {
-        check(span)?;
+        let span = checked(span)?;
         again!(self.try_create_block(scope, task, span), EditError::Store(crate::store::StoreError::Busy))
     }
 
@@ -107,7 +109,7 @@ impl Services {
         expected_version: Option<i64>,
         span: Window,
     ) -> Result<TimeBlock, EditError> {
-        check(span)?;
+        let span = checked(span)?;
         self.amend_block(scope, id, expected_version, |block| {
             if !block.state.is_live() {
                 let why = "the block is over, or only offered; make a new one".to_owned();

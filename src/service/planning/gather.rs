@@ -23,7 +23,7 @@ use crate::{
         agenda::{Agenda, Compiled, compile},
         day::Days,
     },
-    store::Mode,
+    store::{Mode, StoreError, Tx},
 };
 
 /// Accounts of one person that are looked at.
@@ -57,6 +57,13 @@ impl Gathered {
             blocks,
             busy: &self.busy,
         })
+    }
+
+    /// Whether tasks, blocks and rules are as they were: what is written from here would undo a change made meanwhile.
+    pub(super) async fn is_current(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let rules = tx.planning_rules(&self.user.id).await?.map(|(rules, _)| rules).unwrap_or_default();
+        let (tasks, blocks) = (tx.open_tasks(&self.user.id).await?, tx.live_blocks(&self.user.id, self.now).await?);
+        Ok(rules == self.rules && tasks == self.tasks && blocks == self.blocks)
     }
 }
 

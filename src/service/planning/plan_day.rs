@@ -46,7 +46,7 @@ pub struct Planned {
 impl Services {
     /// Makes a plan for a user, and offers it or carries it out as they have chosen.
     pub async fn plan(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, EditError> {
-        again!(self.try_plan(scope, user, cause), EditError::Store(StoreError::Busy))
+        again!(self.try_plan(scope, user, cause), EditError::Stale | EditError::Store(StoreError::Busy))
     }
 
     async fn try_plan(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, EditError> {
@@ -103,6 +103,9 @@ impl Services {
         handling: Handling,
     ) -> Result<Option<Proposal>, EditError> {
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        if !gathered.is_current(&mut tx).await? {
+            return Err(EditError::Stale);
+        }
         for mut old in tx.open_proposals(&gathered.user.id).await? {
             let same = proposal.as_ref().is_some_and(|new| new.inputs == old.inputs && told(new) == told(&old));
             if same {

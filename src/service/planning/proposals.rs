@@ -20,7 +20,7 @@ use crate::{
         round::Cause,
     },
     engine::{agenda::slack, scheduling::Block},
-    store::{Mode, Tx},
+    store::{Mode, StoreError, Tx},
 };
 
 impl Services {
@@ -54,7 +54,7 @@ impl Services {
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
     ) -> Result<Proposal, EditError> {
-        again!(self.try_accept_proposal(scope, id, only), EditError::Store(crate::store::StoreError::Busy))
+        again!(self.try_accept_proposal(scope, id, only), EditError::Stale | EditError::Store(StoreError::Busy))
     }
 
     async fn try_accept_proposal(
@@ -70,7 +70,7 @@ impl Services {
         let gathered = self.gather(scope, &proposal.user_id).await?;
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let held = tx.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
-        if held.version != proposal.version {
+        if held.version != proposal.version || !gathered.is_current(&mut tx).await? {
             return Err(EditError::Stale);
         }
         // Changes of this very proposal that were accepted one by one do not make the rest stale.
@@ -97,7 +97,7 @@ impl Services {
 
     /// Refuses a proposal; the plan in force stays.
     pub async fn reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
-        again!(self.try_reject_proposal(scope, id), EditError::Store(crate::store::StoreError::Busy))
+        again!(self.try_reject_proposal(scope, id), EditError::Store(StoreError::Busy))
     }
 
     async fn try_reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
@@ -123,7 +123,7 @@ impl Services {
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
     ) -> Result<Proposal, EditError> {
-        again!(self.try_put_back(scope, id, only), EditError::Store(crate::store::StoreError::Busy))
+        again!(self.try_put_back(scope, id, only), EditError::Stale | EditError::Store(StoreError::Busy))
     }
 
     async fn try_put_back(
@@ -137,6 +137,9 @@ impl Services {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut proposal = tx.proposal(scope, id).await?.filter(|held| held.version == proposal.version);
         let proposal_held = proposal.as_mut().ok_or(EditError::Stale)?;
+        if !gathered.is_current(&mut tx).await? {
+            return Err(EditError::Stale);
+        }
         let mut wake = Vec::new();
         let mut blocks = gathered.blocks.clone();
         for change in &mut proposal_held.changes {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
@@ -163,13 +164,20 @@ fn said(old: &EventContent, task: &Task, block: &TimeBlock, shown: Transparency)
     let facts = &mut content.facts;
     facts.title.clone_from(&task.facts.title);
     facts.description.clone_from(&task.facts.description);
-    facts.start = at(block, block.start);
-    facts.end = at(block, block.end);
+    (facts.start, facts.end) = when(block);
     facts.transparency = shown;
     content.normalise();
     content
 }
 
-fn at(block: &TimeBlock, instant: chrono::DateTime<chrono::Utc>) -> EventTime {
-    EventTime::zoned(instant.with_timezone(&block.zone).naive_local(), block.zone)
+/// When a block is, on the wall clock of its zone; in UTC where that clock goes back and shows an hour twice, for what it says
+/// there means the first of the two.
+fn when(block: &TimeBlock) -> (EventTime, EventTime) {
+    let wall = |at: DateTime<Utc>| EventTime::zoned(at.with_timezone(&block.zone).naive_local(), block.zone);
+    let (start, end) = (wall(block.start), wall(block.end));
+    if start.instant(block.zone) == block.start && end.instant(block.zone) == block.end {
+        (start, end)
+    } else {
+        (EventTime::utc(block.start), EventTime::utc(block.end))
+    }
 }
