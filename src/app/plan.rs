@@ -135,6 +135,7 @@ impl Instance {
                 weight: task.weight,
                 chunk_min: task.min,
                 chunk_max: task.max,
+                gap_after: None,
                 map,
                 after: after.collect::<Result<_>>()?,
             });

@@ -141,6 +141,7 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
                 weight: task.facts.priority.weight(),
                 chunk_min: least,
                 chunk_max: most,
+                gap_after: task.facts.buffer_after_min.map(|minutes| axis.ticks_of(minutes)),
                 map: maps.of(task, work.unwrap_or(0), due.filter(|_| hard)),
                 after: task.facts.after.iter().filter_map(|before| index.get(before).copied()).collect(),
             }

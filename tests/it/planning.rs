@@ -52,6 +52,7 @@ fn problem(file: &Value) -> Problem {
         weight: number(&task["weight"]),
         chunk_min: number(&task["min"]),
         chunk_max: number(&task["max"]),
+        gap_after: None,
         map: windows.keys().position(|name| *name == task["hours"]).expect("a time map"),
         after: list(&task["after"]).iter().map(index).collect(),
     };

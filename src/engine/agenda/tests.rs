@@ -163,3 +163,20 @@ fn what_is_carried_goes_into_the_next_hours_that_are_free() {
     let there = wednesday("2026-05-06T10:00:00Z", "2026-05-06T11:00:00Z");
     assert_eq!(world.moves(), [(task_id(1), Change::Add { to: there })]);
 }
+
+#[test]
+fn a_tasks_own_buffer_stands_in_place_of_the_users() {
+    let mut world = world();
+    world.rules.buffer_min = 15;
+    world.tasks = vec![
+        task_with(1, |facts| (facts.priority, facts.buffer_after_min) = (Priority::Urgent, Some(60))),
+        task_with(2, |facts| facts.priority = Priority::Medium),
+        task_with(3, |facts| facts.priority = Priority::Low),
+    ];
+    let placed: Vec<_> = [("08:00", "09:00"), ("10:00", "11:00"), ("11:15", "12:15")]
+        .iter()
+        .zip(1..)
+        .map(|((from, to), number)| (task_id(number), add(from, to)))
+        .collect();
+    assert_eq!(world.moves(), placed);
+}

@@ -83,6 +83,9 @@ pub fn seed(problem: &Problem) -> u64 {
         for after in &task.after {
             add(*after as u64);
         }
+        if let Some(gap) = task.gap_after {
+            add(gap.into());
+        }
     }
     for previous in &problem.previous {
         add(u64::from(previous.block.start) << 32 | u64::from(previous.block.end));

@@ -54,9 +54,7 @@ pub fn check(problem: &Problem, blocks: &[Block]) -> Vec<Broken> {
         }
     }
     for (one, next) in sorted.iter().zip(sorted.iter().skip(1)) {
-        // Two pieces of one task that touch would be one piece, and its length unbounded.
-        let gap = if one.task == next.task { problem.gap.max(1) } else { problem.gap };
-        if next.start < one.end.saturating_add(gap) {
+        if next.start < one.end.saturating_add(problem.apart(one, next)) {
             broken.push(Broken::Gap(*one, *next));
         }
     }

@@ -133,7 +133,6 @@ impl Inserter {
         self.gaps.clear();
         let Some(free) = desk.free.get(job.map) else { return };
         let from = order.from.max(job.release);
-        let apart = |piece: &Piece| if piece.task == order.task { desk.own_gap } else { desk.gap };
         let mut placed = pieces.iter().filter(|piece| piece.is_placed()).peekable();
         for span in free.after(from) {
             let mut start = span.start.max(from);
@@ -142,7 +141,8 @@ impl Inserter {
                 break;
             }
             while let Some(piece) = placed.peek() {
-                let (taken, again) = (piece.start.saturating_sub(apart(piece)), piece.end() + apart(piece));
+                let taken = piece.start.saturating_sub(desk.apart(order.task, piece.task));
+                let again = piece.end() + desk.apart(piece.task, order.task);
                 if taken >= end {
                     break;
                 }
@@ -171,7 +171,7 @@ impl Inserter {
         let weight = order.weight(job);
         let mut best: Option<(Cost, Tick)> = None;
         for add in job.chunk_min..=order.ticks {
-            let end = span.start + add + (add.div_ceil(job.chunk_max) - 1) * desk.own_gap;
+            let end = span.start + add + (add.div_ceil(job.chunk_max) - 1) * desk.apart(order.task, order.task);
             if end > span.end {
                 break;
             }
@@ -226,7 +226,7 @@ impl Inserter {
                 blocks -= 1;
                 let length = job.chunk_max.min(rest - blocks * job.chunk_min);
                 self.found.push((start, length));
-                start += length + desk.own_gap;
+                start += length + desk.apart(order.task, order.task);
                 rest -= length;
             }
             if let Some(of_this_gap) = self.found.get_mut(first..) {

@@ -148,10 +148,11 @@ fn fill(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usi
     let from = chance.below(pieces.len());
     let to = if chance.once_in(3) { near(from, pieces.len(), chance) } else { chance.below(pieces.len()) };
     let (piece, job) = with_job(desk, pieces, from)?;
-    let free = desk.room_at(pieces, to, piece.task)?;
+    let moved = piece.task;
+    let free = desk.room_at(pieces, to, moved)?;
     // Up to the next piece, or, pushing that on, up to the end of the free span.
     let next = pieces.get(to..)?.iter().find(|piece| piece.is_placed());
-    let next = next.map_or(free.end, |piece| piece.start.saturating_sub(desk.gap));
+    let next = next.map_or(free.end, |piece| piece.start.saturating_sub(desk.apart(moved, piece.task)));
     let short = next >= free.start + job.chunk_min && chance.once_in(2);
     let end = if short { free.end.min(next) } else { free.end };
     let room = end.saturating_sub(free.start).min(job.chunk_max);

@@ -82,6 +82,8 @@ pub struct Task {
     pub chunk_min: Tick,
     /// Longest block, in ticks. Equal to `work` like `chunk_min`: the task is not split.
     pub chunk_max: Tick,
+    /// Ticks kept free after each of its blocks, up to the next block; none: [`Problem::gap`].
+    pub gap_after: Option<Tick>,
     /// Index in [`Problem::maps`]: the hours in which it may lie.
     pub map: usize,
     /// Indexes of tasks that must be done first.
@@ -97,6 +99,16 @@ pub struct Block {
     pub end: Tick,
     /// Index in [`Problem::tasks`].
     pub task: usize,
+}
+
+impl Problem {
+    /// Ticks between a block of one task and the next block, of another or of the same: two pieces of one task that touch would
+    /// be one piece, and its length unbounded.
+    #[must_use]
+    pub fn apart(&self, one: &Block, next: &Block) -> Tick {
+        let gap = self.tasks.get(one.task).and_then(|task| task.gap_after).unwrap_or(self.gap);
+        if one.task == next.task { gap.max(1) } else { gap }
+    }
 }
 
 impl Block {
@@ -123,7 +135,7 @@ pub struct Problem {
     pub now: Tick,
     /// First tick after those that may be used.
     pub horizon: Tick,
-    /// Ticks between two neighbouring blocks, at least.
+    /// Ticks between two neighbouring blocks, at least, where the first one's task says nothing else.
     pub gap: Tick,
     /// Cost of each block of a task after its first.
     pub split_cost: u32,
@@ -195,6 +207,7 @@ impl Problem {
         let field = |name: &str| format!("tasks[{at}].{name}");
         if let Some(work) = task.work {
             within(field("work"), work, 1..HORIZON_MAX + 1)?;
+            within(field("gap_after"), task.gap_after.unwrap_or(0), 0..HORIZON_MAX + 1)?;
             within(field("chunk_min"), task.chunk_min, 1..work + 1)?;
             within(field("chunk_max"), task.chunk_max, task.chunk_min..HORIZON_MAX + 1)?;
         }

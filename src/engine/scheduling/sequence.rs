@@ -82,6 +82,8 @@ pub struct Job {
     pub chunk_min: Tick,
     /// Longest block.
     pub chunk_max: Tick,
+    /// Up to the next block, at least.
+    pub gap_after: Tick,
     /// Index of its time map.
     pub map: usize,
     /// Tasks that must be done first.
@@ -104,6 +106,7 @@ struct Line {
     due: Tick,
     until: Tick,
     chunk_max: Tick,
+    gap_after: Tick,
     /// Index in [`Desk::cells`] of its time map's first tick.
     cells_at: u32,
     waits: bool,
@@ -143,10 +146,6 @@ pub struct Desk {
     pub now: Tick,
     /// First tick that is not usable any more.
     pub horizon: Tick,
-    /// Between two pieces.
-    pub gap: Tick,
-    /// Between two pieces of one task.
-    pub own_gap: Tick,
     /// Of each piece after a task's first.
     pub split_cost: u32,
     /// The tasks, by their index in the problem.
@@ -193,6 +192,7 @@ impl Desk {
                 tick_weight: task.work.map_or(0, |_| u64::from(task.weight)),
                 chunk_min: task.chunk_min,
                 chunk_max: task.chunk_max,
+                gap_after: task.gap_after.unwrap_or(problem.gap),
                 map: task.map,
                 after: task.after.clone(),
                 kept: Vec::new(),
@@ -212,8 +212,6 @@ impl Desk {
         let mut desk = Self {
             now: problem.now,
             horizon: problem.horizon,
-            gap: problem.gap,
-            own_gap: problem.gap.max(1),
             split_cost: problem.split_cost,
             chained: jobs.iter().any(|job| !job.after.is_empty()),
             jobs,
@@ -241,6 +239,7 @@ impl Desk {
             due: job.due,
             until: job.until,
             chunk_max: job.chunk_max,
+            gap_after: job.gap_after,
             cells_at: u32::try_from(job.map).unwrap_or(0) * width,
             waits: !job.after.is_empty(),
         };
@@ -327,12 +326,13 @@ impl Desk {
     fn sum<const WAITS: bool>(&self, pieces: &mut [Piece], from: usize, limit: i64, rests: &mut [Tick]) -> Option<Sum> {
         let (lines, rests) = (self.lines.as_slice(), &mut rests[..self.lines.len()]);
         let mut sum = self.nothing;
-        // So that there is no gap before the first.
-        let (mut last_end, mut last_task) = (self.now.wrapping_sub(self.gap), u32::MAX);
+        // From where another task's piece may lie, and where the last piece ends.
+        let (mut open_from, mut last_end, mut last_task) = (self.now, self.now, u32::MAX);
         let (before, after) = pieces.split_at_mut(from.min(pieces.len()));
         for piece in before.iter().filter(|piece| piece.start != NONE) {
             let at = piece.task as usize;
             (last_end, last_task) = (piece.start + piece.length, piece.task);
+            open_from = last_end + lines[at].gap_after;
             rests[at] -= piece.length;
             if rests[at] == 0 {
                 sum.add(&lines[at], last_end);
@@ -341,8 +341,9 @@ impl Desk {
         for piece in after {
             let at = piece.task as usize;
             let line = &lines[at];
-            let apart = if last_task == piece.task { self.own_gap } else { self.gap };
-            let from = last_end.wrapping_add(apart).max(line.release).max(piece.want);
+            // Two pieces of one task do not touch.
+            let from = open_from.max(last_end + Tick::from(last_task == piece.task));
+            let from = from.max(line.release).max(piece.want);
             let start = self.start(line, from, piece.length);
             let end = start.wrapping_add(piece.length);
             let nowhere = end > line.until || piece.length > line.chunk_max || start == NONE;
@@ -351,6 +352,7 @@ impl Desk {
                 continue;
             }
             (piece.start, last_end, last_task) = (start, end, piece.task);
+            open_from = end + line.gap_after;
             rests[at] -= piece.length;
             if rests[at] == 0 {
                 sum.add(line, end);
@@ -378,6 +380,12 @@ impl Desk {
         }
     }
 
+    /// Ticks between a piece of one task and the next piece, of another or of the same.
+    #[inline]
+    pub fn apart(&self, one: u32, next: u32) -> Tick {
+        self.job(one).gap_after.max(Tick::from(one == next))
+    }
+
     fn waits(&self, task: u32, rests: &[Tick]) -> bool {
         let open = |after: &usize| rests.get(*after).is_none_or(|rest| *rest > 0);
         self.job(task).after.iter().any(open)
@@ -396,8 +404,7 @@ impl Desk {
     pub fn room_at(&self, pieces: &[Piece], at: usize, task: u32) -> Option<Span> {
         let job = self.job(task);
         let before = pieces.get(..at)?.iter().rev().find(|piece| piece.is_placed());
-        let apart = |piece: &Piece| if piece.task == task { self.own_gap } else { self.gap };
-        let from = before.map_or(self.now, |piece| piece.end() + apart(piece)).max(job.release);
+        let from = before.map_or(self.now, |piece| piece.end() + self.apart(piece.task, task)).max(job.release);
         let free = self.free.get(job.map)?;
         let start = free.earliest(from, job.chunk_min)?;
         Some(Span { start, end: free.after(start).first()?.end.min(job.until) })

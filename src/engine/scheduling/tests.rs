@@ -25,7 +25,7 @@ pub fn open_time(hours: &[(Tick, Tick)], horizon: Tick) -> Problem {
 /// A task that may be cut.
 pub fn task(work: Tick, chunk_min: Tick, chunk_max: Tick) -> Task {
     let (work, after) = (Some(work), Vec::new());
-    Task { work, release: 0, due: None, weight: 1, chunk_min, chunk_max, map: 0, after }
+    Task { work, release: 0, due: None, weight: 1, chunk_min, chunk_max, gap_after: None, map: 0, after }
 }
 
 pub fn block(task: usize, start: Tick, end: Tick) -> Block {
@@ -134,4 +134,20 @@ fn each_block_of_either_plan_is_told_once_and_each_move_with_its_reason() {
     assert!(changes.contains(&Change::Dropped(old[3])), "{changes:?}");
     assert_eq!(reason(5), Some(MoveReason::Passed { now: 1 }));
     assert_eq!(changes.len(), old.len());
+}
+
+#[test]
+fn a_tasks_own_gap_is_kept_after_each_of_its_blocks_and_only_there() {
+    let mut problem = open_time(&[(10, 40)], 40);
+    problem.gap = 1;
+    let wide = Task { gap_after: Some(5), weight: 8, due: Some(20), ..task(6, 3, 3) };
+    problem.tasks = vec![wide, Task { gap_after: Some(0), ..task(4, 4, 4) }, task(2, 2, 2)];
+    let plan = planned(&problem);
+    assert_eq!(plan.score.unplaced, 0);
+    for pair in plan.blocks.windows(2) {
+        let kept = [5, 0, 1][pair[0].task];
+        assert!(pair[1].start >= pair[0].end + kept, "{:?}", plan.blocks);
+    }
+    assert_eq!(check(&problem, &[block(1, 10, 14), block(2, 14, 16)]), [], "nothing after the second task");
+    assert!(!check(&problem, &[block(0, 10, 13), block(2, 17, 19)]).is_empty(), "the first one's gap is cut");
 }

@@ -164,11 +164,16 @@ impl Services {
             }
             Answer::Unlink => block.event_id = None,
             Answer::Rename(title) => {
-                let mut renamed = task.clone();
-                renamed.facts.title = title;
-                renamed.touch(now);
-                tx.put_tasks(std::slice::from_ref(&renamed)).await?;
-                return self.reflect_task(tx, &renamed).await.map_err(stored);
+                // The instance that goes on with it is the same work by the same name.
+                let mut wake = Vec::new();
+                for id in [Some(task.id), heir.filter(|heir| *heir != task.id)].into_iter().flatten() {
+                    let Some(mut renamed) = tx.task(&Scope::Whole, id).await? else { continue };
+                    renamed.facts.title.clone_from(&title);
+                    renamed.touch(now);
+                    tx.put_tasks(std::slice::from_ref(&renamed)).await?;
+                    wake.extend(self.reflect_task(tx, &renamed).await.map_err(stored)?);
+                }
+                return Ok(wake);
             }
             Answer::Show(shown) => block.shows = Some(shown),
         }
@@ -177,7 +182,13 @@ impl Services {
         if let Some(cause) = replan {
             tx.owe_plan(&block.user_id, cause, now + DEBOUNCE).await?;
         }
-        Ok(Vec::new())
+        match tx.task(&Scope::Whole, block.task_id).await? {
+            // It is another instance's now, which may have another name or another home.
+            Some(heir) if heir.id != task.id => {
+                self.reflect(tx, &heir, std::slice::from_mut(&mut block), None).await.map_err(stored)
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn moved_notice(&self, block: &TimeBlock) -> Notice {

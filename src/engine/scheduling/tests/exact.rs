@@ -17,7 +17,7 @@ fn every_way(desk: &Desk, from: Tick, rest: Tick, taken: &[Span], so_far: &mut V
     for start in from..desk.horizon {
         for length in job.chunk_min..=job.chunk_max.min(rest) {
             let span = Span { start, end: start + length };
-            let wide = Span { start: start.saturating_sub(desk.gap), end: span.end + desk.gap };
+            let wide = Span { start: start.saturating_sub(desk.apart(1, 0)), end: span.end + desk.apart(0, 1) };
             if span.end > desk.horizon
                 || !desk.free[0].holds(span)
                 || taken.iter().any(|other| other.overlaps(wide))
@@ -26,7 +26,7 @@ fn every_way(desk: &Desk, from: Tick, rest: Tick, taken: &[Span], so_far: &mut V
                 continue;
             }
             so_far.push(span);
-            every_way(desk, span.end + desk.own_gap, rest - length, taken, so_far, all);
+            every_way(desk, span.end + desk.apart(0, 0), rest - length, taken, so_far, all);
             so_far.pop();
         }
     }

@@ -29,6 +29,7 @@ fn odd(chance: &mut Chance) -> Problem {
             weight: [0, 1, 8, WEIGHT_MAX][chance.below(4)],
             chunk_min,
             chunk_max: chunk_min + chance.between(0, 4),
+            gap_after: chance.once_in(3).then(|| chance.between(0, 6)),
             map: chance.below(problem.maps.len()),
             after: if at > 0 && chance.once_in(3) { vec![chance.below(at)] } else { Vec::new() },
         });
