@@ -33,6 +33,10 @@ const NIGHTS: [&str; 2] = ["2026-03-27", "2026-10-23"];
 const BUSY_HOURS: [i64; 6] = [1, 7, 11, 15, 22, 23];
 /// Quiet time at the end: more than two polls and any backoff.
 const CALM: Duration = Duration::from_hours(4);
+/// After which everybody has polled.
+const POLLED: Duration = Duration::from_mins(30);
+/// How often, at most, a block is over just then.
+const BLOCKS_OVER_MAX: usize = 20;
 
 /// What came of a seed.
 pub struct Judged {
@@ -252,6 +256,15 @@ pub async fn rest(
     let now = (writes(), Book::changes(&alive.services, desks).await);
     if i64::try_from(now.0 - before.0).unwrap_or(i64::MAX) > now.1 - before.1 {
         rest.broken.push(format!("I-14 somebody still writes at rest: {before:?}, {now:?}"));
+    }
+    // Whoever shares a calendar hears of that last change by their next poll.
+    let mut heard = writes();
+    for _ in 0..BLOCKS_OVER_MAX {
+        tokio::time::sleep(POLLED).await;
+        let now = writes();
+        if std::mem::replace(&mut heard, now) == now {
+            break;
+        }
     }
     book.rest(alive, desks).await;
     let server = outside.borrow().server.clone();

@@ -51,6 +51,20 @@ pub fn agreed(base: &EventContent, sent: &EventContent, remote: &EventContent, o
     agreed
 }
 
+/// What both sides agree on of a copy that we began to make and of which no answer came: what was sent, but for occurrences that
+/// differ from their series and are not there. Some providers take each of them as a write of its own, after the series, so a
+/// create that was cut short looks as if somebody had taken them away.
+#[must_use]
+pub fn begun(sent: &EventContent, remote: &EventContent) -> EventContent {
+    let mut begun = sent.clone();
+    let left_out = &remote.recurrence.excluded;
+    begun
+        .overrides
+        .retain(|own| remote.override_at(&own.recurrence_id).is_some() || left_out.contains(&own.recurrence_id));
+    begun.recurrence.excluded.retain(|time| left_out.contains(time) || remote.override_at(time).is_some());
+    begun
+}
+
 fn same<T: Clone + PartialEq>(held: &mut T, sent: &T, remote: &T, ours: Option<&T>) {
     let written_over = ours == Some(held) && remote != held;
     if sent == remote || written_over {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     brake::{BrakeRules, Held, Loss, judge},
+    echo,
     matching::{Candidates, confidence},
     merge::{merge, overlay},
     plan::{Action, Decision, Local, Reason, Remote, link, plan},
@@ -260,4 +261,28 @@ fn the_brake_holds_an_erasing_round() {
     assert_eq!(judge(&several, &rules), [Some(Held::ShareOfAccount), Some(Held::ShareOfAccount), None]);
     let feed = Loss { mapped: 3, deleted: 3, doubtful: true };
     assert_eq!(judge(&[feed], &rules), [Some(Held::WholeCalendar)]);
+}
+
+#[test]
+fn a_copy_whose_making_was_cut_short_has_lost_no_occurrence() {
+    let mut sent = series();
+    sent.overrides = vec![occurrence(21, "Moved room"), occurrence(22, "Kept")];
+    sent.recurrence.excluded = vec![paris("2026-11-24T10:00:00")];
+    let mut there = series();
+    there.overrides = vec![occurrence(22, "Edited there")];
+    let base = echo::begun(&sent, &there);
+    // What never arrived is written once more; what somebody edited there since is taken.
+    let merged = merge(&base, &sent, &there, Winner::Remote).content;
+    assert_eq!(
+        merged.override_at(&paris("2026-11-21T10:00:00")).map(|own| own.facts.title.as_str()),
+        Some("Moved room")
+    );
+    assert_eq!(
+        merged.override_at(&paris("2026-11-22T10:00:00")).map(|own| own.facts.title.as_str()),
+        Some("Edited there")
+    );
+    assert_eq!(merged.recurrence.excluded, sent.recurrence.excluded);
+    // An occurrence that was taken away there since is gone all the same.
+    there.recurrence.excluded = vec![paris("2026-11-21T10:00:00")];
+    assert_eq!(echo::begun(&sent, &there).overrides, sent.overrides);
 }

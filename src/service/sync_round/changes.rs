@@ -191,7 +191,7 @@ impl Changes {
     pub fn link(&mut self, scene: &Scene<'_>, event: Event, remote: RemoteEvent, sent: &[EventContent]) {
         let mapping = bond(scene, event.id, remote.clone(), !sent.is_empty());
         if let Some(first) = sent.first() {
-            let mapping = Mapping { base: first.clone(), ..mapping };
+            let mapping = Mapping { base: echo::begun(first, &remote.content), ..mapping };
             self.settle(scene, mapping, event, Some(remote), sent);
             return;
         }
