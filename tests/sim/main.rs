@@ -29,8 +29,8 @@ use std::{
     thread,
 };
 
-/// Seeds of a plain run: what two cores do in five minutes, two or three times as slow since people plan in them.
-const SEEDS: u64 = 40;
+/// Seeds of a plain run: what two cores do in four minutes.
+const SEEDS: u64 = 80;
 /// Seeds that are run twice to compare their traces.
 const TWICE: u64 = 5;
 

@@ -112,7 +112,7 @@ fn events_of_a_calendar_that_makes_tasks_are_tasks_and_stay_as_they_are() {
     story(6, async |alive, outside, person, _| {
         let desk = Desk { alive, outside, person };
         let write = |method: &str, path: &str, body: serde_json::Value| {
-            outside.borrow_mut().google.write_event(alive.world.now(), GIL, method, path, &body)
+            outside.borrow_mut().google.write_event(alive.world.now(), GIL, method, path, &body);
         };
         let timed = |from: &str, to: &str| json!({ "start": { "dateTime": from }, "end": { "dateTime": to } });
         let mut dentist = timed("2026-03-28T14:00:00Z", "2026-03-28T15:00:00Z");

@@ -118,7 +118,7 @@ const MAY_SLEEP: &[(&str, &str)] = &[
     ("tests/it/actors/world.rs", "the actors' stories run on a paused clock, which their world starts"),
     ("tests/sim/days.rs", "the simulation's people wait in virtual time"),
     ("tests/sim/effects.rs", "the simulation's people wait in virtual time"),
-    ("tests/sim/repeating.rs", "virtual time"),
+    ("tests/sim/repeating.rs", "the simulation's people wait in virtual time"),
     ("tests/sim/planning.rs", "the simulation's people wait in virtual time"),
     ("tests/sim/seeds.rs", "the simulation's people wait in virtual time"),
     ("tests/sim/serve.rs", "the simulated network is slow in virtual time"),

@@ -186,24 +186,33 @@ impl Garden {
         self.service.run();
 
         let zone = AHEAD[usize::try_from(turn).expect("few") % AHEAD.len()];
-        for person in &crowd {
-            self.lives(&person.id, zone).await;
-        }
-        tokio::time::sleep(Duration::from_millis(turn * 7 % 30)).await;
-        kill(&mut self.service, turn + 1);
-        self.service.run();
-
+        // They move one after the other, and it dies as soon as the day of one of the first has begun.
         let one_of_the_first = usize::try_from(turn).expect("few") % 3;
         let path = format!("/v1/rollovers?user_id={}", crowd[one_of_the_first].id);
-        while !turned(&self.service.ok("GET", &path, None).await) {}
+        tokio::select! {
+            () = self.move_to(&crowd, zone) => {}
+            () = async { while !turned(&self.service.ok("GET", &path, None).await) {} } => {}
+        }
         self.service.kill();
         let begun = self.begun_for(&crowd).await;
+        self.service.run();
+
+        // Who had not been heard says so again; who had is turned by the start.
+        self.move_to(&crowd, zone).await;
+        tokio::time::sleep(Duration::from_millis(turn * 7 % 30)).await;
+        kill(&mut self.service, turn + 1);
         self.service.run();
         for person in &crowd {
             self.service.until(&format!("/v1/rollovers?user_id={}", person.id), turned).await;
         }
         self.people.extend(crowd);
         (1..CROWD).contains(&begun)
+    }
+
+    async fn move_to(&self, crowd: &[Person], zone: Tz) {
+        for person in crowd {
+            self.lives(&person.id, zone).await;
+        }
     }
 
     /// Each unfinished task was carried once, with what was worked on it; what was not planned has stayed.

@@ -1,7 +1,7 @@
 //! Planned work in a calendar on a real server: shared work is shown there and nothing private is, a block that moves stays one
 //! event, what somebody does to the event is heeded, and the clock of focused work is seen in it.
 
-use chrono::{DateTime, Duration, NaiveDateTime, Utc};
+use chrono::{DateTime, Duration, NaiveDateTime, SubsecRound, Utc};
 use chrono_tz::{Europe::Paris, Tz};
 use serde_json::{Value, json};
 
@@ -264,7 +264,7 @@ async fn work_that_takes_longer_lengthens_its_event_and_work_that_ends_cuts_it()
     let service = &ada.world.service;
     let path = format!("/v1/blocks/{}", id(&block));
     ada.wire.changes();
-    let over = now + Duration::seconds(1);
+    let over = (now + Duration::seconds(1)).trunc_subsecs(0);
     service.ok("PATCH", &path, Some(json!({"start": now - Duration::minutes(30), "end": over}))).await;
     let longer = service.until(&path, |block| instant(&block["end"]) > over).await;
     assert_eq!(instant(&longer["end"]), over + Duration::minutes(15));
