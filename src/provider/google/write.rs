@@ -230,9 +230,25 @@ fn strays(whole: &Whole, wanted: &EventContent) -> Vec<EventTime> {
 
 /// Whether an occurrence says there what its series says.
 fn plain(item: &Item, held: Option<&Facts>, whole: &Whole, original: &EventTime) -> bool {
-    let master = convert::read_facts(&whole.master).ok();
-    let said = master.map(|facts| at_its_place(&facts, original));
-    !item.cancelled() && held.is_some() && said.is_some_and(|said| convert::facts(&said, held).is_empty())
+    let Ok(master) = convert::read_facts(&whole.master) else { return false };
+    let (said, Some(held)) = (at_its_place(&master, original), held) else { return false };
+    let mut held = held.clone();
+    if at_its_time(item, &whole.master, &said) {
+        (held.start, held.end) = (said.start, said.end);
+    }
+    !item.cancelled() && convert::facts(&said, Some(&held)).is_empty()
+}
+
+/// Whether an occurrence begins with its series' clock and is as long, by that clock or by elapsed time: where clocks change within
+/// it, the end that is told is another one than the series' own.
+fn at_its_time(item: &Item, master: &Item, said: &Facts) -> bool {
+    let at = |item: &Item, field: &str| {
+        let text = item.0.get(field)?.get("dateTime")?.as_str()?;
+        chrono::DateTime::parse_from_rfc3339(text).ok()
+    };
+    let span = |item| Some((at(item, "start")?, at(item, "end")?));
+    let (Some((start, end)), Some((from, to))) = (span(item), span(master)) else { return false };
+    start == said.start.instant(chrono_tz::UTC) && (end == said.end.instant(chrono_tz::UTC) || end - start == to - from)
 }
 
 /// What the series says at one of its occurrences.
@@ -293,4 +309,35 @@ fn sorted(lines: &Value) -> Vec<String> {
         lines.as_array().into_iter().flatten().filter_map(|line| line.as_str().map(str::to_owned)).collect();
     texts.sort();
     texts
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Whether an occurrence that begins and ends like this is what a series says that begins and ends like that, in Berlin.
+    fn is_plain(series: [&str; 2], occurrence: [&str; 2], original: &str) -> bool {
+        let item = |[start, end]: [&str; 2]| {
+            let time = |at: &str| json!({ "dateTime": at, "timeZone": "Europe/Berlin" });
+            let said =
+                json!({ "id": "one", "status": "confirmed", "summary": "Run", "start": time(start), "end": time(end) });
+            Item(said.as_object().expect("an object").clone())
+        };
+        let (whole, item) = (Whole::single(item(series)), item(occurrence));
+        let original = EventTime::zoned(original.parse().expect("a time"), chrono_tz::Europe::Berlin);
+        plain(&item, convert::read_facts(&item).ok().as_ref(), &whole, &original)
+    }
+
+    #[test]
+    fn an_occurrence_in_the_night_of_a_clock_change_is_as_the_series_has_it() {
+        let spring = ["2026-03-28T01:00:00+01:00", "2026-03-28T02:00:00+01:00"];
+        assert!(is_plain(spring, ["2026-03-29T01:00:00+01:00", "2026-03-29T03:00:00+02:00"], "2026-03-29T01:00:00"));
+        assert!(!is_plain(spring, ["2026-03-29T01:00:00+01:00", "2026-03-29T03:30:00+02:00"], "2026-03-29T01:00:00"));
+        let autumn = ["2026-10-24T02:15:00+02:00", "2026-10-24T03:15:00+02:00"];
+        assert!(is_plain(autumn, ["2026-10-25T02:15:00+02:00", "2026-10-25T02:15:00+01:00"], "2026-10-25T02:15:00"));
+        assert!(is_plain(autumn, ["2026-10-25T02:15:00+02:00", "2026-10-25T03:15:00+01:00"], "2026-10-25T02:15:00"));
+        assert!(!is_plain(autumn, ["2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00"], "2026-10-25T02:15:00"));
+    }
 }
