@@ -205,7 +205,7 @@ fn the_janitor_sweeps_every_half_hour_and_daily_even_after_a_sweep_panicked() {
             sleep(secs(25 * 3600)).await;
         });
         let count = |what: &str| events.iter().filter(|event| event.contains(what)).count();
-        assert_eq!((count("sweep Conflicts"), count("sweep Retention")), (50, 2));
+        assert_eq!((count("sweep Reminders"), count("sweep Retention")), (50, 2));
     });
 }
 
