@@ -86,7 +86,7 @@ impl Garden {
     /// An account at the server, and the context that is shown in its calendar.
     async fn connect(&self, person: &str, turn: u64) -> (String, String, String) {
         let name = other(turn);
-        let path = format!("/{name}/work/");
+        let path = format!("/{name}/planned/");
         Dav::as_user(&self.server.url(), &name).make_calendar(&path).await;
         let body = json!({
             "user_id": person, "provider": "caldav", "url": self.server.url(), "username": name, "password": PASSWORD
