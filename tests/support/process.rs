@@ -5,8 +5,15 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
+
+/// The ports that tests give to servers: below those that systems give to whoever connects to one.
+const PORTS: std::ops::Range<u32> = 12_000..32_000;
+
+/// How many ports were asked for in this process.
+static ASKED: AtomicU32 = AtomicU32::new(0);
 
 /// A child that dies with the test.
 pub struct Process {
@@ -68,10 +75,18 @@ pub fn wait_until<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Opt
     }
 }
 
-/// A port nobody listens on now.
+/// A port nobody listens on now, and that no other test of this process was given or will be: a server may take its time
+/// until it listens.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+    // Runs of the tests at the same time start in different places.
+    let start = std::process::id().wrapping_mul(977);
+    let mut asked =
+        PORTS.map(|_| start.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % (PORTS.end - PORTS.start));
+    let free = asked.find_map(|n| {
+        let port = u16::try_from(PORTS.start + n).expect("a port");
+        TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+    });
+    free.expect("a free port")
 }
 
 /// A program of the peers' virtual environment (`tests/run` makes it), or of the path.
