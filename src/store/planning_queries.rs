@@ -102,12 +102,12 @@ queries! {
     owed_plans {
         /// Owes a person a plan; if one is owed already, the earlier of the two.
         fn owe_plan(user: &UserId, cause: PlanCause, due_at: DateTime<Utc>) -> ();
-        /// The plans that are owed by now, and since when, the oldest first.
-        fn plans_due(now: DateTime<Utc>, limit: u32) -> Vec<(UserId, PlanCause, DateTime<Utc>)>;
+        /// The plans that are owed by now, and how often each was wished for, the oldest first.
+        fn plans_due(now: DateTime<Utc>, limit: u32) -> Vec<(UserId, PlanCause, i64)>;
         /// When the next plan is owed.
         fn next_plan_at() -> Option<DateTime<Utc>>;
-        /// Forgets what was owed to a person at this instant; what was owed since stays.
-        fn settle_plan(user: &UserId, due_at: DateTime<Utc>) -> ();
+        /// Forgets what was owed to a person for so many wishes; where more have come since, a plan stays owed.
+        fn settle_plan(user: &UserId, wishes: i64) -> ();
     }
     focuses {
         /// Begins a sitting or overwrites it by id. [`StoreError::Stale`]: its person has another open one.

@@ -139,12 +139,13 @@ table! {
 
 table! {
     use crate::store::types::Instant;
-    use diesel::sql_types::Text;
+    use diesel::sql_types::{BigInt, Text};
 
     owed_plans (user_id) {
         user_id -> Text,
         cause -> Text,
         due_at -> Instant,
+        wishes -> BigInt,
     }
 }
 

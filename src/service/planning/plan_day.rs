@@ -150,13 +150,13 @@ impl Services {
             if owed.is_empty() {
                 return Ok(next);
             }
-            for (user, cause, due_at) in owed {
+            for (user, cause, wishes) in owed {
                 let done = self.plan(&Scope::Whole, &user, cause).await;
                 if let Err(why) = &done {
                     tracing::warn!(%why, "a plan could not be made; it is tried again");
                 }
                 let owed = done.is_err().then_some((cause, now + PUT_OFF));
-                again!(self.settle(&user, due_at, owed), StoreError::Busy)?;
+                again!(self.settle(&user, wishes, owed), StoreError::Busy)?;
             }
         }
     }
@@ -165,11 +165,11 @@ impl Services {
     async fn settle(
         &self,
         user: &UserId,
-        due_at: DateTime<Utc>,
+        wishes: i64,
         owed: Option<(PlanCause, DateTime<Utc>)>,
     ) -> Result<(), StoreError> {
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.settle_plan(user, due_at).await?;
+        tx.settle_plan(user, wishes).await?;
         if let Some((cause, at)) = owed {
             tx.owe_plan(user, cause, at).await?;
         }

@@ -9,7 +9,7 @@ use calwarden::{
         ids::{EventId, ProposalId, TaskId},
         notice::{Notice, NoticeKind},
         person::{Scope, User},
-        proposal::{Proposal, ProposalState},
+        proposal::{PlanCause, Proposal, ProposalState},
         rollover::Rollover,
         task::{Task, TaskFacts, TaskStatus},
         working_hours::PlanningRules,
@@ -43,6 +43,7 @@ on_every_database![
     blocks_are_told_by_time_and_state,
     a_block_outlives_its_event_and_ends_with_its_task,
     whoever_has_stale_tasks_is_found_until_they_were_asked,
+    a_plan_is_owed_once_and_settled_for_the_wishes_it_was_made_of,
     proposals_come_back_as_they_were_newest_first,
     sittings_come_back_as_they_were,
     a_person_has_one_open_sitting,
@@ -308,6 +309,24 @@ async fn whoever_has_stale_tasks_is_found_until_they_were_asked(base: Base) {
     tx.put_tasks(std::slice::from_ref(&carried)).await.expect("a task");
     assert_eq!(tx.task_carried_from(id(903)).await, Ok(Some(carried)));
     assert_eq!(tx.task_carried_from(id(904)).await, Ok(None));
+}
+
+async fn a_plan_is_owed_once_and_settled_for_the_wishes_it_was_made_of(base: Base) {
+    given::ada(&base).await;
+    let ada = given::user_id("ada");
+    let mut tx = base.write().await;
+    tx.owe_plan(&ada, PlanCause::Collision, at(10)).await.expect("owed");
+    assert_eq!(tx.plans_due(at(9), 9).await, Ok(vec![]));
+    assert_eq!(tx.next_plan_at().await, Ok(Some(at(10))));
+    // Later news join it; earlier ones bring it forward.
+    tx.owe_plan(&ada, PlanCause::Rollover, at(20)).await.expect("owed");
+    assert_eq!(tx.plans_due(at(10), 9).await, Ok(vec![(ada.clone(), PlanCause::Collision, 2)]));
+    tx.owe_plan(&ada, PlanCause::TaskEdited, at(5)).await.expect("owed");
+    assert_eq!(tx.plans_due(at(5), 9).await, Ok(vec![(ada.clone(), PlanCause::TaskEdited, 3)]));
+    tx.settle_plan(&ada, 2).await.expect("settled");
+    assert_eq!(tx.next_plan_at().await, Ok(Some(at(5))), "more was wished for than that plan was made of");
+    tx.settle_plan(&ada, 3).await.expect("settled");
+    assert_eq!(tx.next_plan_at().await, Ok(None));
 }
 
 async fn proposals_come_back_as_they_were_newest_first(base: Base) {

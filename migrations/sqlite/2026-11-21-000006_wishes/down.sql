@@ -1,0 +1,1 @@
+ALTER TABLE owed_plans DROP COLUMN wishes;
