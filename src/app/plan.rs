@@ -154,6 +154,7 @@ impl Instance {
             split_cost: self.alpha,
             maps: self.windows.values().map(|windows| spans(windows).collect()).collect(),
             busy: spans(&self.busy).map(busy).collect(),
+            caps: Vec::new(),
             tasks,
             previous,
         })

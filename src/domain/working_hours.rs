@@ -194,7 +194,7 @@ pub struct PlanningRules {
     pub freeze_min: u16,
     /// Minutes kept free between blocks, and the slack below which a block's event says busy.
     pub buffer_min: u16,
-    /// Most minutes of planned work in one day.
+    /// Most minutes of planned work in one day; a block counts for the day that it starts in.
     pub daily_cap_min: Option<u16>,
     /// What is done with a plan.
     pub mode: PlanMode,

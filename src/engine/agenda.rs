@@ -2,14 +2,14 @@
 //!
 //! Terms. *Fixed* blocks stay where they are: they are busy time, and their minutes are no longer to be placed. *Movable* ones are
 //! the plan in force. A time map is cut to what a task may use of it: the part of the day it prefers, where that is wide enough;
-//! what lies before a hard deadline; and of each day no more than the daily cap.
+//! and what lies before a hard deadline. The daily cap counts all of a day's blocks, whatever hours they lie in.
 //!
 //! **Invariant:** the same agenda makes the same problem, whatever order its parts come in.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
 use chrono::{DateTime, Timelike, Utc};
 
@@ -17,8 +17,8 @@ use super::{
     day::Days,
     replan::{fixed, move_cost},
     rest::{CHUNK_MIN, rest},
-    scheduling::{self, Block, Busy, BusyWith, MoveReason, Plan, Previous, Problem, Span, merged, without},
-    ticks::{Axis, Grid, OpenDay},
+    scheduling::{self, Block, Busy, BusyWith, Cap, MoveReason, Plan, Previous, Problem, Span, merged, without},
+    ticks::{Axis, Grid},
 };
 use crate::domain::{
     block::TimeBlock,
@@ -51,6 +51,8 @@ pub struct Agenda<'a> {
     pub tasks: &'a [Task],
     /// Live blocks of these tasks.
     pub blocks: &'a [TimeBlock],
+    /// Minutes of today that were worked already, in blocks that are over.
+    pub worked_min: u32,
     /// Busy time, without the blocks' own events.
     pub busy: &'a [Window],
 }
@@ -89,6 +91,8 @@ struct MapKey {
     hours: String,
     prefer: Option<PartOfDay>,
     until: Option<u32>,
+    /// Ticks of its own that are to stay free before whatever comes next.
+    apart: u32,
 }
 
 /// Makes the problem.
@@ -120,6 +124,7 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
     busy.extend(locked);
     busy.sort();
 
+    let caps = caps(agenda, axis, &held);
     let placed = minutes_ahead(&held, agenda.now);
     let index: BTreeMap<_, _> = tasks.iter().enumerate().map(|(at, task)| (task.id, at)).collect();
     let taken = merged(busy.iter().map(|busy| busy.span));
@@ -164,6 +169,7 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
         split_cost: SPLIT_COST,
         maps: maps.spans,
         busy,
+        caps,
         tasks: planned,
         previous,
     };
@@ -231,6 +237,23 @@ fn tick(at: i64, axis: Axis) -> u32 {
     u32::try_from(at.max(0)).unwrap_or(u32::MAX).min(axis.ticks().saturating_add(1))
 }
 
+/// What may be worked of each of the user's days: the cap, less what was worked of it and what is held in it.
+fn caps(agenda: &Agenda<'_>, axis: Axis, held: &[&TimeBlock]) -> Vec<Cap> {
+    let Some(cap) = agenda.rules.daily_cap_min else { return Vec::new() };
+    let mut taken: BTreeMap<_, i64> = BTreeMap::new();
+    for block in held {
+        *taken.entry(agenda.days.date(block.start)).or_default() += block.span().length().num_minutes();
+    }
+    let first = agenda.days.date(axis.span().from);
+    *taken.entry(first).or_default() += i64::from(agenda.worked_min);
+    let begins = iter::successors(Some((first, axis.span().from)), |(date, _)| agenda.days.after(*date));
+    let cap = |(date, begin)| {
+        let left = i64::from(cap) - taken.get(&date).copied().unwrap_or(0);
+        Cap { from: tick(axis.up(begin), axis), ticks: u32::try_from(left).unwrap_or(0) / axis.grid().minutes() }
+    };
+    begins.take_while(|(_, begin)| *begin < axis.span().to).map(cap).collect()
+}
+
 /// Minutes that fixed blocks hold from now on, by task.
 fn minutes_ahead(held: &[&TimeBlock], now: DateTime<Utc>) -> BTreeMap<TaskId, u32> {
     let mut sums = BTreeMap::new();
@@ -263,9 +286,10 @@ struct Maps<'a> {
 
 impl Maps<'_> {
     fn of(&mut self, task: &Task, work: u32, until: Option<u32>) -> usize {
+        let apart = task.facts.buffer_after_min.map_or(0, |minutes| self.axis.ticks_of(minutes));
         let hours = task.facts.hours.clone().unwrap_or_else(|| USUAL_HOURS.to_owned());
         if let Some(prefer) = task.facts.prefer {
-            let key = MapKey { hours: hours.clone(), prefer: Some(prefer), until };
+            let key = MapKey { hours: hours.clone(), prefer: Some(prefer), until, apart };
             let open = self.windows(&key);
             let room: u32 =
                 without(&open, &self.taken).into_iter().map(|s| s.end.saturating_sub(s.start.max(self.now))).sum();
@@ -273,7 +297,7 @@ impl Maps<'_> {
                 return self.add(key, &open);
             }
         }
-        let key = MapKey { hours, prefer: None, until };
+        let key = MapKey { hours, prefer: None, until, apart };
         let open = self.windows(&key);
         self.add(key, &open)
     }
@@ -290,27 +314,17 @@ impl Maps<'_> {
         let agenda = self.agenda;
         let map = agenda.rules.hours.get(&key.hours).unwrap_or(agenda.usual);
         let days = self.axis.open(agenda.days, map, agenda.rules);
-        let spans = days.into_iter().flat_map(|day| self.capped(day));
+        let spans = days.into_iter().flat_map(|day| day.spans);
         let wanted = |span: Span| part(key.prefer, span, self.axis, agenda.days);
         let until = key.until.unwrap_or(u32::MAX);
-        merged(spans.flat_map(wanted).map(|span| Span { end: span.end.min(until), ..span }))
+        let open = merged(spans.flat_map(wanted).map(|span| Span { end: span.end.min(until), ..span }));
+        without(&open, &self.before(key.apart))
     }
 
-    /// A day's windows up to where its cap is used up, were every free tick from the first one on worked.
-    fn capped(&self, day: OpenDay) -> Vec<Span> {
-        let Some(mut left) = day.cap else { return day.spans };
-        let mut out = Vec::new();
-        for span in day.spans {
-            for open in without(&[span], &self.taken) {
-                let start = open.start.max(self.now.min(open.end));
-                let end = open.end.min(start.saturating_add(left));
-                if start < end {
-                    left -= end - start;
-                    out.push(Span { start, end });
-                }
-            }
-        }
-        out
+    /// So many ticks before all that is busy: who keeps time free after its work keeps it before a meeting, too.
+    fn before(&self, apart: u32) -> Vec<Span> {
+        let before = |span: &Span| Span { start: span.start.saturating_sub(apart), end: span.start };
+        if apart == 0 { Vec::new() } else { merged(self.taken.iter().map(before)) }
     }
 }
 

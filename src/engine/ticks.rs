@@ -150,10 +150,9 @@ impl Axis {
     /// The dates on which a time map is open, by date.
     #[must_use]
     pub fn open(self, days: Days, map: &TimeMap, rules: &PlanningRules) -> Vec<OpenDay> {
-        let cap = rules.daily_cap_min.map(|minutes| u32::from(minutes) / self.grid.minutes());
         let ticks = |day: WorkDay| {
             let spans = merged(day.windows.into_iter().filter_map(|window| self.inwards(window)));
-            (!spans.is_empty()).then_some(OpenDay { date: day.date, spans, cap })
+            (!spans.is_empty()).then_some(OpenDay { date: day.date, spans })
         };
         work_days(days, map, &rules.holidays, self.span()).into_iter().filter_map(ticks).collect()
     }
@@ -171,12 +170,10 @@ pub struct WorkDay {
 /// The same in ticks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenDay {
-    /// The date that its spans begin on, and that a cap counts for.
+    /// The date that its spans begin on.
     pub date: NaiveDate,
     /// By start, apart from each other.
     pub spans: Vec<Span>,
-    /// Most ticks that may be planned in them, over all time maps together.
-    pub cap: Option<u32>,
 }
 
 /// The work windows of each date that has one inside `over`, cut to it.

@@ -64,6 +64,7 @@ fn problem(file: &Value) -> Problem {
         split_cost: number(&file["alpha"]),
         maps: windows.values().map(|map| list(map).iter().map(span).collect()).collect(),
         busy: list(&file["busy"]).iter().map(|busy| Busy { span: span(busy), with: BusyWith::Event }).collect(),
+        caps: Vec::new(),
         tasks: list(&file["tasks"]).iter().map(task).collect(),
         previous: list(&file["previous"]).iter().map(previous).collect(),
     }
@@ -131,6 +132,7 @@ fn rule(broken: &Broken) -> &'static str {
         Broken::Release(_) => "release",
         Broken::Hours(_) => "hours",
         Broken::Gap(..) => "gap",
+        Broken::Cap(_) => "cap",
         Broken::Rest { .. } => "rest",
         Broken::Order { .. } => "order",
     }

@@ -17,13 +17,14 @@ struct World {
     usual: TimeMap,
     tasks: Vec<Task>,
     blocks: Vec<TimeBlock>,
+    worked_min: u32,
     busy: Vec<Window>,
 }
 
 fn world() -> World {
     let usual = serde_json::from_str(r#"{"weekly":{"mon":[["08:00","16:00"]]}}"#).expect("hours");
     let rules = PlanningRules { look_ahead_days: 3, ..PlanningRules::default() };
-    World { rules, usual, tasks: Vec::new(), blocks: Vec::new(), busy: Vec::new() }
+    World { rules, usual, tasks: Vec::new(), blocks: Vec::new(), worked_min: 0, busy: Vec::new() }
 }
 
 impl World {
@@ -35,6 +36,7 @@ impl World {
             usual: &self.usual,
             tasks: &self.tasks,
             blocks: &self.blocks,
+            worked_min: self.worked_min,
             busy: &self.busy,
         });
         assert_eq!(compiled.problem.validate(), Ok(()));
@@ -113,12 +115,19 @@ fn nothing_is_placed_after_a_hard_deadline_and_late_work_after_a_soft_one() {
 }
 
 #[test]
-fn a_daily_cap_leaves_the_rest_of_the_day_alone() {
+fn a_daily_cap_counts_the_work_of_a_day_wherever_it_lies() {
     let mut world = world();
-    world.rules.daily_cap_min = Some(90);
-    world.tasks = vec![task_with(1, |facts| facts.priority = Priority::Urgent), task(2)];
-    let placed: i64 = world.moves().iter().map(|(_, change)| (when(*change).1 - when(*change).0).num_minutes()).sum();
-    assert!((60..=90).contains(&placed), "{placed}");
+    world.rules.daily_cap_min = Some(120);
+    world.busy = vec![hours("08:00", "11:00")];
+    world.tasks = vec![task_with(1, |facts| facts.prefer = Some(PartOfDay::Afternoon)), task(2), task(3)];
+    let placed = world.moves();
+    assert_eq!(placed.len(), 2, "an hour each, one of them in hours of its own: {placed:?}");
+    // What is held counts, too, and what was worked before now.
+    world.worked_min = 30;
+    world.blocks = vec![TimeBlock { lock: BlockLock::User, ..block(8, 8, hours("16:00", "16:30")) }];
+    assert_eq!(world.moves().len(), 1);
+    world.rules.daily_cap_min = Some(59);
+    assert_eq!(world.moves(), []);
 }
 
 #[test]
@@ -179,4 +188,8 @@ fn a_tasks_own_buffer_stands_in_place_of_the_users() {
         .map(|((from, to), number)| (task_id(number), add(from, to)))
         .collect();
     assert_eq!(world.moves(), placed);
+    // Before a meeting as well.
+    world.tasks.truncate(1);
+    world.busy = vec![hours("09:30", "10:00")];
+    assert_eq!(world.moves(), [(task_id(1), add("08:00", "08:15")), (task_id(1), add("10:15", "11:00"))]);
 }

@@ -4,9 +4,10 @@
 use super::{
     chance::Chance,
     moves,
+    piece::Piece,
     rebuild::Rebuilder,
     score::Score,
-    sequence::{Desk, Piece, Room},
+    sequence::{Desk, Room},
 };
 
 /// Levels of temperature; from the first to the last it falls to an 83rd.

@@ -73,6 +73,9 @@ pub fn seed(problem: &Problem) -> u64 {
         };
         add(kind << 32 | u64::from(number));
     }
+    for cap in &problem.caps {
+        add(u64::from(cap.from) << 32 | u64::from(cap.ticks));
+    }
     add(problem.tasks.len() as u64);
     for task in &problem.tasks {
         add(optional(task.work));

@@ -1,7 +1,7 @@
 //! Whether a schedule keeps the rules. It shares no line with what makes schedules, so that it can judge them.
 
 use super::{
-    problem::{Block, Problem},
+    problem::{Block, Cap, Problem, Tick},
     score, slots,
 };
 
@@ -18,6 +18,8 @@ pub enum Broken {
     Hours(Block),
     /// Two blocks closer together than the gap, or two of one task that touch.
     Gap(Block, Block),
+    /// More in a day than may be worked in it.
+    Cap(Cap),
     /// More placed than there is work, or a rest too short to be placed ever.
     Rest {
         /// The task.
@@ -56,6 +58,13 @@ pub fn check(problem: &Problem, blocks: &[Block]) -> Vec<Broken> {
     for (one, next) in sorted.iter().zip(sorted.iter().skip(1)) {
         if next.start < one.end.saturating_add(problem.apart(one, next)) {
             broken.push(Broken::Gap(*one, *next));
+        }
+    }
+    for (at, cap) in problem.caps.iter().enumerate() {
+        let end = problem.caps.get(at + 1).map_or(Tick::MAX, |next| next.from);
+        let of_day = sorted.iter().filter(|block| (cap.from..end).contains(&block.start));
+        if of_day.map(|block| block.span().len()).sum::<Tick>() > cap.ticks {
+            broken.push(Broken::Cap(*cap));
         }
     }
     let progress = score::progress(problem, blocks);

@@ -8,8 +8,9 @@
 
 use super::{
     chance::Chance,
+    piece::Piece,
     problem::{Span, Tick},
-    sequence::{Desk, Job, Piece},
+    sequence::{Desk, Job},
 };
 
 /// Not reachable. Every cost is below, as there are no more blocks than [`HORIZON_MAX`](super::problem::HORIZON_MAX), and its
@@ -49,6 +50,10 @@ type Cost = (bool, u64);
 #[derive(Clone, Debug, Default)]
 pub struct Inserter {
     gaps: Vec<Span>,
+    /// The gaps before they are cut to what may be worked of their days.
+    uncut: Vec<Span>,
+    /// Of each day, the ticks that may still be worked.
+    left: Vec<Tick>,
     /// What a tick in each gap costs.
     prices: Vec<u32>,
     /// Length of a row of the two tables: a column for each number of ticks from nought.
@@ -69,6 +74,9 @@ impl Inserter {
             return 0;
         }
         self.find_gaps(desk, job, pieces, order);
+        if !desk.caps.is_empty() {
+            self.cap_gaps(desk, job, pieces);
+        }
         if order.whole && self.gaps.iter().map(|gap| gap.len()).sum::<Tick>() < order.ticks {
             return 0;
         }
@@ -157,6 +165,28 @@ impl Inserter {
             }
             if end >= start + job.chunk_min {
                 self.gaps.push(Span { start, end });
+            }
+        }
+    }
+
+    /// Cuts the gaps to what may still be worked in their days, the first gaps of a day first. What is lost by that, a piece
+    /// that would rather be later in a day, is found by moving pieces about.
+    fn cap_gaps(&mut self, desk: &Desk, job: &Job, pieces: &[Piece]) {
+        desk.left(pieces, &mut self.left);
+        std::mem::swap(&mut self.gaps, &mut self.uncut);
+        self.gaps.clear();
+        for gap in &self.uncut {
+            let mut start = gap.start;
+            while let Some(day) = desk.caps.day(start).filter(|_| start < gap.end) {
+                let end = desk.caps.end(day).min(gap.end);
+                if let Some(left) = self.left.get_mut(day) {
+                    let room = (*left).min(end - start);
+                    if room >= job.chunk_min {
+                        *left -= room;
+                        self.gaps.push(Span { start, end: start + room });
+                    }
+                }
+                start = end;
             }
         }
     }

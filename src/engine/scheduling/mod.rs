@@ -20,6 +20,7 @@
 //! a tenth. Two searches of one problem differ by some hundredths, and nobody should see their day moved by that.
 
 mod anneal;
+mod caps;
 mod certify;
 mod chance;
 mod check;
@@ -27,6 +28,7 @@ mod diff;
 mod flow;
 mod insert;
 mod moves;
+mod piece;
 mod problem;
 mod reason;
 mod rebuild;
@@ -42,8 +44,8 @@ pub use certify::{Overload, slack};
 pub use check::{Broken, check};
 pub use diff::Change;
 pub use problem::{
-    AFTER_MAX, Block, Busy, BusyWith, HORIZON_MAX, MOVE_COST_MAX, Previous, Problem, ProblemRefused, SPANS_MAX, Span,
-    TASKS_MAX, Task, Tick, WEIGHT_MAX,
+    AFTER_MAX, Block, Busy, BusyWith, Cap, HORIZON_MAX, MOVE_COST_MAX, Previous, Problem, ProblemRefused, SPANS_MAX,
+    Span, TASKS_MAX, Task, Tick, WEIGHT_MAX,
 };
 pub use reason::{Action, Misfit, MoveReason, Reason};
 pub use score::{Parts, Score, score};
@@ -74,7 +76,7 @@ pub fn plan(problem: &Problem, budget: Budget) -> Result<Plan, ProblemRefused> {
     let desk = Desk::new(problem);
     let mut chance = Chance::new(chance::seed(problem));
     let best = search::search(problem, &desk, budget, &mut chance);
-    let blocks = sequence::blocks(&best.pieces);
+    let blocks = piece::blocks(&best.pieces);
     let (score, parts) = score(problem, &blocks);
     let changes = diff::changes(problem, &desk, &blocks);
     let misfits = reason::misfits(problem, &desk, &blocks);

@@ -4,9 +4,10 @@
 
 use super::{
     chance::Chance,
+    piece::Piece,
     problem::Tick,
     rebuild,
-    sequence::{Desk, Job, Kept, Piece},
+    sequence::{Desk, Job, Kept},
 };
 
 /// Changes a sequence by chance.

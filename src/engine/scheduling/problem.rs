@@ -90,6 +90,15 @@ pub struct Task {
     pub after: Vec<usize>,
 }
 
+/// How much may be worked in a day, all time maps together. A block counts for the day that it starts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cap {
+    /// First tick of the day, which ends where the next one begins.
+    pub from: Tick,
+    /// Ticks.
+    pub ticks: Tick,
+}
+
 /// One piece of work in the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Block {
@@ -143,6 +152,8 @@ pub struct Problem {
     pub maps: Vec<Vec<Span>>,
     /// What is not free, in any order, overlapping as it likes.
     pub busy: Vec<Busy>,
+    /// What may be worked of each day, in order. Empty: no day is capped.
+    pub caps: Vec<Cap>,
     /// What is to be placed.
     pub tasks: Vec<Task>,
     /// The plan in force, in any order. Blocks that may not move are not here but in `busy`.
@@ -192,6 +203,10 @@ impl Problem {
         }
         for (at, busy) in self.busy.iter().enumerate() {
             ordered(|| format!("busy[{at}]"), busy.span)?;
+        }
+        within("caps", self.caps.len(), 0..SPANS_MAX + 1)?;
+        for (at, (cap, next)) in self.caps.iter().zip(self.caps.iter().skip(1)).enumerate() {
+            within(format!("caps[{}].from", at + 1), next.from, cap.from.saturating_add(1)..HORIZON_MAX + 1)?;
         }
         for (at, task) in self.tasks.iter().enumerate() {
             self.validate_task(at, task)?;

@@ -264,7 +264,18 @@ impl Case<'_> {
             let id = |busy: &&Busy| if let BusyWith::Locked(id) = busy.with { Some(id) } else { None };
             return Some(Reason::LockedBlocks { ids: locked.iter().filter_map(id).collect() });
         }
+        let supply = self.supply();
+        if supply < work {
+            let within = self.window();
+            return Some(Reason::Overloaded(Overload { within, supply, demand: work, tasks: vec![self.at] }));
+        }
         Some(self.gaps_too_small(placeable))
+    }
+
+    /// Ticks that may be worked of its free hours, by the caps of the days; without caps, as many as one likes.
+    fn supply(&self) -> Tick {
+        let free = self.desk.free.get(self.task.map).filter(|_| !self.desk.caps.is_empty());
+        free.map_or(Tick::MAX, |free| self.desk.caps.supply(free, self.window()))
     }
 
     fn gaps_too_small(&self, placeable: Tick) -> Reason {
@@ -283,6 +294,7 @@ impl Case<'_> {
             tasks: vec![Task { after: Vec::new(), ..self.task.clone() }],
             previous: Vec::new(),
             maps: self.problem.maps.clone(),
+            caps: self.problem.caps.clone(),
             ..*self.problem
         };
         let order = Order { task: 0, ticks: work, from, until: window.end, split_cost: 0, whim: 0, whole: false };

@@ -3,8 +3,9 @@
 use super::{
     chance::Chance,
     insert::{Inserter, Order},
+    piece::{NONE, Piece},
     problem::Tick,
-    sequence::{Desk, NONE, Piece, Room},
+    sequence::{Desk, Room},
 };
 
 /// Most tasks taken out at once.

@@ -8,17 +8,19 @@
 //!
 //! All of this is tried several times from the same start, each time by another chance and somewhat longer. Easy problems
 //! give the same answer twice, and are done with; the steps are left for the hard ones, whose good plans need not be near
-//! each other.
+//! each other. Where nobody waits, the last third of the steps, if it is long enough, is one more try, so hot that it forgets
+//! where it began: some plans have no way to a better one that does not first miss a deadline or leave a heavy task to the end.
 
 use super::{
     anneal::{Aim, Best, anneal},
     certify,
     chance::Chance,
+    piece::Piece,
     problem::Problem,
     rebuild::Rebuilder,
     score::Score,
     seed,
-    sequence::{Desk, Kept, Piece, Room, WHOLE},
+    sequence::{Desk, Kept, Room, WHOLE},
 };
 
 /// How long to search. The budgets are counts of steps, fewer for larger problems, never time.
@@ -40,6 +42,13 @@ const COST_SHARE: u64 = 30;
 const FIT_SHARE: u64 = 50;
 /// Every other trial is longer by so many hundredths of the first.
 const LONGER: u64 = 50;
+/// One step in so many rebuilds whole tasks where the cost is searched: good, and dear.
+const REBUILD_ONCE_IN: usize = 12;
+/// How much hotter the last trial begins, and how seldom it rebuilds, which at such a heat is soon undone.
+const LAST_HEAT: u64 = 8;
+const LAST_REBUILD_ONCE_IN: usize = 60;
+/// It is tried where it has so many measures of steps.
+const LAST_MEASURES: u64 = 3;
 
 impl Budget {
     /// Steps, in all.
@@ -51,6 +60,14 @@ impl Budget {
         let few = steps * PIECES_WHOLE / pieces.max(1);
         // Seeds, bounds and reasons grow faster than a step, and take a part of the time as well.
         few.min(few * PIECES_MANY / pieces.max(1)).min(steps)
+    }
+
+    /// The part of the steps that one last trial gets, in hundredths.
+    const fn last_percent(self) -> u64 {
+        match self {
+            Self::Interactive => 0,
+            Self::Background => 33,
+        }
     }
 
     /// Trials that must come to the best answer again.
@@ -71,8 +88,11 @@ pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chanc
     let mut best = first.clone();
     let bound = certify::bound(desk);
     let pieces = best.pieces.len() as u64;
-    let mut left = budget.steps(pieces);
-    let measure = (45 * pieces * pieces).clamp(1_000, 12_000).min(left);
+    let steps = budget.steps(pieces);
+    let measure = (45 * pieces * pieces).clamp(1_000, 12_000).min(steps);
+    // A short one comes to nothing.
+    let held = Some(steps * budget.last_percent() / 100).filter(|held| *held >= measure * LAST_MEASURES).unwrap_or(0);
+    let mut left = steps - held;
     let mut again = 0;
     for trial in 0.. {
         if best.score <= bound || left < measure / 10 || again >= budget.again() {
@@ -84,6 +104,8 @@ pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chanc
             scale: Scale::of(desk),
             fit: measure * FIT_SHARE * longer / 10_000,
             cost: measure * COST_SHARE * longer / 10_000,
+            heat: 1,
+            rebuild_once_in: REBUILD_ONCE_IN,
             left,
             best: first.clone(),
         };
@@ -96,6 +118,13 @@ pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chanc
             again += 1;
         }
         best.offer(own.best.score, &own.best.pieces);
+    }
+    if held > 0 && best.score > bound {
+        let (heat, rebuild_once_in) = (LAST_HEAT, LAST_REBUILD_ONCE_IN);
+        let (fit, cost, left, scale) = (measure * FIT_SHARE / 100, left + held, left + held, Scale::of(desk));
+        let mut last = Trial { desk, scale, fit, cost, heat, rebuild_once_in, left, best: first };
+        last.run(best.score, bound, chance);
+        best.offer(last.best.score, &last.best.pieces);
     }
     fill_up(desk, &mut best);
     stay(problem, desk, &mut best);
@@ -110,6 +139,10 @@ struct Trial<'a> {
     fit: u64,
     /// Steps for the cost.
     cost: u64,
+    /// How hot the search for the cost begins.
+    heat: u64,
+    /// One step in so many of that search rebuilds whole tasks.
+    rebuild_once_in: usize,
     /// Steps that may be taken at all.
     left: u64,
     best: Best,
@@ -125,10 +158,13 @@ impl Trial<'_> {
         let goal = Score { missed: self.best.score.missed, unplaced: enough.unplaced, cost: u64::MAX };
         let aim = self.scale.unplaced(self.fit.min(self.left), goal);
         self.left -= anneal(self.desk, &aim, chance, &mut self.best);
-        let aim = self.scale.cost(self.cost.min(self.left), bound);
+        let aim = self.scale.cost(self.cost.min(self.left), self.heat, self.rebuild_once_in, bound);
         self.left -= anneal(self.desk, &aim, chance, &mut self.best);
     }
 }
+
+/// Greatest measure of work: every price times what it is for must be a number.
+const WORK_MAX: u64 = 100_000;
 
 /// What is small and what is large in a problem.
 struct Scale {
@@ -143,7 +179,7 @@ impl Scale {
         let count = (desk.jobs.len() as u64).max(1);
         let work: u64 = desk.jobs.iter().map(|job| job.weight * u64::from(job.work)).sum();
         let weight: u64 = desk.jobs.iter().map(|job| job.weight).sum();
-        Self { weight: (weight / count).clamp(1, 1_000), work: (work / count).clamp(1, 100_000) }
+        Self { weight: (weight / count).clamp(1, 1_000), work: (work / count).clamp(1, WORK_MAX) }
     }
 
     /// Deadlines alone; how far a task comes before its deadline leads the way.
@@ -159,9 +195,9 @@ impl Scale {
     }
 
     /// The cost, with the rest held.
-    fn cost(&self, steps: u64, bound: Score) -> Aim {
-        let (hot, goal, least) = (8 * self.work, bound, bound);
-        Aim { missed: 5_000 * hot, unplaced: 16 * hot, cost: 1, hot, steps, rebuild_once_in: 12, goal, least }
+    fn cost(&self, steps: u64, heat: u64, rebuild_once_in: usize, bound: Score) -> Aim {
+        let (hot, goal, least) = (8 * (self.work * heat).min(WORK_MAX), bound, bound);
+        Aim { missed: 5_000 * hot, unplaced: 16 * hot, cost: 1, hot, steps, rebuild_once_in, goal, least }
     }
 }
 

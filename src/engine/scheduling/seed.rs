@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 
 use super::{
     anneal::Best,
+    piece::{NONE, Piece},
     problem::Tick,
     rebuild::Rebuilder,
     score::Score,
-    sequence::{Desk, NONE, Piece, Room},
+    sequence::{Desk, Room},
 };
 
 /// In which order the tasks choose their places.

@@ -9,48 +9,18 @@
 //! **Invariant:** the lengths of a task's pieces sum to its work, and each is at least its shortest block.
 
 use super::{
-    problem::{Block, Problem, Span, Tick},
+    caps::Caps,
+    piece::{NONE, Piece},
+    problem::{Problem, Span, Tick},
     score::Score,
     slots::{self, Free},
 };
 
-/// No tick: not placed, no deadline.
-pub const NONE: Tick = Tick::MAX;
 /// What lies behind all free time: there everything fits, and nothing may.
 const BEYOND: Span = Span { start: Tick::MAX / 2, end: Tick::MAX };
 
 /// What a whole task's unplaced ticks weigh, times its weight, where deadlines are searched alone.
 pub const WHOLE: u64 = 1_000;
-
-/// A length of a task's work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// Index of the task.
-    pub task: u32,
-    /// Ticks; more than the task's longest block is a rest that is never placed.
-    pub length: Tick,
-    /// Start of the block of the plan in force that it would rather be; nought without a wish, as nothing is before that.
-    pub want: Tick,
-    /// Where it starts, or `NONE`.
-    pub start: Tick,
-}
-
-impl Piece {
-    /// A piece that wants no place and has none yet.
-    pub const fn new(task: u32, length: Tick) -> Self {
-        Self { task, length, want: 0, start: NONE }
-    }
-
-    /// First tick after it; of a piece that is not placed, beyond every horizon.
-    pub const fn end(&self) -> Tick {
-        self.start.saturating_add(self.length)
-    }
-
-    /// Whether it has a place.
-    pub const fn is_placed(&self) -> bool {
-        self.start != NONE
-    }
-}
 
 /// A block of the plan in force that may still stand.
 #[derive(Clone, Copy, Debug)]
@@ -135,9 +105,14 @@ impl Sum {
     }
 }
 
-/// Room for placing, used again and again: of each task, the ticks not placed yet.
+/// Room for placing, used again and again.
 #[derive(Clone, Debug, Default)]
-pub struct Room(Vec<Tick>);
+pub struct Room {
+    /// Of each task, the ticks not placed yet.
+    rests: Vec<Tick>,
+    /// Of each day, the ticks that may still be worked; none, if no day is capped.
+    left: Vec<Tick>,
+}
 
 /// A problem as the search reads it.
 #[derive(Clone, Debug)]
@@ -152,6 +127,8 @@ pub struct Desk {
     pub jobs: Vec<Job>,
     /// Free time by time map.
     pub free: Vec<Free>,
+    /// How much may be worked in a day.
+    pub caps: Caps,
     /// Whether any task waits for another.
     pub chained: bool,
     /// For each time map and tick: the first free span that ends after it. One look-up where [`Free`] has two.
@@ -172,6 +149,7 @@ impl Desk {
     /// Reads a problem that is valid.
     pub fn new(problem: &Problem) -> Self {
         let free = slots::free(problem, |_| true);
+        let caps = Caps::of(problem);
         let width = problem.horizon as usize + 1;
         let mut cells = Vec::with_capacity(free.len() * width);
         for (map, free) in free.iter().enumerate() {
@@ -191,7 +169,8 @@ impl Desk {
                 weight: task.work.map_or(0, |_| u64::from(task.weight)),
                 tick_weight: task.work.map_or(0, |_| u64::from(task.weight)),
                 chunk_min: task.chunk_min,
-                chunk_max: task.chunk_max,
+                // A longer one has room on no day.
+                chunk_max: task.chunk_max.min(caps.longest()).max(task.chunk_min),
                 gap_after: task.gap_after.unwrap_or(problem.gap),
                 map: task.map,
                 after: task.after.clone(),
@@ -216,6 +195,7 @@ impl Desk {
             chained: jobs.iter().any(|job| !job.after.is_empty()),
             jobs,
             free,
+            caps,
             cells,
             blank: Vec::new(),
             asked: 0,
@@ -283,6 +263,12 @@ impl Desk {
         desk
     }
 
+    /// The same with as much work in a day as there is time.
+    #[must_use]
+    pub fn without_caps(&self) -> Self {
+        Self { caps: Caps::default(), ..self.clone() }
+    }
+
     /// A task as the search reads it.
     #[expect(clippy::indexing_slicing, reason = "pieces are made of the desk's own tasks")]
     #[inline]
@@ -298,18 +284,18 @@ impl Desk {
     /// The same; none, as soon as it is certain that the cost comes to more than a limit. The pieces are then of no use.
     pub fn place_below(&self, pieces: &mut [Piece], from: usize, limit: u64, room: &mut Room) -> Option<Score> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let room = &mut room.0;
-        room.resize(self.blank.len(), 0);
-        room.copy_from_slice(&self.blank);
-        let sum = if self.chained {
-            self.sum::<true>(pieces, from, limit, room)
-        } else {
-            self.sum::<false>(pieces, from, limit, room)
+        room.rests.resize(self.blank.len(), 0);
+        room.rests.copy_from_slice(&self.blank);
+        let sum = match (self.chained, self.caps.is_empty()) {
+            (false, true) => self.sum::<false, false>(pieces, from, limit, room),
+            (true, true) => self.sum::<true, false>(pieces, from, limit, room),
+            (false, false) => self.sum::<false, true>(pieces, from, limit, room),
+            (true, false) => self.sum::<true, true>(pieces, from, limit, room),
         }?;
         let (mut extra, mut unplaced) = (pieces.len() - sum.done, 0);
         if sum.done < self.asked {
             extra -= pieces.iter().filter(|piece| piece.start == NONE).count();
-            for (line, rest) in self.lines.iter().zip(&*room).filter(|(_, rest)| **rest > 0) {
+            for (line, rest) in self.lines.iter().zip(&room.rests).filter(|(_, rest)| **rest > 0) {
                 extra -= usize::from(*rest < line.work);
                 unplaced += line.tick * u64::from(*rest);
             }
@@ -320,11 +306,22 @@ impl Desk {
         Some(Score { missed: sum.missed, unplaced, cost })
     }
 
-    /// The inner loop. `WAITS`: whether any task waits for another.
+    /// The inner loop. `WAITS`: whether any task waits for another; `CAPPED`: whether any day is capped.
     #[expect(clippy::indexing_slicing, reason = "a piece's task is in bounds since the problem was read")]
     #[inline]
-    fn sum<const WAITS: bool>(&self, pieces: &mut [Piece], from: usize, limit: i64, rests: &mut [Tick]) -> Option<Sum> {
+    fn sum<const WAITS: bool, const CAPPED: bool>(
+        &self,
+        pieces: &mut [Piece],
+        from: usize,
+        limit: i64,
+        room: &mut Room,
+    ) -> Option<Sum> {
+        let Room { rests, left } = room;
         let (lines, rests) = (self.lines.as_slice(), &mut rests[..self.lines.len()]);
+        if CAPPED {
+            left.clear();
+            left.extend_from_slice(self.caps.ticks());
+        }
         let mut sum = self.nothing;
         // From where another task's piece may lie, and where the last piece ends.
         let (mut open_from, mut last_end, mut last_task) = (self.now, self.now, u32::MAX);
@@ -334,6 +331,9 @@ impl Desk {
             (last_end, last_task) = (piece.start + piece.length, piece.task);
             open_from = last_end + lines[at].gap_after;
             rests[at] -= piece.length;
+            if CAPPED {
+                self.caps.take(left, piece.start, piece.length);
+            }
             if rests[at] == 0 {
                 sum.add(&lines[at], last_end);
             }
@@ -344,7 +344,11 @@ impl Desk {
             // Two pieces of one task do not touch.
             let from = open_from.max(last_end + Tick::from(last_task == piece.task));
             let from = from.max(line.release).max(piece.want);
-            let start = self.start(line, from, piece.length);
+            let start = if CAPPED {
+                self.start_in_a_day(line, from, piece.length, left)
+            } else {
+                self.start(line, from, piece.length)
+            };
             let end = start.wrapping_add(piece.length);
             let nowhere = end > line.until || piece.length > line.chunk_max || start == NONE;
             if nowhere || (WAITS && line.waits && self.waits(piece.task, rests)) {
@@ -353,6 +357,9 @@ impl Desk {
             }
             (piece.start, last_end, last_task) = (start, end, piece.task);
             open_from = end + line.gap_after;
+            if CAPPED {
+                self.caps.take(left, start, piece.length);
+            }
             rests[at] -= piece.length;
             if rests[at] == 0 {
                 sum.add(line, end);
@@ -377,6 +384,28 @@ impl Desk {
                 return start;
             }
             from = free.end;
+        }
+    }
+
+    /// The same, on a day of which so many ticks may still be worked.
+    fn start_in_a_day(&self, line: &Line, from: Tick, length: Tick, left: &[Tick]) -> Tick {
+        let mut from = from;
+        loop {
+            let start = self.start(line, from, length);
+            let Some(day) = self.caps.day(start) else { return start };
+            if left.get(day).is_some_and(|left| *left >= length) {
+                return start;
+            }
+            from = self.caps.end(day);
+        }
+    }
+
+    /// Of each day, the ticks that may be worked beside placed pieces.
+    pub fn left(&self, pieces: &[Piece], left: &mut Vec<Tick>) {
+        left.clear();
+        left.extend_from_slice(self.caps.ticks());
+        for piece in pieces.iter().filter(|piece| piece.is_placed()) {
+            self.caps.take(left, piece.start, piece.length);
         }
     }
 
@@ -415,10 +444,4 @@ impl Desk {
 #[inline]
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// The pieces that have a place, as blocks, in order of time.
-pub fn blocks(pieces: &[Piece]) -> Vec<Block> {
-    let placed = pieces.iter().filter(|piece| piece.is_placed());
-    placed.map(|piece| Block { start: piece.start, end: piece.end(), task: piece.task as usize }).collect()
 }

@@ -17,6 +17,7 @@ pub fn open_time(hours: &[(Tick, Tick)], horizon: Tick) -> Problem {
         split_cost: 8,
         maps: vec![spans],
         busy: Vec::new(),
+        caps: Vec::new(),
         tasks: Vec::new(),
         previous: Vec::new(),
     }

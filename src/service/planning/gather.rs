@@ -7,11 +7,12 @@ use chrono::{DateTime, Duration, Utc};
 use super::{
     super::{Services, edit_event::EditError},
     availability::usual_hours,
+    person::{days_of, person, rules_of},
 };
 use crate::{
     domain::{
         account::AccountStatus,
-        block::TimeBlock,
+        block::{BlockState, TimeBlock},
         ids::{AccountId, UserId},
         person::{Scope, User},
         proposal::Fingerprint,
@@ -36,6 +37,8 @@ pub(super) struct Gathered {
     pub(super) usual: TimeMap,
     pub(super) tasks: Vec<Task>,
     pub(super) blocks: Vec<TimeBlock>,
+    /// Minutes worked today in blocks that are over; nought, where no cap asks for them.
+    pub(super) worked_min: u32,
     pub(super) busy: Vec<Window>,
     pub(super) unheard: Vec<AccountId>,
     pub(super) inputs: Fingerprint,
@@ -44,7 +47,7 @@ pub(super) struct Gathered {
 
 impl Gathered {
     pub(super) fn days(&self) -> Days {
-        Days { zone: self.user.time_zone, starts_at: self.rules.day_starts_at }
+        days_of(&self.user, &self.rules)
     }
 
     pub(super) fn compiled(&self, blocks: &[TimeBlock]) -> Compiled {
@@ -55,13 +58,14 @@ impl Gathered {
             usual: &self.usual,
             tasks: &self.tasks,
             blocks,
+            worked_min: self.worked_min,
             busy: &self.busy,
         })
     }
 
     /// Whether tasks, blocks and rules are as they were: what is written from here would undo a change made meanwhile.
     pub(super) async fn is_current(&self, tx: &mut Tx) -> Result<bool, StoreError> {
-        let rules = tx.planning_rules(&self.user.id).await?.map(|(rules, _)| rules).unwrap_or_default();
+        let rules = rules_of(tx, &self.user.id).await?;
         let (tasks, blocks) = (tx.open_tasks(&self.user.id).await?, tx.live_blocks(&self.user.id, self.now).await?);
         Ok(rules == self.rules && tasks == self.tasks && blocks == self.blocks)
     }
@@ -71,17 +75,23 @@ impl Services {
     pub(super) async fn gather(&self, scope: &Scope, user: &UserId) -> Result<Gathered, EditError> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
-        let user = user.ok_or(EditError::NotFound("user"))?;
+        let user = person(&mut tx, scope, user).await?;
         let (rules, rules_version) = tx.planning_rules(&user.id).await?.unwrap_or_default();
         let tasks = tx.open_tasks(&user.id).await?;
         let blocks = tx.live_blocks(&user.id, now).await?;
+        // From the begin of the day, so that what is seen is the same all day long.
+        let days = days_of(&user, &rules);
+        let from = days.start(days.date(now)).unwrap_or(now);
+        let worked_min = if rules.daily_cap_min.is_some() {
+            let of_today = tx.blocks_between(&user.id, from, now).await?;
+            let done = of_today.iter().filter(|block| block.state == BlockState::Done && block.start >= from);
+            done.map(|block| u32::try_from(block.span().length().num_minutes()).unwrap_or(0)).sum()
+        } else {
+            0
+        };
         let accounts = tx.accounts(scope, Some(&user.id), None, ACCOUNTS_MAX).await?;
         tx.commit().await?;
         let own: BTreeSet<_> = blocks.iter().filter_map(|block| block.event_id).collect();
-        // From the begin of the day, so that what is seen is the same all day long.
-        let days = Days { zone: user.time_zone, starts_at: rules.day_starts_at };
-        let from = days.start(days.date(now)).unwrap_or(now);
         let ahead = Window { from, to: from + Duration::days(i64::from(rules.look_ahead_days) + 1) };
         let busy = self.busy_stretches(scope, &user.id, ahead, Some(&own)).await?;
         let unheard: Vec<_> = accounts
@@ -93,9 +103,20 @@ impl Services {
             tasks.iter().map(|task| (task.id, task.version)).collect::<Vec<_>>(),
             blocks.iter().map(|block| (block.id, block.version)).collect::<Vec<_>>(),
             busy.iter().map(|span| (span.from.timestamp(), span.to.timestamp())).collect::<Vec<_>>(),
-            rules_version,
+            (rules_version, worked_min),
         );
         let usual = usual_hours(&user, &rules);
-        Ok(Gathered { inputs: Fingerprint::of(&seen), user, rules, usual, tasks, blocks, busy, unheard, now })
+        Ok(Gathered {
+            inputs: Fingerprint::of(&seen),
+            user,
+            rules,
+            usual,
+            tasks,
+            blocks,
+            worked_min,
+            busy,
+            unheard,
+            now,
+        })
     }
 }

@@ -12,6 +12,7 @@ pub mod due;
 mod gather;
 mod imports;
 mod outside;
+mod person;
 pub mod plan_day;
 mod planned;
 pub mod proposals;

@@ -47,7 +47,8 @@ pub struct PlanningBody {
     freeze_min: u16,
     /// Minutes kept free between blocks, and the slack below which a block's event says busy.
     buffer_min: u16,
-    /// Most minutes of planned work in one day; `null`: no such limit.
+    /// Most minutes of planned work in one day, of whatever hours, worked, held or planned; a block counts for the day that it
+    /// starts in. `null`: no such limit.
     daily_cap_min: Option<u16>,
     /// What is done with a plan made without being asked for: `propose`, `auto` (carry it out) or `off` (make none).
     #[schema(value_type = String)]

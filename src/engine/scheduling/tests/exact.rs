@@ -5,7 +5,8 @@ use super::{
         certify,
         chance::Chance,
         insert::{Inserter, Order},
-        sequence::{self, Desk, Piece},
+        piece::Piece,
+        sequence::{self, Desk},
     },
     *,
 };

@@ -19,6 +19,10 @@ fn odd(chance: &mut Chance) -> Problem {
     problem.busy = (0..chance.below(5))
         .map(|_| Busy { span: span(chance, horizon.div_ceil(4)), with: with[chance.below(3)] })
         .collect();
+    if chance.once_in(3) {
+        let first: Vec<Tick> = (0..horizon + 9).filter(|_| chance.once_in(12)).collect();
+        problem.caps = first.into_iter().map(|from| Cap { from, ticks: chance.between(0, 12) }).collect();
+    }
     for at in 0..chance.below(9) {
         let work = 1 + chance.between(0, 20);
         let chunk_min = 1 + chance.between(0, work - 1);
@@ -48,7 +52,7 @@ fn odd(chance: &mut Chance) -> Problem {
 fn whatever_is_asked_is_answered_by_the_rules_and_with_reasons() {
     let mut chance = Chance::new(3);
     let (mut blocks, mut misfits) = (0, 0);
-    for _ in 0..300 {
+    for _ in 0..400 {
         let problem = odd(&mut chance);
         let plan = planned(&problem);
         assert_eq!(plan.score, score(&problem, &plan.blocks).0);

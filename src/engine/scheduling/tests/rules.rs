@@ -98,3 +98,31 @@ fn a_score_counts_each_part() {
     assert_eq!(parts, Parts { flow: 2 * 7 + 4 * 25, extra_blocks: 1, moves: 7 });
     assert_eq!(score, Score { missed: 2, unplaced: 4 * 2, cost: 14 + 100 + 8 + 7 });
 }
+
+#[test]
+fn no_day_is_worked_longer_than_its_cap_whatever_the_hours() {
+    let mut problem = open_time(&[(0, 8), (20, 28)], 40);
+    problem.maps.push(vec![Span { start: 8, end: 12 }, Span { start: 28, end: 32 }]);
+    problem.caps = vec![Cap { from: 0, ticks: 5 }, Cap { from: 20, ticks: 6 }];
+    problem.tasks = vec![Task { weight: 8, ..task(3, 3, 3) }, Task { map: 1, ..task(3, 3, 3) }, task(4, 2, 2)];
+    let plan = planned(&problem);
+    assert_eq!(plan.score.unplaced, 0, "{:?}", plan.blocks);
+    let worked = |from: Tick, to: Tick| {
+        let of_day = plan.blocks.iter().filter(|block| (from..to).contains(&block.start));
+        of_day.map(|block| block.span().len()).sum::<Tick>()
+    };
+    assert_eq!((worked(0, 20), worked(20, 40)), (5, 5));
+    assert_eq!(check(&problem, &[block(0, 0, 3), block(1, 8, 11)]), [Broken::Cap(problem.caps[0])]);
+}
+
+#[test]
+fn a_task_that_the_caps_leave_too_little_for_is_told_how_little() {
+    let mut problem = open_time(&[(0, 8), (20, 28)], 40);
+    problem.caps = vec![Cap { from: 0, ticks: 3 }, Cap { from: 20, ticks: 10 }];
+    problem.tasks = vec![task(12, 1, 6)];
+    let plan = planned(&problem);
+    let within = Span { start: 0, end: 40 };
+    let [misfit] = plan.misfits.as_slice() else { panic!("{plan:?}") };
+    assert_eq!(misfit.reason, Reason::Overloaded(Overload { within, supply: 11, demand: 12, tasks: vec![0] }));
+    assert_eq!(misfit.rest, 2, "and one more between two blocks of a day");
+}
