@@ -80,7 +80,7 @@ pub struct Edit {
 impl Services {
     /// Makes an event and queues its remote copy.
     pub async fn create_event(&self, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
-        again!(self.try_create_event(scope, new.clone()), EditError::Store(StoreError::Busy))
+        again!(self.try_create_event(scope, new.clone()))
     }
 
     async fn try_create_event(&self, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
@@ -128,7 +128,7 @@ impl Services {
         expected_version: Option<i64>,
         edit: Edit,
     ) -> Result<Event, EditError> {
-        again!(self.try_change_event(scope, id, expected_version, edit.clone()), EditError::Store(StoreError::Busy))
+        again!(self.try_change_event(scope, id, expected_version, edit.clone()))
     }
 
     async fn try_change_event(
@@ -186,7 +186,7 @@ impl Services {
         expected_version: Option<i64>,
         occurrence: Option<(EventTime, EditScope)>,
     ) -> Result<(), EditError> {
-        again!(self.try_delete_event(scope, id, expected_version, occurrence), EditError::Store(StoreError::Busy))
+        again!(self.try_delete_event(scope, id, expected_version, occurrence))
     }
 
     async fn try_delete_event(

@@ -6,6 +6,9 @@ pub mod api_keys;
 /// Runs a transaction again, a few times, when it lost a race: PostgreSQL says so instead of waiting, and nothing of it has
 /// happened.
 macro_rules! again {
+    ($attempt:expr) => {
+        again!($attempt, $crate::service::edit_event::EditError::Store($crate::store::StoreError::Busy))
+    };
     ($attempt:expr, $lost:pat) => {{
         let mut races = 0;
         loop {

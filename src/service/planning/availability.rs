@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::super::{
-    Services,
-    edit_event::EditError,
-    read_events::{Edge, EventsWanted},
+use super::{
+    super::{
+        Services,
+        edit_event::EditError,
+        read_events::{Edge, EventsWanted},
+    },
+    person::{days_of, person, rules_of},
 };
 use crate::{
     domain::{
@@ -18,10 +21,9 @@ use crate::{
         person::{Scope, User},
         round::Outcome,
         time::Window,
-        working_hours::{PlanningRules, TimeMap, USUAL_HOURS},
+        working_hours::{PlanningRules, TimeMap},
     },
     engine::{
-        day::Days,
         spans::{free_of, merged},
         ticks::work_days,
     },
@@ -90,9 +92,8 @@ impl Services {
         for user in &wanted.users {
             let busy = self.busy_stretches(scope, user, wanted.window, None).await?;
             let mut tx = self.store.begin(Mode::Read, scope).await?;
-            let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
-            let user = user.ok_or(EditError::NotFound("user"))?;
-            let rules = tx.planning_rules(&user.id).await?.map(|(rules, _)| rules).unwrap_or_default();
+            let user = person(&mut tx, scope, user).await?;
+            let rules = rules_of(&mut tx, &user.id).await?;
             let freshness = freshness(&mut tx, scope, &user).await?;
             tx.commit().await?;
             let free = free_of(&open_hours(&user, &rules, wanted.window), &busy);
@@ -150,14 +151,14 @@ impl Services {
 /// The hours of a person in a window.
 pub(super) fn open_hours(user: &User, rules: &PlanningRules, window: Window) -> Vec<Window> {
     let usual = usual_hours(user, rules);
-    let days = Days { zone: user.time_zone, starts_at: rules.day_starts_at };
+    let days = days_of(user, rules);
     let open = work_days(days, &usual, &rules.holidays, window).into_iter().flat_map(|day| day.windows);
     merged(open.collect(), window)
 }
 
 /// The hours of who names none: those of the rules, else the user's working hours.
 pub(super) fn usual_hours(user: &User, rules: &PlanningRules) -> TimeMap {
-    rules.hours.get(USUAL_HOURS).cloned().unwrap_or_else(|| TimeMap::from(&user.working_hours))
+    rules.hours_named(None, &user.working_hours).unwrap_or_default()
 }
 
 async fn freshness(tx: &mut Tx, scope: &Scope, user: &User) -> Result<Vec<Freshness>, EditError> {

@@ -74,7 +74,7 @@ impl Services {
     /// Puts a block where a person wants it: confirmed, and theirs.
     pub async fn create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, EditError> {
         let span = checked(span)?;
-        again!(self.try_create_block(scope, task, span), EditError::Store(crate::store::StoreError::Busy))
+        again!(self.try_create_block(scope, task, span))
     }
 
     async fn try_create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, EditError> {
@@ -167,10 +167,7 @@ impl Services {
         expected_version: Option<i64>,
         change: impl Fn(&mut TimeBlock) -> Result<(), EditError>,
     ) -> Result<TimeBlock, EditError> {
-        again!(
-            self.try_amend_block(scope, id, expected_version, &change),
-            EditError::Store(crate::store::StoreError::Busy)
-        )
+        again!(self.try_amend_block(scope, id, expected_version, &change))
     }
 
     async fn try_amend_block(
@@ -205,7 +202,7 @@ impl Services {
 
     /// Takes a block away, and its event with it; the task stays.
     pub async fn delete_block(&self, scope: &Scope, id: BlockId) -> Result<(), EditError> {
-        again!(self.try_delete_block(scope, id), EditError::Store(crate::store::StoreError::Busy))
+        again!(self.try_delete_block(scope, id))
     }
 
     async fn try_delete_block(&self, scope: &Scope, id: BlockId) -> Result<(), EditError> {

@@ -1,6 +1,9 @@
 //! Contexts: what a user's work is grouped by, and where its blocks are shown.
 
-use super::super::{Services, edit_event::EditError};
+use super::{
+    super::{Services, edit_event::EditError},
+    person::person,
+};
 use crate::{
     domain::{
         context::{Context, ContextVisibility},
@@ -61,10 +64,7 @@ impl Services {
     ) -> Result<Context, EditError> {
         check(&facts)?;
         let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let user = tx.user(user).await?.ok_or(EditError::NotFound("user"))?;
-        if !scope.admits(&user.home_space) {
-            return Err(EditError::NotFound("user"));
-        }
+        let user = person(&mut tx, scope, user).await?;
         self.check_target(&mut tx, scope, facts.calendar_id).await?;
         let now = self.world.now();
         let context = Context {
@@ -92,6 +92,16 @@ impl Services {
         facts: ContextFacts,
     ) -> Result<Context, EditError> {
         check(&facts)?;
+        again!(self.try_change_context(scope, id, expected_version, facts.clone()))
+    }
+
+    async fn try_change_context(
+        &self,
+        scope: &Scope,
+        id: ContextId,
+        expected_version: Option<i64>,
+        facts: ContextFacts,
+    ) -> Result<Context, EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut context = tx.context(scope, id).await?.ok_or(EditError::NotFound("context"))?;
         if expected_version.is_some_and(|expected| expected != context.version) {
@@ -116,6 +126,10 @@ impl Services {
 
     /// Deletes one. Its tasks stay, and what it published is taken back.
     pub async fn delete_context(&self, scope: &Scope, id: ContextId) -> Result<(), EditError> {
+        again!(self.try_delete_context(scope, id))
+    }
+
+    async fn try_delete_context(&self, scope: &Scope, id: ContextId) -> Result<(), EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let context = tx.context(scope, id).await?.ok_or(EditError::NotFound("context"))?;
         let private = Context { visibility: ContextVisibility::Private, ..context };

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::{
     super::{Services, edit_event::EditError},
     imports::is_import,
+    tasks::carried_on,
 };
 use crate::{
     domain::{
@@ -128,8 +129,7 @@ impl Services {
         let heir = if task.facts.status.is_open() {
             Some(task.id)
         } else {
-            let open = tx.open_tasks(&task.user_id).await?;
-            open.iter().find(|open| open.carried_from == Some(task.id)).map(|open| open.id)
+            carried_on(tx, task.id).await?.iter().find(|next| next.facts.status.is_open()).map(|open| open.id)
         };
         let title_was_told = hand == Hand::Here || hand == Hand::There { titles_told: true };
         let mut replan = None;

@@ -97,7 +97,7 @@ impl Services {
 
     /// Refuses a proposal; the plan in force stays.
     pub async fn reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
-        again!(self.try_reject_proposal(scope, id), EditError::Store(StoreError::Busy))
+        again!(self.try_reject_proposal(scope, id))
     }
 
     async fn try_reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {

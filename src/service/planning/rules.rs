@@ -1,6 +1,9 @@
 //! How a user wants to be planned.
 
-use super::super::{Services, edit_event::EditError};
+use super::{
+    super::{Services, edit_event::EditError},
+    person::person,
+};
 use crate::{
     domain::{ids::UserId, person::Scope, proposal::PlanCause, working_hours::PlanningRules},
     engine::replan::DEBOUNCE,
@@ -11,8 +14,7 @@ impl Services {
     /// The rules, and their version; before anybody has set them the defaults, in version 0.
     pub async fn planning_rules(&self, scope: &Scope, user: &UserId) -> Result<(PlanningRules, i64), EditError> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
-        let user = user.ok_or(EditError::NotFound("user"))?;
+        let user = person(&mut tx, scope, user).await?;
         let rules = tx.planning_rules(&user.id).await?.unwrap_or_default();
         tx.commit().await?;
         Ok(rules)
@@ -27,10 +29,7 @@ impl Services {
         rules: PlanningRules,
     ) -> Result<(PlanningRules, i64), EditError> {
         rules.check().map_err(|why| EditError::Invalid { field: "planning", why })?;
-        again!(
-            self.try_set_planning_rules(scope, user, expected_version, rules.clone()),
-            EditError::Store(crate::store::StoreError::Busy)
-        )
+        again!(self.try_set_planning_rules(scope, user, expected_version, rules.clone()))
     }
 
     async fn try_set_planning_rules(
@@ -42,8 +41,7 @@ impl Services {
     ) -> Result<(PlanningRules, i64), EditError> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
-        let user = user.ok_or(EditError::NotFound("user"))?;
+        let user = person(&mut tx, scope, user).await?;
         let (_, version) = tx.planning_rules(&user.id).await?.unwrap_or_default();
         if expected_version.is_some_and(|expected| expected != version) {
             return Err(EditError::Stale);

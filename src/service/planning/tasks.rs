@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::super::{Services, edit_event::EditError};
+use super::{
+    super::{Services, edit_event::EditError},
+    person::{days_of, person, rules_of},
+};
 use crate::{
     domain::{
         block::{BlockState, TimeBlock},
@@ -21,7 +24,7 @@ use crate::{
         replan::edit_matters,
         rollover::{Late, withdraw},
     },
-    store::{Mode, Tx},
+    store::{Mode, StoreError, Tx},
 };
 
 /// Which tasks are wanted.
@@ -39,8 +42,8 @@ pub struct TasksWanted {
     pub limit: u32,
 }
 
-/// Instances that one task was carried on in, at most: a month of late finishing.
-const LATE_MAX: usize = 31;
+/// Instances that one task was carried on in, at most: a month of days.
+const CARRIED_MAX: usize = 31;
 
 fn check(facts: &TaskFacts, held: TaskStatus) -> Result<(), EditError> {
     facts.check().map_err(|(field, why)| EditError::Invalid { field, why })?;
@@ -82,13 +85,12 @@ impl Services {
     /// Makes one.
     pub async fn create_task(&self, scope: &Scope, user: &UserId, facts: TaskFacts) -> Result<Task, EditError> {
         check(&facts, TaskStatus::Open)?;
-        again!(self.try_create_task(scope, user, facts.clone()), EditError::Store(crate::store::StoreError::Busy))
+        again!(self.try_create_task(scope, user, facts.clone()))
     }
 
     async fn try_create_task(&self, scope: &Scope, user: &UserId, facts: TaskFacts) -> Result<Task, EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
-        let user = user.ok_or(EditError::NotFound("user"))?;
+        let user = person(&mut tx, scope, user).await?;
         let now = self.world.now();
         let mut task =
             Task::new(self.world.new_id(), user.home_space.clone(), user.id.clone(), TaskFacts::new(""), now);
@@ -108,10 +110,7 @@ impl Services {
         expected_version: Option<i64>,
         facts: TaskFacts,
     ) -> Result<Task, EditError> {
-        again!(
-            self.try_change_task(scope, id, expected_version, facts.clone()),
-            EditError::Store(crate::store::StoreError::Busy)
-        )
+        again!(self.try_change_task(scope, id, expected_version, facts.clone()))
     }
 
     async fn try_change_task(
@@ -152,7 +151,7 @@ impl Services {
 
     /// Deletes one, with its blocks and their events. What was worked is forgotten with it; to keep that, close it instead.
     pub async fn delete_task(&self, scope: &Scope, id: TaskId) -> Result<(), EditError> {
-        again!(self.try_delete_task(scope, id), EditError::Store(crate::store::StoreError::Busy))
+        again!(self.try_delete_task(scope, id))
     }
 
     async fn try_delete_task(&self, scope: &Scope, id: TaskId) -> Result<(), EditError> {
@@ -182,8 +181,8 @@ impl Services {
         let mut wake = self.close_blocks(tx, task, now).await?;
         wake.extend(self.withdraw_late(tx, task, now).await?);
         let user = tx.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
-        let rules = tx.planning_rules(&user.id).await?.map(|(rules, _)| rules).unwrap_or_default();
-        let today = Days { zone: user.time_zone, starts_at: rules.day_starts_at }.date(now);
+        let rules = rules_of(tx, &user.id).await?;
+        let today = days_of(&user, &rules).date(now);
         self.open_next(tx, task, today, now).await?;
         Ok(wake)
     }
@@ -207,9 +206,8 @@ impl Services {
 
     /// Somebody finished yesterday's task today: the instances that went on with it are not wanted any more.
     async fn withdraw_late(&self, tx: &mut Tx, task: &Task, now: DateTime<Utc>) -> Result<Vec<AccountId>, EditError> {
-        let (mut found, mut last) = (Vec::new(), task.id);
-        while let Some(next) = tx.task_carried_from(last).await?.filter(|_| found.len() < LATE_MAX) {
-            last = next.id;
+        let mut found = Vec::new();
+        for next in carried_on(tx, task.id).await? {
             let blocks = tx.blocks_of_task(next.id).await?;
             found.push((next, blocks));
         }
@@ -286,6 +284,16 @@ impl Services {
         task.facts = TaskFacts { title: facts.title.trim().to_owned(), ..facts };
         Ok(())
     }
+}
+
+/// The instances that went on with a task, each with the one before.
+pub(super) async fn carried_on(tx: &mut Tx, task: TaskId) -> Result<Vec<Task>, StoreError> {
+    let (mut found, mut last) = (Vec::new(), task);
+    while let Some(next) = tx.task_carried_from(last).await?.filter(|_| found.len() < CARRIED_MAX) {
+        last = next.id;
+        found.push(next);
+    }
+    Ok(found)
 }
 
 /// What is over at this instant.
