@@ -131,8 +131,8 @@ pub struct Ending {
     pub next: Option<NextInstance>,
     /// What becomes of its blocks; those that are history already are not named.
     pub blocks: Vec<(BlockId, BlockEnd)>,
-    /// A sitting that stands still ends with it.
-    pub stops_clock: bool,
+    /// A sitting that stands still ends with it: the minutes that it gets of that.
+    pub sitting_min: Option<u32>,
 }
 
 /// The instance that goes on.
@@ -184,7 +184,8 @@ pub fn fate(found: &Found<'_>, turn: Turn) -> Fate {
         _ => (TaskStatus::Carried, Some(carried(found))),
     };
     let blocks = found.blocks.iter().filter_map(|block| Some((block.id, end_of(block, found.worked)?))).collect();
-    Fate::Ends(Ending { status, next, blocks, stops_clock: found.clock == Clock::Paused })
+    let sitting_min = (found.clock == Clock::Paused).then_some(found.sitting_min);
+    Fate::Ends(Ending { status, next, blocks, sitting_min })
 }
 
 fn carried(found: &Found<'_>) -> NextInstance {

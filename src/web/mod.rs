@@ -52,7 +52,7 @@ use api::{
     connect::{self, StartBody, StartedView},
     contexts::{self, ContextBody, ContextPatch, ContextView},
     events::{self, EventBody, EventPatch, EventView},
-    focus::{self, FocusBody, FocusView},
+    focus::{self, FocusBody, FocusView, WorkedView},
     holds::{self, HoldView},
     links::{self, ExplanationView, LinkBody, LinkView},
     notices::{self, NoticeView},
@@ -164,6 +164,11 @@ const BLOCKS: &[Param] = &[
     Param { name: "to", about: "What begins before this instant; a week after `from` without it." },
 ];
 const OF_ONE: &[Param] = &[USER];
+const OF_DATES: &[Param] = &[
+    USER,
+    Param { name: "from", about: "First date; without it, a week up to `to`." },
+    Param { name: "to", about: "Last date, within a year of `from`; today without it." },
+];
 const OF_ONE_PAGED: &[Param] = &[USER, CURSOR, LIMIT];
 const TASKS: &[Param] = &[
     USER,
@@ -269,6 +274,7 @@ fn planning_routes() -> Vec<Route> {
         post("/v1/proposals/{id}/put-back", Write, schedule::put_back, "Puts accepted changes back").takes::<ChoiceBody>().gives::<ProposalView>(200),
         get("/v1/focus", Read, focus::get, "What a user works on, and what comes next").with(OF_ONE).gives::<FocusView>(200),
         post("/v1/focus", Write, focus::act, "Starts, pauses, resumes, finishes, skips or stops work").takes::<FocusBody>().gives::<FocusView>(200),
+        get("/v1/focus/days", Read, focus::days, "Minutes worked, by the user's dates").with(OF_DATES).gives::<WorkedView>(200),
         get("/v1/rollovers", Read, rollovers::list, "Changes of day, newest first").with(OF_ONE_PAGED).lists::<RolloverView>(),
         post("/v1/rollovers/{id}/undo", Write, rollovers::undo, "Takes a change of day back").gives::<UndoneView>(200),
         post("/v1/availability/query", Read, availability::query, "Who is free when, and times that suit all").takes::<AvailabilityBody>().gives::<AvailabilityView>(200),

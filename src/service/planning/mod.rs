@@ -21,5 +21,6 @@ pub mod roll_over;
 pub mod rules;
 pub mod run_focus;
 pub mod tasks;
+pub mod worked;
 
 pub(in crate::service) use outside::Hand;

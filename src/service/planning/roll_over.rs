@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use super::super::{Services, edit_event::EditError};
+use super::{
+    super::{Services, edit_event::EditError},
+    person::{days_of, rules_of},
+};
 use crate::{
     domain::{
         block::{BlockLock, BlockState, TimeBlock},
@@ -30,7 +33,7 @@ use crate::{
             Afterwards, BlockEnd, Clock, Ending, Fate, Found, Turn, Undone, due, fate, next_alarm, planning_delay, undo,
         },
     },
-    store::{Mode, StoreError, Tx},
+    store::{Mode, Tx},
 };
 
 /// Users looked at together.
@@ -78,12 +81,12 @@ impl Services {
     /// Turns the days of some users in one transaction, or, where that fails, each in their own: one whose day cannot be turned
     /// holds up nobody else.
     pub(in crate::service) async fn roll_group(&self, users: &[User], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        if let Ok(next) = again!(self.roll_users(users, now), EditError::Store(StoreError::Busy)) {
+        if let Ok(next) = again!(self.roll_users(users, now)) {
             return next;
         }
         let mut next = None;
         for user in users {
-            let rolled = again!(self.roll_users(std::slice::from_ref(user), now), EditError::Store(StoreError::Busy));
+            let rolled = again!(self.roll_users(std::slice::from_ref(user), now));
             let begins = rolled.unwrap_or_else(|why| {
                 tracing::warn!(%why, "a user's day could not be turned; it is tried again");
                 Some(now + TRIED_AGAIN)
@@ -98,8 +101,8 @@ impl Services {
         let (mut next, mut wake, mut turned) = (None, Vec::new(), false);
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         for user in users {
-            let rules = tx.planning_rules(&user.id).await?.map(|(rules, _)| rules).unwrap_or_default();
-            let days = Days { zone: user.time_zone, starts_at: rules.day_starts_at };
+            let rules = rules_of(&mut tx, &user.id).await?;
+            let days = days_of(user, &rules);
             let tasks = tx.open_tasks(&user.id).await?;
             let last = last_rolled(&mut tx, user, days, &tasks, now).await?;
             let turn = due(days, last, now);
@@ -231,14 +234,15 @@ impl Services {
         let mut wake = Vec::new();
         let mut rolled =
             RolledTask { from: task.id, to: None, to_version: 0, status: task.facts.status, blocks: Vec::new() };
-        if ending.stops_clock
+        let mut old = task.clone();
+        if let Some(worked) = ending.sitting_min
             && let Some(mut sitting) = tx.open_focus(&task.user_id).await?.filter(|focus| focus.task_id == task.id)
         {
+            old.actual_min = old.actual_min.saturating_add(worked);
             (sitting.state, sitting.ended_at) = (FocusState::Stopped, Some(now));
             sitting.version += 1;
             tx.put_focus(&sitting).await?;
         }
-        let mut old = task.clone();
         old.facts.status = ending.status;
         old.touch(now);
         tx.put_tasks(std::slice::from_ref(&old)).await?;
@@ -291,7 +295,7 @@ impl Services {
 
     /// Takes a change of day back, as far as nothing was done with its tasks since.
     pub async fn undo_rollover(&self, scope: &Scope, id: RolloverId) -> Result<(Rollover, Vec<Undone>), EditError> {
-        again!(self.try_undo_rollover(scope, id), EditError::Store(crate::store::StoreError::Busy))
+        again!(self.try_undo_rollover(scope, id))
     }
 
     async fn try_undo_rollover(&self, scope: &Scope, id: RolloverId) -> Result<(Rollover, Vec<Undone>), EditError> {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::{
     super::{Services, edit_event::EditError},
     availability::usual_hours,
+    person::{days_of, person, rules_of},
 };
 use crate::{
     domain::{
@@ -79,8 +80,7 @@ impl Services {
     pub async fn focus(&self, scope: &Scope, user: &UserId) -> Result<FocusFacts, EditError> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let user = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
-        let user = user.ok_or(EditError::NotFound("user"))?;
+        let user = person(&mut tx, scope, user).await?;
         let focus = tx.open_focus(&user.id).await?;
         let (tasks, blocks) = (tx.open_tasks(&user.id).await?, tx.live_blocks(&user.id, now).await?);
         tx.commit().await?;
@@ -92,8 +92,7 @@ impl Services {
     pub async fn act_on_focus(&self, scope: &Scope, user: &UserId, act: FocusAct) -> Result<FocusFacts, EditError> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let held = tx.user(user).await?.filter(|user| scope.admits(&user.home_space));
-        let held = held.ok_or(EditError::NotFound("user"))?;
+        let held = person(&mut tx, scope, user).await?;
         let open = tx.open_focus(user).await?;
         let (tasks, blocks) = (tx.open_tasks(user).await?, tx.live_blocks(user, now).await?);
         tx.commit().await?;
@@ -156,13 +155,13 @@ impl Services {
 
     /// Judges blocks that are over and that nobody worked on; answers when the next one is to be judged.
     pub async fn judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, EditError> {
-        again!(self.try_judge_past_blocks(user), EditError::Store(crate::store::StoreError::Busy))
+        again!(self.try_judge_past_blocks(user))
     }
 
     async fn try_judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, EditError> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        let rules = tx.planning_rules(user).await?.map(|(rules, _)| rules).unwrap_or_default();
+        let rules = rules_of(&mut tx, user).await?;
         let sitting = tx.open_focus(user).await?.and_then(|focus| focus.block_id);
         let (mut wake, mut next, mut missed) = (Vec::new(), None, false);
         for mut block in tx.blocks_between(user, now - Duration::days(2), now + Duration::days(2)).await? {
@@ -198,7 +197,7 @@ impl Services {
     }
 
     async fn step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), EditError> {
-        again!(self.try_step_focus(scope, user, task, input), EditError::Store(crate::store::StoreError::Busy))
+        again!(self.try_step_focus(scope, user, task, input))
     }
 
     async fn try_step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), EditError> {
@@ -210,11 +209,16 @@ impl Services {
         if let Some(Effect::Refused(why)) = effects.first() {
             return Err(refused(*why));
         }
+        // A new block comes before the sitting that names it, and what goes, after the sitting has let go of it.
+        let (new, rest): (Vec<_>, Vec<_>) = effects.iter().partition(|effect| matches!(effect, Effect::Place(..)));
+        let mut wake = Vec::new();
+        for effect in new {
+            wake.extend(self.carry_out(&mut tx, &around, focus.as_ref(), effect, now).await?);
+        }
         if let Some(focus) = &focus {
             tx.put_focus(focus).await?;
         }
-        let mut wake = Vec::new();
-        for effect in &effects {
+        for effect in rest {
             wake.extend(self.carry_out(&mut tx, &around, focus.as_ref(), effect, now).await?);
         }
         if focus.as_ref().is_some_and(|focus| !focus.is_open()) {
@@ -235,11 +239,11 @@ impl Services {
         let task = task.ok_or(EditError::NotFound("task"))?;
         let tasks = tx.open_tasks(&user.id).await?;
         let blocks = tx.blocks_between(&user.id, window.from, window.to).await?;
-        let rules = tx.planning_rules(&user.id).await?.map(|(rules, _)| rules).unwrap_or_default();
+        let rules = rules_of(&mut tx, &user.id).await?;
         tx.commit().await?;
         let events: BTreeSet<_> = blocks.iter().filter_map(|block| block.event_id).collect();
         let meetings = self.busy_stretches(scope, &user.id, window, Some(&events)).await?;
-        let days = Days { zone: user.time_zone, starts_at: rules.day_starts_at };
+        let days = days_of(&user, &rules);
         let hours = blocks.iter().map(|block| hours_of(&user, &rules, days, &tasks, block, window)).collect();
         Ok(Around { user, task, tasks, blocks, meetings, hours })
     }
@@ -399,8 +403,8 @@ fn hours_of(
     block: &TimeBlock,
     window: Window,
 ) -> Vec<Window> {
-    let named = tasks.iter().find(|task| task.id == block.task_id).and_then(|task| task.facts.hours.as_ref());
-    let map = named.and_then(|name| rules.hours.get(name)).cloned().unwrap_or_else(|| usual_hours(user, rules));
+    let named = tasks.iter().find(|task| task.id == block.task_id).and_then(|task| task.facts.hours.as_deref());
+    let map = rules.hours_named(named, &user.working_hours).unwrap_or_else(|| usual_hours(user, rules));
     work_days(days, &map, &rules.holidays, window).into_iter().flat_map(|day| day.windows).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Focus: somebody works on a task, and the clock runs.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -106,6 +106,24 @@ pub struct PieceView {
     borrowed: bool,
 }
 
+/// What a user worked, by date.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Worked)]
+pub struct WorkedView {
+    /// The dates on which anything was worked, in order.
+    days: Vec<WorkedDayView>,
+}
+
+/// What was worked on one date.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WorkedDay)]
+pub struct WorkedDayView {
+    /// The user's date.
+    date: NaiveDate,
+    /// Minutes of elapsed time, to the nearest.
+    worked_min: i64,
+}
+
 impl From<Focus> for SittingView {
     fn from(focus: Focus) -> Self {
         Self {
@@ -136,6 +154,15 @@ impl From<FocusFacts> for FocusView {
 pub async fn get(ask: Ask) -> Answer {
     let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose clock you ask for"))?;
     json(200, &FocusView::from(ask.services().focus(ask.scope(), &user).await?))
+}
+
+/// `GET /v1/focus/days`
+pub async fn days(ask: Ask) -> Answer {
+    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose days you ask for"))?;
+    let asked = (ask.param("from")?, ask.param("to")?);
+    let worked = ask.services().worked_by_day(ask.scope(), &user, asked).await?.into_iter();
+    let day = |(date, worked): (_, Duration)| WorkedDayView { date, worked_min: (worked.num_seconds() + 30) / 60 };
+    json(200, &WorkedView { days: worked.map(day).collect() })
 }
 
 /// `POST /v1/focus`

@@ -14,7 +14,7 @@ use calwarden::{
     },
     store::Mode,
 };
-use chrono::{Duration, NaiveTime};
+use chrono::{Duration, NaiveDate, NaiveTime};
 use serde_json::{Value, json};
 
 use super::app::{App, Reply};
@@ -370,6 +370,31 @@ async fn a_clock_runs_from_start_to_stop() {
     assert_eq!(act("finish").await.ok()["sitting"], Value::Null);
     let task = app.get(&format!("/v1/tasks/{}", work.task)).await.ok();
     assert_eq!((&task["status"], &task["actual_min"]), (&json!("done"), &json!(20)));
+}
+
+#[actix_web::test]
+async fn what_was_worked_over_midnight_is_told_by_date() {
+    let (app, account, _) = App::with_ada().await;
+    let work = leave(&app, &account).await;
+    let today: NaiveDate = app.services().world.now().date_naive();
+    // In Paris, where Ada lives.
+    let midnight = today.and_hms_opt(23, 0, 0).expect("a time").and_utc();
+    let tomorrow = today.succ_opt().expect("a date");
+    app.clock.advance(midnight - Duration::minutes(20) - app.services().world.now());
+    let named = json!({"user_id": "ada", "act": "start", "task_id": work.task});
+    app.post("/v1/focus", named).await.ok();
+    app.clock.advance(Duration::minutes(50));
+    let days = app.get("/v1/focus/days?user_id=ada").await.ok();
+    let day = |date: NaiveDate, minutes: i64| json!({"date": date, "worked_min": minutes});
+    assert_eq!(days["days"], json!([day(today, 20), day(tomorrow, 30)]));
+    let one = app.get(&format!("/v1/focus/days?user_id=ada&from={tomorrow}&to={tomorrow}")).await.ok();
+    assert_eq!(one["days"], json!([day(tomorrow, 30)]));
+    let back = app.get(&format!("/v1/focus/days?user_id=ada&from={tomorrow}&to={today}")).await;
+    assert_eq!(field(&back), (422, "to".into()));
+    let open = app.get(&format!("/v1/focus/days?user_id=ada&from={today}")).await.ok();
+    assert_eq!(open["days"], days["days"], "up to today");
+    assert_eq!(field(&app.get("/v1/focus/days?user_id=ada&from=2024-01-01").await), (422, "to".into()));
+    assert_eq!(field(&app.get("/v1/focus/days?user_id=ada&from=soon").await), (422, "from".into()));
 }
 
 #[actix_web::test]

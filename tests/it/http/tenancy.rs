@@ -74,6 +74,7 @@ impl Things {
                 | "/v1/blocks"
                 | "/v1/proposals"
                 | "/v1/focus"
+                | "/v1/focus/days"
                 | "/v1/rollovers",
             ) => format!("{path}?user_id=ada"),
             _ => path,
