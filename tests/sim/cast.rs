@@ -4,6 +4,7 @@ use calwarden::{
     app::look_alike::consent_as,
     domain::{
         account::{AccountStatus, ConflictPolicy, ProviderKind},
+        conflict::HoldState,
         grant::Access,
         ids::{AccountId, CalendarId, UserId},
         outbox::OutboxState,
@@ -182,6 +183,12 @@ pub async fn help(alive: &Alive, people: &mut [Person], outside: &Shared, port: 
                 alive.services.reconnect(&Scope::Whole, "sim", person.account, fresh).await.expect("reconnected");
             }
             alive.handle.reauthorised(person.account).await.expect("told");
+        }
+        // Who shares a calendar is asked whether so much of it is to go.
+        for (hold, _) in alive.services.holds(&Scope::Whole, person.account).await.expect("holds") {
+            if hold.state == HoldState::Held {
+                alive.services.decide_hold(&Scope::Whole, hold.id, true).await.expect("approved");
+            }
         }
         let mut tx = alive.services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
         let queue = tx.outbox_of(&Scope::Whole, person.account, 1_000).await.expect("a queue");

@@ -186,7 +186,9 @@ impl Sitting<'_> {
     fn taken<T>(&mut self, what: &str, done: Result<T, EditError>) -> Option<T> {
         match done {
             Ok(done) => Some(done),
-            Err(EditError::Store(fault @ (StoreError::Corrupt(_) | StoreError::Backend(_) | StoreError::Stale))) => {
+            Err(EditError::Store(
+                fault @ (StoreError::Corrupt(_) | StoreError::Backend(_) | StoreError::Stale | StoreError::NotFound),
+            )) => {
                 self.book.broken.push(format!("{what} of {}: {fault}", self.desk.user));
                 None
             }
