@@ -50,21 +50,28 @@ pub fn owes(deleted: bool, bonded: bool, queued: Option<&OutboxEntry>) -> Owes {
     }
 }
 
+/// Whether an entry takes a copy out of a calendar while its event lives on. It stands whatever is decided about the copy
+/// meanwhile, and ends when the copy has gone.
+#[must_use]
+pub fn is_withdrawal(entry: &OutboxEntry) -> bool {
+    entry.reason == Reason::Unlinked.as_str()
+}
+
 /// The queue's entry for one event and calendar once `new` has joined it: the key chosen and what was sent under it stay, or a
 /// create done twice would make two events.
 #[must_use]
 pub fn joined(queued: Option<OutboxEntry>, new: &OutboxEntry) -> OutboxEntry {
-    match queued {
-        None => new.clone(),
-        // Its owner wants this copy gone, whatever the event says by then.
-        Some(queued) if queued.reason == Reason::Unlinked.as_str() => queued,
-        Some(queued) => {
-            // A copy that is made again has a fresh name, because the old one may be in a bin, or another event by now.
-            let again = queued.op == WriteOp::Create && new.op == WriteOp::Create;
-            let key = if queued.sent.is_empty() && !again { new.key.clone() } else { queued.key };
-            OutboxEntry { id: queued.id, key, sent: queued.sent, created_at: queued.created_at, ..new.clone() }
-        }
+    let Some(queued) = queued else { return new.clone() };
+    // Its owner wants this copy gone, whatever the event says by then.
+    if is_withdrawal(&queued) && !is_withdrawal(new) {
+        return queued;
     }
+    // A copy that is made again has a fresh name, because the old one may be in a bin, or another event by now.
+    let again = queued.op == WriteOp::Create && new.op == WriteOp::Create;
+    let key = if queued.sent.is_empty() && !again { new.key.clone() } else { queued.key };
+    // From when it is wanted gone counts how long what was sent before may yet arrive.
+    let created_at = if is_withdrawal(new) { new.created_at } else { queued.created_at };
+    OutboxEntry { id: queued.id, key, sent: queued.sent, created_at, ..new.clone() }
 }
 
 /// A remote copy as we hold it, at draining time.
@@ -113,11 +120,12 @@ pub fn next_write(told: Option<&EventContent>, copy: Option<Copy<'_>>, attempted
 /// How long a request that nobody answered may still be under way.
 const LATE: Duration = Duration::minutes(10);
 
-/// Whether the create of an event that was deleted at this time may yet be carried out, though nothing is found of it: what it
-/// makes then is to be found and deleted, not taken for somebody's new event (I-6).
+/// Whether the create that an entry calls back may yet be carried out, though nothing is found of it: what it makes then is to be
+/// found and deleted, not taken for somebody's new event (I-6). `deleted_at`: when the event was deleted, if it was.
 #[must_use]
-pub fn may_still_arrive(deleted_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-    deleted_at.is_some_and(|at| now - at < LATE)
+pub fn may_still_arrive(entry: &OutboxEntry, deleted_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    let called_back = deleted_at.or_else(|| is_withdrawal(entry).then_some(entry.created_at));
+    called_back.is_some_and(|at| now - at < LATE)
 }
 
 #[cfg(test)]

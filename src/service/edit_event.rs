@@ -20,7 +20,7 @@ use crate::{
         time::EventTime,
     },
     engine::{
-        outbox::{Owes, owes, priority},
+        outbox::{Owes, is_withdrawal, owes, priority},
         recurrence::{span, validate_rule},
         series::{self, EditScope, SeriesDelete, SeriesEdit},
         sync::plan::Reason,
@@ -238,7 +238,11 @@ impl Services {
         event: &Event,
         calendar: &Calendar,
         zone: Tz,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), EditError> {
+        if tx.outbox_entry(event.id, calendar.id).await?.as_ref().is_some_and(is_withdrawal) {
+            let why = "the event's copy is being taken out of this calendar; ask again when it has gone".to_owned();
+            return Err(EditError::Invalid { field: "calendar_id", why });
+        }
         if tx.mapping_of(event.id, calendar.id).await?.is_none() {
             // Servers refuse one UID in two calendars of a user, so a copy has a name of its own.
             let key = Uid(self.world.new_id::<uuid::Uuid>().to_string());
@@ -261,16 +265,17 @@ impl Services {
             conflict.resolved_at = Some(self.world.now());
             tx.update_conflict(&conflict).await?;
         }
-        match tx.mapping_of(event.id, calendar.id).await? {
-            Some(mapping) => {
-                let entry = self.entry(event, calendar, WriteOp::Delete, mapping.uid, zone);
+        let bonded = tx.mapping_of(event.id, calendar.id).await?.map(|mapping| mapping.uid);
+        let queued = tx.outbox_entry(event.id, calendar.id).await?;
+        match (owes(true, bonded.is_some(), queued.as_ref()), bonded, queued) {
+            (Owes::Withdraw, _, Some(entry)) => {
+                tx.delete_outbox(entry.id).await?;
+            }
+            (Owes::Write(op), Some(key), _) | (Owes::Write(op), None, Some(OutboxEntry { key, .. })) => {
+                let entry = self.entry(event, calendar, op, key, zone);
                 join_queue(tx, &OutboxEntry { reason: Reason::Unlinked.as_str().to_owned(), ..entry }).await?;
             }
-            None => {
-                if let Some(entry) = tx.outbox_entry(event.id, calendar.id).await?.filter(|held| held.sent.is_empty()) {
-                    tx.delete_outbox(entry.id).await?;
-                }
-            }
+            _ => {}
         }
         Ok(())
     }

@@ -328,8 +328,6 @@ queries! {
         fn next_outbox_at(account: AccountId) -> Option<DateTime<Utc>>;
         /// Takes a write out of the queue; `false`: it was not there.
         fn delete_outbox(id: OutboxId) -> bool;
-        /// Takes a write out of the queue unless a later edit has joined it; `false`: it has, or it was not there.
-        fn delete_outbox_if(id: OutboxId, event_version: i64) -> bool;
     }
     rounds {
         /// Adds a round to the log.

@@ -1,7 +1,7 @@
 //! Our side in memory: the tables that decisions read and write, each method one transaction.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering::Relaxed},
@@ -23,7 +23,7 @@ use calwarden::{
     },
     engine::{
         conflict::{Standing, bring_up_to_date, settled},
-        outbox::{Owes, joined, owes},
+        outbox::{Owes, is_withdrawal, joined, owes},
         sync::plan::Reason,
     },
     provider::{EventWriter, Found, Result, Target},
@@ -190,6 +190,8 @@ pub struct Hub {
     pub outbox: BTreeMap<Copy, OutboxEntry>,
     pub conflicts: Vec<Conflict>,
     pub holds: BTreeMap<CalendarId, Hold>,
+    /// What somebody wants gone.
+    pub taken_out: BTreeSet<Copy>,
 }
 
 impl Hub {
@@ -203,7 +205,9 @@ impl Hub {
             self.mappings.insert((mapping.event_id, mapping.calendar_id), mapping.clone());
         }
         for copy in &changes.settled {
-            self.outbox.remove(copy);
+            if !(self.is_going(*copy) && self.mappings.contains_key(copy)) {
+                self.outbox.remove(copy);
+            }
         }
         for entry in &changes.owed {
             self.join(entry);
@@ -232,6 +236,18 @@ impl Hub {
                 let (account, which) = setting.place(home);
                 self.join(&scene.owed_at_home(&event, &setting.calendars[account][which]));
             }
+        }
+    }
+
+    /// Whether a copy is being taken out of its calendar.
+    pub fn is_going(&self, copy: Copy) -> bool {
+        self.outbox.get(&copy).is_some_and(is_withdrawal)
+    }
+
+    /// What was worked on has ended.
+    pub fn close(&mut self, copy: Copy) {
+        if !self.is_going(copy) {
+            self.outbox.remove(&copy);
         }
     }
 
@@ -308,7 +324,12 @@ impl Hub {
 
     /// Queues a copy in one more calendar.
     pub fn link(&mut self, setting: &Setting, event: &Event, calendar: CalendarId) {
-        if event.calendar_id == Some(calendar) || self.mappings.contains_key(&(event.id, calendar)) {
+        let copy = (event.id, calendar);
+        if event.calendar_id == Some(calendar) || self.is_going(copy) {
+            return;
+        }
+        self.taken_out.remove(&copy);
+        if self.mappings.contains_key(&copy) {
             return;
         }
         let (account, which) = setting.place(calendar);

@@ -14,10 +14,7 @@ use calwarden::{
     },
     engine::{
         outbox::{self, Write, may_still_arrive, next_write},
-        sync::{
-            brake::{BrakeRules, Loss, judge},
-            plan::Reason,
-        },
+        sync::brake::{BrakeRules, Loss, judge},
     },
     provider::{ChangePage, Found, Next, PageToken},
     service::sync_round::{
@@ -192,6 +189,10 @@ impl World {
             let scene = self.setting.scene(account, which);
             for (mapping, event) in result.removed.iter().filter_map(|id| self.hub.bond(ids[which], id)) {
                 let copy = (event.id, ids[which]);
+                if self.hub.is_going(copy) {
+                    changes.withdrawn(&mapping);
+                    continue;
+                }
                 let sent = self.hub.outbox.get(&copy).map_or(&[][..], |entry| &entry.sent);
                 changes.settle(&scene, mapping, event, None, sent);
             }
@@ -225,7 +226,7 @@ impl World {
     /// Looks at the next entry that is owed, decides, and remembers what it is about to send.
     fn drain(&mut self, account: usize, mut queue: VecDeque<Copy>) -> Stage {
         while let Some(copy) = queue.pop_front() {
-            let pending = self.hub.pending(copy);
+            let pending = self.hub.pending(copy) && !self.hub.is_going(copy);
             let Some(entry) = self.hub.outbox.get_mut(&copy) else { continue };
             if entry.state == OutboxState::Parked {
                 continue;
@@ -276,7 +277,7 @@ impl World {
     }
 
     fn settled(&mut self, case: &Case) {
-        if self.hub.outbox.get(&case.copy).is_some_and(|entry| entry.event_version == case.entry.event_version) {
+        if self.hub.outbox.get(&case.copy) == Some(&case.entry) {
             self.hub.outbox.remove(&case.copy);
         }
     }
@@ -374,7 +375,7 @@ impl World {
                 None
             }
             (Doing::FindThenDelete, Heard::Found(Found::Nothing)) => {
-                if !may_still_arrive(case.event.deleted_at, self.setting.world.now()) {
+                if !may_still_arrive(&case.entry, case.event.deleted_at, self.setting.world.now()) {
                     self.settled(&case);
                 }
                 None
@@ -400,7 +401,7 @@ impl World {
             }
             None => changes.link(&scene, event, remote, std::slice::from_ref(told)),
         }
-        self.hub.outbox.remove(&case.copy);
+        self.hub.close(case.copy);
         self.commit(account, which, &changes);
     }
 
@@ -412,7 +413,7 @@ impl World {
         let mut changes = Changes::default();
         changes.link(&self.setting.scene(account, which), event, remote, &sent);
         self.unconfirmed.insert(case.copy);
-        self.hub.outbox.remove(&case.copy);
+        self.hub.close(case.copy);
         self.commit(account, which, &changes);
     }
 
@@ -420,8 +421,12 @@ impl World {
         let (_, which) = self.setting.place(case.copy.1);
         let Some(event) = self.hub.events.get(&case.copy.0).cloned() else { return };
         let mut changes = Changes::default();
-        changes.lose(&self.setting.scene(account, which), event, &case.entry);
-        self.hub.outbox.remove(&case.copy);
+        if self.hub.is_going(case.copy) {
+            changes.settled.push(case.copy);
+        } else {
+            changes.lose(&self.setting.scene(account, which), event, &case.entry);
+        }
+        self.hub.close(case.copy);
         self.commit(account, which, &changes);
     }
 
@@ -430,14 +435,11 @@ impl World {
         let (_, which) = self.setting.place(case.copy.1);
         let (event, mapping) = (self.hub.events.get(&case.copy.0).cloned(), self.hub.mappings.get(&case.copy).cloned());
         let (Some(event), Some(mapping)) = (event, mapping) else { return };
-        let entry = self.hub.outbox.get(&case.copy).cloned();
-        let unlinked = entry.as_ref().is_some_and(|held| held.reason == Reason::Unlinked.as_str());
         let mut changes = Changes::default();
-        if unlinked && remote.is_none() {
-            changes.forgotten.push(mapping.id);
-            changes.settled.push(case.copy);
+        if remote.is_none() && self.hub.is_going(case.copy) {
+            changes.withdrawn(&mapping);
         } else {
-            let sent = entry.map(|entry| entry.sent).unwrap_or_default();
+            let sent = self.hub.outbox.get(&case.copy).map(|entry| entry.sent.clone()).unwrap_or_default();
             changes.settle(&self.setting.scene(account, which), mapping, event, remote, &sent);
         }
         self.commit(account, which, &changes);

@@ -9,9 +9,11 @@ use calwarden::{
         event::EventContent,
         ids::{CalendarId, EventId, RemoteEventId, Uid},
         mapping::{Event, Origin},
-        outbox::{OutboxEntry, WriteOp},
     },
-    engine::sync::plan::Reason,
+    engine::{
+        outbox::{Owes, owes},
+        sync::plan::Reason,
+    },
     service::sync_round::changes::Changes,
 };
 
@@ -239,13 +241,20 @@ impl World {
         for conflict in self.hub.conflicts.iter_mut().filter(|held| (held.event_id, held.calendar_id) == copy) {
             (conflict.status, conflict.winner) = (ConflictStatus::Resolved, Some(Winner::Local));
         }
-        if let Some(held) = self.hub.mappings.get(&copy) {
-            let scene = self.setting.scene(account, 0);
-            let entry = scene.owed(event, WriteOp::Delete, held.uid.clone(), Reason::Unlinked);
-            self.hub.join(&entry);
-        } else if self.hub.outbox.get(&copy).is_some_and(|entry: &OutboxEntry| entry.sent.is_empty()) {
-            self.hub.outbox.remove(&copy);
+        let bonded = self.hub.mappings.get(&copy).map(|held| held.uid.clone());
+        let queued = self.hub.outbox.get(&copy);
+        let owed = owes(true, bonded.is_some(), queued);
+        match (owed, bonded.or_else(|| queued.map(|entry| entry.key.clone()))) {
+            (Owes::Write(op), Some(key)) => {
+                let entry = self.setting.scene(account, 0).owed(event, op, key, Reason::Unlinked);
+                self.hub.join(&entry);
+            }
+            (Owes::Withdraw, _) => {
+                self.hub.outbox.remove(&copy);
+            }
+            _ => {}
         }
+        self.hub.taken_out.insert(copy);
     }
 
     fn remote(&mut self, account: usize, name: Name, act: Act) {
@@ -437,6 +446,9 @@ impl World {
         for account in 0..self.remotes.len() {
             self.judge_account(account, &mut alive)?;
             kept.extend(self.remotes[account].objects.values().flat_map(|object| marks(&object.content)));
+        }
+        if let Some((event, _)) = self.hub.taken_out.iter().find(|copy| self.hub.mappings.contains_key(copy)) {
+            return Err(format!("I-6 e{} is still in a calendar that it was taken out of", self.names[event]));
         }
         if let Some(entry) = self.hub.outbox.values().next() {
             return Err(format!("I-1 a write about e{} is still owed: {}", self.names[&entry.event_id], entry.reason));

@@ -3,7 +3,7 @@
 use super::{Case, Desk, add};
 use crate::{
     domain::{event::EventContent, failure::FailureClass, ids::Uid, mapping::RemoteEvent, person::Scope, round::Tally},
-    engine::outbox::may_still_arrive,
+    engine::outbox::{is_withdrawal, may_still_arrive},
     provider::{Found, ProviderError},
     service::{Failure, sync_round::changes::Changes},
     store::Mode,
@@ -11,7 +11,9 @@ use crate::{
 
 impl Desk<'_> {
     pub(super) async fn create(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Failure> {
-        self.remember(case, &told).await?;
+        if !self.remember(case, &told).await? {
+            return Ok(());
+        }
         tally.writes += 1;
         match self.writer.create(&case.calendar.remote_id, &case.entry.key, &told).await {
             Ok(remote) => {
@@ -64,7 +66,12 @@ impl Desk<'_> {
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
-        changes.lose(&scene, event, &case.entry);
+        let entry = tx.outbox_entry(event.id, case.calendar.id).await?;
+        if entry.as_ref().is_some_and(is_withdrawal) {
+            changes.settled.push((event.id, case.calendar.id));
+        } else {
+            changes.lose(&scene, event, &case.entry);
+        }
         self.close(tx, case, &changes).await?;
         add(tally, &changes);
         Ok(())
@@ -77,15 +84,15 @@ impl Desk<'_> {
         Err(Failure::Provider(ProviderError { class: FailureClass::Transient, ..error }))
     }
 
-    /// The event was deleted here after a create whose answer was lost.
+    /// The event was deleted here, or its copy taken away, after a create whose answer was lost.
     pub(super) async fn find_to_delete(&self, case: &Case) -> Result<(), Failure> {
         match self.find(case).await? {
             Found::Here(remote) => {
                 let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
                 self.found(case, &last, remote, &mut Tally::default()).await
             }
-            Found::Nothing if may_still_arrive(case.event.deleted_at, self.services.world.now()) => {
-                let detail = "the event was deleted while it was sent; looking again whether it arrived";
+            Found::Nothing if may_still_arrive(&case.entry, case.event.deleted_at, self.services.world.now()) => {
+                let detail = "the event was taken away while it was sent; looking again whether it arrived";
                 Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)))
             }
             Found::Deleted | Found::Nothing => self.settled(case).await,

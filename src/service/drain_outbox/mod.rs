@@ -34,7 +34,7 @@ use crate::{
         round::Tally,
     },
     engine::{
-        outbox::{Copy, Write, next_write},
+        outbox::{Copy, Write, is_withdrawal, next_write},
         sync::plan::Reason,
     },
     provider::{EventWriter, ProviderError, Target},
@@ -203,7 +203,8 @@ impl Desk<'_> {
             tx.commit().await?;
             return Ok(None);
         }
-        if tx.pending_conflict(entry.event_id, entry.calendar_id).await?.is_some() {
+        let decided = is_withdrawal(&current);
+        if !decided && tx.pending_conflict(entry.event_id, entry.calendar_id).await?.is_some() {
             self.park(&mut tx, &current, "a conflict about this event waits for a decision").await?;
             tx.commit().await?;
             return Ok(None);
@@ -212,16 +213,25 @@ impl Desk<'_> {
         Ok(Some(Case { calendar: calendar.clone(), event, mapping, entry: current }))
     }
 
+    /// Nothing is owed; an edit made meanwhile is looked at anew.
     async fn settled(&self, case: &Case) -> Result<(), Failure> {
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.delete_outbox_if(case.entry.id, case.entry.event_version).await?;
+        if tx.outbox_entry(case.event.id, case.calendar.id).await?.as_ref() == Some(&case.entry) {
+            tx.delete_outbox(case.entry.id).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
 
-    /// Stores what is about to be sent.
-    async fn remember(&self, case: &Case, told: &EventContent) -> Result<(), Failure> {
-        self.amend(case, |entry| entry.about_to_send(told.clone())).await
+    /// Stores what is about to be sent; answers whether it still is to be sent.
+    async fn remember(&self, case: &Case, told: &EventContent) -> Result<bool, Failure> {
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let current = tx.outbox_entry(case.event.id, case.calendar.id).await?;
+        let Some(mut entry) = current.filter(|current| current.op != WriteOp::Delete) else { return Ok(false) };
+        entry.about_to_send(told.clone());
+        tx.put_outbox(&entry).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Changes the entry in the queue, if it is still there.
@@ -237,7 +247,9 @@ impl Desk<'_> {
 
     async fn update(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Failure> {
         let Some((mapping, revision)) = bonded(case) else { return self.look(case, tally).await };
-        self.remember(case, &told).await?;
+        if !self.remember(case, &told).await? {
+            return Ok(());
+        }
         tally.writes += 1;
         let target = target(case, mapping, revision);
         match self.writer.update(target, &told).await {
@@ -300,12 +312,10 @@ impl Desk<'_> {
         let mapping = tx.mapping_of(case.event.id, case.calendar.id).await?;
         let entry = tx.outbox_entry(case.event.id, case.calendar.id).await?;
         if let (Some(event), Some(mapping)) = (event, mapping) {
-            let unlinked = entry.as_ref().is_some_and(|held| held.reason == Reason::Unlinked.as_str());
-            let sent = entry.map(|entry| entry.sent).unwrap_or_default();
-            if unlinked && remote.is_none() {
-                changes.forgotten.push(mapping.id);
-                changes.settled.push((event.id, case.calendar.id));
+            if remote.is_none() && entry.as_ref().is_some_and(is_withdrawal) {
+                changes.withdrawn(&mapping);
             } else {
+                let sent = entry.map(|entry| entry.sent).unwrap_or_default();
                 changes.settle(&scene, mapping, event, remote, &sent);
             }
         }
@@ -341,9 +351,13 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// Ends the entry that was worked on, then writes what the decision owes, if anything.
+    /// Ends the entry that was worked on, then writes what the decision owes, if anything. A copy that is wanted gone goes, though
+    /// what was under way about it has ended well.
     async fn close(&self, mut tx: Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
-        tx.delete_outbox(case.entry.id).await?;
+        let entry = tx.outbox_entry(case.event.id, case.calendar.id).await?;
+        if let Some(entry) = entry.filter(|entry| !is_withdrawal(entry)) {
+            tx.delete_outbox(entry.id).await?;
+        }
         self.commit(tx, case, changes).await
     }
 

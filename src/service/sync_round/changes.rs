@@ -20,7 +20,7 @@ use crate::{
         round::{Cause, Tally},
     },
     engine::{
-        outbox::joined,
+        outbox::{is_withdrawal, joined},
         privacy,
         recurrence::span,
         sync::{
@@ -61,7 +61,7 @@ pub struct Changes {
     pub forgotten: Vec<MappingId>,
     /// Writes owed.
     pub owed: Vec<OutboxEntry>,
-    /// Writes no longer owed.
+    /// Writes no longer owed. A withdrawal is owed as long as there is a bond.
     pub settled: Vec<(EventId, CalendarId)>,
     /// Disagreements.
     pub conflicts: Vec<Conflict>,
@@ -95,7 +95,8 @@ impl Changes {
         tx.delete_mappings(&self.forgotten).await?;
         tx.put_mappings(&self.mappings).await?;
         for (event, calendar) in &self.settled {
-            if let Some(entry) = tx.outbox_entry(*event, *calendar).await? {
+            let Some(entry) = tx.outbox_entry(*event, *calendar).await? else { continue };
+            if !is_withdrawal(&entry) || tx.mapping_of(*event, *calendar).await?.is_none() {
                 tx.delete_outbox(entry.id).await?;
             }
         }
@@ -227,6 +228,14 @@ impl Changes {
         };
         let mapping = bond(scene, event.id, made, true);
         self.settle(scene, mapping, event, None, &[]);
+    }
+
+    /// A copy that was to be taken away has gone: there is nothing to decide about it.
+    pub fn withdrawn(&mut self, mapping: &Mapping) {
+        let copy = (mapping.event_id, mapping.calendar_id);
+        self.forgotten.push(mapping.id);
+        self.settled.push(copy);
+        self.decided.push((copy.0, copy.1, Winner::Local));
     }
 
     /// Both sides of a bond have been seen: decides and notes what follows. `sent`: what was sent and never

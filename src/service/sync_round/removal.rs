@@ -13,6 +13,7 @@ use crate::{
         person::Scope,
     },
     engine::{
+        outbox::is_withdrawal,
         recurrence::span,
         sync::brake::{Held, Loss, judge},
     },
@@ -112,15 +113,14 @@ impl Run<'_> {
             Verdict::Delete => {
                 // Read again inside the transaction: an edit made meanwhile turns a deletion into a conflict.
                 let now_held = tx.mappings_by_remote(calendar.id, &gone).await?;
-                let queued: BTreeMap<_, _> = tx
-                    .outbox_of_calendar(calendar.id)
-                    .await?
-                    .into_iter()
-                    .map(|entry| (entry.event_id, entry.sent))
-                    .collect();
+                let queued = tx.outbox_of_calendar(calendar.id).await?.into_iter();
+                let queued: BTreeMap<_, _> = queued.map(|entry| (entry.event_id, entry)).collect();
                 for (mapping, event) in now_held {
-                    let sent = queued.get(&event.id).map_or(&[][..], Vec::as_slice);
-                    changes.settle(&scene, mapping, event, None, sent);
+                    match queued.get(&event.id) {
+                        Some(entry) if is_withdrawal(entry) => changes.withdrawn(&mapping),
+                        Some(entry) => changes.settle(&scene, mapping, event, None, &entry.sent),
+                        None => changes.settle(&scene, mapping, event, None, &[]),
+                    }
                 }
             }
             Verdict::Keep => {}

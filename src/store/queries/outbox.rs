@@ -71,8 +71,3 @@ pub async fn next_outbox_at(conn: &mut Conn, account: AccountId) -> Done<Option<
 pub async fn delete_outbox(conn: &mut Conn, id: OutboxId) -> Done<bool> {
     Ok(diesel::delete(outbox::table.find(id)).execute(conn).await? > 0)
 }
-
-pub async fn delete_outbox_if(conn: &mut Conn, id: OutboxId, event_version: i64) -> Done<bool> {
-    let unchanged = outbox::table.filter(outbox::id.eq(id)).filter(outbox::event_version.eq(event_version));
-    Ok(diesel::delete(unchanged).execute(conn).await? > 0)
-}

@@ -553,23 +553,36 @@ async fn an_event_deleted_before_its_create_was_confirmed_is_not_left_behind() {
     assert_eq!(titles(&app).await, Vec::<String>::new());
 }
 
-#[actix_web::test]
-async fn what_a_refused_write_brings_in_is_told_to_the_events_other_copy() {
-    let (app, wire, id) = connected("write").await;
-    let home = primary(&app, id).await["id"].clone();
+/// An event at home in the primary calendar, with a copy in the family's.
+struct Picnic {
+    family: String,
+    path: String,
+    /// Where the family's events are, and a token to go there.
+    there: String,
+    token: String,
+}
+
+async fn picnic(app: &App, wire: &Wire, id: AccountId) -> Picnic {
+    let home = primary(app, id).await["id"].clone();
     let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
     let family = account["calendars"].as_array().expect("calendars").iter().find(|held| held["name"] == "Family");
     let family = family.expect("the other one")["id"].as_str().expect("an id").to_owned();
     app.patch(&format!("/v1/calendars/{family}"), json!({ "selected": true })).await.ok();
-    round(&app, id, Cause::Connected).await;
+    round(app, id, Cause::Connected).await;
     let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
     let event = json!({ "user_id": "ada", "calendar_id": home, "title": "Picnic", "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
     let event = app.post("/v1/events", event).await.ok();
     let path = format!("/v1/events/{}", event["id"].as_str().expect("an id"));
     app.post(&format!("{path}/links"), json!({ "calendar_id": family })).await.ok();
-    round(&app, id, Cause::LocalEdit).await;
-    let token = elsewhere(&wire);
+    round(app, id, Cause::LocalEdit).await;
     let there = format!("/calendars/{}/events", "family-ada-at-example.com%40group.calendar.google.com");
+    Picnic { family, path, there, token: elsewhere(wire) }
+}
+
+#[actix_web::test]
+async fn what_a_refused_write_brings_in_is_told_to_the_events_other_copy() {
+    let (app, wire, id) = connected("write").await;
+    let Picnic { path, there, token, .. } = picnic(&app, &wire, id).await;
     let (_, copies) = wire.call("GET", &there, &token, &Value::Null);
     let copy = copies["items"][0]["id"].as_str().expect("a copy").to_owned();
     // The copy is given a place; before that is read, the title changes here, and the write of it is refused.
@@ -586,6 +599,34 @@ async fn what_a_refused_write_brings_in_is_told_to_the_events_other_copy() {
         let item = &held["items"][0];
         assert_eq!((&item["summary"], &item["location"]), (&json!("Picnic, later"), &json!("The lake")), "{calendar}");
     }
+}
+
+#[actix_web::test]
+async fn a_copy_that_is_taken_away_goes_though_it_was_changed_there_meanwhile() {
+    let (app, wire, id) = connected("write").await;
+    let Picnic { family, path, there, token } = picnic(&app, &wire, id).await;
+    let (_, copies) = wire.call("GET", &there, &token, &Value::Null);
+    let copy = copies["items"][0]["id"].as_str().expect("a copy").to_owned();
+    wire.call("PATCH", &format!("{there}/{copy}"), &token, &json!({ "location": "The lake" }));
+    let link = format!("{path}/links?calendar_id={family}");
+    app.delete(&link).await;
+    let again = app.post(&format!("{path}/links"), json!({ "calendar_id": family })).await;
+    let (status, _, field) = again.refused();
+    assert_eq!((status, field.as_deref()), (422, Some("calendar_id")), "it is still going");
+    // What was changed there is found when the taking away is refused.
+    wire.control("POST", "faults", &json!({ "operation": "events.list", "status": 503, "times": 2 }));
+    for cause in [Cause::LocalEdit, Cause::Retry, Cause::Poll] {
+        round(&app, id, cause).await;
+        app.clock.advance(Duration::minutes(5));
+    }
+    let (_, copies) = wire.call("GET", &there, &token, &Value::Null);
+    assert_eq!(copies["items"], json!([]));
+    let event = app.get(&path).await.ok();
+    assert_eq!((&event["title"], &event["location"]), (&json!("Picnic"), &json!("The lake")), "nothing is lost");
+    app.post(&format!("{path}/links"), json!({ "calendar_id": family })).await.ok();
+    round(&app, id, Cause::LocalEdit).await;
+    let (_, copies) = wire.call("GET", &there, &token, &Value::Null);
+    assert_eq!(copies["items"][0]["location"], json!("The lake"), "it is there again");
 }
 
 #[actix_web::test]

@@ -17,7 +17,6 @@ on_every_database![
     a_later_edit_takes_the_place_of_the_queued_one,
     what_is_due_comes_most_urgent_first,
     the_alarm_is_the_first_instant_of_a_queued_write,
-    a_write_that_a_later_edit_joined_stays,
 ];
 
 async fn a_queued_write_comes_back_as_it_was(base: Base) {
@@ -101,15 +100,4 @@ async fn the_alarm_is_the_first_instant_of_a_queued_write(base: Base) {
     assert_eq!(tx.next_outbox_at(account).await, Ok(Some(at(40))));
     assert_eq!(tx.delete_outbox(queued[0].id).await, Ok(true));
     assert_eq!(tx.next_outbox_at(account).await, Ok(None), "what is parked rings no alarm");
-}
-
-async fn a_write_that_a_later_edit_joined_stays(base: Base) {
-    let (_, calendar, event, _) = given::ada_with_an_event(&base).await;
-    let entry = given::write(10, &calendar, event.id);
-    let mut tx = base.write().await;
-    tx.put_outbox(&entry).await.expect("queued");
-    assert_eq!(tx.delete_outbox_if(entry.id, entry.event_version - 1).await, Ok(false));
-    assert_eq!(tx.outbox_entry(event.id, calendar.id).await, Ok(Some(entry.clone())));
-    assert_eq!(tx.delete_outbox_if(entry.id, entry.event_version).await, Ok(true));
-    assert_eq!(tx.outbox_entry(event.id, calendar.id).await, Ok(None));
 }
