@@ -280,7 +280,7 @@ fn our_plans_keep_the_rules_are_as_good_as_ever_and_come_with_their_reasons() {
     assert!(proven >= 100, "{proven} proven");
     assert!(share(missed) >= 97, "the best deadlines in {missed} of {proven}");
     assert!(share(unplaced) >= 92, "and the least unplaced in {unplaced}");
-    assert!(share(near) >= 84, "and a cost within two hundredths in {near}");
+    assert!(share(near) >= 85, "and a cost within two hundredths in {near}");
     assert!(replanned > 10);
     assert!(moves * 2 <= moves_of_best * 2 + replanned, "{moves} moves, {moves_of_best} at best, in {replanned}");
 }

@@ -10,6 +10,8 @@ use super::{
 
 /// Most tasks taken out at once.
 const TASKS_AT_ONCE: usize = 5;
+/// One rebuild in so many goes by whim where an early end is worth something.
+const WHIM_ONCE_IN: usize = 4;
 
 /// How a task may be put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +36,8 @@ pub struct Rebuilder {
 }
 
 impl Rebuilder {
-    /// Takes some tasks out by chance and puts them back in an order by chance. Where an early end is worth nothing, half of
-    /// the time at places by whim, since the best place for one is often the only one for another.
+    /// Takes some tasks out by chance and puts them back in an order by chance. Now and then at places by whim, since the best
+    /// place for one is often the only one for another: half of the time where an early end is worth nothing.
     pub fn rebuild(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, early: bool, room: &mut Room, chance: &mut Chance) {
         self.tasks.clear();
         for _ in 0..=chance.below(TASKS_AT_ONCE) {
@@ -44,7 +46,8 @@ impl Rebuilder {
                 self.tasks.push(task);
             }
         }
-        self.whim = if early || chance.once_in(2) { 0 } else { chance.bits() | 1 };
+        let best = if early { !chance.once_in(WHIM_ONCE_IN) } else { chance.once_in(2) };
+        self.whim = if best { 0 } else { chance.bits() | 1 };
         pieces.retain(|piece| !self.tasks.contains(&piece.task));
         // Half of the time the others move up first, so that what is put back finds the room behind them.
         if chance.once_in(2) {

@@ -42,11 +42,15 @@ const COST_SHARE: u64 = 30;
 const FIT_SHARE: u64 = 50;
 /// Every other trial is longer by so many hundredths of the first.
 const LONGER: u64 = 50;
-/// One step in so many rebuilds whole tasks where the cost is searched: good, and dear.
-const REBUILD_ONCE_IN: usize = 12;
-/// How much hotter the last trial begins, and how seldom it rebuilds, which at such a heat is soon undone.
+/// One step in so many rebuilds whole tasks where the cost is searched: good, and dear. Deadlines need it as often; what is
+/// unplaced finds its room by little else.
+const REBUILD_ONCE_IN: usize = 10;
+const UNPLACED_REBUILD_ONCE_IN: usize = 4;
+/// How much hotter the last trial begins, and how seldom it rebuilds, which at such a heat is soon undone; and how much longer it
+/// looks for deadlines and room.
 const LAST_HEAT: u64 = 8;
-const LAST_REBUILD_ONCE_IN: usize = 60;
+const LAST_REBUILD_ONCE_IN: usize = 40;
+const LAST_FIT: u64 = 2;
 /// It is tried where it has so many measures of steps.
 const LAST_MEASURES: u64 = 3;
 
@@ -54,8 +58,8 @@ impl Budget {
     /// Steps, in all.
     fn steps(self, pieces: u64) -> u64 {
         let steps = match self {
-            Self::Interactive => 18_000,
-            Self::Background => 160_000,
+            Self::Interactive => 15_000,
+            Self::Background => 150_000,
         };
         let few = steps * PIECES_WHOLE / pieces.max(1);
         // Seeds, bounds and reasons grow faster than a step, and take a part of the time as well.
@@ -121,9 +125,10 @@ pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chanc
     }
     if held > 0 && best.score > bound {
         let (heat, rebuild_once_in) = (LAST_HEAT, LAST_REBUILD_ONCE_IN);
-        let (fit, cost, left, scale) = (measure * FIT_SHARE / 100, left + held, left + held, Scale::of(desk));
+        let (fit, cost, left, scale) =
+            (measure * FIT_SHARE * LAST_FIT / 100, left + held, left + held, Scale::of(desk));
         let mut last = Trial { desk, scale, fit, cost, heat, rebuild_once_in, left, best: first };
-        last.run(best.score, bound, chance);
+        last.run(bound, bound, chance);
         best.offer(last.best.score, &last.best.pieces);
     }
     fill_up(desk, &mut best);
@@ -185,13 +190,15 @@ impl Scale {
     /// Deadlines alone; how far a task comes before its deadline leads the way.
     fn missed(&self, steps: u64, goal: Score) -> Aim {
         let (hot, least) = (100 * self.weight, Score::default());
-        Aim { missed: 2 * WHOLE, unplaced: 2, cost: 0, hot, steps, rebuild_once_in: 10, goal, least }
+        let rebuild_once_in = REBUILD_ONCE_IN;
+        Aim { missed: 2 * WHOLE, unplaced: 2, cost: 0, hot, steps, rebuild_once_in, goal, least }
     }
 
     /// What is unplaced, with the deadlines held.
     fn unplaced(&self, steps: u64, goal: Score) -> Aim {
         let (hot, least) = (100 * self.weight, Score::default());
-        Aim { missed: 3_000, unplaced: 100, cost: 0, hot, steps, rebuild_once_in: 10, goal, least }
+        let rebuild_once_in = UNPLACED_REBUILD_ONCE_IN;
+        Aim { missed: 3_000, unplaced: 100, cost: 0, hot, steps, rebuild_once_in, goal, least }
     }
 
     /// The cost, with the rest held.
