@@ -138,6 +138,10 @@ impl Exchange {
     pub(super) async fn object(&self, url: &Url) -> Result<Option<Object>> {
         let response = self.send(request::get(url.clone())).await?;
         match response.status {
+            200 if is_page(&response.body) => {
+                let detail = "the server answered with a web page in place of an event";
+                Err(ProviderError::new(FailureClass::Transient, detail))
+            }
             200 => {
                 let revision =
                     response.header("etag").map(str::trim).filter(|etag| !etag.is_empty()).map(Revision::from);
@@ -147,6 +151,12 @@ impl Exchange {
             _ => Err(self.failure(&response, Doing::Reading("reading one event"))),
         }
     }
+}
+
+/// Whether a body is a web page: whoever stands between us and the server (a login, a proxy, maintenance) says so for a while, of
+/// any event. Taken for the event, it would be one that cannot be read, and not be looked at again until it changes.
+fn is_page(body: &[u8]) -> bool {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start().starts_with(b"<")
 }
 
 /// An HTTP date (RFC 9110 §5.6.7).

@@ -153,6 +153,18 @@ async fn a_multiget_that_cannot_be_read_is_taken_apart() {
 }
 
 #[tokio::test]
+async fn a_web_page_in_place_of_an_event_says_nothing_about_it() {
+    let (account, script) = settled(vec![
+        on("REPORT", OFFICE, 207, multi(&[listed("a", "\"1\"")], Some("t"))),
+        on("REPORT", OFFICE, 207, "<html>"),
+        on("GET", "/home/ada/office/a.ics", 200, "\u{feff}\n<!doctype html><p>Please log in"),
+    ]);
+    let error = pull(&account, None, false, &Held::default()).await.expect_err("no page: the cursor stays");
+    assert_eq!(error.class, FailureClass::Transient);
+    script.finished();
+}
+
+#[tokio::test]
 async fn one_event_that_cannot_be_read_does_not_stop_the_others() {
     let broken = event("b", "b").replace("DTSTART:20261201T100000Z", "DTSTART:yesterday");
     let answer = [with_data("/home/ada/office/b.ics", "\"1\"", &broken), data("a", "\"1\"")];
