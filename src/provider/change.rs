@@ -95,6 +95,8 @@ pub struct Unreadable {
     pub uid: Option<Uid>,
     /// Why, without any of its text.
     pub why: String,
+    /// The provider fails to hand it out, whatever it says: it is asked for again, and the cursor waits for it, for a while.
+    pub may_pass: bool,
 }
 
 /// One page of a pull.

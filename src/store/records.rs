@@ -96,7 +96,7 @@ pub struct UnreadableRow {
     pub uid: Option<Uid>,
     /// Why, without any of its text.
     pub why: String,
-    /// When it was last met.
+    /// When it was last met; without a version, since when the provider has failed to hand it out.
     pub seen_at: DateTime<Utc>,
 }
 

@@ -102,7 +102,7 @@ impl Author {
 
     fn fate(&mut self) -> Fate {
         if self.dice.chance(self.faults) {
-            self.dice.of(&[Fate::Refused, Fate::Lost, Fate::Unsure, Fate::Late, Fate::Expired])
+            self.dice.of(&[Fate::Refused, Fate::Lost, Fate::Unsure, Fate::Late, Fate::Expired, Fate::Withheld])
         } else {
             Fate::Well
         }

@@ -60,6 +60,8 @@ pub enum Fate {
     Late,
     /// The cursor is no longer known (410).
     Expired,
+    /// The list is answered; the first event of its page is not handed out just now.
+    Withheld,
 }
 
 /// One step.
@@ -133,13 +135,14 @@ impl fmt::Display for Step {
     }
 }
 
-const FATES: [(Fate, &str); 6] = [
+const FATES: [(Fate, &str); 7] = [
     (Fate::Well, "well"),
     (Fate::Refused, "refused"),
     (Fate::Lost, "answer lost"),
     (Fate::Unsure, "request lost"),
     (Fate::Late, "arrives late"),
     (Fate::Expired, "cursor expired"),
+    (Fate::Withheld, "event withheld"),
 ];
 
 impl Fate {

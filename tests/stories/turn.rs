@@ -1,7 +1,7 @@
 //! An account's round in single turns: a request or a transaction each, so that anything can happen between any two. What is
 //! decided is the product's; here is only the order in which it asks, remembers and is told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use calwarden::{
     domain::{
@@ -16,7 +16,7 @@ use calwarden::{
         outbox::{self, Write, may_still_arrive, next_write},
         sync::brake::{BrakeRules, Loss, judge},
     },
-    provider::{ChangePage, Found, Next, PageToken},
+    provider::{ChangePage, Found, Next, PageToken, Unreadable},
     service::sync_round::{
         changes::Changes,
         sweep::{Held, Pulled, Sweep, Unbound},
@@ -79,17 +79,22 @@ pub enum Doing {
     FindThenDelete,
 }
 
+/// An event that its provider does not hand out just now.
+fn withheld(id: RemoteEventId) -> Unreadable {
+    Unreadable { id, revision: None, uid: None, why: "not just now".to_owned(), may_pass: true }
+}
+
 impl World {
     /// One request or one transaction.
     pub fn turn(&mut self, account: usize, fate: Fate) {
         if fate == Fate::Expired {
             self.remotes[account].expire();
         }
-        let well = matches!(fate, Fate::Well | Fate::Expired);
+        let well = matches!(fate, Fate::Well | Fate::Expired | Fate::Withheld);
         let next = match std::mem::take(&mut self.stages[account]) {
             Stage::Idle => self.begin(account, 0, Vec::new(), true),
             Stage::Ask(_) if !well => Stage::Idle,
-            Stage::Ask(pulling) => self.ask(account, pulling),
+            Stage::Ask(pulling) => self.ask(account, pulling, fate),
             Stage::Page(pulling, page) => self.apply(account, *pulling, page),
             Stage::Remove(pulled) => self.remove(account, pulled),
             Stage::Drain(queue) => self.drain(account, queue),
@@ -111,14 +116,19 @@ impl World {
         let unlinked = self.hub.unlinked(held.id);
         let looks = unlinked.map(|event| (event.id, scene.told(&event.content, false)));
         let unbound = Unbound::new(&queued, looks, []);
-        let held = Held::new(self.hub.index(held.id), BTreeMap::new(), queued);
+        let held = Held::new(self.hub.index(held.id), Vec::new(), queued);
         let sweep = Sweep::over(&held, self.setting.world.now());
         Stage::Ask(Box::new(Pulling { calendar, cursor, token: PageToken::Start, held, unbound, sweep, pulled }))
     }
 
-    fn ask(&mut self, account: usize, pulling: Box<Pulling>) -> Stage {
+    fn ask(&mut self, account: usize, pulling: Box<Pulling>, fate: Fate) -> Stage {
         let now = self.setting.world.now();
         match self.remotes[account].list(pulling.calendar, pulling.cursor.as_ref(), &pulling.token, now) {
+            Ok(mut page) if fate == Fate::Withheld && !page.changed.is_empty() => {
+                let first = page.changed.remove(0);
+                page.unreadable.push(withheld(first.id));
+                Stage::Page(pulling, page)
+            }
             Ok(page) => Stage::Page(pulling, page),
             Err(FailureClass::CursorExpired) if pulling.cursor.is_some() => {
                 self.begin(account, pulling.calendar, pulling.pulled, false)
@@ -199,7 +209,9 @@ impl World {
             self.commit(account, which, &changes);
             let now = self.setting.world.now();
             let calendar = &mut self.setting.calendars[account][which];
-            calendar.cursor = result.cursor;
+            if result.awaited.is_none() {
+                calendar.cursor = result.cursor;
+            }
             calendar.reconciled_at =
                 if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
             self.passed(account, which);
@@ -298,7 +310,7 @@ impl World {
         let reads = matches!(ask, Ask::Read { .. } | Ask::Find { .. });
         let unclear = if reads { FailureClass::Transient } else { FailureClass::Ambiguous };
         match fate {
-            Fate::Well | Fate::Expired => self.carry_out(account, &ask, sender),
+            Fate::Well | Fate::Expired | Fate::Withheld => self.carry_out(account, &ask, sender),
             Fate::Refused => Heard::Refused(FailureClass::Transient),
             Fate::Lost => {
                 self.carry_out(account, &ask, sender);

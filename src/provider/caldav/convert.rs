@@ -157,7 +157,13 @@ pub(super) fn object(id: RemoteEventId, revision: Option<Revision>, raw: Vec<u8>
             raw: Some(raw),
             changed_at: resource.changed_at,
         })),
-        Err(refused) => Converted::Unreadable(Unreadable { id, revision, uid: uid(&raw), why: refused.to_string() }),
+        Err(refused) => Converted::Unreadable(Unreadable {
+            id,
+            revision,
+            uid: uid(&raw),
+            why: refused.to_string(),
+            may_pass: false,
+        }),
     }
 }
 

@@ -197,6 +197,7 @@ impl Lister<'_> {
             revision: None,
             uid: None,
             why: "the server lists only a part of this calendar; the rest is left as it is".to_owned(),
+            may_pass: false,
         });
         Ok(listing)
     }
@@ -245,7 +246,8 @@ impl Lister<'_> {
                 Member::Gone => listing.removed.push(id),
                 Member::Refused(status) => {
                     let why = format!("the server lists it with {status}");
-                    listing.refused.push(Unreadable { id, revision: None, uid: None, why });
+                    let may_pass = status >= 500;
+                    listing.refused.push(Unreadable { id, revision: None, uid: None, why, may_pass });
                 }
             }
         }

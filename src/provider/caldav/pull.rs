@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
+use futures_util::{StreamExt, future::try_join_all, stream};
 use url::Url;
 
 use super::{
@@ -31,6 +31,8 @@ use crate::{
 const IN_FLIGHT: usize = 2;
 /// Single reads in flight at once.
 const SINGLES_IN_FLIGHT: usize = 2;
+/// Objects of one batch that the server may fail to hand out, before it is the server that fails and not the objects.
+const FAILING_MAX: usize = 3;
 
 type Wanted = (RemoteEventId, Revision);
 
@@ -120,8 +122,11 @@ impl Puller<'_> {
 
     async fn batch(&self, wanted: Vec<Wanted>) -> Result<Vec<Read>> {
         let request = multiget(self.collection.clone(), wanted.iter().map(|(id, _)| id.as_str()));
-        let answer = match self.exchange.ask(request, "reading events").await {
+        let response = self.exchange.send(request).await?;
+        let answer = match self.exchange.multistatus(&response, "reading events") {
             Ok(answer) => Some(answer),
+            // It may stumble over a single one of them.
+            Err(_) if response.status == 500 => None,
             Err(error) => match error.class {
                 // One by one it may still be had: too large together, one object that breaks the XML, no such report.
                 FailureClass::Malformed | FailureClass::Refused | FailureClass::Forbidden | FailureClass::Conflict => {
@@ -137,9 +142,18 @@ impl Puller<'_> {
             },
         };
         let (mut read, missing) = self.sort(wanted, answer);
-        let singles: Vec<Read> =
-            stream::iter(missing).map(|wanted| self.single(wanted)).buffered(SINGLES_IN_FLIGHT).try_collect().await?;
-        read.extend(singles);
+        let mut singles = stream::iter(missing).map(|wanted| self.single(wanted)).buffered(SINGLES_IN_FLIGHT);
+        let mut failing = 0;
+        while let Some(single) = singles.next().await {
+            let single = single?;
+            if let Read::Converted(Converted::Unreadable(Unreadable { may_pass: true, why, .. })) = &single {
+                failing += 1;
+                if failing > FAILING_MAX {
+                    return Err(ProviderError::new(FailureClass::Transient, why));
+                }
+            }
+            read.push(single);
+        }
         Ok(read)
     }
 
@@ -170,16 +184,11 @@ impl Puller<'_> {
     }
 
     async fn single(&self, (id, listed): Wanted) -> Result<Read> {
-        let unreadable = |id, why| {
-            Ok(Read::Converted(Converted::Unreadable(Unreadable {
-                id,
-                revision: told(listed.clone()),
-                uid: None,
-                why,
-            })))
+        let unreadable = |id, revision, why, may_pass| {
+            Ok(Read::Converted(Converted::Unreadable(Unreadable { id, revision, uid: None, why, may_pass })))
         };
         let Some(url) = href::resolve(&self.collection, id.as_str()) else {
-            return unreadable(id, "its name leads nowhere".to_owned());
+            return unreadable(id, told(listed), "its name leads nowhere".to_owned(), false);
         };
         match self.exchange.object(&url).await {
             Ok(None) => Ok(Read::Vanished(id)),
@@ -194,10 +203,10 @@ impl Puller<'_> {
             }
             Err(error) => match error.class {
                 FailureClass::Malformed | FailureClass::Refused | FailureClass::Forbidden | FailureClass::Conflict => {
-                    unreadable(id, error.detail)
+                    unreadable(id, told(listed), error.detail, false)
                 }
-                FailureClass::Transient
-                | FailureClass::RateLimited
+                FailureClass::Transient => unreadable(id, None, error.detail, true),
+                FailureClass::RateLimited
                 | FailureClass::Unauthorised
                 | FailureClass::Gone
                 | FailureClass::CursorExpired

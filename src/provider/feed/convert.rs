@@ -112,7 +112,7 @@ fn unreadable(broken: &[FeedUnreadable]) -> Vec<Unreadable> {
         let nameless = || RemoteEventId(format!("unreadable:{at}"));
         let id = event.uid.as_ref().map_or_else(nameless, identity::own_id);
         let (uid, why) = (event.uid.clone(), event.why.clone());
-        seen.entry(id.clone()).or_insert(Unreadable { id, revision: None, uid, why });
+        seen.entry(id.clone()).or_insert(Unreadable { id, revision: None, uid, why, may_pass: false });
     }
     seen.into_values().collect()
 }

@@ -81,7 +81,13 @@ impl Whole {
     pub(super) fn event(&self, calendar: &RemoteCalendarId) -> Result<RemoteEvent, Unreadable> {
         let id = RemoteEventId::from(self.master.id());
         let uid = uid(&self.master, calendar);
-        let refused = |why| Unreadable { id: id.clone(), revision: Some(self.revision()), uid: Some(uid.clone()), why };
+        let refused = |why| Unreadable {
+            id: id.clone(),
+            revision: Some(self.revision()),
+            uid: Some(uid.clone()),
+            why,
+            may_pass: false,
+        };
         let mut content = convert::read(&self.master).map_err(refused)?;
         if self.master.master().is_some() {
             // An occurrence whose series is not ours to see (RFC 4791 §4.1).

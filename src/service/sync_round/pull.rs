@@ -156,7 +156,6 @@ impl Puller<'_> {
         let looks = unlinked.into_iter().chain(homeless);
         let looks = looks.map(|event| (event.id, self.scene.told(&event.content, false)));
         let unbound = Unbound::new(&queued, looks, names);
-        let unreadable = unreadable.into_iter().map(|row| (row.remote_id, row.revision)).collect();
         let held = Held::new(index, unreadable, queued);
         Ok((Holdings { services: self.services, calendar, held }, unbound))
     }
@@ -183,7 +182,7 @@ impl Puller<'_> {
             };
             changes.meet(&self.scene, remote, bond, counterpart, known);
         }
-        let rows: Vec<_> = unreadable.into_iter().map(|row| self.unreadable_row(row)).collect();
+        let rows: Vec<_> = unreadable.into_iter().map(|row| self.unreadable_row(row, known)).collect();
         changes.tally.unreadable += u32::try_from(rows.len()).unwrap_or(u32::MAX);
         if !self.dry {
             changes.write(&mut tx, self.scene.floating_in(), self.scene.world.now()).await?;
@@ -197,13 +196,14 @@ impl Puller<'_> {
         Ok(changes)
     }
 
-    fn unreadable_row(&self, row: Unreadable) -> UnreadableRow {
+    fn unreadable_row(&self, row: Unreadable, known: &Held) -> UnreadableRow {
+        let since = known.awaited_since(&row.id).filter(|_| row.may_pass);
         UnreadableRow {
+            seen_at: since.unwrap_or_else(|| self.scene.world.now()),
             remote_id: row.id,
             revision: row.revision,
             uid: row.uid,
             why: row.why,
-            seen_at: self.scene.world.now(),
         }
     }
 

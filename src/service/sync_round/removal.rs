@@ -149,7 +149,16 @@ impl Run<'_> {
             if !waiting {
                 let reconciled_at =
                     if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
-                tx.save_cursor(calendar.id, result.cursor.as_ref(), stamp.as_deref(), reconciled_at).await?;
+                match &result.awaited {
+                    None => {
+                        tx.save_cursor(calendar.id, result.cursor.as_ref(), stamp.as_deref(), reconciled_at).await?;
+                    }
+                    // Whatever else was listed since the old cursor is known by its revision when it is listed again.
+                    Some(why) => {
+                        tx.save_cursor(calendar.id, calendar.cursor.as_ref(), None, reconciled_at).await?;
+                        tx.set_calendar_error(calendar.id, why).await?;
+                    }
+                }
             }
             tx.commit().await?;
             wake

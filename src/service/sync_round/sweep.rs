@@ -18,35 +18,33 @@ use crate::{
     },
     engine::sync::{brake::Evidence, matching::Candidates},
     provider::{ChangePage, Next, PageKind, Unreadable},
-    store::MappingKey,
+    store::{MappingKey, UnreadableRow},
 };
 
 /// Changed events are decided and committed in batches of at least this many, so that a page costs no disk flush of its own.
 const BATCH: usize = 500;
 /// A listing may lag behind our own write for this long; what we have just written is not missed before.
 const LISTING_LAG: Duration = Duration::seconds(60);
+/// For so long a calendar's cursor waits for an event that its provider fails to hand out; then it goes on without it.
+const PATIENCE: Duration = Duration::hours(24);
 
 /// What we hold of one calendar while a pull runs.
 #[derive(Debug, Default)]
 pub struct Held {
     by_remote: BTreeMap<RemoteEventId, MappingKey>,
     by_uid: BTreeMap<Uid, RemoteEventId>,
-    unreadable: BTreeMap<RemoteEventId, Option<Revision>>,
+    unreadable: BTreeMap<RemoteEventId, UnreadableRow>,
     queued: BTreeMap<EventId, OutboxEntry>,
 }
 
 impl Held {
     /// Collects it.
     #[must_use]
-    pub fn new(
-        index: Vec<MappingKey>,
-        unreadable: BTreeMap<RemoteEventId, Option<Revision>>,
-        queued: Vec<OutboxEntry>,
-    ) -> Self {
+    pub fn new(index: Vec<MappingKey>, unreadable: Vec<UnreadableRow>, queued: Vec<OutboxEntry>) -> Self {
         Self {
             by_uid: index.iter().map(|key| (key.uid.clone(), key.remote_id.clone())).collect(),
             by_remote: index.into_iter().map(|key| (key.remote_id.clone(), key)).collect(),
-            unreadable,
+            unreadable: unreadable.into_iter().map(|row| (row.remote_id.clone(), row)).collect(),
             queued: queued.into_iter().map(|entry| (entry.event_id, entry)).collect(),
         }
     }
@@ -56,7 +54,7 @@ impl Held {
     pub fn revision(&self, id: &RemoteEventId) -> Option<&Revision> {
         match self.by_remote.get(id) {
             Some(held) => held.revision.as_ref(),
-            None => self.unreadable.get(id).and_then(Option::as_ref),
+            None => self.unreadable.get(id).and_then(|row| row.revision.as_ref()),
         }
     }
 
@@ -70,6 +68,12 @@ impl Held {
     #[must_use]
     pub fn was_unreadable(&self, id: &RemoteEventId) -> bool {
         self.unreadable.contains_key(id)
+    }
+
+    /// Since when its provider has failed to hand it out.
+    #[must_use]
+    pub fn awaited_since(&self, id: &RemoteEventId) -> Option<DateTime<Utc>> {
+        self.unreadable.get(id).filter(|row| row.revision.is_none()).map(|row| row.seen_at)
     }
 
     /// What was sent for an event and never confirmed.
@@ -147,8 +151,10 @@ pub struct Pulled {
     pub removed: Vec<RemoteEventId>,
     /// How that was told.
     pub evidence: Evidence,
-    /// The cursor to keep once the removals are settled.
+    /// The cursor to keep once the removals are settled, unless something is awaited.
     pub cursor: Option<SyncCursor>,
+    /// The provider failed to hand out an event, and why: the next pull asks again, from where this one began.
+    pub awaited: Option<String>,
     /// A complete listing was compared with what we hold.
     pub reconciled: bool,
     /// The listing lacked something that we have just written: list completely again, soon.
@@ -174,6 +180,7 @@ pub struct Sweep {
     changed: BTreeMap<RemoteEventId, RemoteEvent>,
     moved: Vec<RemoteEvent>,
     unreadable: Vec<Unreadable>,
+    awaited: BTreeMap<RemoteEventId, String>,
     seen: BTreeSet<RemoteEventId>,
     removed: BTreeSet<RemoteEventId>,
     renamed: BTreeSet<RemoteEventId>,
@@ -208,11 +215,17 @@ impl Sweep {
         }
         for id in &page.removed {
             self.changed.remove(id);
+            self.awaited.remove(id);
         }
+        let tired = |since| self.began - since >= PATIENCE;
+        let awaited = page.unreadable.iter().filter(|event| event.may_pass);
+        let awaited = awaited.filter(|event| !held.awaited_since(&event.id).is_some_and(tired));
+        self.awaited.extend(awaited.map(|event| (event.id.clone(), event.why.clone())));
         self.removed.extend(page.removed);
         self.unreadable.extend(page.unreadable);
         for event in page.changed {
             self.removed.remove(&event.id);
+            self.awaited.remove(&event.id);
             let known = held.revision(&event.id);
             if known.is_some() && known == event.revision.as_ref() {
                 continue;
@@ -282,6 +295,12 @@ impl Sweep {
         self.changed.is_empty() && self.moved.is_empty() && self.unreadable.is_empty()
     }
 
+    fn awaited(&self) -> Option<String> {
+        let why = self.awaited.values().next()?;
+        let count = self.awaited.len();
+        Some(format!("{count} events were not handed out and are asked for again, for a day at most: {why}"))
+    }
+
     /// The pull has ended.
     #[must_use]
     pub fn finish(mut self, cursor: Option<SyncCursor>, held: &Held) -> Pulled {
@@ -290,6 +309,10 @@ impl Sweep {
         // Judged by the beginning: the first page is as old as that, however long the others took.
         removed.retain(|id| self.removed.contains(id) || held.may_be_listed(id, self.began));
         let lagging = removed.len() < before;
+        // What is awaited under a name that is new to us may be what seems to be gone.
+        if self.awaited.keys().any(|id| !held.has(id)) {
+            removed.clear();
+        }
         let evidence = if removed.iter().all(|id| self.removed.contains(id)) {
             Evidence::Named
         } else if self.seen.is_empty() {
@@ -304,11 +327,91 @@ impl Sweep {
             removed,
             evidence,
             cursor,
-            reconciled: self.snapshot && !lagging,
+            awaited: self.awaited(),
+            reconciled: self.snapshot && !lagging && self.awaited.is_empty(),
             lagging,
             interval_s: self.interval_s,
             tally: self.tally,
             planned: std::mem::take(&mut self.planned),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::provider::PageToken;
+
+    fn at(hour: i64) -> DateTime<Utc> {
+        Utc.with_ymd_and_hms(2026, 5, 4, 0, 0, 0).single().unwrap_or_default() + Duration::hours(hour)
+    }
+
+    fn key(id: &str) -> MappingKey {
+        MappingKey {
+            id: Uuid::nil().into(),
+            event_id: Uuid::nil().into(),
+            remote_id: id.into(),
+            uid: id.into(),
+            revision: Some("1".into()),
+            created_by_us: false,
+            updated_at: at(0),
+        }
+    }
+
+    /// `b` has been withheld since the first hour.
+    fn held(mapped: &[&str]) -> Held {
+        let row = UnreadableRow { remote_id: "b".into(), revision: None, uid: None, why: "500".into(), seen_at: at(0) };
+        Held::new(mapped.iter().map(|id| key(id)).collect(), vec![row], Vec::new())
+    }
+
+    /// The end of a pull that names `a` as removed and withholds `b`.
+    fn pulled(kind: PageKind, held: &Held, now: DateTime<Utc>) -> Pulled {
+        let mut sweep = Sweep::over(held, now);
+        let withheld = Unreadable {
+            id: "b".into(),
+            revision: None,
+            uid: None,
+            why: "reading one event: 500".into(),
+            may_pass: true,
+        };
+        let page = ChangePage {
+            kind,
+            changed: Vec::new(),
+            present: Vec::new(),
+            unreadable: vec![withheld],
+            removed: vec!["a".into()],
+            expected: None,
+            interval_s: None,
+            next: Next::Page(PageToken::Start),
+        };
+        sweep.take(page, held);
+        sweep.finish(Some("new".into()), held)
+    }
+
+    #[test]
+    fn the_cursor_waits_a_day_for_what_is_withheld() {
+        let held = held(&["a", "b"]);
+        let waits = |now| pulled(PageKind::Delta, &held, now).awaited;
+        assert!(waits(at(0)).is_some_and(|why| why.starts_with("1 events") && why.ends_with("500")));
+        assert!(waits(at(23)).is_some());
+        assert_eq!(waits(at(24)), None);
+        assert!(pulled(PageKind::Delta, &Held::default(), at(24)).awaited.is_some(), "met for the first time");
+    }
+
+    #[test]
+    fn what_is_withheld_is_there_and_a_listing_without_it_is_not_complete() {
+        let held = held(&["a", "b"]);
+        let early = pulled(PageKind::Snapshot, &held, at(1));
+        assert_eq!((early.removed.as_slice(), early.reconciled), ([RemoteEventId::from("a")].as_slice(), false));
+        assert!(pulled(PageKind::Snapshot, &held, at(24)).reconciled);
+    }
+
+    #[test]
+    fn nothing_is_gone_while_it_may_be_what_is_withheld_under_a_new_name() {
+        assert!(pulled(PageKind::Delta, &held(&["a"]), at(23)).removed.is_empty());
+        assert_eq!(pulled(PageKind::Delta, &held(&["a"]), at(24)).removed, ["a".into()]);
     }
 }

@@ -153,13 +153,37 @@ async fn a_multiget_that_cannot_be_read_is_taken_apart() {
 }
 
 #[tokio::test]
-async fn a_web_page_in_place_of_an_event_says_nothing_about_it() {
-    let (account, script) = settled(vec![
-        on("REPORT", OFFICE, 207, multi(&[listed("a", "\"1\"")], Some("t"))),
-        on("REPORT", OFFICE, 207, "<html>"),
-        on("GET", "/home/ada/office/a.ics", 200, "\u{feff}\n<!doctype html><p>Please log in"),
-    ]);
+async fn an_event_that_is_not_handed_out_stops_no_other_and_is_asked_for_again() {
+    let page = "\u{feff}\n<!doctype html><p>Please log in";
+    // A server that stumbles over one event fails the whole multiget; a login in between answers with a page.
+    for (status, body) in [(200, page), (500, ""), (502, page), (423, "")] {
+        let (account, script) = settled(vec![
+            on("REPORT", OFFICE, 207, multi(&[listed("a", "\"1\""), listed("b", "\"1\"")], Some("t"))),
+            on("REPORT", OFFICE, 500, ""),
+            on("GET", "/home/ada/office/a.ics", status, body),
+            on("GET", "/home/ada/office/b.ics", 200, event("b", "b")).header("etag", "\"1\""),
+        ]);
+        let page = pull(&account, None, false, &Held::default()).await.expect("a page");
+        assert_eq!(changed(&page), ["/home/ada/office/b.ics"], "{status}");
+        let [withheld] = page.unreadable.as_slice() else { panic!("{status}: {:?}", page.unreadable) };
+        assert_eq!((withheld.id.as_str(), &withheld.revision), ("/home/ada/office/a.ics", &None), "{status}");
+        assert!(withheld.may_pass, "{status}");
+        script.finished();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hands_out_nothing_fails_as_a_whole() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let rows: Vec<_> = names.iter().map(|name| listed(name, "\"1\"")).collect();
+    let mut said = vec![on("REPORT", OFFICE, 207, multi(&rows, Some("t"))), on("REPORT", OFFICE, 500, "")];
+    said.extend(names.iter().take(5).map(|name| on("GET", &format!("/home/ada/office/{name}.ics"), 503, "")));
+    let (account, _) = settled(said);
     let error = pull(&account, None, false, &Held::default()).await.expect_err("no page: the cursor stays");
+    assert_eq!(error.class, FailureClass::Transient);
+    let (account, script) =
+        settled(vec![on("REPORT", OFFICE, 207, multi(&rows, Some("t"))), on("REPORT", OFFICE, 503, "")]);
+    let error = pull(&account, None, false, &Held::default()).await.expect_err("no page");
     assert_eq!(error.class, FailureClass::Transient);
     script.finished();
 }
