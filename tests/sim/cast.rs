@@ -167,12 +167,15 @@ pub async fn is_connected(alive: &Alive, person: &Person) -> bool {
     alive.services.account(&Scope::Whole, person.account).await.is_ok()
 }
 
-/// What a person does who has read their notices: connects again where a credential was refused twice, and tries again what
-/// was put aside.
-pub async fn help(alive: &Alive, people: &mut [Person], outside: &Shared, port: u16) {
+/// What a person does who has read their notices: connects again where a credential was refused twice, says of held deletions
+/// that they are right, and tries again what was put aside. Whether there was anything to do: who connects again may only now
+/// hear that much is gone.
+pub async fn help(alive: &Alive, people: &mut [Person], outside: &Shared, port: u16) -> bool {
+    let mut helped = false;
     for person in people {
         if !is_connected(alive, person).await {
             come_or_go(alive, person, port).await.expect("connected again");
+            helped = true;
         }
         let account = alive.services.account(&Scope::Whole, person.account).await.expect("an account");
         if account.account.status == AccountStatus::ReconnectRequired {
@@ -183,11 +186,13 @@ pub async fn help(alive: &Alive, people: &mut [Person], outside: &Shared, port: 
                 alive.services.reconnect(&Scope::Whole, "sim", person.account, fresh).await.expect("reconnected");
             }
             alive.handle.reauthorised(person.account).await.expect("told");
+            helped = true;
         }
         // Who shares a calendar is asked whether so much of it is to go.
         for (hold, _) in alive.services.holds(&Scope::Whole, person.account).await.expect("holds") {
             if hold.state == HoldState::Held {
                 alive.services.decide_hold(&Scope::Whole, hold.id, true).await.expect("approved");
+                helped = true;
             }
         }
         let mut tx = alive.services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
@@ -195,6 +200,8 @@ pub async fn help(alive: &Alive, people: &mut [Person], outside: &Shared, port: 
         tx.commit().await.expect("a commit");
         for entry in queue.iter().filter(|entry| entry.state == OutboxState::Parked) {
             alive.services.retry_write(&Scope::Whole, person.account, entry.id).await.expect("queued again");
+            helped = true;
         }
     }
+    helped
 }

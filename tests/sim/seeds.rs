@@ -35,6 +35,8 @@ const BUSY_HOURS: [i64; 6] = [1, 7, 11, 15, 22, 23];
 const CALM: Duration = Duration::from_hours(4);
 /// After which everybody has polled.
 const POLLED: Duration = Duration::from_mins(30);
+/// How often, at most, everybody reads their notices.
+const HELPED_MAX: usize = 5;
 /// How often, at most, a block is over just then.
 const BLOCKS_OVER_MAX: usize = 20;
 
@@ -243,8 +245,13 @@ pub async fn rest(
 ) -> Vec<String> {
     tokio::time::sleep(calm).await;
     clear_away(alive, desks).await;
-    help(alive, people, outside, port).await;
-    tokio::time::sleep(calm).await;
+    for _ in 0..HELPED_MAX {
+        let helped = help(alive, people, outside, port).await;
+        tokio::time::sleep(calm).await;
+        if !helped {
+            break;
+        }
+    }
     let writes = || {
         let mut held = outside.borrow_mut();
         held.server.writes + held.google.writes()
