@@ -5,7 +5,7 @@ use super::{
     chance::Chance,
     moves,
     piece::Piece,
-    rebuild::Rebuilder,
+    rebuild::{How, Rebuilder},
     score::Score,
     sequence::{Desk, Room},
 };
@@ -32,6 +32,8 @@ pub struct Aim {
     pub steps: u64,
     /// One step in so many rebuilds whole tasks; it takes as long as several others.
     pub rebuild_once_in: usize,
+    /// Those take the plan apart ([`How::apart`]).
+    pub apart: bool,
     /// Where nothing is left to be gained.
     pub goal: Score,
     /// Missed and unplaced are never less.
@@ -76,6 +78,7 @@ pub fn anneal(desk: &Desk, aim: &Aim, chance: &mut Chance, best: &mut Best) -> u
     let mut worth = aim.worth(&best.score);
     // No sequence is worth less than this without its cost.
     let certain = aim.worth(&Score { cost: 0, ..aim.least });
+    let how = How { early: aim.cost > 0, apart: aim.apart };
     for level in 0..LEVELS {
         let fall = FALL.get((level % HALVING) as usize).copied().unwrap_or(0);
         let temperature = (aim.hot * fall) >> (level / HALVING);
@@ -84,7 +87,7 @@ pub fn anneal(desk: &Desk, aim: &Aim, chance: &mut Chance, best: &mut Best) -> u
             tried.clear();
             tried.extend_from_slice(&current);
             let from = if chance.once_in(aim.rebuild_once_in) {
-                rebuilder.rebuild(desk, &mut tried, aim.cost > 0, &mut room, chance);
+                rebuilder.rebuild(desk, &mut tried, how, &mut room, chance);
                 Some(0)
             } else {
                 moves::change(desk, &mut tried, chance)

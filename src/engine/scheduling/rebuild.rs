@@ -10,6 +10,8 @@ use super::{
 
 /// Most tasks taken out at once.
 const TASKS_AT_ONCE: usize = 5;
+/// The same where a plan is taken apart.
+const TASKS_APART: usize = 12;
 /// One rebuild in so many goes by whim where an early end is worth something.
 const WHIM_ONCE_IN: usize = 4;
 
@@ -22,6 +24,15 @@ enum Pass {
     Whole,
     /// As far as there is room.
     Part,
+}
+
+/// How whole tasks are rebuilt.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// An early end is worth something.
+    pub early: bool,
+    /// Many at once, those of few pieces as often as those of many.
+    pub apart: bool,
 }
 
 /// Room for rebuilding, used again and again.
@@ -38,10 +49,15 @@ pub struct Rebuilder {
 impl Rebuilder {
     /// Takes some tasks out by chance and puts them back in an order by chance. Now and then at places by whim, since the best
     /// place for one is often the only one for another: half of the time where an early end is worth nothing.
-    pub fn rebuild(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, early: bool, room: &mut Room, chance: &mut Chance) {
+    pub fn rebuild(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, how: How, room: &mut Room, chance: &mut Chance) {
+        let How { early, apart } = how;
         self.tasks.clear();
-        for _ in 0..=chance.below(TASKS_AT_ONCE) {
-            let task = pieces.get(chance.below(pieces.len())).map_or(0, |piece| piece.task);
+        for _ in 0..=chance.below(if apart { TASKS_APART } else { TASKS_AT_ONCE }) {
+            let task = if apart {
+                u32::try_from(chance.below(desk.jobs.len())).unwrap_or(0)
+            } else {
+                pieces.get(chance.below(pieces.len())).map_or(0, |piece| piece.task)
+            };
             if !self.tasks.contains(&task) {
                 self.tasks.push(task);
             }

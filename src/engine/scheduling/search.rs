@@ -10,6 +10,7 @@
 //! give the same answer twice, and are done with; the steps are left for the hard ones, whose good plans need not be near
 //! each other. Where nobody waits, the last third of the steps, if it is long enough, is one more try, so hot that it forgets
 //! where it began: some plans have no way to a better one that does not first miss a deadline or leave a heavy task to the end.
+//! And then the best one is taken apart.
 
 use super::{
     anneal::{Aim, Best, anneal},
@@ -54,12 +55,19 @@ const LAST_FIT: u64 = 2;
 /// It is tried where it has so many measures of steps.
 const LAST_MEASURES: u64 = 3;
 
+/// How often the best plan of a small problem is taken apart for deadlines and room, and for the cost. Of a larger one much
+/// less: a part of it is all that can be put back well.
+const APART_FIT: u64 = 5_000;
+const APART_COST: u64 = 10_000;
+/// Where tasks wait for others, putting them back takes so many times as long.
+const CHAINED_LESS: u64 = 3;
+
 impl Budget {
     /// Steps, in all.
     fn steps(self, pieces: u64) -> u64 {
         let steps = match self {
             Self::Interactive => 15_000,
-            Self::Background => 150_000,
+            Self::Background => 140_000,
         };
         let few = steps * PIECES_WHOLE / pieces.max(1);
         // Seeds, bounds and reasons grow faster than a step, and take a part of the time as well.
@@ -131,6 +139,9 @@ pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chanc
         last.run(bound, bound, chance);
         best.offer(last.best.score, &last.best.pieces);
     }
+    if budget == Budget::Background && best.score > bound {
+        take_apart(desk, bound, measure, chance, &mut best);
+    }
     fill_up(desk, &mut best);
     stay(problem, desk, &mut best);
     best
@@ -168,6 +179,29 @@ impl Trial<'_> {
     }
 }
 
+/// Takes the best plan apart again and again, and keeps whatever is no worse. The good plans of a small problem may have hardly
+/// a block in common: the way from one to another leads through none that a search by small steps would take, at whatever heat.
+fn take_apart(desk: &Desk, bound: Score, measure: u64, chance: &mut Chance, best: &mut Best) {
+    let scale = Scale::of(desk);
+    let pieces = best.pieces.len() as u64;
+    let steps = |steps: u64| {
+        let few = steps * PIECES_WHOLE.pow(3) / pieces.max(PIECES_WHOLE).pow(3);
+        if desk.chained { few / CHAINED_LESS } else { few }
+    };
+    if (best.score.missed, best.score.unplaced) > (bound.missed, bound.unplaced) {
+        let aim = scale.unplaced(steps(APART_FIT), Score { cost: u64::MAX, ..bound });
+        let mut found = best.clone();
+        anneal(desk, &Aim { apart: true, rebuild_once_in: 1, hot: 0, ..aim }, chance, &mut found);
+        if (found.score.missed, found.score.unplaced) < (best.score.missed, best.score.unplaced) {
+            let aim = scale.cost(measure * COST_SHARE / 100, 1, REBUILD_ONCE_IN, bound);
+            anneal(desk, &aim, chance, &mut found);
+            best.offer(found.score, &found.pieces);
+        }
+    }
+    let aim = scale.cost(steps(APART_COST), 1, 1, bound);
+    anneal(desk, &Aim { apart: true, hot: 0, ..aim }, chance, best);
+}
+
 /// Greatest measure of work: every price times what it is for must be a number.
 const WORK_MAX: u64 = 100_000;
 
@@ -191,20 +225,20 @@ impl Scale {
     fn missed(&self, steps: u64, goal: Score) -> Aim {
         let (hot, least) = (100 * self.weight, Score::default());
         let rebuild_once_in = REBUILD_ONCE_IN;
-        Aim { missed: 2 * WHOLE, unplaced: 2, cost: 0, hot, steps, rebuild_once_in, goal, least }
+        Aim { missed: 2 * WHOLE, unplaced: 2, cost: 0, hot, steps, rebuild_once_in, apart: false, goal, least }
     }
 
     /// What is unplaced, with the deadlines held.
     fn unplaced(&self, steps: u64, goal: Score) -> Aim {
         let (hot, least) = (100 * self.weight, Score::default());
         let rebuild_once_in = UNPLACED_REBUILD_ONCE_IN;
-        Aim { missed: 3_000, unplaced: 100, cost: 0, hot, steps, rebuild_once_in, goal, least }
+        Aim { missed: 3_000, unplaced: 100, cost: 0, hot, steps, rebuild_once_in, apart: false, goal, least }
     }
 
     /// The cost, with the rest held.
     fn cost(&self, steps: u64, heat: u64, rebuild_once_in: usize, bound: Score) -> Aim {
         let (hot, goal, least) = (8 * (self.work * heat).min(WORK_MAX), bound, bound);
-        Aim { missed: 5_000 * hot, unplaced: 16 * hot, cost: 1, hot, steps, rebuild_once_in, goal, least }
+        Aim { missed: 5_000 * hot, unplaced: 16 * hot, cost: 1, hot, steps, rebuild_once_in, apart: false, goal, least }
     }
 }
 
