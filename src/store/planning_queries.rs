@@ -78,6 +78,8 @@ queries! {
         fn blocks_between(user: &UserId, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<TimeBlock>;
         /// A person's blocks that end after `from` and are tentative, confirmed or in progress, by start.
         fn live_blocks(user: &UserId, from: DateTime<Utc>) -> Vec<TimeBlock>;
+        /// Live blocks on the clock of a zone that begin after an instant, by id, after the last of the page before.
+        fn blocks_ahead(zone: Tz, now: DateTime<Utc>, after: Option<BlockId>, limit: u32) -> Vec<TimeBlock>;
         /// People with a block that was to be over by now and is still taken for planned work.
         fn users_with_blocks_over(now: DateTime<Utc>, limit: u32) -> Vec<UserId>;
         /// When the next block ends that is taken for planned work.
@@ -132,6 +134,10 @@ queries! {
         fn begin_rollover_run(zone: Tz, day: NaiveDate, at: DateTime<Utc>) -> bool;
         /// The last day that has begun in a zone.
         fn last_rollover_day(zone: Tz) -> Option<NaiveDate>;
+        /// With which release of the time zones' rules the blocks of a zone were looked at last.
+        fn zone_rules(zone: Tz) -> Option<String>;
+        /// Remembers it.
+        fn put_zone_rules(zone: Tz, release: &str) -> ();
         /// Remembers a person's change of day; `false`: they were rolled to this date before, and that stays.
         fn insert_rollover(rollover: &Rollover) -> bool;
         /// A person's change of day.

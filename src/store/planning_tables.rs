@@ -161,6 +161,15 @@ table! {
 }
 
 table! {
+    use diesel::sql_types::Text;
+
+    zone_rules (zone) {
+        zone -> Text,
+        release -> Text,
+    }
+}
+
+table! {
     use crate::store::types::{Document, Id, Instant};
     use diesel::sql_types::{Nullable, Text};
 

@@ -3,7 +3,7 @@
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 
 pub use super::planning_tables::{
-    blocks, contexts, focuses, owed_plans, planning_rules, proposals, rollover_runs, rollovers, tasks,
+    blocks, contexts, focuses, owed_plans, planning_rules, proposals, rollover_runs, rollovers, tasks, zone_rules,
 };
 
 table! {

@@ -17,6 +17,7 @@ pub mod plan_day;
 mod planned;
 pub mod proposals;
 mod publish;
+mod restate;
 pub mod roll_over;
 pub mod rules;
 pub mod run_focus;

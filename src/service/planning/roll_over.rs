@@ -56,6 +56,9 @@ impl Services {
 
     /// Turns the day of every user of a zone for whom a new one has begun; answers when the next one begins for any of them.
     pub async fn roll_zone(&self, zone: Tz) -> Result<Option<DateTime<Utc>>, EditError> {
+        if let Err(why) = self.restate_zone(zone).await {
+            tracing::warn!(%zone, %why, "planned work could not be put where new rules of its zone say; it is tried again");
+        }
         let now = self.world.now();
         let today = Days::of(zone).date(now);
         // Somebody may move here before the next day begins.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -13,7 +14,11 @@ use crate::{
         ids::{BlockId, EventId, TaskId, UserId},
         person::Scope,
     },
-    store::{rows::BlockRow, schema::blocks, types::Ts},
+    store::{
+        rows::{BlockRow, Column},
+        schema::blocks,
+        types::Ts,
+    },
 };
 
 /// The states of blocks that are still to come or going on.
@@ -69,6 +74,27 @@ pub async fn live_blocks(conn: &mut Conn, user: &UserId, from: DateTime<Utc>) ->
         .filter(blocks::state.eq_any(live()))
         .order((blocks::start, blocks::id));
     read_all(query.select(BlockRow::as_select()).load(conn).await?, BlockRow::read)
+}
+
+pub async fn blocks_ahead(
+    conn: &mut Conn,
+    zone: Tz,
+    now: DateTime<Utc>,
+    after: Option<BlockId>,
+    limit: u32,
+) -> Done<Vec<TimeBlock>> {
+    let mut query = blocks::table
+        .filter(blocks::zone.eq(<String as Column<_>>::of(&zone)?))
+        .filter(blocks::start.gt(Ts::from(now)))
+        .filter(blocks::state.eq_any(live()))
+        .order(blocks::id)
+        .limit(limit.into())
+        .select(BlockRow::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(blocks::id.gt(after));
+    }
+    read_all(query.load(conn).await?, BlockRow::read)
 }
 
 pub async fn blocks_by_events(conn: &mut Conn, events: &[EventId]) -> Done<Vec<TimeBlock>> {

@@ -14,7 +14,7 @@ use crate::{
     },
     store::{
         rows::{Column, RolloverRow},
-        schema::{rollover_runs, rollovers},
+        schema::{rollover_runs, rollovers, zone_rules},
         types::Ts,
     },
 };
@@ -34,6 +34,18 @@ pub async fn last_rollover_day(conn: &mut Conn, zone: Tz) -> Done<Option<NaiveDa
     let query = rollover_runs::table.filter(rollover_runs::zone.eq(zone)).order(rollover_runs::day.desc());
     let day: Option<String> = query.select(rollover_runs::day).first(conn).await.optional()?;
     day.map(|day| day.read("rollover_runs.day")).transpose()
+}
+
+pub async fn zone_rules(conn: &mut Conn, zone: Tz) -> Done<Option<String>> {
+    let query = zone_rules::table.find(<String as Column<_>>::of(&zone)?).select(zone_rules::release);
+    Ok(query.first(conn).await.optional()?)
+}
+
+pub async fn put_zone_rules(conn: &mut Conn, zone: Tz, release: &str) -> Done<()> {
+    let row = (zone_rules::zone.eq(<String as Column<_>>::of(&zone)?), zone_rules::release.eq(release));
+    let insert = diesel::insert_into(zone_rules::table).values(row);
+    insert.on_conflict(zone_rules::zone).do_update().set(zone_rules::release.eq(release)).execute(conn).await?;
+    Ok(())
 }
 
 pub async fn insert_rollover(conn: &mut Conn, rollover: &Rollover) -> Done<bool> {

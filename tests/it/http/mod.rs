@@ -12,3 +12,4 @@ mod idempotency;
 mod planning;
 mod series;
 mod tenancy;
+mod zone_rules;

@@ -48,6 +48,7 @@ on_every_database![
     sittings_come_back_as_they_were,
     a_person_has_one_open_sitting,
     a_day_begins_in_a_zone_once,
+    blocks_of_a_zone_are_looked_at_once_for_its_rules,
     a_person_is_rolled_to_a_date_once,
     people_are_told_by_their_zone,
 ];
@@ -435,6 +436,29 @@ async fn a_day_begins_in_a_zone_once(base: Base) {
     assert_eq!(tx.begin_rollover_run(Paris, next, at(4)).await, Ok(false));
     assert_eq!(tx.last_rollover_day(Paris).await, Ok(Some(next)));
     assert_eq!(tx.last_rollover_day(UTC).await, Ok(Some(first)));
+}
+
+async fn blocks_of_a_zone_are_looked_at_once_for_its_rules(base: Base) {
+    use chrono_tz::{Africa::Cairo, Europe::Paris};
+    let (_, task, _) = given::ada_with_work(&base).await;
+    let zoned = |number, zone, start| TimeBlock { zone, ..given::block(number, task.id, None, window(start, 500)) };
+    let done = TimeBlock { state: BlockState::Done, ..zoned(74, Cairo, 300) };
+    let blocks = [zoned(71, Cairo, 300), zoned(72, Cairo, 301), zoned(73, Cairo, 100), done, zoned(75, Paris, 300)];
+    put_blocks(&base, &blocks).await;
+    let mut tx = base.write().await;
+    let [first, second, ..] = blocks;
+    assert_eq!(tx.blocks_ahead(Cairo, at(200), None, 1).await, Ok(vec![first.clone()]));
+    assert_eq!(
+        tx.blocks_ahead(Cairo, at(200), Some(first.id), 9).await,
+        Ok(vec![second]),
+        "live, ahead, on that clock"
+    );
+    assert_eq!(tx.zone_rules(Cairo).await, Ok(None));
+    for release in ["2025a", "2026c"] {
+        tx.put_zone_rules(Cairo, release).await.expect("remembered");
+        assert_eq!(tx.zone_rules(Cairo).await, Ok(Some(release.to_owned())));
+    }
+    assert_eq!(tx.zone_rules(Paris).await, Ok(None));
 }
 
 async fn a_person_is_rolled_to_a_date_once(base: Base) {

@@ -1,0 +1,79 @@
+//! New rules of a time zone: what is planned keeps the clock that its user saw, and its instants move.
+//!
+//! The rules come with the program, so they are new only after an update. Who begins the days of a zone looks once for each
+//! release of them; what has begun stays where it is.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::{IANA_TZDB_VERSION, Tz};
+
+use super::{
+    super::{Services, edit_event::EditError},
+    imports::is_import,
+};
+use crate::{
+    domain::{
+        block::TimeBlock,
+        ids::{BlockId, TaskId},
+        person::Scope,
+        proposal::PlanCause,
+        round::Cause,
+    },
+    engine::day::restated,
+    store::Mode,
+};
+
+/// Blocks looked at together.
+const PAGE: u32 = 500;
+
+impl Services {
+    /// Puts the blocks of a zone where its rules of today say, if nobody has yet.
+    pub(super) async fn restate_zone(&self, zone: Tz) -> Result<(), EditError> {
+        let now = self.world.now();
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let looked = tx.zone_rules(zone).await?;
+        tx.commit().await?;
+        if looked.as_deref() == Some(IANA_TZDB_VERSION) {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+            let page = tx.blocks_ahead(zone, now, after, PAGE).await?;
+            tx.commit().await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            let mut stale = BTreeMap::<TaskId, Vec<BlockId>>::new();
+            for block in page.iter().filter(|block| restated(block.span(), block.wall, block.zone).is_some()) {
+                stale.entry(block.task_id).or_default().push(block.id);
+            }
+            for (task, blocks) in stale {
+                again!(self.restate_blocks(task, &blocks))?;
+            }
+        }
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.put_zone_rules(zone, IANA_TZDB_VERSION).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Restates some blocks of one task, whose events go with them.
+    async fn restate_blocks(&self, task: TaskId, ids: &[BlockId]) -> Result<(), EditError> {
+        let now = self.world.now();
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let Some(task) = tx.task(&Scope::Whole, task).await? else { return Ok(()) };
+        let mut blocks: Vec<TimeBlock> = tx.blocks_of_task(task.id).await?;
+        blocks.retain(|block| ids.contains(&block.id) && block.state.is_live() && !is_import(&task, block));
+        for block in &mut blocks {
+            if let Some(span) = restated(block.span(), block.wall, block.zone) {
+                block.move_to(span);
+                block.touch(now);
+            }
+        }
+        let wake = self.reflect(&mut tx, &task, &mut blocks, None).await?;
+        tx.owe_plan(&task.user_id, PlanCause::RulesEdited, now).await?;
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
+        self.wake_planner();
+        Ok(())
+    }
+}
