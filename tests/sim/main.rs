@@ -34,6 +34,8 @@ use seeds::Judged;
 const SEEDS: u64 = 80;
 /// Seeds that are run twice to compare their traces.
 const TWICE: u64 = 5;
+/// After so many seeds a long run says how far it has come.
+const TELL_EVERY: u64 = 100;
 
 fn number(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "tests have no configuration file to be told by")]
@@ -73,6 +75,9 @@ fn every_promise_holds_on_every_seed() {
                 return judged;
             }
             let story = told(seed, seed <= twice);
+            if seed.is_multiple_of(TELL_EVERY) {
+                println!("as far as seed {seed}");
+            }
             if stop && !story.broken.is_empty() {
                 next.store(seeds.end, Ordering::Relaxed);
             }
