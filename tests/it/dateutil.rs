@@ -15,7 +15,7 @@ use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::support::peers_python;
+use crate::support::{numbers::Numbers, peers_python};
 
 const CASES: usize = 600;
 const STARTS_MAX: usize = 40;
@@ -34,22 +34,7 @@ struct Answer {
     refused: Option<String>,
 }
 
-/// A seeded stream of numbers (`SplitMix64`).
-struct Numbers(u64);
-
 impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-
-    fn often(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
     fn signed(&mut self, limit: i64) -> i64 {
         let size = i64::try_from(self.below(limit.unsigned_abs())).expect("small") + 1;
         if self.often(30) { -size } else { size }

@@ -4,6 +4,7 @@
 pub mod dav;
 pub mod discovery;
 pub mod google;
+pub mod numbers;
 pub mod page;
 pub mod peers;
 pub mod postgres;

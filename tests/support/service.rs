@@ -140,16 +140,26 @@ impl Service {
 
     /// One request; answers status and JSON (or text).
     pub async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        self.try_send(method, path, body).await.expect("an answer")
+    }
+
+    /// The same of a process that may die meanwhile.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> reqwest::Result<(StatusCode, Value)> {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let url = format!("http://127.0.0.1:{}{path}", self.port);
         let mut request = self.client.request(method, url).bearer_auth(&self.key);
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let answer = request.send().await.expect("an answer");
+        let answer = request.send().await?;
         let status = answer.status();
-        let text = answer.text().await.expect("a body");
-        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+        let text = answer.text().await?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
     /// A request that must succeed.

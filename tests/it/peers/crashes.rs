@@ -13,17 +13,28 @@ const THEIRS: usize = 50;
 const THEIRS_MANY: usize = 2_000;
 /// Kills per test and database; two tests make fifty. `KILLS` in the environment makes them more.
 const KILLS: u64 = 25;
+/// As many as a test beside a real server is good for: most of the time it is the server that works.
+const KILLS_MAX: u64 = 100;
 
-/// How often each test kills.
+/// How many kills were asked for (`tests/run kill`).
+pub fn kills_in_all() -> Option<u64> {
+    setting("KILLS").and_then(|text| text.parse().ok())
+}
+
+/// How often each of these tests kills.
 pub fn kills(without: u64) -> u64 {
-    setting("KILLS").and_then(|text| text.parse().ok()).unwrap_or(without)
+    kills_in_all().map_or(without, |kills| kills.min(KILLS_MAX))
 }
 
 /// Says what came of it, for `tests/run kill` to add up.
 pub fn report(kills: u64, expected: usize, here: &BTreeMap<String, usize>, there: &BTreeMap<String, usize>) {
     let missing = |side: &BTreeMap<String, usize>| expected.saturating_sub(side.len());
     let doubled = |side: &BTreeMap<String, usize>| side.values().filter(|count| **count > 1).count();
-    let (lost, doubled) = (missing(here) + missing(there), doubled(here) + doubled(there));
+    say(kills, missing(here) + missing(there), doubled(here) + doubled(there));
+}
+
+/// The line that `tests/run kill` adds up.
+pub fn say(kills: u64, lost: usize, doubled: usize) {
     println!("kills: {kills}, lost: {lost}, doubled: {doubled}");
 }
 

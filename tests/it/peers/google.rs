@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, process::Command, time::Duration};
 
-use reqwest::{Client, redirect::Policy};
+use reqwest::{Client, Method, redirect::Policy};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -23,7 +23,7 @@ const LATENCY_MS: u64 = 50;
 const KILLS: u64 = 50;
 
 /// The sandbox in a process of its own.
-struct Sandbox {
+pub struct Sandbox {
     port: u16,
     client: Client,
     _process: Process,
@@ -53,7 +53,7 @@ impl Sandbox {
         all
     }
 
-    async fn control(&self, method: &str, path: &str, body: Value) -> Value {
+    pub async fn control(&self, method: &str, path: &str, body: Value) -> Value {
         let url = format!("http://127.0.0.1:{}/control/{path}", self.port);
         let request = self.client.request(method.parse().expect("a method"), url).json(&body);
         let answer = request.send().await.expect("an answer");
@@ -61,13 +61,27 @@ impl Sandbox {
         answer.json().await.expect("JSON")
     }
 
-    /// Everything in Ada's calendar, by title.
-    async fn titles(&self) -> BTreeMap<String, usize> {
+    /// A token with which Ada's calendar is read and edited beside the service.
+    pub async fn token(&self) -> String {
         let made = self.control("POST", "users", json!({ "email": ADA })).await;
-        let token = made["access_token"].as_str().expect("a token").to_owned();
-        let url = format!("http://127.0.0.1:{}/google/calendar/v3/calendars/primary/events?maxResults=2500", self.port);
-        let answer = self.client.get(url).bearer_auth(token).send().await.expect("an answer");
-        let told: Value = answer.json().await.expect("JSON");
+        made["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// A request about the events of Ada's calendar; answers the body, if there is one.
+    pub async fn calendar(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Value {
+        let url = format!("http://127.0.0.1:{}/google/calendar/v3/calendars/primary/events{path}", self.port);
+        let mut request = self.client.request(method, url).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        serde_json::from_slice(&answer.bytes().await.expect("a body")).unwrap_or_default()
+    }
+
+    /// Everything in Ada's calendar, by title.
+    pub async fn titles(&self) -> BTreeMap<String, usize> {
+        let told = self.calendar(Method::GET, "?maxResults=2500", &self.token().await, None).await;
         assert!(told["nextPageToken"].is_null(), "one page");
         census(told["items"].as_array().expect("items").iter().filter_map(|item| item["summary"].as_str()))
     }
@@ -81,20 +95,21 @@ fn census<'t>(titles: impl Iterator<Item = &'t str>) -> BTreeMap<String, usize> 
     found
 }
 
-fn id(of: &Value) -> String {
+/// The id of what was answered.
+pub fn id(of: &Value) -> String {
     of["id"].as_str().expect("an id").to_owned()
 }
 
 /// A service with Ada's account at the sandbox.
-struct World {
-    sandbox: Sandbox,
-    service: Service,
-    account: String,
+pub struct World {
+    pub sandbox: Sandbox,
+    pub service: Service,
+    pub account: String,
     calendar: String,
 }
 
 impl World {
-    async fn start(database_url: Option<String>, events: usize) -> Self {
+    pub async fn start(database_url: Option<String>, events: usize) -> Self {
         let sandbox = Sandbox::start();
         sandbox.control("POST", "settings", json!({ "auto_approve": true })).await;
         sandbox.control("POST", "users", json!({ "email": ADA, "time_zone": "Europe/Paris" })).await;
@@ -130,21 +145,25 @@ impl World {
         assert!(status.is_success(), "{status} {}", page.text().await.expect("a page"));
     }
 
-    async fn make(&self, title: &str) -> Value {
+    /// An event of Ada's as the API takes it.
+    pub fn event(&self, title: &str) -> Value {
         let time =
             |hour: u32| json!({ "date_time": format!("2026-03-05T{hour:02}:00:00"), "time_zone": "Europe/Paris" });
-        let event = json!({ "user_id": "ada", "calendar_id": self.calendar, "title": title, "start": time(9), "end": time(10) });
-        self.service.ok("POST", "/v1/events", Some(event)).await
+        json!({ "user_id": "ada", "calendar_id": self.calendar, "title": title, "start": time(9), "end": time(10) })
+    }
+
+    pub async fn make(&self, title: &str) -> Value {
+        self.service.ok("POST", "/v1/events", Some(self.event(title))).await
     }
 
     /// Waits until nothing is queued and nothing runs.
-    async fn settles(&self) {
+    pub async fn settles(&self) {
         let outbox = format!("/v1/accounts/{}/outbox", self.account);
         self.service.until(&outbox, |queue| queue["data"].as_array().is_some_and(Vec::is_empty)).await;
         self.service.until(&format!("/v1/ops/actors/{}", self.account), |actor| actor["state"] == "idle").await;
     }
 
-    async fn here(&self) -> BTreeMap<String, usize> {
+    pub async fn here(&self) -> BTreeMap<String, usize> {
         let all = self.service.ok("GET", "/v1/events?user_id=ada&limit=500", None).await;
         let mut found: Vec<Value> = all["data"].as_array().expect("events").clone();
         let mut cursor = all["next_cursor"].as_str().map(str::to_owned);

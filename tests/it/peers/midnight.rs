@@ -24,7 +24,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::crashes::{kill, kills};
+use super::crashes::{kill, kills, say};
 use crate::support::{
     dav::Dav,
     peers::{CalendarServer, Kind, PASSWORD, other},
@@ -215,6 +215,15 @@ impl Garden {
         }
     }
 
+    /// How many of somebody's tasks are missing, and how many are there once too often.
+    async fn counted(&self, person: &Person) -> (usize, usize) {
+        let tasks = self.service.ok("GET", &format!("/v1/tasks?user_id={}", person.id), None).await;
+        let found = |title: &str| rows(&tasks).iter().filter(|held| held["title"] == title).count();
+        let each = WORK.map(|(title, _, planned)| (found(title), 1 + usize::from(planned)));
+        let sum = |of: fn(&(usize, usize)) -> usize| each.iter().map(of).sum();
+        (sum(|(found, wanted)| wanted.saturating_sub(*found)), sum(|(found, wanted)| found.saturating_sub(*wanted)))
+    }
+
     /// Each unfinished task was carried once, with what was worked on it; what was not planned has stayed.
     async fn everything_went_on_once(&self, person: &Person) {
         let who = &person.id;
@@ -303,13 +312,18 @@ async fn killed_in_the_change_of_day(database_url: Option<String>) {
     for turn in 0..turns {
         in_the_middle += u64::from(garden.turn(turn).await);
     }
+    let (mut lost, mut doubled) = (0, 0);
+    for person in &garden.people {
+        let (too_few, too_many) = garden.counted(person).await;
+        (lost, doubled) = (lost + too_few, doubled + too_many);
+    }
+    say(turns * 3, lost, doubled);
     for person in &garden.people {
         garden.everything_went_on_once(person).await;
         if let Some((account, path)) = &person.shown {
             garden.everything_is_shown_once(person, account, path).await;
         }
     }
-    println!("kills: {}, lost: 0, doubled: 0", turns * 3);
     println!("with the day turned for some and not for others: {in_the_middle} of {turns} crowds");
     assert!(in_the_middle > 0, "no kill has met a change of day");
 }

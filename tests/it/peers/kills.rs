@@ -1,0 +1,280 @@
+//! `kill -9` in great number, at moments by chance, while people act on both sides: what was acknowledged is there, on both sides,
+//! once. The sandbox bears more of it than a real server; `crashes` kills beside those.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::{
+    crashes::{kills_in_all, say},
+    google::{World, id},
+};
+use crate::support::{numbers::Numbers, postgres::fresh_database};
+
+/// Kills on SQLite and on PostgreSQL; asked for more, PostgreSQL gets a fifth.
+const KILLS: u64 = 24;
+const POSTGRES_PART: u64 = 5;
+/// Kills in one world, before its calendar grows too long; and worlds side by side.
+const LIFE: u64 = 100;
+const LANES: u64 = 4;
+/// What each answer of the sandbox takes, and the longest life of a process, in milliseconds.
+const LATENCY_MS: u64 = 10;
+const LIFE_MS: u64 = 120;
+/// Every third time it is stopped for a while before.
+const STOPPED_FOR: Duration = Duration::from_millis(50);
+
+/// One event that somebody has made.
+struct Entry {
+    /// What it is called on the side where people edit it.
+    id: String,
+    /// What it may say: more than one title where an edit was not answered.
+    titles: Vec<String>,
+    /// Whether its deletion was asked for and not answered.
+    may_be_gone: bool,
+}
+
+impl Entry {
+    fn new(id: String, title: String) -> Self {
+        Self { id, titles: vec![title], may_be_gone: false }
+    }
+}
+
+/// What there must be.
+#[derive(Default)]
+struct Book {
+    ours: Vec<Entry>,
+    theirs: Vec<Entry>,
+    /// Creates that were not answered: there once, or not at all.
+    unsure: BTreeSet<String>,
+    made: u64,
+}
+
+/// What came of a world.
+#[derive(Default)]
+struct Tally {
+    lost: usize,
+    doubled: usize,
+    wrong: Vec<String>,
+}
+
+impl Book {
+    fn next(&mut self, what: &str) -> String {
+        self.made += 1;
+        format!("{what} {}", self.made)
+    }
+
+    /// Compares it with both sides.
+    fn judge(&self, here: &BTreeMap<String, usize>, there: &BTreeMap<String, usize>) -> Tally {
+        let mut tally = Tally::default();
+        let unsure = self.unsure.iter().map(|title| (vec![title.clone()], true));
+        let sure = self.ours.iter().chain(&self.theirs).map(|entry| (entry.titles.clone(), entry.may_be_gone));
+        let mut known = BTreeSet::new();
+        for (titles, may_be_missing) in sure.chain(unsure) {
+            let found = |side: &BTreeMap<String, usize>| -> Vec<(String, usize)> {
+                titles.iter().filter_map(|title| Some((title.clone(), *side.get(title)?))).collect()
+            };
+            let (on_ours, on_theirs) = (found(here), found(there));
+            let count = |side: &[(String, usize)]| side.iter().map(|(_, count)| count).sum::<usize>();
+            let (least, most) = (count(&on_ours).min(count(&on_theirs)), count(&on_ours).max(count(&on_theirs)));
+            tally.lost += usize::from(least == 0 && !(most == 0 && may_be_missing));
+            tally.doubled += usize::from(most > 1);
+            if on_ours != on_theirs || most > 1 || (most == 0 && !may_be_missing) {
+                tally.wrong.push(format!("{titles:?}: here {on_ours:?}, there {on_theirs:?}"));
+            }
+            known.extend(titles);
+        }
+        // What was deleted or renamed is there again: one too many.
+        for title in here.keys().chain(there.keys()).filter(|title| !known.contains(*title)) {
+            tally.doubled += 1;
+            tally.wrong.push(format!("{title}: nobody wants it any more"));
+        }
+        tally
+    }
+}
+
+/// A world that is killed again and again.
+struct Life {
+    world: World,
+    book: Book,
+    numbers: Numbers,
+    token: String,
+}
+
+impl Life {
+    async fn begin(database_url: Option<String>, seed: u64) -> Self {
+        let world = World::start(database_url, 0).await;
+        world.settles().await;
+        world.sandbox.control("POST", "settings", json!({ "latency_ms": LATENCY_MS })).await;
+        let token = world.sandbox.token().await;
+        Self { world, book: Book::default(), numbers: Numbers(seed), token }
+    }
+
+    /// Somebody acts, here or there, and is answered.
+    async fn act(&mut self) {
+        let Self { world, book, numbers, token } = self;
+        let service = &world.service;
+        match numbers.below(8) {
+            0..=2 => {
+                let title = book.next("ours");
+                let made = world.make(&title).await;
+                book.ours.push(Entry::new(id(&made), title));
+            }
+            3 | 4 => {
+                let title = book.next("ours again");
+                if let Some(entry) = chosen(&mut book.ours, numbers) {
+                    service.ok("PATCH", &format!("/v1/events/{}", entry.id), Some(json!({ "title": title }))).await;
+                    *entry = Entry::new(entry.id.clone(), title);
+                }
+            }
+            5 => {
+                if let Some(entry) = chosen(&mut book.ours, numbers) {
+                    service.ok("DELETE", &format!("/v1/events/{}", entry.id), None).await;
+                    let gone = entry.id.clone();
+                    book.ours.retain(|entry| entry.id != gone);
+                }
+            }
+            6 => {
+                let title = book.next("theirs");
+                let (start, end) = ("2026-03-06T09:00:00Z", "2026-03-06T10:00:00Z");
+                let event = json!({ "summary": title, "start": { "dateTime": start }, "end": { "dateTime": end } });
+                let made = world.sandbox.calendar(Method::POST, "", token, Some(event)).await;
+                book.theirs.push(Entry::new(id(&made), title));
+            }
+            _ => {
+                let title = book.next("theirs again");
+                if let Some(entry) = chosen(&mut book.theirs, numbers) {
+                    let path = format!("/{}", entry.id);
+                    if numbers.often(30) {
+                        world.sandbox.calendar(Method::DELETE, &path, token, None).await;
+                        let gone = entry.id.clone();
+                        book.theirs.retain(|entry| entry.id != gone);
+                    } else {
+                        let event = json!({ "summary": title });
+                        world.sandbox.calendar(Method::PATCH, &path, token, Some(event)).await;
+                        *entry = Entry::new(entry.id.clone(), title);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One life of the process: people act, and it is killed in the middle of whatever it does, a request among it.
+    async fn live(&mut self, turn: u64) {
+        for _ in 0..=self.numbers.below(3) {
+            self.act().await;
+        }
+        let after = Duration::from_millis(self.numbers.below(LIFE_MS));
+        let title = self.book.next("hasty");
+        let which = self.numbers.below(3);
+        let entry = if which == 0 { None } else { chosen(&mut self.book.ours, &mut self.numbers) };
+        let (method, path, body) = match &entry {
+            Some(entry) if which == 1 => ("DELETE", format!("/v1/events/{}", entry.id), None),
+            Some(entry) => ("PATCH", format!("/v1/events/{}", entry.id), Some(json!({ "title": title }))),
+            None => ("POST", "/v1/events".to_owned(), Some(self.world.event(&title))),
+        };
+        let asked = async {
+            // Half of the time it comes at the last moment.
+            tokio::time::sleep(if turn.is_multiple_of(2) { after } else { Duration::ZERO }).await;
+            self.world.service.try_send(method, &path, body).await
+        };
+        let dies = async {
+            tokio::time::sleep(after + Duration::from_millis(turn % 4)).await;
+            if turn.is_multiple_of(3) {
+                self.world.service.signal("STOP");
+                tokio::time::sleep(STOPPED_FOR).await;
+                self.world.service.signal("CONT");
+            }
+            self.world.service.signal("KILL");
+        };
+        let (answer, ()) = tokio::join!(asked, dies);
+        self.world.service.kill();
+        let answered = answer.ok().filter(|(status, _)| status.is_success());
+        match (entry, answered) {
+            (Some(entry), None) if which == 1 => entry.may_be_gone = true,
+            (Some(entry), Some(_)) if which == 1 => {
+                let gone = entry.id.clone();
+                self.book.ours.retain(|entry| entry.id != gone);
+            }
+            (Some(entry), None) => entry.titles.push(title),
+            (Some(entry), Some(_)) => *entry = Entry::new(entry.id.clone(), title),
+            (None, Some((_, made))) => self.book.ours.push(Entry::new(id(&made), title)),
+            (None, None) => drop(self.book.unsure.insert(title)),
+        }
+        self.world.service.run();
+    }
+
+    /// It is left alone, and both sides are looked at.
+    async fn end(self) -> Tally {
+        for _ in 0..2 {
+            self.world.service.sync(&self.world.account).await;
+            let outbox = format!("/v1/accounts/{}/outbox", self.world.account);
+            let settled = |queue: &Value| queue["data"].as_array().is_some_and(|left| left.iter().all(looks_again));
+            self.world.service.until(&outbox, settled).await;
+        }
+        self.book.judge(&self.world.here().await, &self.world.sandbox.titles().await)
+    }
+}
+
+/// Whether it is a create whose answer was lost and whose event was deleted since: it is looked after for some minutes, in case it
+/// arrives late. At the sandbox nothing does.
+fn looks_again(entry: &Value) -> bool {
+    entry["operation"] == "delete" && entry["last_error"].as_str().is_some_and(|text| text.contains("looking again"))
+}
+
+/// One that may still be edited: nobody knows whether one is there whose deletion was not answered.
+fn chosen<'e>(entries: &'e mut [Entry], numbers: &mut Numbers) -> Option<&'e mut Entry> {
+    let at = numbers.below(entries.len().max(1) as u64);
+    entries.get_mut(usize::try_from(at).expect("few")).filter(|entry| !entry.may_be_gone)
+}
+
+/// So many kills, a world after the other, several side by side.
+async fn killed_at_any_moment(kills: u64, postgres: bool) {
+    let worlds = kills.div_ceil(LIFE);
+    let next = Arc::new(AtomicU64::new(0));
+    let mut lanes = JoinSet::new();
+    for _ in 0..LANES.min(worlds) {
+        let next = next.clone();
+        lanes.spawn(async move {
+            let mut told = Tally::default();
+            loop {
+                let seed = next.fetch_add(1, Relaxed);
+                if seed >= worlds {
+                    return told;
+                }
+                let database = if postgres { Some(fresh_database().await) } else { None };
+                let mut life = Life::begin(database, seed).await;
+                for turn in 0..LIFE.min(kills - seed * LIFE) {
+                    life.live(turn).await;
+                }
+                let one = life.end().await;
+                told.lost += one.lost;
+                told.doubled += one.doubled;
+                told.wrong.extend(one.wrong.into_iter().map(|wrong| format!("world {seed}: {wrong}")));
+            }
+        });
+    }
+    let all = lanes.join_all().await;
+    let sum = |part: fn(&Tally) -> usize| all.iter().map(part).sum::<usize>();
+    say(kills, sum(|one| one.lost), sum(|one| one.doubled));
+    let wrong: Vec<_> = all.into_iter().flat_map(|one| one.wrong).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn kills_at_any_moment_lose_and_double_nothing_on_sqlite() {
+    killed_at_any_moment(kills_in_all().unwrap_or(KILLS), false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn kills_at_any_moment_lose_and_double_nothing_on_postgres() {
+    killed_at_any_moment(kills_in_all().map_or(KILLS, |kills| kills.div_ceil(POSTGRES_PART)), true).await;
+}
