@@ -38,6 +38,11 @@ impl Wire {
         wire
     }
 
+    /// The port of this end.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The address of this end.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)

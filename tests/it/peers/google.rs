@@ -24,14 +24,14 @@ const KILLS: u64 = 50;
 
 /// The sandbox in a process of its own.
 pub struct Sandbox {
-    port: u16,
+    pub port: u16,
     client: Client,
     _process: Process,
     _folder: TempDir,
 }
 
 impl Sandbox {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (folder, port) = (tempfile::tempdir().expect("a folder"), free_port());
         let mut command = Command::new(calwarden());
@@ -42,9 +42,9 @@ impl Sandbox {
         Self { port, client, _process: process, _folder: folder }
     }
 
-    /// The settings that point a service here, as the command prints them.
-    fn settings(&self, service: u16) -> Vec<(String, String)> {
-        let address = format!("127.0.0.1:{}", self.port).parse().expect("an address");
+    /// The settings that point a service to a sandbox, as the command prints them.
+    fn settings(sandbox: u16, service: u16) -> Vec<(String, String)> {
+        let address = format!("127.0.0.1:{sandbox}").parse().expect("an address");
         let mut all: Vec<_> =
             calwarden::app::look_alike::settings(address).map(|(name, value)| (name.to_owned(), value)).into();
         all.push(("API_BASE_URL".to_owned(), format!("http://127.0.0.1:{service}")));
@@ -105,19 +105,25 @@ pub struct World {
     pub sandbox: Sandbox,
     pub service: Service,
     pub account: String,
-    calendar: String,
+    pub calendar: String,
 }
 
 impl World {
     pub async fn start(database_url: Option<String>, events: usize) -> Self {
         let sandbox = Sandbox::start();
+        let port = sandbox.port;
+        Self::beside(sandbox, port, database_url, events).await
+    }
+
+    /// The same, with the sandbox reached by way of a port before it.
+    pub async fn beside(sandbox: Sandbox, way: u16, database_url: Option<String>, events: usize) -> Self {
         sandbox.control("POST", "settings", json!({ "auto_approve": true })).await;
         sandbox.control("POST", "users", json!({ "email": ADA, "time_zone": "Europe/Paris" })).await;
         if events > 0 {
             sandbox.control("POST", "seed", json!({ "email": ADA, "events": events })).await;
         }
         let port = free_port();
-        let settings = sandbox.settings(port);
+        let settings = Sandbox::settings(way, port);
         let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let service = Service::on_port(port, database_url, &settings);
         service.make_user().await;

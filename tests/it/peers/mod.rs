@@ -8,4 +8,5 @@ mod google;
 mod kills;
 mod midnight;
 mod planned;
+mod planned_google;
 mod two_way;

@@ -17,7 +17,7 @@ use calwarden::{domain::person::Scope, store::Mode};
 /// Tasks that come faster than they can be planned.
 const TASKS: usize = 20;
 /// Nobody at the server is to read this.
-const SECRET: &str = "Divorce lawyer";
+pub const SECRET: &str = "Divorce lawyer";
 
 /// Ada, who plans, and the wire between her account and its server.
 struct Planning {
@@ -27,7 +27,7 @@ struct Planning {
     private: Value,
 }
 
-fn instant(value: &Value) -> DateTime<Utc> {
+pub fn instant(value: &Value) -> DateTime<Utc> {
     value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value} is no instant"))
 }
 
@@ -36,15 +36,96 @@ fn id(value: &Value) -> &str {
 }
 
 /// Nine to five on every day of the week.
-async fn works_every_day(service: &Service) {
+pub async fn works_every_day(service: &Service) {
     let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let weekly: serde_json::Map<_, _> =
         days.map(|day| (day.to_owned(), json!([["09:00", "17:00"]]))).into_iter().collect();
     service.ok("PUT", "/v1/users/ada/planning", Some(json!({"hours": {"work": {"weekly": weekly}}}))).await;
 }
 
+/// A context whose work is shown in a calendar, or would be if it were not private; answers its id.
+pub async fn context(service: &Service, name: &str, visibility: &str, calendar: &str) -> Value {
+    let body = json!({"user_id": "ada", "name": name, "visibility": visibility, "calendar_id": calendar});
+    service.ok("POST", "/v1/contexts", Some(body)).await["id"].clone()
+}
+
+/// A task that is done in one piece, not before tomorrow.
+pub async fn task(service: &Service, title: &str, context: &Value, minutes: u32) -> String {
+    let body = json!({
+        "user_id": "ada", "title": title, "context_id": context, "estimate_min": minutes, "splittable": false
+    });
+    let made = service.ok("POST", "/v1/tasks", Some(body)).await;
+    let tomorrow = instant(&made["created_at"]).with_timezone(&Paris).date_naive().succ_opt().expect("a day");
+    let path = format!("/v1/tasks/{}", id(&made));
+    service.ok("PATCH", &path, Some(json!({"not_before": {"date": tomorrow}}))).await;
+    id(&made).to_owned()
+}
+
+/// Two tasks that may be shown and one that may not, with the offer of places for them.
+pub async fn offered(service: &Service, shared: &Value, private: &Value) -> (Vec<String>, Value) {
+    let report = task(service, "Report", shared, 120).await;
+    let secret = task(service, SECRET, private, 60).await;
+    let slides = task(service, "Slides", shared, 60).await;
+    let planned = service.ok("POST", "/v1/schedule", Some(json!({"user_id": "ada"}))).await;
+    assert_eq!(planned["unplaced"], json!([]));
+    (vec![report, slides, secret], planned["proposal"].clone())
+}
+
+/// Waits for the offer that a meeting on a block brings: to move the block of this task.
+pub async fn offer_to_move(service: &Service, task: &str) -> Value {
+    let newest = "/v1/proposals?user_id=ada&limit=1";
+    let told = service.until(newest, |told| told["data"][0]["cause"] == "collision").await;
+    let proposal = &told["data"][0];
+    let changes = proposal["changes"].as_array().expect("changes");
+    assert_eq!((proposal["state"].as_str(), changes.len()), (Some("open"), 1), "{proposal}");
+    assert_eq!((&changes[0]["do"], &changes[0]["task_id"]), (&json!("move"), &json!(task)), "{proposal}");
+    proposal.clone()
+}
+
+/// The one block of a task.
+pub async fn block(service: &Service, task: &str) -> Value {
+    let told = service.ok("GET", &format!("/v1/tasks/{task}/blocks"), None).await;
+    let blocks = told["data"].as_array().expect("rows");
+    assert_eq!(blocks.len(), 1, "{told}");
+    blocks[0].clone()
+}
+
+/// Whether this block waits for a yes to where it was dragged, and its user was asked once.
+pub async fn waits_for_a_yes(service: &Service, block: &Value) {
+    assert_eq!((&block["state"], &block["lock"]), (&json!("tentative"), &json!("external")));
+    let notices = service.ok("GET", "/v1/notices?user_id=ada", None).await;
+    let asks = |notice: &&Value| notice["kind"] == "block_moved" && notice["event_id"] == block["event_id"];
+    assert_eq!(notices["data"].as_array().expect("rows").iter().filter(asks).count(), 1, "{notices}");
+}
+
+/// Says yes to it.
+pub async fn confirm(service: &Service, block: &Value) {
+    let path = format!("/v1/blocks/{}/confirm", id(block));
+    let settled = service.ok("POST", &path, Some(json!({}))).await;
+    assert_eq!((&settled["state"], &settled["lock"]), (&json!("confirmed"), &json!("user")));
+}
+
+/// Begins to work on a task in the middle of an hour that is planned for it; answers the block, and when this was.
+pub async fn begins(service: &Service, task: &str) -> (Value, DateTime<Utc>) {
+    let now = instant(&service.ok("GET", &format!("/v1/tasks/{task}"), None).await["updated_at"]);
+    let planned = json!({"start": now - Duration::minutes(30), "end": now + Duration::minutes(30)});
+    let block = service.ok("POST", &format!("/v1/tasks/{task}/blocks"), Some(planned)).await;
+    service.ok("POST", "/v1/focus", Some(json!({"user_id": "ada", "act": "start"}))).await;
+    (block, now)
+}
+
+/// Lets the block of what is worked on be over while the clock runs on; answers the block as it goes on, and when it was over.
+pub async fn runs_over(service: &Service, block: &Value, now: DateTime<Utc>) -> (Value, DateTime<Utc>) {
+    let path = format!("/v1/blocks/{}", id(block));
+    let over = (now + Duration::seconds(1)).trunc_subsecs(0);
+    service.ok("PATCH", &path, Some(json!({"start": now - Duration::minutes(30), "end": over}))).await;
+    let longer = service.until(&path, |block| instant(&block["end"]) > over).await;
+    assert_eq!(instant(&longer["end"]), over + Duration::minutes(15));
+    (longer, over)
+}
+
 /// From when to when, of a block.
-fn span(block: &Value) -> (DateTime<Utc>, DateTime<Utc>) {
+pub fn span(block: &Value) -> (DateTime<Utc>, DateTime<Utc>) {
     (instant(&block["start"]), instant(&block["end"]))
 }
 
@@ -90,34 +171,13 @@ impl Planning {
         let world = Connected::by_way_of(&wire.url(), server, Service::start(), &[]).await;
         world.service.round_after(&world.account, 0).await;
         works_every_day(&world.service).await;
-        let context = async |name: &str, visibility: &str| {
-            let body = json!({"user_id": "ada", "name": name, "visibility": visibility, "calendar_id": world.calendar});
-            world.service.ok("POST", "/v1/contexts", Some(body)).await["id"].clone()
-        };
-        let (shared, private) = (context("Work", "shared").await, context("Life", "private").await);
+        let shared = context(&world.service, "Work", "shared", &world.calendar).await;
+        let private = context(&world.service, "Life", "private", &world.calendar).await;
         Self { world, wire, shared, private }
     }
 
-    /// A task that is done in one piece, not before tomorrow.
-    async fn task(&self, title: &str, context: &Value, minutes: u32) -> String {
-        let body = json!({
-            "user_id": "ada", "title": title, "context_id": context, "estimate_min": minutes, "splittable": false
-        });
-        let made = self.world.service.ok("POST", "/v1/tasks", Some(body)).await;
-        let tomorrow = instant(&made["created_at"]).with_timezone(&Paris).date_naive().succ_opt().expect("a day");
-        let path = format!("/v1/tasks/{}", id(&made));
-        self.world.service.ok("PATCH", &path, Some(json!({"not_before": {"date": tomorrow}}))).await;
-        id(&made).to_owned()
-    }
-
-    /// Two tasks that may be shown and one that may not, with the offer of places for them.
     async fn offered(&self) -> (Vec<String>, Value) {
-        let report = self.task("Report", &self.shared, 120).await;
-        let secret = self.task(SECRET, &self.private, 60).await;
-        let slides = self.task("Slides", &self.shared, 60).await;
-        let planned = self.world.service.ok("POST", "/v1/schedule", Some(json!({"user_id": "ada"}))).await;
-        assert_eq!(planned["unplaced"], json!([]));
-        (vec![report, slides, secret], planned["proposal"].clone())
+        offered(&self.world.service, &self.shared, &self.private).await
     }
 
     /// The same, accepted and shown.
@@ -135,12 +195,8 @@ impl Planning {
         self.wire.changes()
     }
 
-    /// The one block of a task.
     async fn block(&self, task: &str) -> Value {
-        let told = self.world.service.ok("GET", &format!("/v1/tasks/{task}/blocks"), None).await;
-        let blocks = told["data"].as_array().expect("rows");
-        assert_eq!(blocks.len(), 1, "{told}");
-        blocks[0].clone()
+        block(&self.world.service, task).await
     }
 
     /// Where the server has the one event of this title, and its object.
@@ -190,12 +246,7 @@ async fn a_meeting_on_a_block_brings_an_offer_and_the_block_moves_as_the_same_ev
     let meeting = object("meeting@test", &["SUMMARY:Audit", &time("DTSTART", from), &time("DTEND", to)]);
     ada.world.dav.put(&format!("{}meeting.ics", ada.world.path), &meeting).await;
     ada.world.sync().await;
-    let newest = "/v1/proposals?user_id=ada&limit=1";
-    let told = ada.world.service.until(newest, |told| told["data"][0]["cause"] == "collision").await;
-    let proposal = &told["data"][0];
-    let changes = proposal["changes"].as_array().expect("changes");
-    assert_eq!((proposal["state"].as_str(), changes.len()), (Some("open"), 1), "{proposal}");
-    assert_eq!((&changes[0]["do"], &changes[0]["task_id"]), (&json!("move"), &json!(tasks[0])), "{proposal}");
+    let proposal = &offer_to_move(&ada.world.service, &tasks[0]).await;
     assert_eq!(ada.wire.changes(), [], "an offer changes nothing");
 
     let listed = ada.world.dav.list(&ada.world.path).await;
@@ -203,7 +254,7 @@ async fn a_meeting_on_a_block_brings_an_offer_and_the_block_moves_as_the_same_ev
     assert_eq!(ada.world.dav.list(&ada.world.path).await, listed);
     let (same, after) = ada.shown("Report").await;
     assert_eq!((same, line(&after, "UID")), (href, line(&before, "UID")));
-    assert_eq!(shown_span(&after), span(&changes[0]["to"]));
+    assert_eq!(shown_span(&after), span(&proposal["changes"][0]["to"]));
     assert_eq!(shown_span(&after), span(&ada.block(&tasks[0]).await));
     assert!(shown_span(&after).0 >= to || shown_span(&after).1 <= from, "it lies on the meeting: {after}");
 }
@@ -219,15 +270,10 @@ async fn a_block_that_is_dragged_at_the_server_follows_and_waits_for_a_yes() {
     let there = (from + Duration::hours(5), to + Duration::hours(5));
     let block = ada.block(&tasks[0]).await;
     assert_eq!(span(&block), there);
-    assert_eq!((&block["state"], &block["lock"]), (&json!("tentative"), &json!("external")));
-    let notices = ada.world.service.ok("GET", "/v1/notices?user_id=ada", None).await;
-    let asks = |notice: &&Value| notice["kind"] == "block_moved" && notice["event_id"] == block["event_id"];
-    assert_eq!(notices["data"].as_array().expect("rows").iter().filter(asks).count(), 1, "{notices}");
+    waits_for_a_yes(&ada.world.service, &block).await;
     assert_eq!(updates_of(&ada.wire.changes(), &href), 0, "what they did there is not answered with a write");
 
-    let path = format!("/v1/blocks/{}/confirm", id(&block));
-    let settled = ada.world.service.ok("POST", &path, Some(json!({}))).await;
-    assert_eq!((&settled["state"], &settled["lock"]), (&json!("confirmed"), &json!("user")));
+    confirm(&ada.world.service, &block).await;
     ada.world.sync().await;
     updates_of(&ada.wire.changes(), &href);
     assert_eq!(shown_span(&ada.shown("Report").await.1), there);
@@ -240,12 +286,8 @@ async fn a_block_that_is_dragged_at_the_server_follows_and_waits_for_a_yes() {
 #[tokio::test]
 async fn work_that_takes_longer_lengthens_its_event_and_work_that_ends_cuts_it() {
     let mut ada = Planning::begun().await;
-    let task = ada.task("Report", &ada.shared, 60).await;
-    let service = &ada.world.service;
-    let now = instant(&service.ok("GET", &format!("/v1/tasks/{task}"), None).await["updated_at"]);
-    let planned = json!({"start": now - Duration::minutes(30), "end": now + Duration::minutes(30)});
-    let block = service.ok("POST", &format!("/v1/tasks/{task}/blocks"), Some(planned)).await;
-    service.ok("POST", "/v1/focus", Some(json!({"user_id": "ada", "act": "start"}))).await;
+    let task = task(&ada.world.service, "Report", &ada.shared, 60).await;
+    let (block, now) = begins(&ada.world.service, &task).await;
     ada.world.sync().await;
     let (href, _) = ada.shown("Report").await;
     assert_eq!(ada.block(&task).await["state"], "in_progress");
@@ -261,13 +303,8 @@ async fn work_that_takes_longer_lengthens_its_event_and_work_that_ends_cuts_it()
     ada.world.service.run();
 
     // The block is over, and the clock runs on.
-    let service = &ada.world.service;
-    let path = format!("/v1/blocks/{}", id(&block));
     ada.wire.changes();
-    let over = (now + Duration::seconds(1)).trunc_subsecs(0);
-    service.ok("PATCH", &path, Some(json!({"start": now - Duration::minutes(30), "end": over}))).await;
-    let longer = service.until(&path, |block| instant(&block["end"]) > over).await;
-    assert_eq!(instant(&longer["end"]), over + Duration::minutes(15));
+    let (longer, over) = runs_over(&ada.world.service, &block, now).await;
     ada.world.sync().await;
     assert!(updates_of(&ada.wire.changes(), &href) > 0);
     assert_eq!(shown_span(&ada.shown("Report").await.1).1.timestamp(), instant(&longer["end"]).timestamp());
