@@ -46,6 +46,18 @@ impl Entry {
     fn new(id: String, title: String) -> Self {
         Self { id, titles: vec![title], may_be_gone: false }
     }
+
+    /// Where our API has it.
+    fn path(&self) -> String {
+        format!("/v1/events/{}", self.id)
+    }
+}
+
+/// What is asked of our API when the process is about to die; an event by its place in [`Book::ours`].
+enum Wish {
+    Make,
+    Rename(usize),
+    Delete(usize),
 }
 
 /// What there must be.
@@ -121,48 +133,41 @@ impl Life {
     /// Somebody acts, here or there, and is answered.
     async fn act(&mut self) {
         let Self { world, book, numbers, token } = self;
-        let service = &world.service;
-        match numbers.below(8) {
+        let (service, there) = (&world.service, &world.sandbox);
+        match numbers.below(9) {
             0..=2 => {
                 let title = book.next("ours");
                 let made = world.make(&title).await;
                 book.ours.push(Entry::new(id(&made), title));
             }
             3 | 4 => {
+                let Some(at) = chosen(&book.ours, numbers) else { return };
                 let title = book.next("ours again");
-                if let Some(entry) = chosen(&mut book.ours, numbers) {
-                    service.ok("PATCH", &format!("/v1/events/{}", entry.id), Some(json!({ "title": title }))).await;
-                    *entry = Entry::new(entry.id.clone(), title);
-                }
+                service.ok("PATCH", &book.ours[at].path(), Some(json!({ "title": title }))).await;
+                book.ours[at].titles = vec![title];
             }
             5 => {
-                if let Some(entry) = chosen(&mut book.ours, numbers) {
-                    service.ok("DELETE", &format!("/v1/events/{}", entry.id), None).await;
-                    let gone = entry.id.clone();
-                    book.ours.retain(|entry| entry.id != gone);
-                }
+                let Some(at) = chosen(&book.ours, numbers) else { return };
+                service.ok("DELETE", &book.ours.remove(at).path(), None).await;
             }
             6 => {
                 let title = book.next("theirs");
                 let (start, end) = ("2026-03-06T09:00:00Z", "2026-03-06T10:00:00Z");
                 let event = json!({ "summary": title, "start": { "dateTime": start }, "end": { "dateTime": end } });
-                let made = world.sandbox.calendar(Method::POST, "", token, Some(event)).await;
+                let made = there.calendar(Method::POST, "", token, Some(event)).await;
                 book.theirs.push(Entry::new(id(&made), title));
             }
-            _ => {
+            7 => {
+                let Some(at) = chosen(&book.theirs, numbers) else { return };
                 let title = book.next("theirs again");
-                if let Some(entry) = chosen(&mut book.theirs, numbers) {
-                    let path = format!("/{}", entry.id);
-                    if numbers.often(30) {
-                        world.sandbox.calendar(Method::DELETE, &path, token, None).await;
-                        let gone = entry.id.clone();
-                        book.theirs.retain(|entry| entry.id != gone);
-                    } else {
-                        let event = json!({ "summary": title });
-                        world.sandbox.calendar(Method::PATCH, &path, token, Some(event)).await;
-                        *entry = Entry::new(entry.id.clone(), title);
-                    }
-                }
+                let path = format!("/{}", book.theirs[at].id);
+                there.calendar(Method::PATCH, &path, token, Some(json!({ "summary": title }))).await;
+                book.theirs[at].titles = vec![title];
+            }
+            _ => {
+                let Some(at) = chosen(&book.theirs, numbers) else { return };
+                let path = format!("/{}", book.theirs.remove(at).id);
+                there.calendar(Method::DELETE, &path, token, None).await;
             }
         }
     }
@@ -172,44 +177,51 @@ impl Life {
         for _ in 0..=self.numbers.below(3) {
             self.act().await;
         }
-        let after = Duration::from_millis(self.numbers.below(LIFE_MS));
-        let title = self.book.next("hasty");
-        let which = self.numbers.below(3);
-        let entry = if which == 0 { None } else { chosen(&mut self.book.ours, &mut self.numbers) };
-        let (method, path, body) = match &entry {
-            Some(entry) if which == 1 => ("DELETE", format!("/v1/events/{}", entry.id), None),
-            Some(entry) => ("PATCH", format!("/v1/events/{}", entry.id), Some(json!({ "title": title }))),
-            None => ("POST", "/v1/events".to_owned(), Some(self.world.event(&title))),
+        let wish = match (self.numbers.below(3), chosen(&self.book.ours, &mut self.numbers)) {
+            (1, Some(at)) => Wish::Rename(at),
+            (2, Some(at)) => Wish::Delete(at),
+            _ => Wish::Make,
         };
+        let title = self.book.next("hasty");
+        let answered = self.asked_while_it_dies(&wish, &title, turn).await;
+        let Book { ours, unsure, .. } = &mut self.book;
+        match (wish, answered) {
+            (Wish::Make, Some(made)) => ours.push(Entry::new(id(&made), title)),
+            (Wish::Make, None) => drop(unsure.insert(title)),
+            (Wish::Rename(at), Some(_)) => ours[at].titles = vec![title],
+            (Wish::Rename(at), None) => ours[at].titles.push(title),
+            (Wish::Delete(at), Some(_)) => drop(ours.remove(at)),
+            (Wish::Delete(at), None) => ours[at].may_be_gone = true,
+        }
+        self.world.service.run();
+    }
+
+    /// Kills the process around the time of a request; what it answered, if it did.
+    async fn asked_while_it_dies(&mut self, wish: &Wish, title: &str, turn: u64) -> Option<Value> {
+        let service = &self.world.service;
+        let (method, path, body) = match *wish {
+            Wish::Make => ("POST", "/v1/events".to_owned(), Some(self.world.event(title))),
+            Wish::Rename(at) => ("PATCH", self.book.ours[at].path(), Some(json!({ "title": title }))),
+            Wish::Delete(at) => ("DELETE", self.book.ours[at].path(), None),
+        };
+        let after = Duration::from_millis(self.numbers.below(LIFE_MS));
         let asked = async {
             // Half of the time it comes at the last moment.
             tokio::time::sleep(if turn.is_multiple_of(2) { after } else { Duration::ZERO }).await;
-            self.world.service.try_send(method, &path, body).await
+            service.try_send(method, &path, body).await
         };
         let dies = async {
             tokio::time::sleep(after + Duration::from_millis(turn % 4)).await;
             if turn.is_multiple_of(3) {
-                self.world.service.signal("STOP");
+                service.signal("STOP");
                 tokio::time::sleep(STOPPED_FOR).await;
-                self.world.service.signal("CONT");
+                service.signal("CONT");
             }
-            self.world.service.signal("KILL");
+            service.signal("KILL");
         };
         let (answer, ()) = tokio::join!(asked, dies);
         self.world.service.kill();
-        let answered = answer.ok().filter(|(status, _)| status.is_success());
-        match (entry, answered) {
-            (Some(entry), None) if which == 1 => entry.may_be_gone = true,
-            (Some(entry), Some(_)) if which == 1 => {
-                let gone = entry.id.clone();
-                self.book.ours.retain(|entry| entry.id != gone);
-            }
-            (Some(entry), None) => entry.titles.push(title),
-            (Some(entry), Some(_)) => *entry = Entry::new(entry.id.clone(), title),
-            (None, Some((_, made))) => self.book.ours.push(Entry::new(id(&made), title)),
-            (None, None) => drop(self.book.unsure.insert(title)),
-        }
-        self.world.service.run();
+        answer.ok().filter(|(status, _)| status.is_success()).map(|(_, body)| body)
     }
 
     /// It is left alone, and both sides are looked at.
@@ -231,9 +243,9 @@ fn looks_again(entry: &Value) -> bool {
 }
 
 /// One that may still be edited: nobody knows whether one is there whose deletion was not answered.
-fn chosen<'e>(entries: &'e mut [Entry], numbers: &mut Numbers) -> Option<&'e mut Entry> {
-    let at = numbers.below(entries.len().max(1) as u64);
-    entries.get_mut(usize::try_from(at).expect("few")).filter(|entry| !entry.may_be_gone)
+fn chosen(entries: &[Entry], numbers: &mut Numbers) -> Option<usize> {
+    let at = usize::try_from(numbers.below(entries.len().max(1) as u64)).expect("few");
+    entries.get(at).filter(|entry| !entry.may_be_gone).map(|_| at)
 }
 
 /// So many kills, a world after the other, several side by side.
