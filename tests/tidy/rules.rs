@@ -125,6 +125,7 @@ const MAY_SLEEP: &[(&str, &str)] = &[
     ("tests/support/service.rs", "a process under test is asked again and again from outside until it has an answer"),
     ("tests/it/peers/google.rs", "the sandbox in another process is asked again and again until it has an event"),
     ("tests/it/peers/crashes.rs", "a process must live a moment to be killed in it"),
+    ("tests/it/peers/kills.rs", "a process must live a moment, by chance, to be killed in it"),
     ("tests/it/peers/midnight.rs", "a process must live a moment to be killed in it"),
     ("tests/it/peers/full_disk.rs", "a process of its own is asked again and again until it answers otherwise"),
 ];
