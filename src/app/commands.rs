@@ -14,6 +14,7 @@ use crate::{
     config::Config,
     domain::{
         ids::UserId,
+        notice::counted,
         person::Scope,
         ports::World,
         proposal::{Change, PlanCause},
@@ -99,7 +100,7 @@ pub async fn sync(asked: &Sync, config: &Config, world: World, out: &mut impl Wr
             let (reason, why) = (line.reason, line.reason.sentence());
             writeln!(out, "{}  {}  {}  ({reason}: {why})", line.what, line.remote_id, line.calendar)?;
         }
-        writeln!(out, "{} changes; nothing was written", planned.len())?;
+        writeln!(out, "{}; nothing was written", counted(planned.len(), "change"))?;
         return Ok(());
     }
     // Two rounds of one account at once would work against each other (I-25).

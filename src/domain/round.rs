@@ -53,7 +53,7 @@ pub struct Tally {
     pub deleted: u32,
     /// Conflicts met.
     pub conflicts: u32,
-    /// Remote events that could not be read, and were left alone.
+    /// Remote events that could not be read; nothing here was changed for that.
     pub unreadable: u32,
     /// Deletions held by the brake.
     pub held: u32,

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         conflict::Severity,
         ids::{AccountId, PlanRunId, ProposalId, TaskId, UserId},
-        notice::{Notice, NoticeKind},
+        notice::{Notice, NoticeKind, counted},
         person::Scope,
         proposal::{BlockChange, Change, ChangeState, PlanCause, Proposal, ProposalState},
         round::Cause,
@@ -133,8 +133,8 @@ impl Services {
     }
 
     fn offered_notice(&self, proposal: &Proposal) -> Notice {
-        let count = proposal.changes.len();
-        let text = format!("A new plan is offered: {count} changes of time blocks wait for a yes.");
+        let changes = counted(proposal.changes.len(), "change");
+        let text = format!("A new plan is offered, with {changes} of time blocks. It waits for a yes.");
         let owner = (&proposal.space_id, &proposal.user_id);
         Notice::new(self.world.new_id(), owner, (NoticeKind::PlanOffered, Severity::Low), text, self.world.now())
     }

@@ -22,6 +22,7 @@ use crate::{
         calendar::{Calendar, Direction, RemoteCalendar},
         failure::FailureClass,
         ids::{AccountId, CalendarId},
+        notice::counted,
         person::{Scope, User},
         round::{Cause, Outcome, Progress, Round, Tally},
     },
@@ -333,13 +334,17 @@ impl Run<'_> {
         } else {
             Outcome::Ok
         };
+        let many = |count, one| counted(usize::try_from(count).unwrap_or(usize::MAX), one);
         let mut notes: Vec<_> =
             self.sum.failures.iter().map(|(place, error)| format!("{place}: {}", error.detail)).collect();
         if tally.unreadable > 0 {
-            notes.push(format!("{} events could not be read and were left alone", tally.unreadable));
+            notes.push(format!(
+                "{} could not be read; nothing here was changed for that",
+                many(tally.unreadable, "event")
+            ));
         }
         if tally.held > 0 {
-            notes.push(format!("{} deletions are held until you approve them", tally.held));
+            notes.push(format!("{} held until you approve", many(tally.held, "deletion")));
         }
         let failure = self.sum.failures.drain(..).map(|(_, error)| error).next();
         Ok(RoundReport {

@@ -9,7 +9,7 @@ use crate::{
         conflict::{Hold, HoldState, Severity},
         ids::RemoteEventId,
         mapping::{Event, Mapping},
-        notice::NoticeKind,
+        notice::{NoticeKind, counted},
         person::Scope,
     },
     engine::{
@@ -128,8 +128,8 @@ impl Run<'_> {
                 changes.tally.held = u32::try_from(gone.len()).unwrap_or(u32::MAX);
                 if let Some(hold) = new {
                     let text = format!(
-                        "{} events would be deleted because {}. Nothing was deleted; please check.",
-                        gone.len(),
+                        "{} would be deleted because {}. Nothing was deleted; please check.",
+                        counted(gone.len(), "event"),
                         hold.reason
                     );
                     changes.tell(&scene, None, NoticeKind::DeletionsHeld, Severity::High, text);

@@ -13,6 +13,7 @@ use crate::{
         event::EventContent,
         ids::{EventId, RemoteEventId, Revision, SyncCursor, Uid},
         mapping::RemoteEvent,
+        notice::counted,
         outbox::OutboxEntry,
         round::Tally,
     },
@@ -297,8 +298,8 @@ impl Sweep {
 
     fn awaited(&self) -> Option<String> {
         let why = self.awaited.values().next()?;
-        let count = self.awaited.len();
-        Some(format!("{count} events were not handed out and are asked for again, for a day at most: {why}"))
+        let events = counted(self.awaited.len(), "event");
+        Some(format!("the server did not hand out {events}, asked for again for a day at most: {why}"))
     }
 
     /// The pull has ended.
@@ -395,7 +396,7 @@ mod tests {
     fn the_cursor_waits_a_day_for_what_is_withheld() {
         let held = held(&["a", "b"]);
         let waits = |now| pulled(PageKind::Delta, &held, now).awaited;
-        assert!(waits(at(0)).is_some_and(|why| why.starts_with("1 events") && why.ends_with("500")));
+        assert!(waits(at(0)).is_some_and(|why| why.contains("1 event,") && why.ends_with("500")));
         assert!(waits(at(23)).is_some());
         assert_eq!(waits(at(24)), None);
         assert!(pulled(PageKind::Delta, &Held::default(), at(24)).awaited.is_some(), "met for the first time");

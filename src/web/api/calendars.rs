@@ -42,7 +42,7 @@ pub struct CalendarView {
     /// `from_provider`, `to_provider` or `both`.
     #[schema(value_type = String)]
     direction: Direction,
-    /// Whether its events become tasks of their owner.
+    /// Whether its events become tasks of their owner; those that recur do not.
     makes_tasks: bool,
     /// When the provider stopped listing it.
     gone_at: Option<DateTime<Utc>>,
@@ -82,7 +82,7 @@ pub struct CalendarPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     direction: Option<Direction>,
-    /// Whether its events become tasks of their owner.
+    /// Whether its events become tasks of their owner; those that recur do not.
     #[serde(default)]
     makes_tasks: Option<bool>,
 }

@@ -41,7 +41,7 @@ pub struct RoundView {
     deleted: u32,
     /// Conflicts met.
     conflicts: u32,
-    /// Remote events that could not be read, and were left alone.
+    /// Remote events that could not be read; nothing here was changed for that.
     unreadable: u32,
     /// Deletions held until you approve them.
     held: u32,
