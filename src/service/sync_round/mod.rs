@@ -334,17 +334,14 @@ impl Run<'_> {
         } else {
             Outcome::Ok
         };
-        let many = |count, one| counted(usize::try_from(count).unwrap_or(usize::MAX), one);
         let mut notes: Vec<_> =
             self.sum.failures.iter().map(|(place, error)| format!("{place}: {}", error.detail)).collect();
         if tally.unreadable > 0 {
-            notes.push(format!(
-                "{} could not be read; nothing here was changed for that",
-                many(tally.unreadable, "event")
-            ));
+            let events = counted(tally.unreadable as usize, "event");
+            notes.push(format!("{events} could not be read; nothing here was changed for that"));
         }
         if tally.held > 0 {
-            notes.push(format!("{} held until you approve", many(tally.held, "deletion")));
+            notes.push(format!("{} held until you approve", counted(tally.held as usize, "deletion")));
         }
         let failure = self.sum.failures.drain(..).map(|(_, error)| error).next();
         Ok(RoundReport {
