@@ -95,17 +95,19 @@ impl Book {
                 titles.iter().filter_map(|title| Some((title.clone(), *side.get(title)?))).collect()
             };
             let (on_ours, on_theirs) = (found(here), found(there));
-            let count = |side: &[(String, usize)]| side.iter().map(|(_, count)| count).sum::<usize>();
-            let (least, most) = (count(&on_ours).min(count(&on_theirs)), count(&on_ours).max(count(&on_theirs)));
-            tally.lost += usize::from(least == 0 && !(most == 0 && may_be_missing));
-            tally.doubled += usize::from(most > 1);
-            if on_ours != on_theirs || most > 1 || (most == 0 && !may_be_missing) {
+            let twice = |side: &[(String, usize)]| side.iter().map(|(_, count)| count).sum::<usize>() > 1;
+            let doubled = twice(&on_ours) || twice(&on_theirs);
+            let lost = on_ours != on_theirs || (on_ours.is_empty() && !may_be_missing);
+            tally.lost += usize::from(lost);
+            tally.doubled += usize::from(doubled);
+            if lost || doubled {
                 tally.wrong.push(format!("{titles:?}: here {on_ours:?}, there {on_theirs:?}"));
             }
             known.extend(titles);
         }
         // What was deleted or renamed is there again: one too many.
-        for title in here.keys().chain(there.keys()).filter(|title| !known.contains(*title)) {
+        let titles: BTreeSet<_> = here.keys().chain(there.keys()).collect();
+        for title in titles.into_iter().filter(|title| !known.contains(*title)) {
             tally.doubled += 1;
             tally.wrong.push(format!("{title}: nobody wants it any more"));
         }
