@@ -335,11 +335,11 @@ async fn all_that_came_is_offered(database_url: Option<String>) {
 }
 
 #[tokio::test]
-async fn tasks_that_come_while_a_plan_is_made_are_in_the_next_one_on_sqlite() {
+async fn tasks_that_come_one_upon_another_are_all_offered_on_sqlite() {
     all_that_came_is_offered(None).await;
 }
 
 #[tokio::test]
-async fn tasks_that_come_while_a_plan_is_made_are_in_the_next_one_on_postgres() {
+async fn tasks_that_come_one_upon_another_are_all_offered_on_postgres() {
     all_that_came_is_offered(Some(fresh_database().await)).await;
 }
