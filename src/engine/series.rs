@@ -189,6 +189,10 @@ fn without(content: &EventContent, at: &EventTime, floating_in: Tz) -> Result<Op
     let key = frame.key(at);
     let mut left = content.clone();
     left.overrides.retain(|o| frame.key(&o.recurrence_id) != key);
+    if content.detached_from.is_none() && content.recurrence.is_empty() && left.overrides.is_empty() {
+        // The rest of a cut series may have one time alone, without a rule that something could be left out of.
+        return Ok(None);
+    }
     if content.detached_from.is_none() {
         left.recurrence.excluded.push(*at);
     } else if content.detached_from.is_some_and(|first| frame.key(&first) == key) {

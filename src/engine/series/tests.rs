@@ -182,6 +182,16 @@ fn a_deletion_takes_what_it_names() {
 }
 
 #[test]
+fn an_event_that_is_an_exception_of_its_one_time_goes_with_it() {
+    let mut content = daily("FREQ=DAILY;COUNT=1");
+    let start = content.facts.start;
+    content.overrides = vec![Override { recurrence_id: start, facts: hour("2026-07-01T15:00:00") }];
+    content.recurrence.rules.clear();
+    let gone = delete(&content, Some(&start), EditScope::This, Tz::Europe__Paris).expect("a deletion");
+    assert!(matches!(gone, SeriesDelete::Whole), "{gone:?}");
+}
+
+#[test]
 fn an_occurrence_that_is_none_cannot_be_edited() {
     let content = daily("FREQ=DAILY;COUNT=3");
     let refused = |id: Option<&EventTime>, scope| {
