@@ -19,6 +19,7 @@ pub mod notice;
 pub mod outbox;
 pub mod person;
 pub mod ports;
+pub mod promise;
 pub mod proposal;
 pub mod rollover;
 pub mod round;
