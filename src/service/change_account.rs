@@ -1,11 +1,11 @@
-//! What owners choose: an account's name, rules and schedule, a calendar's selection and direction.
+//! What owners choose for an account: its name, rules and schedule.
 
 use super::{Failure, Services};
 use crate::{
     domain::{
         account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, Schedule},
-        calendar::{Calendar, Direction},
-        ids::{AccountId, CalendarId, MappingId},
+        calendar::Calendar,
+        ids::{AccountId, MappingId},
         person::Scope,
         round::Cause,
     },
@@ -35,17 +35,6 @@ pub struct AccountChange {
     pub writes_through: Option<Option<AccountId>>,
     /// When it looks for changes by itself.
     pub schedule: Option<Schedule>,
-}
-
-/// New values of a calendar; what is `None` stays.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CalendarChange {
-    /// Whether it is kept in step.
-    pub selected: Option<bool>,
-    /// Which way events flow.
-    pub direction: Option<Direction>,
-    /// Whether its events become tasks of their owner.
-    pub makes_tasks: Option<bool>,
 }
 
 impl Services {
@@ -131,52 +120,6 @@ impl Services {
             }
         }
         Ok(())
-    }
-
-    /// Selects or deselects a calendar, or turns its direction. Deselecting takes its imported events from here, never from
-    /// the provider.
-    pub async fn change_calendar(
-        &self,
-        scope: &Scope,
-        id: CalendarId,
-        expected_version: Option<i64>,
-        change: CalendarChange,
-    ) -> Result<Calendar, Failure> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut calendar = tx.calendar(scope, id).await?.ok_or(Failure::NotFound("calendar"))?;
-        let held = calendar.version;
-        let stale = Failure::Store(crate::store::StoreError::Stale);
-        if expected_version.is_some_and(|expected| expected != held) {
-            return Err(stale);
-        }
-        let leaves = change.selected == Some(false) && calendar.selected;
-        let enters = change.selected == Some(true) && !calendar.selected;
-        let turned = change.direction.is_some_and(|direction| direction != calendar.direction);
-        let makes = change.makes_tasks.is_some_and(|makes| makes != calendar.makes_tasks);
-        calendar.direction = change.direction.unwrap_or(calendar.direction);
-        calendar.makes_tasks = change.makes_tasks.unwrap_or(calendar.makes_tasks);
-        calendar.selected |= enters;
-        if enters || turned {
-            // What the cursor passed while the calendar was not read, or was read the other way, is found by a complete listing.
-            calendar.cursor = None;
-            calendar.stamp = None;
-            calendar.reconciled_at = None;
-        }
-        if (enters || turned || makes) && !tx.update_calendar(&calendar, held).await? {
-            return Err(stale);
-        }
-        if makes && calendar.makes_tasks {
-            self.make_tasks_ahead(&mut tx, &calendar).await?;
-        }
-        tx.commit().await?;
-        if leaves {
-            self.deselect_calendar(scope, id).await?;
-        }
-        self.wake(calendar.account_id, Cause::Requested);
-        let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let calendar = tx.calendar(scope, id).await?.ok_or(Failure::NotFound("calendar"))?;
-        tx.commit().await?;
-        Ok(calendar)
     }
 }
 

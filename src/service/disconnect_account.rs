@@ -5,12 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::{Failure, Services};
 use crate::{
     domain::{
         account::AccountStatus,
+        conflict::{Conflict, ConflictStatus, Winner},
         ids::{AccountId, CalendarId, MappingId},
         mapping::Origin,
+        outbox::WriteOp,
         person::Scope,
     },
     provider::Target,
@@ -47,7 +51,7 @@ impl Services {
         self.leave_provider(id).await?;
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         for calendar in tx.calendars_of(id).await? {
-            forget_imported(&mut tx, calendar.id).await?;
+            let_go(&mut tx, calendar.id, Bonds::All, self.world.now()).await?;
         }
         tx.delete_account(id).await?;
         tx.commit().await?;
@@ -97,24 +101,6 @@ impl Services {
         }
         Ok(())
     }
-
-    /// Stops keeping a calendar in step: its imported events go from here, never from the provider.
-    pub async fn deselect_calendar(&self, scope: &Scope, id: CalendarId) -> Result<(), Failure> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut calendar = tx.calendar(scope, id).await?.ok_or(Failure::NotFound("calendar"))?;
-        let version = calendar.version;
-        calendar.selected = false;
-        calendar.cursor = None;
-        calendar.stamp = None;
-        calendar.reconciled_at = None;
-        if !tx.update_calendar(&calendar, version).await? {
-            return Err(Failure::Store(StoreError::Stale));
-        }
-        forget_imported(&mut tx, id).await?;
-        tx.clear_busy(id).await?;
-        tx.commit().await?;
-        Ok(())
-    }
 }
 
 /// What becomes of an event when its home calendar is no longer kept.
@@ -128,43 +114,72 @@ enum Fate {
     Stays,
 }
 
-fn fate(origin: Origin, elsewhere: Option<CalendarId>, unsent_edit: bool) -> Fate {
-    match (elsewhere, origin) {
-        (Some(home), _) => Fate::Moves(home),
-        (None, Origin::Remote) if !unsent_edit => Fate::Goes,
-        (None, Origin::Remote | Origin::Local) => Fate::Stays,
+/// `theirs`: it came from there, and what is there is what came.
+fn fate(theirs: bool, elsewhere: Option<CalendarId>, unsent_edit: bool) -> Fate {
+    match elsewhere {
+        Some(home) => Fate::Moves(home),
+        None if theirs && !unsent_edit => Fate::Goes,
+        None => Fate::Stays,
     }
 }
 
+/// Which bonds of a calendar end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bonds {
+    /// Every one: it is no longer kept in step.
+    All,
+    /// Those with what came from there and lives nowhere else: it only takes events from now on.
+    Imported,
+}
+
 /// Ends a calendar's bonds, and lets go of what came from it.
-async fn forget_imported(tx: &mut Tx, calendar: CalendarId) -> Result<(), StoreError> {
-    let unsent: BTreeSet<_> = tx.outbox_of_calendar(calendar).await?.iter().map(|entry| entry.event_id).collect();
+pub(super) async fn let_go(
+    tx: &mut Tx,
+    calendar: CalendarId,
+    which: Bonds,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let mut after: Option<MappingId> = None;
     loop {
         let page = tx.mappings_of_calendar(calendar, after, BATCH).await?;
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = Some(last.id);
-        let bonds: Vec<_> = page.iter().map(|(mapping, _)| mapping.id).collect();
-        let at_home: Vec<_> =
-            page.into_iter().map(|(_, event)| event).filter(|event| event.calendar_id == Some(calendar)).collect();
-        let ids: Vec<_> = at_home.iter().map(|event| event.id).collect();
+        let ids: Vec<_> = page.iter().map(|(_, event)| event.id).collect();
         let copies = tx.other_mappings(&ids, calendar).await?;
-        let elsewhere: BTreeMap<_, _> = copies.iter().map(|copy| (copy.event_id, copy.calendar_id)).collect();
-        let mut gone = Vec::new();
-        for event in at_home {
+        let (queued, to_others): (Vec<_>, Vec<_>) =
+            tx.outbox_of_events(&ids).await?.into_iter().partition(|entry| entry.calendar_id == calendar);
+        let unsent: BTreeSet<_> = queued.iter().map(|entry| entry.event_id).collect();
+        // A copy that is still to be made keeps its event as well.
+        let to_others = to_others.iter().filter(|entry| entry.op != WriteOp::Delete);
+        let elsewhere: BTreeMap<_, _> = to_others
+            .map(|entry| (entry.event_id, entry.calendar_id))
+            .chain(copies.iter().map(|copy| (copy.event_id, copy.calendar_id)))
+            .collect();
+        let (mut bonds, mut gone) = (Vec::new(), Vec::new());
+        for (mapping, event) in page {
+            let at_home = event.calendar_id == Some(calendar);
             let unsent_edit = event.deleted_at.is_none() && unsent.contains(&event.id);
-            let home = match fate(event.origin, elsewhere.get(&event.id).copied(), unsent_edit) {
-                Fate::Goes => {
-                    gone.push(event.id);
-                    continue;
-                }
-                Fate::Moves(home) => Some(home),
-                Fate::Stays => None,
-            };
-            tx.rehome_event(event.id, home).await?;
+            // A copy that we made again may not show all that the event says.
+            let theirs = event.origin == Origin::Remote && !mapping.created_by_us;
+            let fate = at_home.then(|| fate(theirs, elsewhere.get(&event.id).copied(), unsent_edit));
+            if which == Bonds::Imported && fate != Some(Fate::Goes) {
+                continue;
+            }
+            bonds.push(mapping.id);
+            match fate {
+                None => {}
+                Some(Fate::Goes) => gone.push(event.id),
+                Some(Fate::Moves(home)) => tx.rehome_event(event.id, Some(home)).await?,
+                Some(Fate::Stays) => tx.rehome_event(event.id, None).await?,
+            }
         }
         tx.delete_mappings(&bonds).await?;
         tx.delete_events(&gone).await?;
+        for conflict in tx.pending_conflicts(calendar).await?.into_iter().filter(|held| gone.contains(&held.event_id)) {
+            // Nobody can be asked about what is no longer here; what it said is in the history.
+            let (status, winner, resolved_at) = (ConflictStatus::Resolved, Some(Winner::Remote), Some(now));
+            tx.update_conflict(&Conflict { winner, status, resolved_at, ..conflict }).await?;
+        }
     }
 }
 
@@ -175,10 +190,10 @@ mod tests {
     #[test]
     fn only_what_came_from_there_and_lives_nowhere_else_goes() {
         let elsewhere = CalendarId::from(uuid::Uuid::from_u128(1));
-        assert_eq!(fate(Origin::Remote, None, false), Fate::Goes);
-        assert_eq!(fate(Origin::Remote, None, true), Fate::Stays);
-        assert_eq!(fate(Origin::Local, None, false), Fate::Stays);
-        assert_eq!(fate(Origin::Remote, Some(elsewhere), false), Fate::Moves(elsewhere));
-        assert_eq!(fate(Origin::Local, Some(elsewhere), true), Fate::Moves(elsewhere));
+        assert_eq!(fate(true, None, false), Fate::Goes);
+        assert_eq!(fate(true, None, true), Fate::Stays);
+        assert_eq!(fate(false, None, false), Fate::Stays);
+        assert_eq!(fate(true, Some(elsewhere), false), Fate::Moves(elsewhere));
+        assert_eq!(fate(false, Some(elsewhere), true), Fate::Moves(elsewhere));
     }
 }

@@ -325,7 +325,7 @@ impl Services {
         Ok(wake)
     }
 
-    fn entry(&self, event: &Event, calendar: &Calendar, op: WriteOp, key: Uid, zone: Tz) -> OutboxEntry {
+    pub(super) fn entry(&self, event: &Event, calendar: &Calendar, op: WriteOp, key: Uid, zone: Tz) -> OutboxEntry {
         let now = self.world.now();
         let reason = match op {
             WriteOp::Create => Reason::NewLocally,
@@ -391,7 +391,7 @@ impl Services {
 
 /// The name of a copy at home: the event's own, unless the event may have had a copy before; a name that was used and deleted
 /// may be refused, or be brought back with what it said.
-fn new_key(event: &Event, world: &World) -> Uid {
+pub(super) fn new_key(event: &Event, world: &World) -> Uid {
     if event.version == 1 { event.uid.clone() } else { Uid(world.new_id::<uuid::Uuid>().to_string()) }
 }
 

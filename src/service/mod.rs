@@ -21,6 +21,7 @@ macro_rules! again {
 }
 
 pub mod change_account;
+pub mod change_calendar;
 pub mod connect_account;
 pub mod connections;
 pub mod consent;

@@ -1,25 +1,25 @@
 //! The promises that are cheap enough to be watched in production: a broken one is counted and told before it is felt.
 //!
-//! `calwarden_invariant_violations_total{invariant}` must stay 0; the names are those of `tests/README.md`.
+//! `calwarden_invariant_violations_total{invariant}` must stay 0; the invariants are called as everywhere ([`Promise`]).
 
 use std::{collections::BTreeSet, sync::Mutex};
 
-use crate::domain::ids::AccountId;
+use crate::domain::{ids::AccountId, promise::Promise};
 
 /// What is watched.
-const WATCHED: [&str; 3] = ["I-10", "I-17", "I-25"];
+const WATCHED: [Promise; 3] = [Promise::OneCopy, Promise::CursorCovers, Promise::OneRound];
 
 /// Shows every count from the start, so that an alert on them can be trusted.
 pub fn watch() {
     for invariant in WATCHED {
-        metrics::counter!("calwarden_invariant_violations_total", "invariant" => invariant).absolute(0);
+        metrics::counter!("calwarden_invariant_violations_total", "invariant" => invariant.as_str()).absolute(0);
     }
 }
 
 /// Counts a broken promise and says so.
-pub fn broken(invariant: &'static str, account: AccountId) {
-    metrics::counter!("calwarden_invariant_violations_total", "invariant" => invariant).increment(1);
-    tracing::error!(%account, invariant, "a promise is broken; please report this");
+pub fn broken(invariant: Promise, account: AccountId) {
+    metrics::counter!("calwarden_invariant_violations_total", "invariant" => invariant.as_str()).increment(1);
+    tracing::error!(%account, %invariant, promised = invariant.sentence(), "a promise is broken; please report this");
 }
 
 /// The rounds that are under way: one of an account at most (I-25).

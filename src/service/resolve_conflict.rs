@@ -1,6 +1,6 @@
 //! What a person decides: conflicts, restored losers, held deletions, parked writes.
 
-use super::{Services, edit_event::EditError};
+use super::{Services, edit_event::EditError, sync_round::changes::to_read_again};
 use crate::{
     domain::{
         account::PrivacyLevel,
@@ -96,7 +96,10 @@ impl Services {
         match stands {
             Standing::Says(content) => {
                 event.content = content;
-                event.deleted_at = None;
+                if event.deleted_at.take().is_some() {
+                    let copies: Vec<_> = tx.mappings_of_event(event.id).await?.into_iter().map(to_read_again).collect();
+                    tx.put_mappings(&copies).await?;
+                }
             }
             Standing::Deleted => event.deleted_at = Some(now),
             Standing::CopyAgain | Standing::NoCopy => {

@@ -318,6 +318,8 @@ queries! {
         fn outbox_entry(event: EventId, calendar: CalendarId) -> Option<OutboxEntry>;
         /// What is queued for an event, oldest first.
         fn outbox_of_event(event: EventId) -> Vec<OutboxEntry>;
+        /// What is queued for these events, in whatever calendar.
+        fn outbox_of_events(events: &[EventId]) -> Vec<OutboxEntry>;
         /// What is queued for a calendar, oldest first.
         fn outbox_of_calendar(calendar: CalendarId) -> Vec<OutboxEntry>;
         /// What an account may write now: most urgent first, then oldest.

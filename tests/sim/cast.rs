@@ -4,6 +4,7 @@ use calwarden::{
     app::look_alike::consent_as,
     domain::{
         account::{AccountStatus, ConflictPolicy, ProviderKind},
+        calendar::Direction,
         conflict::HoldState,
         grant::Access,
         ids::{AccountId, CalendarId, UserId},
@@ -12,7 +13,7 @@ use calwarden::{
         secret::Secret,
     },
     sandbox::reply::Asked,
-    service::{Failure, connect_account::Connect, consent::Begin, people::UserFacts},
+    service::{Failure, change_calendar::CalendarChange, connect_account::Connect, consent::Begin, people::UserFacts},
     store::Mode,
 };
 
@@ -29,6 +30,9 @@ const GOOGLERS: [(&str, &str); 3] = [("gil", "gil"), ("hana", "hana"), ("gus", "
 const BOTH: &str = "ivy";
 /// Somebody who disconnects again and again, whatever is under way, and comes back.
 const LEAVER: &str = "lea";
+
+/// Who shares no calendar.
+const ALONE: [&str; 2] = ["bob", "hana"];
 
 /// One person's one account.
 pub struct Person {
@@ -50,6 +54,11 @@ impl Person {
     /// Whether they come and go. They edit in the product only: a disconnect forgets the history, so nothing may be disputed.
     pub fn leaves(&self) -> bool {
         self.signs_in_as == LEAVER
+    }
+
+    /// Whether nobody else signs in as they do, and nothing else of theirs goes there.
+    fn is_alone(&self) -> bool {
+        ALONE.contains(&self.signs_in_as)
     }
 
     /// Whether a calendar is theirs alone, without copies elsewhere: who deletes there has seen all that there is.
@@ -162,6 +171,17 @@ pub async fn come_or_go(alive: &Alive, person: &mut Person, port: u16) -> Option
     }
 }
 
+/// Turns a calendar, whatever its account is doing.
+pub async fn turn(alive: &Alive, person: &Person, direction: Direction, outside: &Shared) -> Option<String> {
+    let (calendar, path) = person.calendars.first()?;
+    let change = CalendarChange { direction: Some(direction), ..CalendarChange::default() };
+    alive.services.change_calendar(&Scope::Whole, *calendar, None, change).await.ok()?;
+    if person.is_alone() {
+        outside.borrow_mut().chosen(path, direction == Direction::FromProvider, alive.world.now());
+    }
+    Some(format!("here: {}'s calendar flows {direction}", person.signs_in_as))
+}
+
 /// Whether an account is connected at this moment.
 pub async fn is_connected(alive: &Alive, person: &Person) -> bool {
     alive.services.account(&Scope::Whole, person.account).await.is_ok()
@@ -186,6 +206,12 @@ pub async fn help(alive: &Alive, people: &mut [Person], outside: &Shared, port: 
                 alive.services.reconnect(&Scope::Whole, "sim", person.account, fresh).await.expect("reconnected");
             }
             alive.handle.reauthorised(person.account).await.expect("told");
+            helped = true;
+        }
+        let theirs = account.calendars.iter().find(|calendar| calendar.id == person.calendars[0].0);
+        if theirs.is_some_and(|calendar| calendar.direction != Direction::Both) {
+            let done = turn(alive, person, Direction::Both, outside).await;
+            outside.borrow_mut().trace.extend(done);
             helped = true;
         }
         // Who shares a calendar is asked whether so much of it is to go.

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use calwarden::domain::promise::Promise;
+
 use super::{desks::is_planned, planned::tells_what_is_private};
 
 /// One calendar object.
@@ -88,7 +90,8 @@ pub struct Server {
 impl Server {
     pub fn answer(&mut self, asked: &Asked) -> Answer {
         if tells_what_is_private(&asked.body) {
-            self.broken.push(format!("P-1 {} {} tells what is private", asked.method, asked.path));
+            self.broken
+                .push(Promise::NothingPrivate.broken(format!("{} {} tells what is private", asked.method, asked.path)));
         }
         match asked.method.as_str() {
             "PROPFIND" => self.propfind(asked),
@@ -182,7 +185,9 @@ impl Server {
     fn put(&mut self, asked: &Asked) -> Answer {
         let held = self.object(&asked.path).map(|object| etag(object.seq));
         match (&asked.if_match, &asked.if_none_match, held) {
-            (None, None, _) => self.broken.push(format!("I-13 unconditional PUT {}", asked.path)),
+            (None, None, _) => {
+                self.broken.push(Promise::Conditional.broken(format!("unconditional PUT {}", asked.path)));
+            }
             (_, Some(_), Some(_)) => return Answer::plain(412),
             (Some(expected), _, held) if Some(expected) != held.as_ref() => return Answer::plain(412),
             _ => {}
@@ -221,7 +226,7 @@ impl Server {
     fn delete(&mut self, asked: &Asked) -> Answer {
         let Some(held) = self.object(&asked.path).map(|object| etag(object.seq)) else { return Answer::plain(404) };
         match &asked.if_match {
-            None => self.broken.push(format!("I-13 unconditional DELETE {}", asked.path)),
+            None => self.broken.push(Promise::Conditional.broken(format!("unconditional DELETE {}", asked.path))),
             Some(expected) if *expected != held => return Answer::plain(412),
             Some(_) => {}
         }
@@ -246,7 +251,7 @@ impl Server {
         for (href, object) in &calendar.objects {
             let event = event_of(&object.body);
             if let Some(other) = seen.insert(event.clone(), href) {
-                self.broken.push(format!("I-10 {event} lives at {other} and at {href}"));
+                self.broken.push(Promise::OneCopy.broken(format!("{event} lives at {other} and at {href}")));
             }
         }
     }

@@ -12,6 +12,7 @@ use calwarden::{
         ids::{CalendarId, UserId},
         mapping::Mapping,
         person::{Scope, WorkingHours},
+        promise::Promise,
         proposal::{ChangeState, PlanCause, Proposal, ProposalState},
         task::{Due, Firmness, MissedPolicy, Priority, Repeats, Task, TaskFacts, TaskStatus},
         time::{EventTime, Window},
@@ -380,7 +381,9 @@ impl Sitting<'_> {
                 if accepted.version != offer.version
                     && let Err(why) = stood
                 {
-                    self.book.broken.push(format!("P-6 an offer of {} was accepted though {why}", self.desk.user));
+                    self.book.broken.push(
+                        Promise::AsOffered.broken(format!("an offer of {} was accepted though {why}", self.desk.user)),
+                    );
                 }
                 Some(format!("says yes to {} changes, {only:?}", offer.changes.len()))
             }

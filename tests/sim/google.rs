@@ -1,7 +1,11 @@
 //! The Google side of the story: the look-alike, people who edit there, and what is wrong with what it is asked.
 
 use calwarden::{
-    domain::{failure::FailureClass, ids::RemoteEventId, ids::Revision},
+    domain::{
+        failure::FailureClass,
+        ids::{RemoteEventId, Revision},
+        promise::Promise,
+    },
     provider::{self, Known, ProviderError},
     sandbox::{
         google::Google,
@@ -46,17 +50,22 @@ impl Side {
     /// One request of the process under test, judged.
     pub fn answer(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
         if tells_what_is_private(&String::from_utf8_lossy(&asked.body)) {
-            self.broken.push(format!("P-1 {} {} tells what is private", asked.method, asked.path));
+            self.broken
+                .push(Promise::NothingPrivate.broken(format!("{} {} tells what is private", asked.method, asked.path)));
         }
         if let Some(path) = asked.path.strip_prefix(API) {
             self.broken.extend(document().request(&asked.method, path, &asked.query, &asked.body));
             if matches!(asked.method.as_str(), "PATCH" | "PUT" | "DELETE") && asked.header("if-match").is_none() {
-                self.broken.push(format!("I-13 unconditional {} {path}", asked.method));
+                self.broken.push(Promise::Conditional.broken(format!("unconditional {} {path}", asked.method)));
+            }
+            let makes = asked.method == "POST" && path.ends_with("/events");
+            if makes && !String::from_utf8_lossy(&asked.body).contains("\"id\":") {
+                self.broken.push(Promise::SafeRetry.broken(format!("POST {path} does not name what it makes")));
             }
             if asked.method != "GET" && path.contains("/events") && !path.ends_with("/watch") {
                 let quiet = asked.param("sendUpdates") == Some("none");
                 if !quiet {
-                    self.broken.push(format!("guests are told: {} {path}", asked.method));
+                    self.broken.push(Promise::NobodyMailed.broken(format!("{} {path} tells guests", asked.method)));
                 }
             }
         }
@@ -242,7 +251,9 @@ impl Side {
         let all = self.events(now, person);
         let living = all.iter().filter(|item| item["status"] != "cancelled");
         let robbed = living.filter(|item| made_there(item) && item["colorId"] != THEIRS);
-        robbed.map(|item| format!("I-7 the colour of {} is gone: {item}", name(item))).collect()
+        robbed
+            .map(|item| Promise::UnknownSurvives.broken(format!("the colour of {} is gone: {item}", name(item))))
+            .collect()
     }
 }
 

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use calwarden::{
     domain::{
+        calendar::Calendar,
         conflict::{Conflict, ConflictKind, Winner},
         event::EventContent,
-        ids::{AccountId, CalendarId, EventId, UserId},
+        ids::{AccountId, CalendarId, EventId, Revision, UserId},
         mapping::Event,
         person::Scope,
+        promise::Promise,
     },
+    engine::sync::plan::Reason,
     ical::{self, Limits},
     provider::{Next, PageToken, Pull},
     sandbox::google::Google,
@@ -42,15 +45,31 @@ pub async fn cursor_is_covered(services: &Services, account: AccountId, server: 
             .map(|key| (key.remote_id.0.clone(), key.revision))
             .collect();
         for (href, object) in collection.objects.iter().filter(|(_, object)| object.seq <= read_to) {
-            let known = held.get(href).and_then(Option::as_ref).map(|revision| revision.0.trim_matches('"').to_owned());
+            let known = held.get(href);
+            if is_unread(known, &calendar) {
+                continue;
+            }
+            let known = known.and_then(Option::as_ref).map(|revision| revision.0.trim_matches('"').to_owned());
             let current = known.as_ref().and_then(|text| text.parse::<u64>().ok()).is_some_and(|seq| seq >= object.seq);
             if !current {
-                broken.push(format!("I-17 cursor {read_to} has passed {href} at {}, held {known:?}", object.seq));
+                broken.push(
+                    Promise::CursorCovers
+                        .broken(format!("cursor {read_to} has passed {href} at {}, held {known:?}", object.seq)),
+                );
             }
         }
     }
     tx.commit().await.expect("a commit");
     broken
+}
+
+/// Whether an event need not be known: a calendar that only takes events gives none, and a copy without a revision is to be read
+/// again.
+fn is_unread(known: Option<&Option<Revision>>, calendar: &Calendar) -> bool {
+    match known {
+        Some(revision) => revision.is_none(),
+        None => !calendar.direction.inbound(),
+    }
 }
 
 /// The same of a Google account: the look-alike says what a token has read past.
@@ -66,10 +85,16 @@ pub async fn google_cursor_is_covered(services: &Services, account: AccountId, g
         for (id, etag) in google.read_past(calendar.remote_id.as_str(), token) {
             let version =
                 |text: &str| text.split('+').next().and_then(|etag| etag.trim_matches('"').parse::<u64>().ok());
+            if is_unread(held.get(&id), &calendar) {
+                continue;
+            }
             let known = held.get(&id).and_then(Option::as_ref);
             if known.and_then(|held| version(&held.0)) < version(&etag) {
                 let of = calendar.account_id;
-                broken.push(format!("I-17 token {token} of {of} has passed {id} at {etag}, held {known:?}"));
+                broken.push(
+                    Promise::CursorCovers
+                        .broken(format!("token {token} of {of} has passed {id} at {etag}, held {known:?}")),
+                );
             }
         }
     }
@@ -93,7 +118,7 @@ impl Rest {
         for event in events.iter().filter(|event| event.deleted_at.is_none()) {
             let name = name(&event.content.facts.title, &event.id.to_string());
             if !names.insert(name.clone()) {
-                self.broken.push(format!("I-10 {user} has {name} twice"));
+                self.broken.push(Promise::OneCopy.broken(format!("{user} has {name} twice")));
             }
         }
     }
@@ -119,7 +144,7 @@ impl Rest {
             for event in living(&events, *calendar, &copies) {
                 let title = name(&event.content.facts.title, copies.get(&event.id).map_or("", String::as_str));
                 if here.insert(title.clone(), texts(&ical::canonical(&event.content))).is_some() {
-                    self.broken.push(format!("I-10 {title} twice here"));
+                    self.broken.push(Promise::OneCopy.broken(format!("{title} twice here")));
                 }
             }
             let there = self.remote(server, href);
@@ -145,7 +170,7 @@ impl Rest {
             for event in living(&events, calendar.id, &copies) {
                 let title = name(&event.content.facts.title, copies.get(&event.id).map_or("", String::as_str));
                 if here.insert(title.clone(), texts(&writer.canonical(&event.content))).is_some() {
-                    self.broken.push(format!("I-10 {title} twice here"));
+                    self.broken.push(Promise::OneCopy.broken(format!("{title} twice here")));
                 }
             }
             let mut there: BTreeMap<String, String> = BTreeMap::new();
@@ -157,7 +182,7 @@ impl Rest {
                     self.kept.extend(numbers(&texts(&event.content)));
                     let title = name(&event.content.facts.title, &event.id.0);
                     if there.insert(title.clone(), texts(&event.content)).is_some() {
-                        self.broken.push(format!("I-10 {title} twice there"));
+                        self.broken.push(Promise::OneCopy.broken(format!("{title} twice there")));
                     }
                 }
                 match told.next {
@@ -173,7 +198,11 @@ impl Rest {
     fn compare(&mut self, here: &BTreeMap<String, String>, there: &BTreeMap<String, String>) {
         for event in here.keys().chain(there.keys()).collect::<BTreeSet<_>>() {
             if here.get(event) != there.get(event) {
-                self.broken.push(format!("I-1 {event}: here {:?}, there {:?}", here.get(event), there.get(event)));
+                self.broken.push(Promise::Agreement.broken(format!(
+                    "{event}: here {:?}, there {:?}",
+                    here.get(event),
+                    there.get(event)
+                )));
             }
         }
     }
@@ -184,7 +213,10 @@ impl Rest {
             let read = ical::decode::resource(object.body.as_bytes(), &Limits::default()).expect("a readable object");
             self.kept.extend(numbers(&object.body));
             if object.body.contains("@there") && !object.body.contains("X-THEIRS;X-P=\"a,b\":kept") {
-                self.broken.push(format!("I-7 an unknown property of {} is gone", read.content.facts.title));
+                self.broken.push(
+                    Promise::UnknownSurvives
+                        .broken(format!("an unknown property of {} is gone", read.content.facts.title)),
+                );
             }
             there.insert(name(&read.content.facts.title, href), texts(&read.content));
         }
@@ -194,7 +226,9 @@ impl Rest {
     /// I-3: every edit is in the final world or in the history.
     pub async fn judge(mut self, services: &Services, lineage: &Lineage) -> Vec<String> {
         let conflicts = history(services).await;
-        for conflict in &conflicts {
+        // What is put back is put back whoever made it upon what, and is our older version once more until it is there.
+        let put_back: BTreeSet<_> = conflicts.iter().filter(|conflict| is_put_back(conflict)).map(copy_of).collect();
+        for conflict in conflicts.iter().filter(|conflict| !put_back.contains(&copy_of(conflict))) {
             self.broken.extend(false_conflict(conflict, lineage));
         }
         let versions = conflicts.iter().flat_map(|conflict| [&conflict.local, &conflict.remote]);
@@ -204,7 +238,7 @@ impl Rest {
         let outvoted = conflicts.iter().filter(|conflict| conflict.kind == ConflictKind::DeletedRemotely);
         let outvoted = outvoted.filter_map(|conflict| Some(name(&conflict.local.as_ref()?.facts.title, ""))).collect();
         let lost = lineage.lost(&self.kept, &gone, &outvoted);
-        self.broken.extend(lost.into_iter().map(|lost| format!("I-3 lost: {lost}")));
+        self.broken.extend(lost.into_iter().map(|lost| Promise::NothingLost.broken(format!("lost: {lost}"))));
         self.broken
     }
 }
@@ -227,6 +261,14 @@ fn living<'e>(
     events.iter().filter(there).filter(|event| event.deleted_at.is_none())
 }
 
+fn is_put_back(conflict: &Conflict) -> bool {
+    conflict.reason == Reason::PutBack.as_str()
+}
+
+fn copy_of(conflict: &Conflict) -> (EventId, CalendarId) {
+    (conflict.event_id, conflict.calendar_id)
+}
+
 /// I-4: who won over an edit made upon their own version had not disagreed with it.
 fn false_conflict(conflict: &Conflict, lineage: &Lineage) -> Option<String> {
     let (winner, loser) = match conflict.winner? {
@@ -243,7 +285,7 @@ fn false_conflict(conflict: &Conflict, lineage: &Lineage) -> Option<String> {
         Some((of(winner)?, of(loser)?))
     };
     let (won, lost) = ["title", "location"].into_iter().filter_map(field).find(|(w, l)| lineage.descends(*l, *w))?;
-    Some(format!("I-4 #{won} won over #{lost}, which was made upon it"))
+    Some(Promise::NoFalseConflict.broken(format!("#{won} won over #{lost}, which was made upon it")))
 }
 
 /// Everything that the conflict history keeps.

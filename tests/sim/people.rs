@@ -256,9 +256,10 @@ pub async fn create_here(
 fn taken<T>(done: Result<T, EditError>) -> Option<T> {
     match done {
         Ok(done) => Some(done),
-        // Also of an occurrence that was deleted meanwhile.
+        // Also of an occurrence that was deleted meanwhile, and of what is in a calendar that is only read.
         Err(
             EditError::Stale
+            | EditError::ReadOnly
             | EditError::NotFound(_)
             | EditError::Store(_)
             | EditError::Invalid { field: "recurrence_id", .. },

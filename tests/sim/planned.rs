@@ -21,6 +21,7 @@ use calwarden::{
         ids::{BlockId, CalendarId, EventId, RemoteEventId, TaskId, UserId},
         mapping::{Event, Origin},
         person::Scope,
+        promise::Promise,
         proposal::{ChangeState, Proposal},
         rollover::Rollover,
         task::Task,
@@ -109,6 +110,11 @@ impl Book {
         let events: BTreeMap<_, _> = events.into_iter().map(|event| (event.id, event)).collect();
         let homes: BTreeSet<_> = events.values().filter_map(|event| event.calendar_id).collect();
         let mut copies = BTreeMap::new();
+        let mut only_read = BTreeSet::new();
+        for home in plans.contexts.iter().filter_map(Context::publishes_to) {
+            let held = tx.calendar(&Scope::Whole, home).await.expect("a calendar");
+            only_read.extend(held.filter(|held| !held.takes_writes()).map(|held| held.id));
+        }
         for home in homes {
             let index = tx.mapping_index(home).await.expect("copies");
             copies.extend(index.into_iter().map(|copy| ((home, copy.event_id), copy.remote_id)));
@@ -116,11 +122,16 @@ impl Book {
         tx.commit().await.expect("a commit");
         for block in &plans.blocks {
             let Some(task) = plans.tasks.iter().find(|task| task.id == block.task_id) else {
-                self.broken.push(format!("P-2 block {} of {user} has no task", block.id));
+                self.broken.push(Promise::BlockShown.broken(format!("block {} of {user} has no task", block.id)));
                 continue;
             };
             let home = plans.contexts.iter().find(|context| Some(context.id) == task.facts.context_id);
             let home = home.and_then(Context::publishes_to);
+            if home.is_some_and(|home| only_read.contains(&home)) {
+                // Nothing is shown there, or as it was before; once it takes writes again, blocks may have new events.
+                self.shown.remove(&block.id);
+                continue;
+            }
             let event = block.event_id.and_then(|id| events.get(&id));
             self.broken.extend(says_its_block(block, task, home, event));
             let Some(event) = event.filter(|event| event.deleted_at.is_none()) else { continue };
@@ -139,7 +150,7 @@ impl Book {
             && *before != shown
             && !self.deleted.contains(&block.id)
         {
-            self.broken.push(format!("P-7 block {} was {before:?} and is {shown:?}", block.id));
+            self.broken.push(Promise::EventKept.broken(format!("block {} was {before:?} and is {shown:?}", block.id)));
         }
         self.shown.insert(block.id, shown);
     }
@@ -149,7 +160,9 @@ impl Book {
         let mut turns: Vec<_> = plans.turns.iter().collect();
         turns.sort_by_key(|turn| (turn.ran_at, turn.date));
         for pair in turns.windows(2).filter(|pair| pair[0].date >= pair[1].date) {
-            self.broken.push(format!("P-5 {} of {user} begins after {}", pair[1].date, pair[0].date));
+            self.broken.push(
+                Promise::DatesInOrder.broken(format!("{} of {user} begins after {}", pair[1].date, pair[0].date)),
+            );
         }
         let made = |task: &Task| {
             let rows = turns.iter().flat_map(|turn| &turn.tasks);
@@ -157,18 +170,21 @@ impl Book {
         };
         for heir in plans.tasks.iter().filter(|task| task.carried_from.is_some()) {
             if made(heir) != 1 {
-                self.broken.push(format!(
-                    "P-4 {} {} of {user} was made by {} days",
+                self.broken.push(Promise::OneInstance.broken(format!(
+                    "{} {} of {user} was made by {} days",
                     heir.facts.title,
                     heir.id,
                     made(heir)
-                ));
+                )));
             }
         }
         for turn in &turns {
             let from: BTreeSet<_> = turn.tasks.iter().map(|row| row.from).collect();
             if from.len() < turn.tasks.len() {
-                self.broken.push(format!("P-4 {} of {user} ends an instance twice: {:?}", turn.date, turn.tasks));
+                self.broken.push(
+                    Promise::OneInstance
+                        .broken(format!("{} of {user} ends an instance twice: {:?}", turn.date, turn.tasks)),
+                );
             }
         }
         let open = |task: &&Task| task.facts.status.is_open();
@@ -177,7 +193,7 @@ impl Book {
             if let Some(from) = task.carried_from
                 && !heirs.insert(from)
             {
-                self.broken.push(format!("P-4 {} of {user} goes on twice", task.facts.title));
+                self.broken.push(Promise::OneInstance.broken(format!("{} of {user} goes on twice", task.facts.title)));
             }
         }
         for task in &plans.tasks {
@@ -186,11 +202,18 @@ impl Book {
             let old = plans.tasks.iter().find(|old| Some(old.id) == task.carried_from);
             if let Some(old) = old.filter(|old| old.total_actual_min() != task.carried_actual_min) {
                 let (had, carried) = (old.total_actual_min(), task.carried_actual_min);
-                self.broken
-                    .push(format!("P-8 {} of {user} had {had} minutes, and {carried} were carried", task.facts.title));
+                self.broken.push(
+                    Promise::MinutesKept.broken(format!(
+                        "{} of {user} had {had} minutes, and {carried} were carried",
+                        task.facts.title
+                    )),
+                );
             }
             if total < before {
-                self.broken.push(format!("P-8 {} of {user} had {before} minutes and has {total}", task.facts.title));
+                self.broken.push(
+                    Promise::MinutesKept
+                        .broken(format!("{} of {user} had {before} minutes and has {total}", task.facts.title)),
+                );
             }
         }
     }
@@ -239,17 +262,25 @@ impl Book {
                 let blocks = shown.iter().filter(|block| block.event_id == Some(event.id)).count();
                 if blocks != 1 {
                     let (title, at) = (&event.content.facts.title, event.content.facts.start);
-                    self.broken
-                        .push(format!("P-3 {title} at {at:?} of {}, {}, has {blocks} blocks", desk.user, event.id));
+                    self.broken.push(
+                        Promise::NoOrphan
+                            .broken(format!("{title} at {at:?} of {}, {}, has {blocks} blocks", desk.user, event.id)),
+                    );
                 }
             }
             for account in tx.accounts(&Scope::Whole, Some(&desk.user), None, 10).await.expect("accounts") {
                 let queue = tx.outbox_of(&Scope::Whole, account.id, 10).await.expect("a queue");
-                self.broken.extend(queue.iter().map(|entry| format!("P-9 a write is queued at rest: {entry:?}")));
+                self.broken.extend(
+                    queue
+                        .iter()
+                        .map(|entry| Promise::NothingOwed.broken(format!("a write is queued at rest: {entry:?}"))),
+                );
             }
             let owed = tx.plans_due(alive.world.now(), 10).await.expect("plans");
             tx.commit().await.expect("a commit");
-            self.broken.extend(owed.iter().map(|owed| format!("P-9 a plan is owed at rest: {owed:?}")));
+            self.broken.extend(
+                owed.iter().map(|owed| Promise::NothingOwed.broken(format!("a plan is owed at rest: {owed:?}"))),
+            );
         }
     }
 
@@ -267,20 +298,21 @@ impl Book {
 
 /// P-2 as far as it is decided here; that the calendar there says the same is I-1.
 fn says_its_block(block: &TimeBlock, task: &Task, home: Option<CalendarId>, event: Option<&Event>) -> Option<String> {
-    let named = format!("P-2 {} block {} {}–{} {}", task.facts.title, block.id, block.start, block.end, block.state);
+    let named = format!("{} block {} {}–{} {}", task.facts.title, block.id, block.start, block.end, block.state);
+    let broken = |how: &str| Some(Promise::BlockShown.broken(format!("{named} is {how}")));
     let Some(event) = event.filter(|event| event.deleted_at.is_none()) else {
         // What is worked on, or over, may have been taken out of the calendar.
         let needs_none = matches!(block.state, BlockState::InProgress | BlockState::Done | BlockState::Missed);
-        return (home.is_some() && !needs_none).then(|| format!("{named} is not shown"));
+        return broken("not shown").filter(|_| home.is_some() && !needs_none);
     };
     let facts = &event.content.facts;
     let (start, end) = (facts.start.instant(block.zone), facts.end.instant(block.zone));
     if home.is_none() || event.calendar_id != home {
-        return Some(format!("{named} is shown in {:?}, not in {home:?}", event.calendar_id));
+        return broken(&format!("shown in {:?}, not in {home:?}", event.calendar_id));
     }
     // Calendars know no parts of seconds.
     if (start, end) != (block.start.trunc_subsecs(0), block.end.trunc_subsecs(0)) {
-        return Some(format!("{named} is shown at {start}–{end}"));
+        return broken(&format!("shown at {start}–{end}"));
     }
-    (facts.title != task.facts.title).then(|| format!("{named} is shown as {}", facts.title))
+    broken(&format!("shown as {}", facts.title)).filter(|_| facts.title != task.facts.title)
 }

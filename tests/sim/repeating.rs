@@ -10,7 +10,7 @@ use calwarden::{
         task::{MissedPolicy, Repeats, Task, TaskFacts, TaskStatus},
         time::Window,
     },
-    service::{change_account::CalendarChange, planning::tasks::TasksWanted},
+    service::{change_calendar::CalendarChange, planning::tasks::TasksWanted},
 };
 use serde_json::json;
 

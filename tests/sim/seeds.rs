@@ -7,11 +7,12 @@ use std::{
     time::Duration,
 };
 
+use calwarden::domain::{calendar::Direction, promise::Promise};
 use chrono::{DateTime, NaiveDate, Timelike, Utc};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
-    cast::{AT_GOOGLE, Person, SERVED, come_or_go, connect_all, help, is_connected},
+    cast::{AT_GOOGLE, Person, SERVED, come_or_go, connect_all, help, is_connected, turn},
     dav::{Collection, Habits, Server},
     desks::{Desk, Sitting, clear_away, desks, settle_in},
     faults::Weather,
@@ -121,7 +122,7 @@ pub fn run(seed: u64) -> Judged {
     let mut once = BTreeSet::new();
     broken.retain(|told: &String| once.insert(told.clone()));
     if overlaps.load(std::sync::atomic::Ordering::SeqCst) > 0 {
-        broken.push("I-25 two rounds of one account at once".into());
+        broken.push(Promise::OneRound.broken("two rounds of one account at once"));
     }
     let mut outside = outside.borrow_mut();
     broken.append(&mut outside.server.broken);
@@ -188,6 +189,12 @@ impl Story<'_> {
             let person = &people[which];
             if !person.leaves() && rng.random_range(0..15) == 0 {
                 let done = choose(&alive.services, person.account, rng).await;
+                outside.borrow_mut().trace.extend(done);
+                continue;
+            }
+            if !person.leaves() && rng.random_range(0..15) == 0 {
+                let direction = Direction::ALL[rng.random_range(0..Direction::ALL.len())];
+                let done = turn(alive, person, direction, outside).await;
                 outside.borrow_mut().trace.extend(done);
                 continue;
             }
@@ -262,7 +269,7 @@ pub async fn rest(
     // A block that is over changes, and its event once with it.
     let now = (writes(), Book::changes(&alive.services, desks).await);
     if i64::try_from(now.0 - before.0).unwrap_or(i64::MAX) > now.1 - before.1 {
-        rest.broken.push(format!("I-14 somebody still writes at rest: {before:?}, {now:?}"));
+        rest.broken.push(Promise::NoEcho.broken(format!("somebody still writes at rest: {before:?}, {now:?}")));
     }
     // Whoever shares a calendar hears of that last change by their next poll.
     let mut heard = writes();

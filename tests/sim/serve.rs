@@ -1,9 +1,10 @@
 //! The simulated server's door: HTTP/1.1 on loopback, on the simulation's own thread, in virtual time.
 
-use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, convert::Infallible, rc::Rc, sync::Arc, time::Duration};
 
 use base64::Engine as _;
-use calwarden::domain::ports::Clock;
+use calwarden::domain::{ports::Clock, promise::Promise};
+use chrono::{DateTime, Utc};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{
     Request, Response,
@@ -31,7 +32,12 @@ pub struct Outside {
     pub asked: u64,
     /// At which of them the process dies.
     pub fuse: Option<Fuse>,
+    /// Calendars that nobody here may write to, by a part of their paths, each with the time since when.
+    only_read: BTreeMap<String, DateTime<Utc>>,
 }
+
+/// A write may be under way when its calendar is turned: so long, at most, with all its retries.
+const UNDER_WAY: chrono::Duration = chrono::Duration::minutes(3);
 
 /// The end of a process at one request.
 #[derive(Clone)]
@@ -56,7 +62,34 @@ async fn burn(outside: &Shared, number: u64, after: bool) {
 impl Outside {
     pub fn new(seed: u64, server: Server, google: Side, weather: Weather) -> Shared {
         let rng = StdRng::seed_from_u64(seed ^ 0x5eed);
-        Rc::new(RefCell::new(Self { server, google, weather, rng, trace: Vec::new(), asked: 0, fuse: None }))
+        Rc::new(RefCell::new(Self {
+            server,
+            google,
+            weather,
+            rng,
+            trace: Vec::new(),
+            asked: 0,
+            fuse: None,
+            only_read: BTreeMap::new(),
+        }))
+    }
+
+    /// A calendar's owner has chosen whether anything is written to it.
+    pub fn chosen(&mut self, calendar: &str, only_read: bool, now: DateTime<Utc>) {
+        self.only_read.remove(calendar);
+        if only_read {
+            self.only_read.insert(calendar.to_owned(), now);
+        }
+    }
+
+    /// S2: no write goes to a calendar that is only read.
+    fn judge_write(&mut self, method: &str, path: &str, now: DateTime<Utc>) {
+        let written =
+            self.only_read.iter().find(|(calendar, since)| path.contains(*calendar) && now - **since > UNDER_WAY);
+        let broken = written.map(|(calendar, since)| {
+            Promise::Direction.broken(format!("{method} {path}: {calendar} is only read since {since}"))
+        });
+        self.server.broken.extend(broken);
     }
 }
 
@@ -105,6 +138,9 @@ async fn one(
         let weather = held.weather;
         let wait = held.rng.random_range(5..800);
         let writes = matches!(asked.method.as_str(), "PUT" | "DELETE");
+        if writes {
+            held.judge_write(&asked.method, &asked.path, clock.now());
+        }
         let fault = weather.draw(&mut held.rng, writes);
         held.trace.push(format!("{life} {:?} {} {} {fault:?}", began.elapsed(), asked.method, asked.path));
         (held.asked, wait, fault)
@@ -139,6 +175,9 @@ async fn one_of_google(
         let weather = held.weather;
         let wait = held.rng.random_range(5..800);
         let writes = asked.path.contains("/events") && asked.method != "GET" && !asked.path.ends_with("/watch");
+        if writes {
+            held.judge_write(&asked.method, &asked.path, clock.now());
+        }
         let fault = weather.draw(&mut held.rng, writes);
         held.trace.push(format!("{life} {:?} {} {} {fault:?}", began.elapsed(), asked.method, asked.path));
         (held.asked, wait, fault)

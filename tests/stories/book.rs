@@ -10,6 +10,7 @@ use std::{
 use calwarden::domain::{
     conflict::{Conflict, ConflictKind},
     event::{EventContent, Facts},
+    promise::Promise,
     time::EventTime,
 };
 
@@ -133,13 +134,17 @@ impl Book {
     pub fn false_conflict(&self, conflict: &Conflict, unconfirmed: bool) -> Option<String> {
         let (Some(local), Some(remote)) = (&conflict.local, &conflict.remote) else { return None };
         // Two events that are taken for one by their looks have no common past that anybody knows of.
-        if conflict.kind != ConflictKind::Edit || conflict.reason == Reason::Matched.as_str() {
+        // And what is put back is put back whoever made it upon what.
+        let judged = [Reason::OverlappingEdits, Reason::DisjointEdits].map(Reason::as_str);
+        if conflict.kind != ConflictKind::Edit || !judged.contains(&conflict.reason.as_str()) {
             return None;
         }
         conflict.fields.iter().find_map(|field| {
             let (ours, theirs) = (value(local, field)?, value(remote, field)?);
             let related = self.stems_from(ours, theirs) || (!unconfirmed && self.stems_from(theirs, ours));
-            related.then(|| format!("I-4 {field}: {ours:?} and {theirs:?} are one's own ancestor"))
+            related.then(|| {
+                Promise::NoFalseConflict.broken(format!("{field}: {ours:?} and {theirs:?} are one's own ancestor"))
+            })
         })
     }
 
@@ -159,7 +164,7 @@ impl Book {
     /// I-3: every mark is in a final version, in the history, or was replaced by somebody who saw it.
     pub fn lost(&self, kept: &Marks) -> Option<String> {
         let lost = self.written.keys().find(|mark| !kept.contains(mark) && !self.settled.contains(mark));
-        lost.map(|mark| format!("I-3 {mark:?} is lost"))
+        lost.map(|mark| Promise::NothingLost.broken(format!("{mark:?} is lost")))
     }
 
     /// I-5 and I-9: an event says nothing that nobody wrote about it, and a day stays a day.
@@ -169,12 +174,15 @@ impl Book {
             if let Some(written) = self.written.get(&mark)
                 && self.root(written.root) != root
             {
-                return Some(format!("I-5 e{name} says {mark:?}, which was written about e{}", written.root));
+                return Some(
+                    Promise::NothingInvented
+                        .broken(format!("e{name} says {mark:?}, which was written about e{}", written.root)),
+                );
             }
         }
         let day = content.facts.start.is_all_day();
         let was = self.days.get(&name).is_none_or(|was| *was == day);
-        (!was).then(|| format!("I-9 e{name} is no longer what it was: a day is now {day}"))
+        (!was).then(|| Promise::TimesStay.broken(format!("e{name} is no longer what it was: a day is now {day}")))
     }
 
     /// I-6: what was deleted stays deleted, unless somebody wrote something that the deleter had not seen, or may not have seen:
@@ -188,7 +196,7 @@ impl Book {
                 .any(|(mark, written)| self.root(written.root) == self.root(*name) && !ancestors(mark));
             alive.contains(name) && !unseen && !self.cut.contains(name) && !disputed.contains(name)
         });
-        back.map(|(name, _)| format!("I-6 e{name} was deleted and is back"))
+        back.map(|(name, _)| Promise::DeletedStaysDeleted.broken(format!("e{name} was deleted and is back")))
     }
 }
 

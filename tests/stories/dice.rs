@@ -2,6 +2,7 @@
 
 use calwarden::domain::{
     account::{ConflictPolicy, PrivacyLevel},
+    calendar::Direction,
     conflict::Winner,
 };
 
@@ -53,13 +54,16 @@ struct Author {
     faults: u32,
     crashes: u32,
     edits: u32,
+    /// Whether calendars are turned.
+    turns: bool,
 }
 
 /// The story of a seed: never the same requests twice, always the same for the same seed.
 pub fn story(seed: u64, habits: Habits) -> Vec<Step> {
     let mut dice = Dice(seed.wrapping_mul(7919).wrapping_add(1));
     let (faults, crashes, edits) = (dice.of(&[0, 20, 100, 300]), dice.of(&[0, 5, 30]), dice.of(&[60, 150, 400]));
-    let mut author = Author { dice, habits, names: Vec::new(), numbers: 0, faults, crashes, edits };
+    let turns = dice.chance(500);
+    let mut author = Author { dice, habits, names: Vec::new(), numbers: 0, faults, crashes, edits, turns };
     let mut steps: Vec<Step> = (0..habits.accounts).map(|account| author.given(account)).collect();
     while steps.len() < habits.steps {
         steps.push(author.next());
@@ -96,6 +100,10 @@ impl Author {
             4 | 5 => Step::Arrive(account),
             6 | 7 => Step::Decide(self.dice.of(&[Winner::Local, Winner::Remote])),
             8 => Step::Round(account),
+            9 if self.turns => Step::Direction(
+                account,
+                self.dice.of(&[Direction::Both, Direction::FromProvider, Direction::ToProvider]),
+            ),
             _ => Step::Turn(account, self.fate()),
         }
     }

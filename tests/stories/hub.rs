@@ -16,8 +16,8 @@ use calwarden::{
         conflict::{Conflict, ConflictStatus, Hold},
         event::EventContent,
         ids::{AccountId, CalendarId, EventId, RemoteCalendarId, RemoteEventId, SpaceId, Uid, UserId},
-        mapping::{Event, Mapping, RemoteEvent},
-        outbox::{OutboxEntry, WriteOp},
+        mapping::{Event, Mapping, Origin, RemoteEvent},
+        outbox::{OutboxEntry, OutboxState, WriteOp},
         person::{User, WorkingHours},
         ports::{Clock, Random, World},
     },
@@ -27,7 +27,10 @@ use calwarden::{
         sync::plan::Reason,
     },
     provider::{EventWriter, Found, Result, Target},
-    service::sync_round::{changes::Changes, scene::Scene},
+    service::sync_round::{
+        changes::{Changes, to_read_again},
+        scene::Scene,
+    },
     store::MappingKey,
 };
 use chrono::{DateTime, Utc};
@@ -161,13 +164,8 @@ impl Setting {
     }
 
     pub fn scene(&self, account: usize, calendar: usize) -> Scene<'_> {
-        Scene {
-            account: &self.accounts[account],
-            user: &self.user,
-            calendar: &self.calendars[account][calendar],
-            writer: Some(&Keeps),
-            world: &self.world,
-        }
+        let calendar = &self.calendars[account][calendar];
+        Scene::new(&self.accounts[account], &self.user, calendar, Some(&Keeps), &self.world)
     }
 
     /// Which account and which of its calendars.
@@ -232,10 +230,46 @@ impl Hub {
         }
         for id in &changes.restored {
             let event = self.events[id].clone();
+            self.read_again(*id, Some(scene.calendar.id));
             if let Some(home) = event.calendar_id.filter(|home| !self.mappings.contains_key(&(*id, *home))) {
                 let (account, which) = setting.place(home);
                 self.join(&scene.owed_at_home(&event, &setting.calendars[account][which]));
             }
+        }
+    }
+
+    /// A calendar only takes events from now on: what came from there and lives nowhere else goes from here.
+    pub fn let_go(&mut self, calendar: CalendarId) {
+        let here = |event: &Event| event.origin == Origin::Remote && event.calendar_id == Some(calendar);
+        let lives = |copy: &Copy, id| copy.0 == id && copy.1 != calendar;
+        let elsewhere = |id| self.mappings.keys().chain(self.outbox.keys()).any(|copy| lives(copy, id));
+        let theirs = self.mappings.iter().filter(|(copy, held)| copy.1 == calendar && !held.created_by_us);
+        let sent = theirs.map(|(copy, _)| *copy).filter(|copy| !self.outbox.contains_key(copy));
+        let going = sent.filter(|copy| here(&self.events[&copy.0]) && !elsewhere(copy.0));
+        for copy in going.collect::<Vec<_>>() {
+            self.mappings.remove(&copy);
+            self.events.remove(&copy.0);
+        }
+    }
+
+    /// A calendar takes writes again: what was put aside is queued, and what has changed here meanwhile.
+    pub fn resume(&mut self, scene: &Scene<'_>) {
+        let parked = self.outbox.values_mut().filter(|entry| entry.calendar_id == scene.calendar.id);
+        parked.for_each(|entry| entry.state = OutboxState::Queued);
+        let bonds = self.mappings.values().filter(|held| held.calendar_id == scene.calendar.id);
+        let owed = bonds.filter_map(|held| {
+            let event = &self.events[&held.event_id];
+            let op = if event.deleted_at.is_some() { WriteOp::Delete } else { WriteOp::Update };
+            let reduced = held.created_by_us && scene.account.privacy != PrivacyLevel::Full;
+            let changed = op == WriteOp::Delete || reduced || event.content != held.base;
+            changed.then(|| scene.owed(event, op, held.uid.clone(), reason(op)))
+        });
+        let unlinked = self.unlinked(scene.calendar.id).map(|event| {
+            let key = Uid(scene.world.new_id::<uuid::Uuid>().to_string());
+            scene.owed(event, WriteOp::Create, key, Reason::NewLocally)
+        });
+        for entry in owed.chain(unlinked).collect::<Vec<_>>() {
+            self.join(&entry);
         }
     }
 
@@ -267,6 +301,9 @@ impl Hub {
         }
         for (calendar, bonded) in homes {
             let (account, which) = setting.place(calendar);
+            if !setting.calendars[account][which].takes_writes() {
+                continue;
+            }
             match owes(event.deleted_at.is_some(), bonded.is_some(), self.outbox.get(&(id, calendar))) {
                 Owes::Nothing => {}
                 Owes::Withdraw => {
@@ -309,7 +346,12 @@ impl Hub {
         let now = setting.world.now();
         let event = self.events.get_mut(&copy.0).expect("it is there");
         match stands {
-            Standing::Says(content) => (event.content, event.deleted_at) = (content, None),
+            Standing::Says(content) => {
+                event.content = content;
+                if event.deleted_at.take().is_some() {
+                    self.read_again(copy.0, None);
+                }
+            }
             Standing::Deleted => event.deleted_at = Some(now),
             Standing::CopyAgain if event.deleted_at.is_none() => {
                 let event = event.clone();
@@ -317,22 +359,31 @@ impl Hub {
             }
             Standing::CopyAgain | Standing::NoCopy => return,
         }
+        let event = self.events.get_mut(&copy.0).expect("it is there");
         event.version += 1;
         event.updated_at = now;
         self.owe_all(setting, copy.0);
     }
 
+    /// The copies of an event that is back are read before anything is written to them.
+    fn read_again(&mut self, id: EventId, but: Option<CalendarId>) {
+        for held in self.mappings.values_mut().filter(|held| held.event_id == id && Some(held.calendar_id) != but) {
+            *held = to_read_again(held.clone());
+        }
+    }
+
     /// Queues a copy in one more calendar.
     pub fn link(&mut self, setting: &Setting, event: &Event, calendar: CalendarId) {
         let copy = (event.id, calendar);
-        if event.calendar_id == Some(calendar) || self.is_going(copy) {
+        let (account, which) = setting.place(calendar);
+        let takes_writes = setting.calendars[account][which].takes_writes();
+        if event.calendar_id == Some(calendar) || self.is_going(copy) || !takes_writes {
             return;
         }
         self.taken_out.remove(&copy);
         if self.mappings.contains_key(&copy) {
             return;
         }
-        let (account, which) = setting.place(calendar);
         let key = Uid(setting.world.new_id::<uuid::Uuid>().to_string());
         let entry = setting.scene(account, which).owed(event, WriteOp::Create, key, Reason::NewLocally);
         self.join(&entry);

@@ -19,6 +19,7 @@ mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use calwarden::domain::calendar::Direction;
 use dice::{Dice, Habits, story};
 use steps::{Act, Step};
 use world::World;
@@ -80,6 +81,23 @@ fn an_edit_in_a_ring_of_five_causes_four_writes_at_most() {
     let at_rest = world.written();
     world.rest().expect("rest");
     assert_eq!(world.written(), at_rest, "somebody writes at rest");
+}
+
+/// What a provider makes of what we write is agreed, whichever way events flow: it is not told the same again and again.
+#[test]
+fn a_provider_that_adds_something_to_what_it_is_told_comes_to_rest() {
+    for direction in [Direction::Both, Direction::ToProvider] {
+        let mut world = World::new(1);
+        world.remotes[0].adds = true;
+        let acts = [Act::Meeting(1), Act::Title(2), Act::Place(3)].map(|act| Step::Local(1, act));
+        for step in [Step::Direction(0, direction)].into_iter().chain(acts) {
+            world.told(step).expect("no promise breaks");
+            world.told(Step::Round(0)).expect("no promise breaks");
+        }
+        world.rest().expect("rest");
+        world.judge().expect("every promise");
+        assert_eq!(world.written(), 3, "{direction}");
+    }
 }
 
 /// The same seed tells the same story, to the last write.

@@ -69,6 +69,8 @@ pub struct Remote {
     pub objects: BTreeMap<RemoteEventId, Object>,
     pub late: Vec<(Ask, Sender)>,
     pub lags: bool,
+    /// Whether it adds something to what is written.
+    pub adds: bool,
     pub writes: u64,
     seq: u64,
     horizon: u64,
@@ -190,8 +192,11 @@ impl Remote {
         }
     }
 
-    fn write(&mut self, id: &RemoteEventId, object: Object) -> Heard {
+    fn write(&mut self, id: &RemoteEventId, mut object: Object) -> Heard {
         self.writes += 1;
+        if self.adds {
+            object.content.facts.url = Some("https://there.example/".to_owned());
+        }
         self.put(id, object);
         Heard::Is(self.objects.get(id).map(|object| event(id, object)))
     }

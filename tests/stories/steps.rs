@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use calwarden::domain::{
     account::{ConflictPolicy, PrivacyLevel},
+    calendar::Direction,
     conflict::Winner,
 };
 
@@ -87,6 +88,8 @@ pub enum Step {
     Policy(usize, ConflictPolicy),
     /// The account's owner chooses what is told.
     Privacy(usize, PrivacyLevel),
+    /// The account's owner chooses which way events flow.
+    Direction(usize, Direction),
     /// Minutes go by.
     Wait(u32),
 }
@@ -130,6 +133,7 @@ impl fmt::Display for Step {
             Self::Decide(winner) => write!(f, "> decide {winner}"),
             Self::Policy(account, policy) => write!(f, "> given {} {policy}", letter(*account)),
             Self::Privacy(account, level) => write!(f, "> given {} {level}", letter(*account)),
+            Self::Direction(account, direction) => write!(f, "> given {} {direction}", letter(*account)),
             Self::Wait(minutes) => write!(f, "> wait {minutes} minutes"),
         }
     }
@@ -177,13 +181,17 @@ fn read(words: &[&str]) -> Option<Step> {
         ["arrive", at] => Step::Arrive(account(at)?),
         ["lag", at] => Step::Lag(account(at)?),
         ["decide", winner] => Step::Decide(winner.parse().ok()?),
-        ["given", at, word] => match word.parse() {
-            Ok(policy) => Step::Policy(account(at)?, policy),
-            Err(_) => Step::Privacy(account(at)?, word.parse().ok()?),
-        },
+        ["given", at, word] => read_choice(account(at)?, word)?,
         ["wait", minutes, "minutes"] => Step::Wait(minutes.parse().ok()?),
         _ => return None,
     })
+}
+
+/// What an account's owner chooses: the words of policies, privacy levels and directions are all different.
+fn read_choice(at: usize, word: &str) -> Option<Step> {
+    let policy = word.parse().map(|policy| Step::Policy(at, policy)).ok();
+    let level = || word.parse().map(|level| Step::Privacy(at, level)).ok();
+    policy.or_else(level).or_else(|| word.parse().map(|direction| Step::Direction(at, direction)).ok())
 }
 
 fn read_act(words: &[&str]) -> Option<Act> {

@@ -97,7 +97,7 @@ impl World {
             Stage::Ask(pulling) => self.ask(account, pulling, fate),
             Stage::Page(pulling, page) => self.apply(account, *pulling, page),
             Stage::Remove(pulled) => self.remove(account, pulled),
-            Stage::Drain(queue) => self.drain(account, queue),
+            Stage::Drain(queue) => self.drain(queue),
             Stage::Send(queue, case, doing, ask) => {
                 let heard = self.send(account, &case, ask, fate);
                 Stage::Heard(queue, case, doing, heard)
@@ -236,14 +236,16 @@ impl World {
     }
 
     /// Looks at the next entry that is owed, decides, and remembers what it is about to send.
-    fn drain(&mut self, account: usize, mut queue: VecDeque<Copy>) -> Stage {
+    fn drain(&mut self, mut queue: VecDeque<Copy>) -> Stage {
         while let Some(copy) = queue.pop_front() {
             let pending = self.hub.pending(copy) && !self.hub.is_going(copy);
             let Some(entry) = self.hub.outbox.get_mut(&copy) else { continue };
             if entry.state == OutboxState::Parked {
                 continue;
             }
-            if pending {
+            let (account, which) = self.setting.place(copy.1);
+            let takes_writes = self.setting.calendars[account][which].takes_writes();
+            if pending || !takes_writes {
                 entry.state = OutboxState::Parked;
                 continue;
             }
@@ -403,7 +405,7 @@ impl World {
     /// The provider has taken what was sent.
     fn confirm(&mut self, account: usize, case: &Case, told: &EventContent, remote: RemoteEvent) {
         let (_, which) = self.setting.place(case.copy.1);
-        let scene = self.setting.scene(account, which);
+        let scene = self.setting.scene(account, which).answered();
         let mut changes = Changes::default();
         let Some(event) = self.hub.events.get(&case.copy.0).cloned() else { return };
         match self.hub.mappings.get(&case.copy).cloned() {

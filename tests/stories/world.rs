@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use calwarden::{
     domain::{
         account::ConflictPolicy,
+        calendar::{Calendar, Direction},
         conflict::{Conflict, ConflictKind, ConflictStatus, HoldState, Winner},
         event::EventContent,
         ids::{CalendarId, EventId, RemoteEventId, Uid},
         mapping::{Event, Origin},
+        promise::Promise,
     },
     engine::{
         outbox::{Owes, owes},
@@ -110,7 +112,30 @@ impl World {
                     self.hub.owe_all(&self.setting, id);
                 }
             }
+            Step::Direction(account, direction) => self.turned(account, direction),
             Step::Wait(minutes) => self.setting.hands.pass(i64::from(minutes) * 60),
+        }
+    }
+
+    /// Both calendars of an account flow another way from now on. What is being read was read for the way before.
+    fn turned(&mut self, account: usize, direction: Direction) {
+        let before = self.setting.calendars[account][0].direction;
+        if before == direction {
+            return;
+        }
+        for which in 0..2 {
+            let calendar = &mut self.setting.calendars[account][which];
+            (calendar.direction, calendar.cursor, calendar.reconciled_at) = (direction, None, None);
+            let id = calendar.id;
+            if before.inbound() && !direction.inbound() {
+                self.hub.let_go(id);
+            }
+            if !before.outbound() && direction.outbound() {
+                self.hub.resume(&self.setting.scene(account, which));
+            }
+        }
+        if matches!(self.stages[account], Stage::Ask(..) | Stage::Page(..) | Stage::Remove(..)) {
+            self.stages[account] = Stage::Idle;
         }
     }
 
@@ -125,6 +150,12 @@ impl World {
     fn home(&self, name: Name) -> CalendarId {
         let account = usize::try_from(name).expect("small") % self.setting.accounts.len();
         self.setting.calendars[account][0].id
+    }
+
+    /// Whether an event's home lets it be changed here.
+    fn takes_writes(&self, home: Option<CalendarId>) -> bool {
+        let place = home.map(|home| self.setting.place(home));
+        place.is_none_or(|(account, which)| self.setting.calendars[account][which].takes_writes())
     }
 
     fn new_here(&mut self, name: Name, home: Option<CalendarId>, content: EventContent) {
@@ -152,7 +183,7 @@ impl World {
 
     fn local(&mut self, name: Name, act: Act) {
         if let Some(content) = edits::made(act) {
-            if !self.here.contains_key(&name) {
+            if !self.here.contains_key(&name) && self.takes_writes(Some(self.home(name))) {
                 self.book.made(name, &content);
                 self.new_here(name, Some(self.home(name)), content);
             }
@@ -160,7 +191,8 @@ impl World {
         }
         if let Act::Twin(of) = act {
             let looks = self.here.get(&of).and_then(|id| self.hub.events.get(id));
-            if let Some(event) = looks.filter(|event| event.deleted_at.is_none()).cloned() {
+            let looks = looks.filter(|event| event.deleted_at.is_none() && self.takes_writes(event.calendar_id));
+            if let Some(event) = looks.cloned() {
                 self.book.stems(name, of);
                 self.book.made(name, &event.content);
                 self.new_here(name, event.calendar_id, event.content);
@@ -175,6 +207,7 @@ impl World {
                 return self.hub.link(&self.setting, &event, calendar);
             }
             Act::Unlink(account) => return self.unlink(&event, account),
+            _ if !self.takes_writes(event.calendar_id) => return,
             _ => {}
         }
         let made = edits::done(&event.content, act);
@@ -326,7 +359,7 @@ impl World {
                 object.made_for == Some(sender.event) && object.calendar == sender.calendar && !object.gone
             });
             if live.count() > 1 {
-                self.breaks(format!("I-10 e{} is there twice", sender.name));
+                self.breaks(Promise::OneCopy.broken(format!("e{} is there twice", sender.name)));
             }
         }
         heard
@@ -340,7 +373,9 @@ impl World {
         self.activity += u64::from(!changes.events.is_empty() || !changes.owed.is_empty());
         let false_conflict = changes.conflicts.iter().find_map(|conflict| {
             let copy = (conflict.event_id, conflict.calendar_id);
-            if self.hub.outbox.get(&copy).is_some_and(|entry| !entry.sent.is_empty()) {
+            // What is put back is our older version once more, until it is there.
+            let put_back = conflict.reason == Reason::PutBack.as_str();
+            if put_back || self.hub.outbox.get(&copy).is_some_and(|entry| !entry.sent.is_empty()) {
                 self.unconfirmed.insert(copy);
             }
             let carried = self.names.get(&copy.0).is_some_and(|name| self.book.was_carried(*name));
@@ -365,27 +400,52 @@ impl World {
         self.hub.write(&self.setting, &self.setting.scene(account, calendar), changes);
     }
 
-    /// I-17: whatever the cursor has passed is known here.
+    /// I-17: whatever the cursor has passed is known here, but for what a calendar that only takes events does not give.
     pub fn passed(&mut self, account: usize, which: usize) {
         let calendar = &self.setting.calendars[account][which];
         let Some(cursor) = &calendar.cursor else { return };
         let held: BTreeMap<_, _> =
             self.hub.index(calendar.id).into_iter().map(|key| (key.remote_id, key.revision)).collect();
         let unknown = self.remotes[account].passed(which, cursor).find(|(id, object)| {
-            let known = held.get(*id).and_then(Option::as_ref).and_then(|held| held.0.parse::<u64>().ok());
-            known.is_none_or(|known| known < object.seq)
+            // A copy without a revision is to be read again.
+            let Some(known) = held.get(*id) else { return calendar.direction.inbound() };
+            known.as_ref().and_then(|held| held.0.parse::<u64>().ok()).is_some_and(|known| known < object.seq)
         });
-        let unknown = unknown.map(|(_, object)| format!("I-17 the cursor has passed e{}", object.name));
+        let unknown =
+            unknown.map(|(_, object)| Promise::CursorCovers.broken(format!("the cursor has passed e{}", object.name)));
         if let Some(broken) = unknown {
             self.breaks(broken);
         }
     }
 
-    /// The faults end: passes over all accounts until nothing moves (I-2), then one more that writes nothing (I-14).
+    /// The faults end, and everything comes to rest; then once more with every calendar flowing both ways.
     pub fn rest(&mut self) -> Result<(), String> {
         let now = self.setting.world.now();
         self.remotes.iter_mut().for_each(|remote| remote.arrive(now));
         self.setting.hands.pass(600);
+        self.stages.fill_with(Stage::default);
+        let one_way = |(account, both): (usize, &[Calendar; 2])| {
+            let direction = both[0].direction;
+            (direction != Direction::Both).then(|| (account, direction, self.remotes[account].writes))
+        };
+        let turned: Vec<_> = self.setting.calendars.iter().enumerate().filter_map(one_way).collect();
+        self.come_to_rest()?;
+        for (account, direction, writes) in &turned {
+            match direction {
+                Direction::FromProvider if self.remotes[*account].writes > *writes => {
+                    return Err(Promise::Direction.broken(format!("{account} was written to, and is only read")));
+                }
+                Direction::FromProvider => self.judge_read_only(*account)?,
+                Direction::ToProvider => self.judge_one_way(*account)?,
+                Direction::Both => {}
+            }
+            self.turned(*account, Direction::Both);
+        }
+        if turned.is_empty() { Ok(()) } else { self.come_to_rest() }
+    }
+
+    /// Passes over all accounts until nothing moves (I-2), then one more that writes nothing (I-14).
+    fn come_to_rest(&mut self) -> Result<(), String> {
         let mut winner = [Winner::Local, Winner::Remote].into_iter().cycle();
         for pass in 0..PASSES_MAX {
             let before = (self.activity, self.written());
@@ -406,7 +466,9 @@ impl World {
                 return Err(broken);
             }
             let waits = self.hub.conflicts.iter().any(|conflict| conflict.status == ConflictStatus::Pending);
-            let open = waits || !self.hub.holds.is_empty() || !self.hub.outbox.is_empty();
+            // What a calendar does not take waits until it does.
+            let owed = self.hub.outbox.values().any(|entry| self.takes_writes(Some(entry.calendar_id)));
+            let open = waits || !self.hub.holds.is_empty() || owed;
             if (self.activity, self.written()) == before && !open {
                 self.passes = pass;
                 return Ok(());
@@ -416,7 +478,7 @@ impl World {
             let (op, state, reason) = (entry.op, entry.state, &entry.reason);
             format!("{op} of e{} ({state}, {reason}, sent {})", self.names[&entry.event_id], entry.sent.len())
         });
-        Err(format!("I-2 no rest after {PASSES_MAX} passes; owed: {:?}", owed.collect::<Vec<_>>()))
+        Err(Promise::Rest.broken(format!("no rest after {PASSES_MAX} passes; owed: {:?}", owed.collect::<Vec<_>>())))
     }
 
     /// Writes at all providers so far.
@@ -440,7 +502,7 @@ impl World {
             if let Some(home) = event.calendar_id
                 && !self.hub.mappings.contains_key(&(event.id, home))
             {
-                return Err(format!("I-1 e{name} lives here and not in its calendar"));
+                return Err(Promise::Agreement.broken(format!("e{name} lives here and not in its calendar")));
             }
         }
         for account in 0..self.remotes.len() {
@@ -448,10 +510,12 @@ impl World {
             kept.extend(self.remotes[account].objects.values().flat_map(|object| marks(&object.content)));
         }
         if let Some((event, _)) = self.hub.taken_out.iter().find(|copy| self.hub.mappings.contains_key(copy)) {
-            return Err(format!("I-6 e{} is still in a calendar that it was taken out of", self.names[event]));
+            return Err(Promise::DeletedStaysDeleted
+                .broken(format!("e{} is still in a calendar that it was taken out of", self.names[event])));
         }
         if let Some(entry) = self.hub.outbox.values().next() {
-            return Err(format!("I-1 a write about e{} is still owed: {}", self.names[&entry.event_id], entry.reason));
+            return Err(Promise::Agreement
+                .broken(format!("a write about e{} is still owed: {}", self.names[&entry.event_id], entry.reason)));
         }
         self.book.lost(&kept).map_or(Ok(()), Err)?;
         let about_existence = self.hub.conflicts.iter().filter(|conflict| conflict.kind != ConflictKind::Edit);
@@ -459,30 +523,81 @@ impl World {
         self.book.returned(&alive, &disputed).map_or(Ok(()), Err)
     }
 
+    /// At rest all that a calendar says that is only read is known here, whatever waits for it.
+    fn judge_read_only(&self, account: usize) -> Result<(), String> {
+        for (id, object) in self.remotes[account].objects.iter().filter(|(_, object)| !object.gone) {
+            let calendar = &self.setting.calendars[account][object.calendar];
+            let Some((mapping, event)) = self.hub.bond(calendar.id, id) else {
+                return Err(Promise::Agreement.broken(format!("e{} is there and not here", object.name)));
+            };
+            // A deletion of ours that waits stands upon what it was made upon; and what comes back is read again.
+            let stale = event.deleted_at.is_some() || mapping.revision.is_none();
+            if !stale && mapping.base != object.content {
+                let (there, known) = (marks(&object.content), marks(&mapping.base));
+                return Err(Promise::Agreement
+                    .broken(format!("e{} says {there:?} there, and {known:?} is known here", object.name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// At rest a calendar that only takes events holds what is here, whatever was done there; nothing of it is taken.
+    fn judge_one_way(&self, account: usize) -> Result<(), String> {
+        let here = self.setting.accounts[account].id;
+        for mapping in self.hub.mappings.values().filter(|mapping| mapping.account_id == here) {
+            let (event, name) = (&self.hub.events[&mapping.event_id], self.names[&mapping.event_id]);
+            let (_, which) = self.setting.place(mapping.calendar_id);
+            let told = self.setting.scene(account, which).told(&event.content, mapping.created_by_us);
+            match self.remotes[account].objects.get(&mapping.remote_id).filter(|object| !object.gone) {
+                Some(object) if object.content == told && event.deleted_at.is_none() => {}
+                there => {
+                    return Err(
+                        Promise::Agreement.broken(format!("e{name} says {:?} here and there {there:?}", marks(&told)))
+                    );
+                }
+            }
+        }
+        let homes = self.setting.calendars[account].each_ref().map(|calendar| Some(calendar.id));
+        let unshown = self.hub.events.values().filter(|event| event.deleted_at.is_none()).find(|event| {
+            homes.contains(&event.calendar_id) && !self.hub.mappings.keys().any(|copy| copy.0 == event.id)
+        });
+        unshown.map_or(Ok(()), |event| {
+            Err(Promise::Agreement.broken(format!("e{} is not in its calendar", self.names[&event.id])))
+        })
+    }
+
     fn judge_account(&self, account: usize, alive: &mut BTreeSet<Name>) -> Result<(), String> {
         let mut bonds: BTreeMap<_, _> = BTreeMap::new();
         let here = self.setting.accounts[account].id;
         for mapping in self.hub.mappings.values().filter(|mapping| mapping.account_id == here) {
             if bonds.insert(mapping.remote_id.clone(), mapping).is_some() {
-                return Err(format!("I-10 two bonds with {}", mapping.remote_id.0));
+                return Err(Promise::OneCopy.broken(format!("two bonds with {}", mapping.remote_id.0)));
             }
         }
         for (id, object) in self.remotes[account].objects.iter().filter(|(_, object)| !object.gone) {
             let name = object.name;
             alive.insert(name);
             self.book.invented(name, &object.content).map_or(Ok(()), Err)?;
-            let Some(mapping) = bonds.remove(id) else { return Err(format!("I-1 e{name} is there and not here")) };
+            let Some(mapping) = bonds.remove(id) else {
+                return Err(Promise::Agreement.broken(format!("e{name} is there and not here")));
+            };
             let event = &self.hub.events[&mapping.event_id];
             if event.deleted_at.is_some() {
-                return Err(format!("I-1 e{name} is there and deleted here"));
+                return Err(Promise::Agreement.broken(format!("e{name} is there and deleted here")));
             }
             let told = self.setting.scene(account, object.calendar).told(&event.content, mapping.created_by_us);
             if told != object.content {
-                return Err(format!("I-1 e{name} says {:?} here and {:?} there", marks(&told), marks(&object.content)));
+                return Err(Promise::Agreement.broken(format!(
+                    "e{name} says {:?} here and {:?} there",
+                    marks(&told),
+                    marks(&object.content)
+                )));
             }
         }
         match bonds.values().next() {
-            Some(mapping) => Err(format!("I-1 e{} is bonded to nothing", self.names[&mapping.event_id])),
+            Some(mapping) => {
+                Err(Promise::Agreement.broken(format!("e{} is bonded to nothing", self.names[&mapping.event_id])))
+            }
             None => Ok(()),
         }
     }

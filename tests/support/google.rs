@@ -15,6 +15,7 @@ use calwarden::{
         reply::{Asked, Reply},
     },
 };
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::discovery::document;
@@ -28,11 +29,27 @@ pub struct Wire {
     google: Mutex<Google>,
     world: World,
     strangers: Mutex<Vec<String>>,
+    meanwhile: Mutex<Option<(&'static str, BoxFuture<'static, ()>)>>,
 }
 
 impl Wire {
     pub fn new(seed: u64, world: World) -> Arc<Self> {
-        Arc::new(Self { google: Mutex::new(Google::new(seed)), world, strangers: Mutex::default() })
+        Arc::new(Self {
+            google: Mutex::new(Google::new(seed)),
+            world,
+            strangers: Mutex::default(),
+            meanwhile: Mutex::default(),
+        })
+    }
+
+    /// What happens here while our next request to a path with this in it is under way.
+    pub fn meanwhile(&self, path: &'static str, then: BoxFuture<'static, ()>) {
+        *self.meanwhile.lock().expect("no panic") = Some((path, then));
+    }
+
+    fn due(&self, path: &str) -> Option<BoxFuture<'static, ()>> {
+        let mut held = self.meanwhile.lock().expect("no panic");
+        held.take_if(|(part, _)| path.contains(*part)).map(|(_, then)| then)
     }
 
     pub fn google(&self) -> MutexGuard<'_, Google> {
@@ -108,6 +125,9 @@ impl Http for Port {
             asked.headers.insert("authorization".to_owned(), format!("Bearer {}", token.expose()));
         }
         asked.body = request.body.to_vec();
+        if let Some(then) = self.0.due(&asked.path) {
+            then.await;
+        }
         let reply = self.0.ask(&asked);
         // Others get their turn, as they would on a real way.
         tokio::task::yield_now().await;

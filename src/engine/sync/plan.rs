@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::merge::{both_sides, carry, overlay};
+use super::merge::{both_sides, carry, differences, overlay};
 use crate::domain::{
     account::ConflictPolicy,
     conflict::{ConflictKind, Winner},
@@ -45,6 +45,8 @@ words! {
         Reduced = "reduced_to_privacy_level",
         /// Taken out of one calendar by its owner; the event lives on.
         Unlinked = "unlinked",
+        /// Changed or deleted in a calendar that only takes events from here: ours stands there again.
+        PutBack = "put_back",
     }
 }
 
@@ -69,6 +71,9 @@ impl Reason {
             Self::Matched => "It was new on both sides and is taken for one event.",
             Self::Reduced => "The calendar shows more of it than the account's privacy level allows.",
             Self::Unlinked => "Its copy was taken out of this calendar; the event lives on.",
+            Self::PutBack => {
+                "It was changed in the calendar, which only takes events from here: what is here stands there again."
+            }
         }
     }
 }
@@ -195,6 +200,36 @@ pub fn plan(base: &EventContent, local: Local<'_>, remote: Remote<'_>, policy: C
     }
 }
 
+/// Decides about one event of a calendar whose changes are not taken: what is here stands there, and what somebody wrote there is
+/// kept in the history. `at_home`: the event lives in that calendar; of a copy elsewhere, its owner may want no more.
+#[must_use]
+pub fn put_back(base: &EventContent, local: Local<'_>, remote: Remote<'_>, at_home: bool) -> Decision {
+    let disputed = |action, reason, kind, fields: Vec<String>| {
+        let dispute = Dispute { kind, fields, winner: Some(Winner::Local) };
+        Decision { action, reason, dispute: Some(dispute) }
+    };
+    let existence = || vec!["existence".into()];
+    match (local, remote) {
+        (Local::Gone { .. }, Remote::Gone) => Decision::plain(Action::Forget, Reason::DeletedOnBothSides),
+        (Local::Gone { .. }, Remote::Here { content, .. }) if content == base => {
+            Decision::plain(Action::DeleteRemote, Reason::DeletedLocally)
+        }
+        (Local::Gone { .. }, Remote::Here { .. }) => {
+            disputed(Action::DeleteRemote, Reason::PutBack, ConflictKind::DeletedLocally, existence())
+        }
+        (Local::Here { .. }, Remote::Gone) if !at_home => Decision::plain(Action::DeleteLocal, Reason::DeletedRemotely),
+        (Local::Here { .. }, Remote::Gone) => {
+            disputed(Action::Recreate, Reason::PutBack, ConflictKind::DeletedRemotely, existence())
+        }
+        (Local::Here { told, was, .. }, Remote::Here { content, .. }) => match (told != was, content != base) {
+            (false, false) => Decision::plain(Action::Rest, Reason::Unchanged),
+            (true, false) => Decision::plain(Action::Push, Reason::LocalChanged),
+            (_, true) if told == content => Decision::plain(Action::Rest, Reason::SameOnBothSides),
+            (_, true) => disputed(Action::Push, Reason::PutBack, ConflictKind::Edit, differences(base, content)),
+        },
+    }
+}
+
 /// Whose version an overlap goes to; `None`: a person decides.
 fn preferred(policy: ConflictPolicy, ours: DateTime<Utc>, theirs: Option<DateTime<Utc>>) -> Option<Winner> {
     match policy {
@@ -276,6 +311,17 @@ pub fn link(full: &EventContent, told: &EventContent, remote: &EventContent, pol
     let ground = common_ground(told, remote);
     let decision = both_changed((&ground, &ground), full, told, remote, Some(prefer_in_link(policy)));
     Decision { reason: Reason::Matched, ..decision }
+}
+
+/// The same in a calendar whose changes are not taken.
+#[must_use]
+pub fn link_one_way(told: &EventContent, remote: &EventContent) -> Decision {
+    if told == remote {
+        return Decision::plain(Action::Rest, Reason::Matched);
+    }
+    let fields = differences(told, remote);
+    let dispute = Dispute { kind: ConflictKind::Edit, fields, winner: Some(Winner::Local) };
+    Decision { action: Action::Push, reason: Reason::Matched, dispute: Some(dispute) }
 }
 
 /// A person cannot be asked about an event before it is theirs, so `ask` follows the provider here and keeps the loser.

@@ -7,7 +7,7 @@ use super::{
     echo,
     matching::{Candidates, confidence},
     merge::{merge, overlay},
-    plan::{Action, Decision, Local, Reason, Remote, link, plan},
+    plan::{Action, Decision, Local, Reason, Remote, link, link_one_way, plan, put_back},
 };
 use crate::domain::{
     account::{ConflictPolicy, PrivacyLevel},
@@ -285,4 +285,54 @@ fn a_copy_whose_making_was_cut_short_has_lost_no_occurrence() {
     // An occurrence that was taken away there since is gone all the same.
     there.recurrence.excluded = vec![paris("2026-11-21T10:00:00")];
     assert_eq!(echo::begun(&sent, &there).overrides, sent.overrides);
+}
+
+/// In the home calendar, which only takes events, under whatever rule.
+fn one_way(base: &EventContent, local: Local<'_>, remote: Remote<'_>) -> (Action, Reason, Option<Vec<String>>) {
+    let local = match local {
+        Local::Here { full, told, changed_at, .. } => Local::Here { full, told, was: base, changed_at },
+        gone @ Local::Gone { .. } => gone,
+    };
+    let decision = put_back(base, local, remote, true);
+    let fields = decision.dispute.map(|dispute| {
+        assert_eq!(dispute.winner, Some(Winner::Local));
+        dispute.fields
+    });
+    (decision.action, decision.reason, fields)
+}
+
+#[test]
+fn where_nothing_is_taken_ours_stands_and_theirs_is_in_the_history() {
+    let (base, ours, theirs) = (event("Lunch"), event("Dinner"), event("Brunch"));
+    let existence = || Some(vec!["existence".to_owned()]);
+    for (local, remote, action, reason, fields) in [
+        (here(&base), there(&base), Action::Rest, Reason::Unchanged, None),
+        (here(&ours), there(&base), Action::Push, Reason::LocalChanged, None),
+        (here(&base), there(&theirs), Action::Push, Reason::PutBack, Some(vec!["title".to_owned()])),
+        (here(&ours), there(&theirs), Action::Push, Reason::PutBack, Some(vec!["title".to_owned()])),
+        (here(&ours), there(&ours), Action::Rest, Reason::SameOnBothSides, None),
+        (here(&base), Remote::Gone, Action::Recreate, Reason::PutBack, existence()),
+        (here(&ours), Remote::Gone, Action::Recreate, Reason::PutBack, existence()),
+        (gone_here(), there(&base), Action::DeleteRemote, Reason::DeletedLocally, None),
+        (gone_here(), there(&theirs), Action::DeleteRemote, Reason::PutBack, existence()),
+        (gone_here(), Remote::Gone, Action::Forget, Reason::DeletedOnBothSides, None),
+    ] {
+        assert_eq!(one_way(&base, local, remote), (action, reason, fields), "{local:?} {remote:?}");
+    }
+}
+
+#[test]
+fn a_copy_elsewhere_that_is_deleted_there_stays_deleted_though_nothing_is_taken() {
+    let base = event("Lunch");
+    let decision = put_back(&base, here(&base), Remote::Gone, false);
+    assert_eq!((decision.action, decision.dispute), (Action::DeleteLocal, None));
+}
+
+#[test]
+fn where_nothing_is_taken_a_match_takes_nothing_in() {
+    let (ours, theirs) = (with(event("Lunch"), |facts| facts.location = Some("Here".into())), event("Lunch"));
+    assert_eq!(link_one_way(&ours, &ours).action, Action::Rest);
+    let decision = link_one_way(&ours, &theirs);
+    assert_eq!((decision.action, decision.reason), (Action::Push, Reason::Matched));
+    assert_eq!(decision.dispute.map(|dispute| dispute.fields), Some(vec!["location".to_owned()]));
 }

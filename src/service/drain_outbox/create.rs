@@ -47,7 +47,7 @@ impl Desk<'_> {
         remote: RemoteEvent,
         tally: &mut Tally,
     ) -> Result<(), Failure> {
-        let scene = self.scene(&case.calendar);
+        let scene = self.scene(case);
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
@@ -62,7 +62,7 @@ impl Desk<'_> {
 
     /// What we made there was deleted there before we had heard of it.
     async fn deleted_there(&self, case: &Case, tally: &mut Tally) -> Result<(), Failure> {
-        let scene = self.scene(&case.calendar);
+        let scene = self.scene(case);
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };

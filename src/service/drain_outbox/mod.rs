@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     domain::{
+        account::Account,
         calendar::Calendar,
         event::EventContent,
         failure::FailureClass,
@@ -31,6 +32,7 @@ use crate::{
         mapping::{Event, Mapping, RemoteEvent},
         outbox::{OutboxEntry, WriteOp},
         person::Scope,
+        promise::Promise,
         round::Tally,
     },
     engine::{
@@ -127,6 +129,7 @@ struct Desk<'a> {
 
 /// What is stored about one entry's event.
 struct Case {
+    account: Account,
     calendar: Calendar,
     event: Event,
     mapping: Option<Mapping>,
@@ -134,14 +137,8 @@ struct Case {
 }
 
 impl Desk<'_> {
-    fn scene<'s>(&'s self, calendar: &'s Calendar) -> Scene<'s> {
-        Scene {
-            account: &self.opened.account,
-            user: &self.opened.user,
-            calendar,
-            writer: Some(self.writer),
-            world: &self.services.world,
-        }
+    fn scene<'s>(&'s self, case: &'s Case) -> Scene<'s> {
+        Scene::new(&case.account, &self.opened.user, &case.calendar, Some(self.writer), &self.services.world)
     }
 
     /// One entry, for the `look`th time in this round: what was done, and what stops the draining.
@@ -164,7 +161,7 @@ impl Desk<'_> {
 
     async fn attend(&self, entry: &OutboxEntry, tally: &mut Tally) -> Result<Result<(), ProviderError>, Failure> {
         let Some(case) = self.load(entry).await? else { return Ok(Ok(())) };
-        let scene = self.scene(&case.calendar);
+        let scene = self.scene(&case);
         let ours = case.mapping.as_ref().is_none_or(|mapping| mapping.created_by_us);
         // A copy that is taken out of one calendar goes, though its event lives on.
         let wanted = case.event.deleted_at.is_none() && case.entry.op != WriteOp::Delete;
@@ -191,14 +188,15 @@ impl Desk<'_> {
         let current = tx.outbox_entry(entry.event_id, entry.calendar_id).await?;
         let event = tx.events_by_ids(&[entry.event_id]).await?.into_iter().next();
         let mapping = tx.mapping_of(entry.event_id, entry.calendar_id).await?;
-        let calendar = self.opened.calendars.iter().find(|held| held.id == entry.calendar_id);
-        let (Some(current), Some(event), Some(calendar)) = (current, event, calendar) else {
+        // Its owner may have chosen anew since the round began: what leaves now leaves as they have it now (S2, S4).
+        let account = tx.account(&Scope::Whole, entry.account_id).await?;
+        let calendar = tx.calendar(&Scope::Whole, entry.calendar_id).await?;
+        let (Some(current), Some(event), Some(account), Some(calendar)) = (current, event, account, calendar) else {
             tx.delete_outbox(entry.id).await?;
             tx.commit().await?;
             return Ok(None);
         };
         if !calendar.takes_writes() {
-            // S2: a calendar may have become read-only or inbound-only after the edit was queued.
             self.park(&mut tx, &current, "the calendar takes no changes from here").await?;
             tx.commit().await?;
             return Ok(None);
@@ -210,7 +208,7 @@ impl Desk<'_> {
             return Ok(None);
         }
         tx.commit().await?;
-        Ok(Some(Case { calendar: calendar.clone(), event, mapping, entry: current }))
+        Ok(Some(Case { account, calendar, event, mapping, entry: current }))
     }
 
     /// Nothing is owed; an edit made meanwhile is looked at anew.
@@ -305,7 +303,7 @@ impl Desk<'_> {
 
     /// Both sides are known: one transaction decides and stores what follows.
     async fn settle(&self, case: &Case, remote: Option<RemoteEvent>, tally: &mut Tally) -> Result<(), Failure> {
-        let scene = self.scene(&case.calendar);
+        let scene = self.scene(case);
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let event = tx.events_by_ids(&[case.event.id]).await?.into_iter().next();
@@ -332,14 +330,14 @@ impl Desk<'_> {
         remote: RemoteEvent,
         tally: &mut Tally,
     ) -> Result<(), Failure> {
-        let scene = self.scene(&case.calendar);
+        let scene = self.scene(case).answered();
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
         match tx.mapping_of(case.event.id, case.calendar.id).await? {
             Some(mapping) => {
                 if mapping.remote_id != remote.id {
-                    promises::broken("I-10", scene.account.id);
+                    promises::broken(Promise::OneCopy, scene.account.id);
                 }
                 let mapping = Mapping { base: told.clone(), ..mapping };
                 changes.settle(&scene, mapping, event, Some(remote), &[]);
@@ -363,7 +361,7 @@ impl Desk<'_> {
 
     /// Writes what was decided, and tells the event's other copies of it.
     async fn commit(&self, mut tx: Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
-        let scene = self.scene(&case.calendar);
+        let scene = self.scene(case);
         changes.write(&mut tx, scene.floating_in(), scene.world.now()).await?;
         let wake = self.services.pass_on(&mut tx, &scene, changes).await?;
         tx.commit().await?;

@@ -13,7 +13,10 @@ use crate::{
     },
     engine::backoff::outbox_wait,
     provider::ProviderError,
-    service::{Failure, sync_round::changes::Changes},
+    service::{
+        Failure,
+        sync_round::{changes::Changes, scene::Scene},
+    },
     store::{Mode, Tx},
 };
 
@@ -64,7 +67,8 @@ impl Desk<'_> {
         if let Some(calendar) = self.opened.calendars.iter().find(|held| held.id == entry.calendar_id) {
             let mut changes = Changes::default();
             let text = format!("A change could not be sent to your calendar: {why}. It is kept; you can try it again.");
-            let scene = self.scene(calendar);
+            let (account, user) = (&self.opened.account, &self.opened.user);
+            let scene = Scene::new(account, user, calendar, Some(self.writer), &self.services.world);
             changes.tell(&scene, Some(entry.event_id), NoticeKind::WriteParked, Severity::Normal, text);
             changes.write(tx, scene.floating_in(), scene.world.now()).await?;
         }

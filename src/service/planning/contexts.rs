@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     domain::{
+        calendar::Calendar,
         context::{Context, ContextVisibility},
         ids::{AccountId, CalendarId, ContextId, UserId},
         person::Scope,
@@ -146,6 +147,22 @@ impl Services {
             Some(calendar) => self.writable(tx, scope, calendar).await.map(drop),
             None => Ok(()),
         }
+    }
+
+    /// A calendar takes writes again: what is planned and published there is shown there again; answers whom to wake.
+    pub(in crate::service) async fn show_again(
+        &self,
+        tx: &mut Tx,
+        calendar: &Calendar,
+    ) -> Result<Vec<AccountId>, EditError> {
+        let mut wake = Vec::new();
+        let Some(account) = tx.account(&Scope::Whole, calendar.account_id).await? else { return Ok(wake) };
+        for context in tx.contexts_of(&Scope::Whole, &account.user_id).await? {
+            if context.publishes_to() == Some(calendar.id) {
+                wake.extend(self.reflect_context(tx, &context.user_id, context.id).await?);
+            }
+        }
+        Ok(wake)
     }
 
     /// Brings the events of all blocks of a context to where it publishes now.

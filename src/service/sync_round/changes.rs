@@ -26,7 +26,7 @@ use crate::{
         sync::{
             echo,
             matching::{CONFIDENCE_MIN, confidence},
-            plan::{Local, Reason, Remote, link, plan},
+            plan::{Local, Reason, Remote, link, link_one_way, plan, put_back},
         },
     },
     service::{Services, planning::Hand},
@@ -160,7 +160,7 @@ impl Changes {
         } else if let Some(event) = counterpart.filter(|event| still_alike(scene, event, &remote, held)) {
             let sent = held.sent(event.id);
             self.link(scene, event, remote, sent);
-        } else if scene.calendar.direction.inbound() {
+        } else if scene.takes {
             self.import(scene, remote);
         }
     }
@@ -197,7 +197,11 @@ impl Changes {
             return;
         }
         let told = scene.told(&event.content, false);
-        let decision = link(&event.content, &told, &remote.content, scene.account.policy);
+        let decision = if scene.takes {
+            link(&event.content, &told, &remote.content, scene.account.policy)
+        } else {
+            link_one_way(&told, &remote.content)
+        };
         let moves_in = event.calendar_id.is_none().then(|| event.clone());
         self.carry_out(scene, mapping, event, Some(remote), decision);
         if let Some(event) = moves_in {
@@ -272,7 +276,11 @@ impl Changes {
         let reduced = sent.iter().any(|sent| !privacy::exceeds(sent, level))
             && remote.as_ref().is_none_or(|remote| !privacy::still_shows(&remote.content, &mapping.base, level));
         let base = if reduced { &*was } else { &mapping.base };
-        let decision = plan(base, local, there, scene.account.policy);
+        let decision = if scene.takes {
+            plan(base, local, there, scene.account.policy)
+        } else {
+            put_back(base, local, there, event.calendar_id == Some(scene.calendar.id))
+        };
         self.carry_out(scene, mapping, event, remote, decision);
     }
 
@@ -305,6 +313,12 @@ pub async fn join_queue(tx: &mut Tx, entry: &OutboxEntry) -> Result<(), StoreErr
     tx.put_outbox(&joined(queued, entry)).await
 }
 
+/// A copy of an event that was deleted and is back: what was edited in it while it was to go was not taken, and is now.
+#[must_use]
+pub fn to_read_again(copy: Mapping) -> Mapping {
+    Mapping { revision: None, ..copy }
+}
+
 /// Tells an event's other copies that it changed here; their accounts are woken once that is durable.
 async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) -> Result<Vec<AccountId>, StoreError> {
     let mut wake = Vec::new();
@@ -312,6 +326,9 @@ async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) -> Result<Vec
         if let Some(event) = changes.events.iter().find(|event| event.id == mapping.event_id) {
             join_queue(tx, &scene.owed_elsewhere(event, &mapping)).await?;
             wake.push(mapping.account_id);
+            if changes.restored.contains(&event.id) {
+                tx.put_mappings(&[to_read_again(mapping)]).await?;
+            }
         }
     }
     for event in changes.events.iter().filter(|event| changes.restored.contains(&event.id)) {

@@ -24,6 +24,7 @@ use crate::{
         ids::{AccountId, CalendarId},
         notice::counted,
         person::{Scope, User},
+        promise::Promise,
         round::{Cause, Outcome, Progress, Round, Tally},
     },
     provider::{Provider, ProviderError},
@@ -32,7 +33,6 @@ use crate::{
 };
 use changes::Planned;
 use pull::Puller;
-use scene::Scene;
 use sweep::Pulled;
 
 /// A notification comes within this time of its change, or not at all.
@@ -96,7 +96,7 @@ impl Services {
     /// Runs one round and keeps its line in the sync log.
     pub async fn round(&self, id: AccountId, cause: Cause, progress: ProgressSink<'_>) -> Result<RoundReport, Failure> {
         let Some(_alone) = self.under_way.begin(id) else {
-            promises::broken("I-25", id);
+            promises::broken(Promise::OneRound, id);
             let detail = "another round of this account is under way";
             return Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)));
         };
@@ -176,7 +176,8 @@ impl Run<'_> {
                 continue;
             };
             match self.pull(&calendar, remote, reconcile).await {
-                Ok(result) => {
+                Ok(None) => self.sum.calendars_ok += 1,
+                Ok(Some(result)) => {
                     self.sum.calendars_ok += 1;
                     if result.changed {
                         self.sum.changed.push((calendar.id, result.newest));
@@ -230,17 +231,15 @@ impl Run<'_> {
         if same && !due { None } else { Some(due) }
     }
 
-    async fn pull(&mut self, calendar: &Calendar, remote: &RemoteCalendar, reconcile: bool) -> Result<Pulled, Failure> {
-        let scene = Scene {
-            account: &self.opened.account,
-            user: &self.opened.user,
-            calendar,
-            writer: self.opened.provider.writer(),
-            world: &self.services.world,
-        };
+    async fn pull(
+        &mut self,
+        calendar: &Calendar,
+        remote: &RemoteCalendar,
+        reconcile: bool,
+    ) -> Result<Option<Pulled>, Failure> {
         let puller = Puller {
             services: self.services,
-            scene,
+            scene: self.scene(calendar),
             provider: self.opened.provider.as_ref(),
             dry: self.dry,
             progress: self.progress,
@@ -273,12 +272,28 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Takes over calendars that are new at the provider, and notes those it lists no more.
+    /// Takes over calendars that are new at the provider, and notes those it lists no more. What their owner has chosen since
+    /// the round began stays chosen.
     async fn adopt_calendars(&mut self, listed: &[RemoteCalendar]) -> Result<(), Failure> {
-        let now = self.services.world.now();
+        if self.compare(&mut self.opened.calendars.clone(), listed).is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut held = tx.calendars_of(self.opened.account.id).await?;
+        let changed = self.compare(&mut held, listed);
+        if !self.dry {
+            tx.put_calendars(&changed).await?;
+            self.opened.calendars = tx.calendars_of(self.opened.account.id).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Brings what we hold of calendars up to what is listed; answers those that are new or were changed.
+    fn compare(&self, held: &mut [Calendar], listed: &[RemoteCalendar]) -> Vec<Calendar> {
         let mut changed = Vec::new();
         for remote in listed {
-            match self.opened.calendars.iter_mut().find(|held| held.remote_id == remote.id) {
+            match held.iter_mut().find(|held| held.remote_id == remote.id) {
                 None => changed.push(new_calendar(self.services, &self.opened.account, remote)),
                 Some(held) => {
                     let seen = (&remote.name, &remote.color, &remote.time_zone, remote.read_only, None);
@@ -294,22 +309,15 @@ impl Run<'_> {
                 }
             }
         }
-        for held in &mut self.opened.calendars {
+        for held in held {
             let listed = listed.iter().any(|remote| remote.id == held.remote_id);
             if !listed && held.gone_at.is_none() {
-                held.gone_at = Some(now);
+                held.gone_at = Some(self.services.world.now());
                 held.version += 1;
                 changed.push(held.clone());
             }
         }
-        if changed.is_empty() || self.dry {
-            return Ok(());
-        }
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.put_calendars(&changed).await?;
-        self.opened.calendars = tx.calendars_of(self.opened.account.id).await?;
-        tx.commit().await?;
-        Ok(())
+        changed
     }
 
     fn report(&mut self, ended: Result<(), Failure>) -> Result<RoundReport, Failure> {

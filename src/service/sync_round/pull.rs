@@ -14,16 +14,17 @@ use super::{
 };
 use crate::{
     domain::{
-        calendar::RemoteCalendar,
-        failure::FailureClass,
+        calendar::{Calendar, RemoteCalendar},
+        failure::FailureClass::{self, CursorExpired},
         ids::{CalendarId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor},
         mapping::Mapping,
         person::Scope,
+        promise::Promise,
         round::Progress,
     },
     provider::{self, Known, Next, PageToken, Provider, ProviderError, Pull, Unreadable},
     service::{Failure, Services, promises},
-    store::{Mode, StoreError, UnreadableRow},
+    store::{Mode, StoreError, Tx, UnreadableRow},
 };
 
 /// Pages of one pull; beyond, the provider is going round in circles.
@@ -70,6 +71,19 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// Why a pull ends before its end.
+enum Stopped {
+    /// The calendar's owner has chosen anew, so what was read is of another choice.
+    Turned,
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 /// Reads one calendar to its end.
 pub struct Puller<'a> {
     /// Where everything is.
@@ -85,14 +99,21 @@ pub struct Puller<'a> {
 }
 
 impl Puller<'_> {
-    /// Pulls; a cursor that the provider no longer knows is answered by one complete listing (I-18).
-    pub async fn run(&self, remote: &RemoteCalendar, reconcile: bool) -> Result<Pulled, Failure> {
+    /// Pulls; a cursor that the provider no longer knows is answered by one complete listing (I-18). `None`: the calendar's owner
+    /// has chosen anew meanwhile, and has woken the account for a round that reads it as it is now.
+    pub async fn run(&self, remote: &RemoteCalendar, reconcile: bool) -> Result<Option<Pulled>, Failure> {
         let cursor = self.scene.calendar.cursor.as_ref();
-        match self.attempt(remote, cursor, reconcile || cursor.is_none()).await {
-            Err(Failure::Provider(ProviderError { class: FailureClass::CursorExpired, .. })) if cursor.is_some() => {
+        let expired = |failure: &Failure| matches!(failure, Failure::Provider(error) if error.class == CursorExpired);
+        let ended = match self.attempt(remote, cursor, reconcile || cursor.is_none()).await {
+            Err(Stopped::Failed(failure)) if cursor.is_some() && expired(&failure) => {
                 self.attempt(remote, None, true).await
             }
             other => other,
+        };
+        match ended {
+            Ok(pulled) => Ok(Some(pulled)),
+            Err(Stopped::Turned) => Ok(None),
+            Err(Stopped::Failed(failure)) => Err(failure),
         }
     }
 
@@ -101,7 +122,7 @@ impl Puller<'_> {
         remote: &RemoteCalendar,
         cursor: Option<&SyncCursor>,
         reconcile: bool,
-    ) -> Result<Pulled, Failure> {
+    ) -> Result<Pulled, Stopped> {
         let (mut holdings, mut unbound) = self.holdings().await?;
         let mut sweep = Sweep::over(&holdings.held, self.scene.world.now());
         let asked = Asked { calendar: &remote.id, cursor, reconcile };
@@ -127,16 +148,16 @@ impl Puller<'_> {
                 Err(cursor) => {
                     self.apply_moved(&mut sweep, &holdings).await?;
                     if !sweep.is_spent() {
-                        promises::broken("I-17", self.scene.account.id);
+                        promises::broken(Promise::CursorCovers, self.scene.account.id);
                         let detail = "a part of what was read was not decided about";
-                        return Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)));
+                        return Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)).into());
                     }
                     return Ok(sweep.finish(cursor, &holdings.held));
                 }
             }
         }
         let detail = "the provider never stops handing out pages";
-        Err(Failure::Provider(ProviderError::new(FailureClass::Malformed, detail)))
+        Err(Failure::Provider(ProviderError::new(FailureClass::Malformed, detail)).into())
     }
 
     async fn holdings(&self) -> Result<(Holdings<'_>, Unbound), Failure> {
@@ -162,7 +183,7 @@ impl Puller<'_> {
 
     /// Decides about a batch of changed events and commits it in one transaction. Our side is read inside that very
     /// transaction: an edit made meanwhile is seen, or makes the transaction try again.
-    async fn apply(&self, batch: Batch, holdings: &Holdings<'_>, unbound: &mut Unbound) -> Result<Changes, Failure> {
+    async fn apply(&self, batch: Batch, holdings: &Holdings<'_>, unbound: &mut Unbound) -> Result<Changes, Stopped> {
         let Batch { changed, unreadable } = batch;
         let mut changes = Changes::default();
         if changed.is_empty() && unreadable.is_empty() {
@@ -171,7 +192,7 @@ impl Puller<'_> {
         let known = &holdings.held;
         let mapped: Vec<_> =
             changed.iter().filter(|event| known.has(&event.id)).map(|event| event.id.clone()).collect();
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin().await?;
         let bonds = tx.mappings_by_remote(self.scene.calendar.id, &mapped).await?;
         let mut bonds: BTreeMap<_, _> = bonds.into_iter().map(|pair| (pair.0.remote_id.clone(), pair)).collect();
         for remote in changed {
@@ -196,6 +217,12 @@ impl Puller<'_> {
         Ok(changes)
     }
 
+    /// A transaction in which the calendar still is what its owner had chosen when it was read.
+    async fn begin(&self) -> Result<Tx, Stopped> {
+        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        if stands(&mut tx, self.scene.calendar).await? { Ok(tx) } else { Err(Stopped::Turned) }
+    }
+
     fn unreadable_row(&self, row: Unreadable, known: &Held) -> UnreadableRow {
         let since = known.awaited_since(&row.id).filter(|_| row.may_pass);
         UnreadableRow {
@@ -208,12 +235,12 @@ impl Puller<'_> {
     }
 
     /// Events that came under a new name while their old name may have gone: renamed if it has, separate if not.
-    async fn apply_moved(&self, sweep: &mut Sweep, holdings: &Holdings<'_>) -> Result<(), Failure> {
+    async fn apply_moved(&self, sweep: &mut Sweep, holdings: &Holdings<'_>) -> Result<(), Stopped> {
         let moved = sweep.moved(&holdings.held);
         if moved.is_empty() {
             return Ok(());
         }
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin().await?;
         let mut changes = Changes::default();
         for (remote, old) in moved {
             let bond = match old {
@@ -235,4 +262,10 @@ impl Puller<'_> {
         sweep.add(changes);
         Ok(())
     }
+}
+
+/// Whether a calendar still is what it was when it was read: selected or not, and which way events flow.
+pub(super) async fn stands(tx: &mut Tx, calendar: &Calendar) -> Result<bool, StoreError> {
+    let held = tx.calendar(&Scope::Whole, calendar.id).await?;
+    Ok(held.is_some_and(|held| held.version == calendar.version))
 }

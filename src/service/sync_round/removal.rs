@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, changes::Changes, scene::Scene, sweep::Pulled};
+use super::{Run, changes::Changes, pull::stands, scene::Scene, sweep::Pulled};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -76,14 +76,9 @@ impl Run<'_> {
         Ok(bonds)
     }
 
-    fn scene<'s>(&'s self, calendar: &'s Calendar) -> Scene<'s> {
-        Scene {
-            account: &self.opened.account,
-            user: &self.opened.user,
-            calendar,
-            writer: self.opened.provider.writer(),
-            world: &self.services.world,
-        }
+    pub(super) fn scene<'s>(&'s self, calendar: &'s Calendar) -> Scene<'s> {
+        let (account, user) = (&self.opened.account, &self.opened.user);
+        Scene::new(account, user, calendar, self.opened.provider.writer(), &self.services.world)
     }
 
     /// Commits one calendar's deletions and cursor, or holds them.
@@ -99,6 +94,10 @@ impl Run<'_> {
         let gone: Vec<_> = bonds.iter().map(|(mapping, _)| mapping.remote_id.clone()).collect();
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        if !stands(&mut tx, &calendar).await? {
+            // What was read is of another choice; whoever chose anew has woken the account.
+            return Ok(());
+        }
         let verdict = match stopped {
             None => Verdict::Delete,
             Some(why) => match tx.open_hold(calendar.id).await? {

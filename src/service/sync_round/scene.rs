@@ -31,9 +31,30 @@ pub struct Scene<'a> {
     pub writer: Option<&'a dyn EventWriter>,
     /// Clock and ids.
     pub world: &'a World,
+    /// Whether what the provider says is taken: where the calendar lets it in, and in its answer to a write of ours.
+    pub takes: bool,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// A calendar's surroundings, as its direction has them.
+    #[must_use]
+    pub fn new(
+        account: &'a Account,
+        user: &'a User,
+        calendar: &'a Calendar,
+        writer: Option<&'a dyn EventWriter>,
+        world: &'a World,
+    ) -> Self {
+        Self { account, user, calendar, writer, world, takes: calendar.direction.inbound() }
+    }
+
+    /// The same where the provider answers a write of ours: what it has made of it is agreed, whichever way events flow. Else a
+    /// provider that stores something else than it is told would be told the same again and again.
+    #[must_use]
+    pub fn answered(self) -> Self {
+        Self { takes: true, ..self }
+    }
+
     /// The zone that dates and floating times of this calendar are read in.
     #[must_use]
     pub fn floating_in(&self) -> chrono_tz::Tz {

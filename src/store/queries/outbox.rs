@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, read_all};
+use super::{BATCH_ROWS, Conn, Done, read_all};
 use crate::{
     domain::{
         ids::{AccountId, CalendarId, EventId, OutboxId},
@@ -35,6 +35,15 @@ pub async fn outbox_entry(conn: &mut Conn, event: EventId, calendar: CalendarId)
 pub async fn outbox_of_event(conn: &mut Conn, event: EventId) -> Done<Vec<OutboxEntry>> {
     let query = outbox::table.filter(outbox::event_id.eq(event)).order((outbox::created_at, outbox::id));
     read_all(query.select(OutboxRow::as_select()).load(conn).await?, OutboxRow::read)
+}
+
+pub async fn outbox_of_events(conn: &mut Conn, events: &[EventId]) -> Done<Vec<OutboxEntry>> {
+    let mut found = Vec::new();
+    for batch in events.chunks(BATCH_ROWS) {
+        let query = outbox::table.filter(outbox::event_id.eq_any(batch)).order((outbox::created_at, outbox::id));
+        found.extend(read_all(query.select(OutboxRow::as_select()).load(conn).await?, OutboxRow::read)?);
+    }
+    Ok(found)
 }
 
 pub async fn outbox_of_calendar(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<OutboxEntry>> {

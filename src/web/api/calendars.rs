@@ -9,7 +9,7 @@ use crate::{
         calendar::{Calendar, Direction},
         ids::{AccountId, CalendarId},
     },
-    service::change_account::CalendarChange,
+    service::change_calendar::CalendarChange,
     web::{
         ask::{Ask, json, versioned},
         etag::etag,
@@ -78,7 +78,9 @@ pub struct CalendarPatch {
     /// Whether it is kept in step.
     #[serde(default)]
     selected: Option<bool>,
-    /// `from_provider`, `to_provider` or `both`.
+    /// `both`; `from_provider`: nothing is written there, and what changes here waits until it is; `to_provider`: nothing is
+    /// taken from there. Its imported events go from here, and what is changed or deleted there is put back; what it said is in the
+    /// conflict history.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     direction: Option<Direction>,

@@ -24,7 +24,7 @@ use url::Url;
 use super::app::{App, Reply};
 use crate::support::google::Wire;
 
-const ADA: &str = "ada@example.com";
+pub(super) const ADA: &str = "ada@example.com";
 const START: &str = "/v1/connect/google/start";
 
 /// A person's browser: it knows the look-alike and us, and keeps our cookie.
@@ -75,7 +75,7 @@ async fn connect(app: &App, wire: &Wire, body: Value) -> Reply {
     browser.comes_back(app, &back).await
 }
 
-async fn connected(access: &str) -> (App, Arc<Wire>, AccountId) {
+pub(super) async fn connected(access: &str) -> (App, Arc<Wire>, AccountId) {
     let (app, wire) = App::with_google().await;
     wire.control("POST", "users", &json!({ "email": ADA }));
     let page = connect(&app, &wire, json!({ "user_id": "ada", "access": access })).await;
@@ -85,26 +85,26 @@ async fn connected(access: &str) -> (App, Arc<Wire>, AccountId) {
 }
 
 /// Another client of Ada's: its token.
-fn elsewhere(wire: &Wire) -> String {
+pub(super) fn elsewhere(wire: &Wire) -> String {
     wire.control("POST", "users", &json!({ "email": ADA }))["access_token"].as_str().expect("a token").to_owned()
 }
 
 /// The calendar that was chosen when she connected.
-async fn primary(app: &App, id: AccountId) -> Value {
+pub(super) async fn primary(app: &App, id: AccountId) -> Value {
     let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
     let calendars = account["calendars"].as_array().expect("calendars");
     calendars.iter().find(|held| held["selected"] == true).expect("the primary one").clone()
 }
 
-async fn round(app: &App, id: AccountId, cause: Cause) -> Outcome {
+pub(super) async fn round(app: &App, id: AccountId, cause: Cause) -> Outcome {
     app.services().round(id, cause, &|_| {}).await.expect("a round").outcome
 }
 
-fn lunch(title: &str) -> Value {
+pub(super) fn lunch(title: &str) -> Value {
     json!({ "summary": title, "start": { "dateTime": "2026-03-04T12:00:00+01:00" }, "end": { "dateTime": "2026-03-04T13:00:00+01:00" } })
 }
 
-async fn titles(app: &App) -> Vec<String> {
+pub(super) async fn titles(app: &App) -> Vec<String> {
     let page = app.get("/v1/events?user_id=ada&limit=500").await.ok();
     let mut found: Vec<_> = page["data"]
         .as_array()
@@ -554,15 +554,15 @@ async fn an_event_deleted_before_its_create_was_confirmed_is_not_left_behind() {
 }
 
 /// An event at home in the primary calendar, with a copy in the family's.
-struct Picnic {
-    family: String,
-    path: String,
+pub(super) struct Picnic {
+    pub family: String,
+    pub path: String,
     /// Where the family's events are, and a token to go there.
-    there: String,
-    token: String,
+    pub there: String,
+    pub token: String,
 }
 
-async fn picnic(app: &App, wire: &Wire, id: AccountId) -> Picnic {
+pub(super) async fn picnic(app: &App, wire: &Wire, id: AccountId) -> Picnic {
     let home = primary(app, id).await["id"].clone();
     let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
     let family = account["calendars"].as_array().expect("calendars").iter().find(|held| held["name"] == "Family");

@@ -4,6 +4,7 @@ mod accounts;
 mod app;
 mod connection;
 mod contract;
+mod direction;
 mod document;
 mod events;
 mod google;

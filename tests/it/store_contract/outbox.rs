@@ -29,6 +29,8 @@ async fn a_queued_write_comes_back_as_it_was(base: Base) {
         assert_eq!(tx.outbox_entry(event.id, calendar.id).await, Ok(Some(entry.clone())));
         assert_eq!(tx.outbox_of_calendar(calendar.id).await, Ok(vec![entry.clone()]));
         assert_eq!(tx.outbox_of_event(event.id).await, Ok(vec![entry.clone()]));
+        assert_eq!(tx.outbox_of_events(&[event.id]).await, Ok(vec![entry.clone()]));
+        assert_eq!(tx.outbox_of_events(&[]).await, Ok(vec![]));
         assert_eq!(tx.outbox_of(&Scope::Whole, account.id, 5).await, Ok(vec![entry]));
     }
 }

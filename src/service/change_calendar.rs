@@ -1,0 +1,139 @@
+//! What owners choose for a calendar: whether it is kept in step, which way events flow, whether they become tasks.
+//!
+//! **Invariant:** whatever its account is doing meanwhile, nothing that was read or decided for the choice before is stored after it
+//! ([`super::sync_round`] looks at the calendar's version), and nothing is lost by turning a calendar and turning it back.
+
+use super::{
+    Services,
+    disconnect_account::{Bonds, let_go},
+    edit_event::{EditError, new_key},
+    sync_round::changes::join_queue,
+};
+use crate::{
+    domain::{
+        account::PrivacyLevel,
+        calendar::{Calendar, Direction},
+        ids::{AccountId, CalendarId, MappingId},
+        outbox::{OutboxEntry, OutboxState, WriteOp},
+        person::Scope,
+        round::Cause,
+    },
+    store::{Mode, Tx},
+};
+
+/// Bonds looked at per page.
+const BATCH: u32 = 500;
+
+/// New values of a calendar; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CalendarChange {
+    /// Whether it is kept in step.
+    pub selected: Option<bool>,
+    /// Which way events flow.
+    pub direction: Option<Direction>,
+    /// Whether its events become tasks of their owner.
+    pub makes_tasks: Option<bool>,
+}
+
+impl Services {
+    /// Selects or deselects a calendar, or turns it. A calendar that is deselected, or only takes events from now on, takes its
+    /// imported events from here, never from the provider.
+    pub async fn change_calendar(
+        &self,
+        scope: &Scope,
+        id: CalendarId,
+        expected_version: Option<i64>,
+        change: CalendarChange,
+    ) -> Result<Calendar, EditError> {
+        again!(self.try_change_calendar(scope, id, expected_version, change))
+    }
+
+    async fn try_change_calendar(
+        &self,
+        scope: &Scope,
+        id: CalendarId,
+        expected_version: Option<i64>,
+        change: CalendarChange,
+    ) -> Result<Calendar, EditError> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let before = tx.calendar(scope, id).await?.ok_or(EditError::NotFound("calendar"))?;
+        if expected_version.is_some_and(|expected| expected != before.version) {
+            return Err(EditError::Stale);
+        }
+        let mut calendar = chosen(&before, change)?;
+        let mut wake = vec![calendar.account_id];
+        if calendar != before {
+            if !tx.update_calendar(&calendar, before.version).await? {
+                return Err(EditError::Stale);
+            }
+            calendar.version += 1;
+            wake.extend(self.follow(&mut tx, &before, &calendar).await?);
+        }
+        tx.commit().await?;
+        self.wake_all(&wake, Cause::Requested);
+        Ok(calendar)
+    }
+
+    /// What follows from a choice; answers whom else to wake.
+    async fn follow(&self, tx: &mut Tx, before: &Calendar, now: &Calendar) -> Result<Vec<AccountId>, EditError> {
+        if before.selected && !now.selected {
+            let_go(tx, now.id, Bonds::All, self.world.now()).await?;
+            tx.clear_busy(now.id).await?;
+        } else if before.direction.inbound() && !now.direction.inbound() {
+            let_go(tx, now.id, Bonds::Imported, self.world.now()).await?;
+        }
+        if now.makes_tasks && !before.makes_tasks {
+            self.make_tasks_ahead(tx, now).await?;
+        }
+        if before.takes_writes() || !now.takes_writes() {
+            return Ok(Vec::new());
+        }
+        self.resume_writes(tx, now).await?;
+        self.show_again(tx, now).await
+    }
+
+    /// Queues what was put aside, whatever for, and what has changed here while the calendar took nothing.
+    async fn resume_writes(&self, tx: &mut Tx, calendar: &Calendar) -> Result<(), EditError> {
+        for entry in tx.outbox_of_calendar(calendar.id).await? {
+            let (state, not_before) = (OutboxState::Queued, self.world.now());
+            tx.put_outbox(&OutboxEntry { state, not_before, attempts: 0, last_error: None, ..entry }).await?;
+        }
+        let account = tx.account(&Scope::Whole, calendar.account_id).await?.ok_or(EditError::NotFound("account"))?;
+        let owner = tx.user(&account.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        for event in tx.unlinked_events(calendar.id).await? {
+            let key = new_key(&event, &self.world);
+            join_queue(tx, &self.entry(&event, calendar, WriteOp::Create, key, owner.time_zone)).await?;
+        }
+        let mut after: Option<MappingId> = None;
+        loop {
+            let page = tx.mappings_of_calendar(calendar.id, after, BATCH).await?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(last.id);
+            for (mapping, event) in page {
+                let op = if event.deleted_at.is_some() { WriteOp::Delete } else { WriteOp::Update };
+                // Less may be shown by now of a copy that we made than when it was last written.
+                let reduced = mapping.created_by_us && account.privacy != PrivacyLevel::Full;
+                if op == WriteOp::Delete || reduced || event.content != mapping.base {
+                    join_queue(tx, &self.entry(&event, calendar, op, mapping.uid, owner.time_zone)).await?;
+                }
+            }
+        }
+    }
+}
+
+/// The calendar as its owner wants it.
+fn chosen(before: &Calendar, change: CalendarChange) -> Result<Calendar, EditError> {
+    let mut calendar = before.clone();
+    calendar.selected = change.selected.unwrap_or(before.selected);
+    calendar.direction = change.direction.unwrap_or(before.direction);
+    calendar.makes_tasks = change.makes_tasks.unwrap_or(before.makes_tasks);
+    if calendar.read_only && change.direction.is_some_and(Direction::outbound) {
+        let why = "the provider takes no changes in this calendar; it can only be `from_provider`".to_owned();
+        return Err(EditError::Invalid { field: "direction", why });
+    }
+    if (calendar.selected, calendar.direction) != (before.selected, before.direction) {
+        // What the cursor passed while the calendar was not read, or was read the other way, is found by a complete listing.
+        (calendar.cursor, calendar.stamp, calendar.reconciled_at) = (None, None, None);
+    }
+    Ok(calendar)
+}
