@@ -9,6 +9,7 @@ mod source;
 
 use std::{fs, path::Path};
 
+use calwarden::domain::promise::Promise;
 use source::Source;
 
 /// What is not ours to read: git's, the compiler's, and a local server's.
@@ -51,6 +52,14 @@ fn every_dependency_stays_where_it_belongs() {
 #[test]
 fn what_only_computes_stays_pure() {
     holds(rules::purity);
+}
+
+#[test]
+fn every_promise_is_told_of_and_proven() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).expect("a file");
+    let all: Vec<_> = Promise::ALL.iter().map(|promise| (promise.as_str(), promise.sentence())).collect();
+    let wrong = rules::promises(&all, &read("tests/README.md"), &read("tests/planted"));
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 #[test]

@@ -210,6 +210,24 @@ fn a_folder_of_one_machine_is_told() {
 }
 
 #[test]
+fn a_promise_that_is_not_told_of_or_not_proven_is_told() {
+    let all = [("I-1", "Both say the same."), ("I-10", "One copy.")];
+    let table = "| id | promise |\n|---|---|\n| I-1 | Both say the same. | `sim` | a; b |\n| I-10 (S3) | One copy. | `sim` | c |\n";
+    let planted = "    (\"a\", \"I-1\", X, \"…\"),\n    (\"b\", \"I-1\", X),\n    (\"c\", \"I-10\", X),\n";
+    assert_eq!(promises(&all, table, planted), Vec::<String>::new());
+    for (table, planted, told) in [
+        (table.replace("a; b", "a"), planted.to_owned(), "row of I-1 should say"),
+        (table.replace("One copy", "Two copies"), planted.to_owned(), "row of I-10 should say"),
+        (table.replace("I-10 (S3)", "I-9"), planted.to_owned(), "I-10 has 0 rows"),
+        (table.to_owned(), planted.replace("I-10", "I-11"), "I-11, which nobody promises"),
+        (table.replace("| c |", "|  |"), planted.replace("    (\"c\"", "# "), "no fault proves that I-10"),
+    ] {
+        let wrong = promises(&all, &table, &planted);
+        assert!(wrong.iter().any(|line| line.contains(told)), "{told}: {wrong:?}");
+    }
+}
+
+#[test]
 fn a_stranger_in_the_root_is_told() {
     assert!(root_entry("notes.md")[0].contains("does not belong"));
     assert!(root_entry("scripts")[0].contains("does not belong"));

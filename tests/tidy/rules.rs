@@ -300,3 +300,35 @@ pub fn root_entry(name: &str) -> Vec<String> {
 
 #[path = "proofs.rs"]
 mod proofs;
+
+/// What the tests' README tells of each promise is what is promised, and what is planted: `promises` are ids and sentences, `table` is
+/// the README, `planted` the table of planted faults.
+pub fn promises(promises: &[(&str, &str)], table: &str, planted: &str) -> Vec<String> {
+    let fault = |line: &str| {
+        let (name, rest) = line.strip_prefix("    (\"")?.split_once("\", \"")?;
+        Some((name.to_owned(), rest.split_once('"')?.0.to_owned()))
+    };
+    let faults: Vec<_> = planted.lines().filter_map(fault).collect();
+    let known = |id: &str| promises.iter().any(|(known, _)| *known == id);
+    let mut wrong: Vec<_> = faults
+        .iter()
+        .filter(|(_, id)| !known(id))
+        .map(|(name, id)| format!("tests/planted: {name:?} breaks {id}, which nobody promises"))
+        .collect();
+    for (id, says) in promises {
+        let begins = |line: &&str| line.split([' ', '|']).find(|word| !word.is_empty()) == Some(id);
+        let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| ")).filter(begins).collect();
+        let own: Vec<_> = faults.iter().filter(|(_, breaks)| breaks == id).map(|(name, _)| name.as_str()).collect();
+        let wanted = [*says, &own.join("; ")];
+        let cells = |row: &str| row.split(" | ").map(|cell| cell.trim_end_matches(" |").to_owned()).collect::<Vec<_>>();
+        match rows.as_slice() {
+            [row] if matches!(cells(row).as_slice(), [_, told, _, faults] if [told.as_str(), faults] == wanted) => {}
+            [_] => wrong.push(format!("tests/README.md: the row of {id} should say: {says} | … | {}", wanted[1])),
+            rows => wrong.push(format!("tests/README.md: {id} has {} rows, and should have one", rows.len())),
+        }
+        if own.is_empty() {
+            wrong.push(format!("tests/planted: no fault proves that {id} is checked"));
+        }
+    }
+    wrong
+}
