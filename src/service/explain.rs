@@ -106,11 +106,14 @@ impl Services {
             let mapping = mappings.iter().find(|held| held.calendar_id == calendar_id);
             let entry = tx.outbox_entry(id, calendar_id).await?;
             let differs = mapping.map(|held| differences(&held.base, &event.content)).unwrap_or_default();
+            let deleted = event.deleted_at.is_some();
+            let behind = entry.is_some() || mapping.is_some() && (deleted || !differs.is_empty());
+            let waits = behind && !calendar.takes_writes();
             places.push(Place {
                 account_id: calendar.account_id,
                 calendar_id,
                 calendar: calendar.name.clone(),
-                summary: summary(mapping.is_some(), entry.as_ref(), event.deleted_at.is_some()),
+                summary: if waits { WAITS.to_owned() } else { summary(mapping.is_some(), entry.as_ref(), deleted) },
                 remote_revision: mapping.and_then(|held| held.revision.as_ref()).map(|revision| revision.0.clone()),
                 differs,
                 base: mapping.map(|held| held.base.clone()),
@@ -139,6 +142,9 @@ impl Services {
 fn sentence(reason: &str) -> Option<&'static str> {
     reason.parse().ok().map(Reason::sentence)
 }
+
+/// How a copy stands that is behind, in a calendar that is only read.
+const WAITS: &str = "This calendar takes no changes from here; what has changed is sent once it does.";
 
 fn summary(bonded: bool, entry: Option<&OutboxEntry>, deleted: bool) -> String {
     let text = match (entry, bonded) {

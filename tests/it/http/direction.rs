@@ -120,6 +120,10 @@ async fn a_calendar_that_is_only_read_gets_what_it_missed_once_it_takes_writes_a
     app.patch(&path, json!({ "title": "Picnic, later" })).await.ok();
     rounds(&app, id).await;
     assert_eq!((copies(), titles_there(&wire, &token)), (vec!["Picnic".to_owned()], vec!["Picnic, later".to_owned()]));
+    let explained = app.get(&format!("{path}/explain")).await.ok();
+    let places = explained["places"].as_array().expect("places");
+    let behind = places.iter().find(|place| place["calendar_id"] == json!(family)).expect("the copy");
+    assert!(behind["summary"].as_str().is_some_and(|text| text.contains("takes no changes from here")), "{behind}");
     turn(&app, &family, "both").await;
     rounds(&app, id).await;
     assert_eq!(copies(), ["Picnic, later"]);
