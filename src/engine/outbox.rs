@@ -4,8 +4,10 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::sync::plan::Reason;
 use crate::domain::{
+    account::PrivacyLevel,
     event::EventContent,
     ids::Revision,
+    mapping::{Event, Mapping},
     outbox::{OutboxEntry, WriteOp},
 };
 
@@ -48,6 +50,17 @@ pub fn owes(deleted: bool, bonded: bool, queued: Option<&OutboxEntry>) -> Owes {
         (true, false, None) => Owes::Nothing,
         (true, _, _) => Owes::Write(WriteOp::Delete),
     }
+}
+
+/// What a copy owes that a calendar has missed while it took no writes.
+#[must_use]
+pub fn missed(event: &Event, copy: &Mapping, level: PrivacyLevel) -> Option<WriteOp> {
+    if event.deleted_at.is_some() {
+        return Some(WriteOp::Delete);
+    }
+    // Less may be shown by now of a copy that we made than when it was last written.
+    let reduced = copy.created_by_us && level != PrivacyLevel::Full;
+    (reduced || event.content != copy.base).then_some(WriteOp::Update)
 }
 
 /// Whether an entry takes a copy out of a calendar while its event lives on. It stands whatever is decided about the copy

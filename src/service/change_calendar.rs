@@ -11,13 +11,13 @@ use super::{
 };
 use crate::{
     domain::{
-        account::PrivacyLevel,
         calendar::{Calendar, Direction},
         ids::{AccountId, CalendarId, MappingId},
         outbox::{OutboxEntry, OutboxState, WriteOp},
         person::Scope,
         round::Cause,
     },
+    engine::outbox::missed,
     store::{Mode, Tx},
 };
 
@@ -110,10 +110,7 @@ impl Services {
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(last.id);
             for (mapping, event) in page {
-                let op = if event.deleted_at.is_some() { WriteOp::Delete } else { WriteOp::Update };
-                // Less may be shown by now of a copy that we made than when it was last written.
-                let reduced = mapping.created_by_us && account.privacy != PrivacyLevel::Full;
-                if op == WriteOp::Delete || reduced || event.content != mapping.base {
+                if let Some(op) = missed(&event, &mapping, account.privacy) {
                     join_queue(tx, &self.entry(&event, calendar, op, mapping.uid, owner.time_zone)).await?;
                 }
             }

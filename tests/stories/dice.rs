@@ -100,10 +100,7 @@ impl Author {
             4 | 5 => Step::Arrive(account),
             6 | 7 => Step::Decide(self.dice.of(&[Winner::Local, Winner::Remote])),
             8 => Step::Round(account),
-            9 if self.turns => Step::Direction(
-                account,
-                self.dice.of(&[Direction::Both, Direction::FromProvider, Direction::ToProvider]),
-            ),
+            9 if self.turns => Step::Direction(account, self.dice.of(Direction::ALL)),
             _ => Step::Turn(account, self.fate()),
         }
     }

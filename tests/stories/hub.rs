@@ -23,7 +23,7 @@ use calwarden::{
     },
     engine::{
         conflict::{Standing, bring_up_to_date, settled},
-        outbox::{Owes, is_withdrawal, joined, owes},
+        outbox::{Owes, is_withdrawal, joined, missed, owes},
         sync::plan::Reason,
     },
     provider::{EventWriter, Found, Result, Target},
@@ -259,10 +259,7 @@ impl Hub {
         let bonds = self.mappings.values().filter(|held| held.calendar_id == scene.calendar.id);
         let owed = bonds.filter_map(|held| {
             let event = &self.events[&held.event_id];
-            let op = if event.deleted_at.is_some() { WriteOp::Delete } else { WriteOp::Update };
-            let reduced = held.created_by_us && scene.account.privacy != PrivacyLevel::Full;
-            let changed = op == WriteOp::Delete || reduced || event.content != held.base;
-            changed.then(|| scene.owed(event, op, held.uid.clone(), reason(op)))
+            missed(event, held, scene.account.privacy).map(|op| scene.owed(event, op, held.uid.clone(), reason(op)))
         });
         let unlinked = self.unlinked(scene.calendar.id).map(|event| {
             let key = Uid(scene.world.new_id::<uuid::Uuid>().to_string());

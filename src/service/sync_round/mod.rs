@@ -29,10 +29,11 @@ use crate::{
     },
     provider::{Provider, ProviderError},
     service::{Failure, Services, drain_outbox, promises},
-    store::Mode,
+    store::{Mode, StoreError, Tx},
 };
 use changes::Planned;
 use pull::Puller;
+use scene::Scene;
 use sweep::Pulled;
 
 /// A notification comes within this time of its change, or not at all.
@@ -231,6 +232,11 @@ impl Run<'_> {
         if same && !due { None } else { Some(due) }
     }
 
+    fn scene<'s>(&'s self, calendar: &'s Calendar) -> Scene<'s> {
+        let (account, user) = (&self.opened.account, &self.opened.user);
+        Scene::new(account, user, calendar, self.opened.provider.writer(), &self.services.world)
+    }
+
     async fn pull(
         &mut self,
         calendar: &Calendar,
@@ -362,6 +368,12 @@ impl Run<'_> {
             note: (!notes.is_empty()).then(|| notes.join("; ")),
         })
     }
+}
+
+/// Whether a calendar still is what its owner had chosen when it was read: selected or not, and which way events flow.
+async fn stands(tx: &mut Tx, calendar: &Calendar) -> Result<bool, StoreError> {
+    let held = tx.calendar(&Scope::Whole, calendar.id).await?;
+    Ok(held.is_some_and(|held| held.version == calendar.version))
 }
 
 /// A calendar as it begins its life with us: selected, and flowing whichever ways its provider allows.

@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use super::{
     changes::Changes,
     scene::Scene,
+    stands,
     sweep::{Batch, Held, Pulled, Sweep, Unbound},
 };
 use crate::{
     domain::{
-        calendar::{Calendar, RemoteCalendar},
+        calendar::RemoteCalendar,
         failure::FailureClass::{self, CursorExpired},
         ids::{CalendarId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor},
         mapping::Mapping,
@@ -262,10 +263,4 @@ impl Puller<'_> {
         sweep.add(changes);
         Ok(())
     }
-}
-
-/// Whether a calendar still is what it was when it was read: selected or not, and which way events flow.
-pub(super) async fn stands(tx: &mut Tx, calendar: &Calendar) -> Result<bool, StoreError> {
-    let held = tx.calendar(&Scope::Whole, calendar.id).await?;
-    Ok(held.is_some_and(|held| held.version == calendar.version))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, changes::Changes, pull::stands, scene::Scene, sweep::Pulled};
+use super::{Run, changes::Changes, stands, sweep::Pulled};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -74,11 +74,6 @@ impl Run<'_> {
             bonds.retain(|(_, event)| span(&event.content, zone).1.is_none_or(|end| end >= now));
         }
         Ok(bonds)
-    }
-
-    pub(super) fn scene<'s>(&'s self, calendar: &'s Calendar) -> Scene<'s> {
-        let (account, user) = (&self.opened.account, &self.opened.user);
-        Scene::new(account, user, calendar, self.opened.provider.writer(), &self.services.world)
     }
 
     /// Commits one calendar's deletions and cursor, or holds them.
