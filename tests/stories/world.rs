@@ -13,7 +13,7 @@ use calwarden::{
         promise::Promise,
     },
     engine::{
-        outbox::{Owes, owes},
+        outbox::{Owes, is_withdrawal, owes},
         sync::plan::Reason,
     },
     service::sync_round::changes::Changes,
@@ -530,8 +530,10 @@ impl World {
             let Some((mapping, event)) = self.hub.bond(calendar.id, id) else {
                 return Err(Promise::Agreement.broken(format!("e{} is there and not here", object.name)));
             };
-            // A deletion of ours that waits stands upon what it was made upon; and what comes back is read again.
-            let stale = event.deleted_at.is_some() || mapping.revision.is_none();
+            // A deletion of ours that waits stands upon what it was made upon, and so does a copy that is to go; and what comes
+            // back is read again.
+            let to_go = self.hub.outbox.get(&(event.id, calendar.id)).is_some_and(is_withdrawal);
+            let stale = to_go || event.deleted_at.is_some() || mapping.revision.is_none();
             if !stale && mapping.base != object.content {
                 let (there, known) = (marks(&object.content), marks(&mapping.base));
                 return Err(Promise::Agreement
