@@ -43,6 +43,7 @@ promises! {
     OneFullList = "I-18": "An expired cursor is answered by one complete listing, which keeps what is here.",
     LateAtWorst = "I-19": "A lost notification costs time alone.",
     FewRounds = "I-20": "However many notifications come, forged or not, they cost one round more at most.",
+    EarlyIsHeard = "I-21": "A notification that comes before its channel's answer counts.",
     Watched = "I-22": "There is always a live channel or a poll that is due.",
     NobodyMailed = "I-24": "Nobody is mailed unless somebody asks for it.",
     OneRound = "I-25": "An account has one round at a time.",

@@ -14,6 +14,7 @@ use calwarden::{
     engine::account::{ChannelEnd, RefreshEnd},
     provider::google::push,
     sandbox::reply::Asked,
+    service::hear_notifications::Verdict,
     store::Mode,
     web::Order,
 };
@@ -757,6 +758,22 @@ async fn notifications_are_proven_kept_and_told_from_forged_ones_by_nobody_outsi
     tx.commit().await.expect("read");
     assert!(account.next_round_at.is_some_and(|at| at <= app.services().world.now()), "owed, whatever happens to us");
     assert!(push::parse(|_| None).is_err());
+}
+
+#[actix_web::test]
+async fn a_channel_whose_opening_was_never_answered_is_heard() {
+    let (app, wire, id) = connected("write").await;
+    round(&app, id, Cause::Connected).await;
+    wire.control("POST", "faults", &json!({ "operation": "events.watch", "apply": true, "drop": true, "times": 1 }));
+    assert_eq!(app.services().keep_channels(id).await.expect("kept"), ChannelEnd::Failed);
+    wire.call("POST", &format!("/calendars/{ADA}/events"), &elsewhere(&wire), &lunch("Lunch"));
+    let told = notifications(&wire, &app);
+    assert_eq!(told.len(), 2, "its opening, and the change");
+    for (push, expected) in told.iter().zip([Verdict::Opened, Verdict::Genuine]) {
+        assert_eq!(deliver(&app, push).await.status, 204);
+        let told = app.actors.told.lock().expect("no panic").pop().expect("taken");
+        assert_eq!(app.services().hear(&[told]).await.expect("heard"), [expected]);
+    }
 }
 
 #[actix_web::test]
