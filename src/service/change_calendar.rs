@@ -5,7 +5,7 @@
 
 use super::{
     Services,
-    disconnect_account::{Bonds, let_go},
+    disconnect_account::{Leave, let_go},
     edit_event::{EditError, new_key},
     sync_round::changes::join_queue,
 };
@@ -18,7 +18,7 @@ use crate::{
         round::Cause,
     },
     engine::outbox::missed,
-    store::{Mode, Tx},
+    store::{Mode, StoreError, Tx},
 };
 
 /// Bonds looked at per page.
@@ -77,10 +77,12 @@ impl Services {
     /// What follows from a choice; answers whom else to wake.
     async fn follow(&self, tx: &mut Tx, before: &Calendar, now: &Calendar) -> Result<Vec<AccountId>, EditError> {
         if before.selected && !now.selected {
-            let_go(tx, now.id, Bonds::All, self.world.now()).await?;
+            let_go(tx, now.id, Leave::Deselected, self.world.now()).await?;
             tx.clear_busy(now.id).await?;
+        } else if !before.selected && now.selected {
+            move_home(tx, now.id).await?;
         } else if before.direction.inbound() && !now.direction.inbound() {
-            let_go(tx, now.id, Bonds::Imported, self.world.now()).await?;
+            let_go(tx, now.id, Leave::OnlyTakes, self.world.now()).await?;
         }
         if now.makes_tasks && !before.makes_tasks {
             self.make_tasks_ahead(tx, now).await?;
@@ -93,13 +95,13 @@ impl Services {
     }
 
     /// Queues what was put aside, whatever for, and what has changed here while the calendar took nothing.
-    async fn resume_writes(&self, tx: &mut Tx, calendar: &Calendar) -> Result<(), EditError> {
+    pub(super) async fn resume_writes(&self, tx: &mut Tx, calendar: &Calendar) -> Result<(), StoreError> {
+        let Some(account) = tx.account(&Scope::Whole, calendar.account_id).await? else { return Ok(()) };
+        let Some(owner) = tx.user(&account.user_id).await? else { return Ok(()) };
         for entry in tx.outbox_of_calendar(calendar.id).await? {
             let (state, not_before) = (OutboxState::Queued, self.world.now());
             tx.put_outbox(&OutboxEntry { state, not_before, attempts: 0, last_error: None, ..entry }).await?;
         }
-        let account = tx.account(&Scope::Whole, calendar.account_id).await?.ok_or(EditError::NotFound("account"))?;
-        let owner = tx.user(&account.user_id).await?.ok_or(EditError::NotFound("user"))?;
         for event in tx.unlinked_events(calendar.id).await? {
             let key = new_key(&event, &self.world);
             join_queue(tx, &self.entry(&event, calendar, WriteOp::Create, key, owner.time_zone)).await?;
@@ -113,6 +115,21 @@ impl Services {
                 if let Some(op) = missed(&event, &mapping, account.privacy) {
                     join_queue(tx, &self.entry(&event, calendar, op, mapping.uid, owner.time_zone)).await?;
                 }
+            }
+        }
+    }
+}
+
+/// A calendar is selected again: what had stayed here without it is at home there as before.
+async fn move_home(tx: &mut Tx, calendar: CalendarId) -> Result<(), StoreError> {
+    let mut after: Option<MappingId> = None;
+    loop {
+        let page = tx.mappings_of_calendar(calendar, after, BATCH).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(last.id);
+        for (mapping, event) in page {
+            if event.calendar_id.is_none() || !mapping.created_by_us && event.calendar_id != Some(calendar) {
+                tx.rehome_event(event.id, Some(calendar)).await?;
             }
         }
     }

@@ -51,7 +51,7 @@ impl Services {
         self.leave_provider(id).await?;
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         for calendar in tx.calendars_of(id).await? {
-            let_go(&mut tx, calendar.id, Bonds::All, self.world.now()).await?;
+            let_go(&mut tx, calendar.id, Leave::Forgotten, self.world.now()).await?;
         }
         tx.delete_account(id).await?;
         tx.commit().await?;
@@ -110,33 +110,36 @@ enum Fate {
     Goes,
     /// It has a copy in another calendar, which is its home from now on.
     Moves(CalendarId),
-    /// It lives here only from now on: it began here, or somebody's edit of it never got there (I-3).
+    /// It lives here only from now on: it began here, or what somebody did with it never got there (I-3).
     Stays,
 }
 
 /// `theirs`: it came from there, and what is there is what came.
-fn fate(theirs: bool, elsewhere: Option<CalendarId>, unsent_edit: bool) -> Fate {
+fn fate(theirs: bool, elsewhere: Option<CalendarId>, unsent: bool) -> Fate {
     match elsewhere {
         Some(home) => Fate::Moves(home),
-        None if theirs && !unsent_edit => Fate::Goes,
+        None if theirs && !unsent => Fate::Goes,
         None => Fate::Stays,
     }
 }
 
-/// Which bonds of a calendar end.
+/// How a calendar is let go of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bonds {
-    /// Every one: it is no longer kept in step.
-    All,
-    /// Those with what came from there and lives nowhere else: it only takes events from now on.
-    Imported,
+pub(super) enum Leave {
+    /// It is forgotten, and every bond with it.
+    Forgotten,
+    /// It is no longer kept in step. What stays here keeps its bond: by that it is known, not doubled, if the calendar is selected
+    /// again.
+    Deselected,
+    /// It only takes events from now on, and stays the home of what it has taken.
+    OnlyTakes,
 }
 
-/// Ends a calendar's bonds, and lets go of what came from it.
+/// Lets go of what came from a calendar and lives nowhere else, and of the bonds that end with it.
 pub(super) async fn let_go(
     tx: &mut Tx,
     calendar: CalendarId,
-    which: Bonds,
+    leave: Leave,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let mut after: Option<MappingId> = None;
@@ -149,28 +152,28 @@ pub(super) async fn let_go(
         let (queued, to_others): (Vec<_>, Vec<_>) =
             tx.outbox_of_events(&ids).await?.into_iter().partition(|entry| entry.calendar_id == calendar);
         let unsent: BTreeSet<_> = queued.iter().map(|entry| entry.event_id).collect();
+        let mut elsewhere = BTreeMap::new();
         // A copy that is still to be made keeps its event as well.
-        let to_others = to_others.iter().filter(|entry| entry.op != WriteOp::Delete);
-        let elsewhere: BTreeMap<_, _> = to_others
-            .map(|entry| (entry.event_id, entry.calendar_id))
-            .chain(copies.iter().map(|copy| (copy.event_id, copy.calendar_id)))
-            .collect();
+        for entry in to_others.iter().filter(|entry| entry.op != WriteOp::Delete) {
+            if tx.calendar(&Scope::Whole, entry.calendar_id).await?.is_some_and(|other| other.selected) {
+                elsewhere.insert(entry.event_id, entry.calendar_id);
+            }
+        }
+        elsewhere.extend(copies.iter().map(|copy| (copy.event_id, copy.calendar_id)));
         let (mut bonds, mut gone) = (Vec::new(), Vec::new());
         for (mapping, event) in page {
             let at_home = event.calendar_id == Some(calendar);
-            let unsent_edit = event.deleted_at.is_none() && unsent.contains(&event.id);
             // A copy that we made again may not show all that the event says.
             let theirs = event.origin == Origin::Remote && !mapping.created_by_us;
-            let fate = at_home.then(|| fate(theirs, elsewhere.get(&event.id).copied(), unsent_edit));
-            if which == Bonds::Imported && fate != Some(Fate::Goes) {
-                continue;
+            let fate = at_home.then(|| fate(theirs, elsewhere.get(&event.id).copied(), unsent.contains(&event.id)));
+            if leave == Leave::Forgotten || fate == Some(Fate::Goes) {
+                bonds.push(mapping.id);
             }
-            bonds.push(mapping.id);
             match fate {
-                None => {}
                 Some(Fate::Goes) => gone.push(event.id),
-                Some(Fate::Moves(home)) => tx.rehome_event(event.id, Some(home)).await?,
-                Some(Fate::Stays) => tx.rehome_event(event.id, None).await?,
+                Some(Fate::Moves(home)) if leave != Leave::OnlyTakes => tx.rehome_event(event.id, Some(home)).await?,
+                Some(Fate::Stays) if leave != Leave::OnlyTakes => tx.rehome_event(event.id, None).await?,
+                _ => {}
             }
         }
         tx.delete_mappings(&bonds).await?;

@@ -307,7 +307,10 @@ impl Services {
             homes.push((home, None));
         }
         for (calendar, bonded) in homes {
-            let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await? else { continue };
+            // A copy in a calendar that is not kept in step gets what it has missed when that is selected again.
+            let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await?.filter(|held| held.selected) else {
+                continue;
+            };
             let Some(calendar) = self.write_target(tx, calendar).await? else { continue };
             let queued = tx.outbox_entry(event.id, calendar.id).await?;
             match (owes(event.deleted_at.is_some(), bonded.is_some(), queued.as_ref()), queued) {

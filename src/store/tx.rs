@@ -306,7 +306,7 @@ queries! {
         fn mapping_of(event: EventId, calendar: CalendarId) -> Option<Mapping>;
         /// Every mapping of an event.
         fn mappings_of_event(event: EventId) -> Vec<Mapping>;
-        /// The mappings of these events in every calendar but this one.
+        /// The mappings of these events in every calendar that is selected, but this one.
         fn other_mappings(events: &[EventId], calendar: CalendarId) -> Vec<Mapping>;
         /// The mappings of a calendar by id, with their local events, after the last of the page before.
         fn mappings_of_calendar(calendar: CalendarId, after: Option<MappingId>, limit: u32) -> Vec<(Mapping, Event)>;

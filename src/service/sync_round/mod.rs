@@ -286,9 +286,13 @@ impl Run<'_> {
         }
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let mut held = tx.calendars_of(self.opened.account.id).await?;
+        let closed: Vec<_> = held.iter().filter(|held| !held.takes_writes()).map(|held| held.id).collect();
         let changed = self.compare(&mut held, listed);
         if !self.dry {
             tx.put_calendars(&changed).await?;
+            for calendar in changed.iter().filter(|held| held.takes_writes() && closed.contains(&held.id)) {
+                self.services.resume_writes(&mut tx, calendar).await?;
+            }
             self.opened.calendars = tx.calendars_of(self.opened.account.id).await?;
             tx.commit().await?;
         }

@@ -14,7 +14,7 @@ use crate::{
     store::{
         records::MappingKey,
         rows::{EventRow, MappingRow},
-        schema::{events, mappings},
+        schema::{calendars, events, mappings},
     },
 };
 
@@ -82,9 +82,11 @@ pub async fn mappings_of_event(conn: &mut Conn, event: EventId) -> Done<Vec<Mapp
 pub async fn other_mappings(conn: &mut Conn, events: &[EventId], calendar: CalendarId) -> Done<Vec<Mapping>> {
     let mut found = Vec::new();
     for batch in events.chunks(BATCH_ROWS) {
+        let kept = calendars::table.filter(calendars::id.eq(mappings::calendar_id)).filter(calendars::selected);
         let query = mappings::table
             .filter(mappings::event_id.eq_any(batch))
             .filter(mappings::calendar_id.ne(calendar))
+            .filter(diesel::dsl::exists(kept.select(calendars::id)))
             .order(mappings::id)
             .select(MappingRow::as_select());
         found.extend(read_all(query.load(conn).await?, MappingRow::read)?);

@@ -75,7 +75,9 @@ impl From<Calendar> for CalendarView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CalendarPatch {
-    /// Whether it is kept in step.
+    /// Whether it is kept in step. A calendar that is deselected takes its busy time and imported events from here, never anything
+    /// there; an event that lives elsewhere too, or was changed here and not sent yet, stays, and is known again by its copy when
+    /// the calendar is selected again.
     #[serde(default)]
     selected: Option<bool>,
     /// `both`; `from_provider`: nothing is written there, and what changes here waits until it is; `to_provider`: nothing is

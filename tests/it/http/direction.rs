@@ -21,7 +21,7 @@ use super::{
 };
 use crate::support::google::Wire;
 
-fn events() -> String {
+pub(super) fn events() -> String {
     format!("/calendars/{ADA}/events")
 }
 
@@ -44,7 +44,7 @@ async fn turn(app: &App, calendar: &str, direction: &str) {
 }
 
 /// Two rounds, with time for what was put off.
-async fn rounds(app: &App, id: AccountId) {
+pub(super) async fn rounds(app: &App, id: AccountId) {
     for cause in [Cause::Requested, Cause::Poll] {
         round(app, id, cause).await;
         app.clock.advance(Duration::minutes(2));

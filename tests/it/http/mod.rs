@@ -11,6 +11,7 @@ mod google;
 mod history;
 mod idempotency;
 mod planning;
+mod selection;
 mod series;
 mod tenancy;
 mod zone_rules;

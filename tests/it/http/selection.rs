@@ -1,0 +1,140 @@
+//! Calendars that are deselected and selected again: what stays here meanwhile is known again, not doubled, and nothing that was
+//! done meanwhile is lost.
+
+use calwarden::{
+    domain::{calendar::Calendar, ids::CalendarId, person::Scope},
+    store::Mode,
+};
+use serde_json::{Value, json};
+
+use super::{
+    app::App,
+    direction::{events, rounds},
+    google::{Picnic, connected, lunch, picnic, primary, titles},
+};
+use crate::support::google::Wire;
+
+const EVENTS: &str = "/v1/events?user_id=ada&limit=500";
+
+async fn select(app: &App, calendar: &str, selected: bool) {
+    app.patch(&format!("/v1/calendars/{calendar}"), json!({ "selected": selected })).await.ok();
+}
+
+/// What a calendar holds there: titles and places.
+fn held(wire: &Wire, events: &str, token: &str) -> Vec<(String, Option<String>)> {
+    let (_, listed) = wire.call("GET", events, token, &Value::Null);
+    let text = |item: &Value, field: &str| item[field].as_str().map(str::to_owned);
+    let items = listed["items"].as_array().expect("items").iter();
+    let mut found: Vec<_> =
+        items.map(|item| (text(item, "summary").expect("a title"), text(item, "location"))).collect();
+    found.sort();
+    found
+}
+
+fn first(wire: &Wire, events: &str, token: &str) -> String {
+    let (_, listed) = wire.call("GET", events, token, &Value::Null);
+    listed["items"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+#[actix_web::test]
+async fn a_copy_in_a_calendar_that_is_selected_again_is_the_copy_it_was() {
+    let (app, wire, id) = connected("write").await;
+    let Picnic { family, path, there, token } = picnic(&app, &wire, id).await;
+    select(&app, &family, false).await;
+    // Meanwhile it is renamed here and given a place there.
+    app.patch(&path, json!({ "title": "Picnic, later" })).await.ok();
+    let copy = first(&wire, &there, &token);
+    wire.call("PATCH", &format!("{there}/{copy}"), &token, &json!({ "location": "The lake" }));
+    rounds(&app, id).await;
+    assert_eq!(held(&wire, &there, &token), [("Picnic".to_owned(), Some("The lake".to_owned()))], "it is left alone");
+    assert_eq!(held(&wire, &events(), &token), [("Picnic, later".to_owned(), None)]);
+    assert_eq!(app.get("/v1/notices?user_id=ada").await.ok()["data"], json!([]), "and nobody is told of it");
+    select(&app, &family, true).await;
+    rounds(&app, id).await;
+    rounds(&app, id).await;
+    assert_eq!(titles(&app).await, ["Picnic, later"]);
+    for calendar in [&there, &events()] {
+        let both = [("Picnic, later".to_owned(), Some("The lake".to_owned()))];
+        assert_eq!(held(&wire, calendar, &token), both, "{calendar}");
+    }
+    // Deleted while the copy is not kept in step, it goes there as well in the end.
+    select(&app, &family, false).await;
+    app.delete(&path).await;
+    rounds(&app, id).await;
+    assert_eq!((held(&wire, &there, &token).len(), held(&wire, &events(), &token).len()), (1, 0));
+    select(&app, &family, true).await;
+    rounds(&app, id).await;
+    assert_eq!((held(&wire, &there, &token).len(), titles(&app).await.len()), (0, 0));
+}
+
+#[actix_web::test]
+async fn an_imported_event_that_has_a_copy_elsewhere_is_here_once_when_its_calendar_is_selected_again() {
+    let (app, wire, id) = connected("write").await;
+    let home = primary(&app, id).await["id"].clone();
+    let Picnic { family, path, there, token } = picnic(&app, &wire, id).await;
+    app.delete(&path).await;
+    wire.call("POST", &there, &token, &lunch("Theirs"));
+    rounds(&app, id).await;
+    let event = app.get(EVENTS).await.ok()["data"][0].clone();
+    assert_eq!((&event["title"], &event["calendar_id"]), (&json!("Theirs"), &json!(family)));
+    let path = format!("/v1/events/{}", event["id"].as_str().expect("an id"));
+    app.post(&format!("{path}/links"), json!({ "calendar_id": home })).await.ok();
+    rounds(&app, id).await;
+    assert_eq!(held(&wire, &events(), &token).len(), 1, "a copy is made");
+    select(&app, &family, false).await;
+    let left = app.get(&path).await.ok();
+    assert_eq!((&left["title"], &left["calendar_id"]), (&json!("Theirs"), &home), "its copy is its home meanwhile");
+    select(&app, &family, true).await;
+    rounds(&app, id).await;
+    assert_eq!(titles(&app).await, ["Theirs"]);
+    assert_eq!(app.get(&path).await.ok()["calendar_id"], json!(family));
+    for calendar in [&there, &events()] {
+        assert_eq!(held(&wire, calendar, &token).len(), 1, "{calendar}");
+    }
+}
+
+#[actix_web::test]
+async fn what_was_not_sent_when_a_calendar_was_deselected_is_sent_when_it_is_selected_again() {
+    let (app, wire, id) = connected("write").await;
+    let Picnic { family, path, there, token } = picnic(&app, &wire, id).await;
+    app.delete(&path).await;
+    for title in ["Renamed", "Deleted"] {
+        wire.call("POST", &there, &token, &lunch(title));
+    }
+    rounds(&app, id).await;
+    let listed = app.get(EVENTS).await.ok();
+    for event in listed["data"].as_array().expect("events") {
+        let path = format!("/v1/events/{}", event["id"].as_str().expect("an id"));
+        if event["title"] == "Renamed" {
+            app.patch(&path, json!({ "title": "Renamed here" })).await.ok();
+        } else {
+            app.delete(&path).await;
+        }
+    }
+    select(&app, &family, false).await;
+    assert_eq!(titles(&app).await, ["Renamed here"], "an edit that never got there is kept (I-3)");
+    rounds(&app, id).await;
+    assert_eq!(held(&wire, &there, &token).len(), 2, "nothing is written to what is not selected");
+    select(&app, &family, true).await;
+    rounds(&app, id).await;
+    assert_eq!(titles(&app).await, ["Renamed here"]);
+    assert_eq!(held(&wire, &there, &token), [("Renamed here".to_owned(), None)]);
+}
+
+#[actix_web::test]
+async fn a_calendar_that_its_provider_closed_for_a_while_gets_what_it_missed() {
+    let (app, wire, id) = connected("write").await;
+    let Picnic { family, path, there, token } = picnic(&app, &wire, id).await;
+    let family: CalendarId = family.parse().expect("an id");
+    let mut tx = app.services().store.begin(Mode::Write, &Scope::Whole).await.expect("a transaction");
+    let open = tx.calendar(&Scope::Whole, family).await.expect("read").expect("a calendar");
+    let closed = Calendar { read_only: true, ..open.clone() };
+    assert!(tx.update_calendar(&closed, open.version).await.expect("stored"));
+    tx.commit().await.expect("a commit");
+    app.patch(&path, json!({ "title": "Picnic, later" })).await.ok();
+    // The next round hears that it is open again.
+    rounds(&app, id).await;
+    for calendar in [&there, &events()] {
+        assert_eq!(held(&wire, calendar, &token), [("Picnic, later".to_owned(), None)], "{calendar}");
+    }
+}
