@@ -109,11 +109,16 @@ impl Services {
             let deleted = event.deleted_at.is_some();
             let behind = entry.is_some() || mapping.is_some() && (deleted || !differs.is_empty());
             let waits = behind && !calendar.takes_writes();
+            let summary = match (calendar.selected, waits) {
+                (false, _) => UNSELECTED.to_owned(),
+                (true, true) => WAITS.to_owned(),
+                (true, false) => summary(mapping.is_some(), entry.as_ref(), deleted),
+            };
             places.push(Place {
                 account_id: calendar.account_id,
                 calendar_id,
                 calendar: calendar.name.clone(),
-                summary: if waits { WAITS.to_owned() } else { summary(mapping.is_some(), entry.as_ref(), deleted) },
+                summary,
                 remote_revision: mapping.and_then(|held| held.revision.as_ref()).map(|revision| revision.0.clone()),
                 differs,
                 base: mapping.map(|held| held.base.clone()),
@@ -143,6 +148,9 @@ fn sentence(reason: &str) -> Option<&'static str> {
     reason.parse().ok().map(Reason::sentence)
 }
 
+/// How a copy stands in a calendar that is not selected.
+const UNSELECTED: &str =
+    "This calendar is not kept in step. Once it is selected again, what has changed here and there comes together.";
 /// How a copy stands that is behind, in a calendar that is only read.
 const WAITS: &str = "This calendar takes no changes from here; what has changed is sent once it does.";
 

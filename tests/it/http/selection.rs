@@ -49,6 +49,10 @@ async fn a_copy_in_a_calendar_that_is_selected_again_is_the_copy_it_was() {
     assert_eq!(held(&wire, &there, &token), [("Picnic".to_owned(), Some("The lake".to_owned()))], "it is left alone");
     assert_eq!(held(&wire, &events(), &token), [("Picnic, later".to_owned(), None)]);
     assert_eq!(app.get("/v1/notices?user_id=ada").await.ok()["data"], json!([]), "and nobody is told of it");
+    let places = app.get(&format!("{path}/explain")).await.ok()["places"].clone();
+    let copy = places.as_array().expect("places").iter().find(|place| place["calendar_id"] == json!(family));
+    let summary = copy.expect("the copy")["summary"].as_str().expect("a text").to_owned();
+    assert!(summary.starts_with("This calendar is not kept in step."), "{summary}");
     select(&app, &family, true).await;
     rounds(&app, id).await;
     rounds(&app, id).await;
