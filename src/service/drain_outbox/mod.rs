@@ -14,6 +14,7 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 
+use self::setback::put_aside;
 use super::{
     Failure, Services, promises,
     sync_round::{
@@ -197,7 +198,13 @@ impl Desk<'_> {
             return Ok(None);
         };
         if !calendar.takes_writes() {
-            self.park(&mut tx, &current, "the calendar takes no changes from here").await?;
+            let why = "the calendar takes no changes from here";
+            if calendar.selected && calendar.direction.outbound() {
+                self.park(&mut tx, &current, why).await?;
+            } else {
+                // Its owner has chosen so, and need not be told; it is queued again when they choose otherwise.
+                tx.put_outbox(&put_aside(&current, why)).await?;
+            }
             tx.commit().await?;
             return Ok(None);
         }

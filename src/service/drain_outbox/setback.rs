@@ -62,8 +62,7 @@ impl Desk<'_> {
     }
 
     pub(super) async fn park(&self, tx: &mut Tx, entry: &OutboxEntry, why: &str) -> Result<(), Failure> {
-        let parked = OutboxEntry { state: OutboxState::Parked, last_error: Some(why.to_owned()), ..entry.clone() };
-        tx.put_outbox(&parked).await?;
+        tx.put_outbox(&put_aside(entry, why)).await?;
         if let Some(calendar) = self.opened.calendars.iter().find(|held| held.id == entry.calendar_id) {
             let mut changes = Changes::default();
             let text = format!("A change could not be sent to your calendar: {why}. It is kept; you can try it again.");
@@ -74,4 +73,9 @@ impl Desk<'_> {
         }
         Ok(())
     }
+}
+
+/// An entry that waits until somebody has it tried again.
+pub(super) fn put_aside(entry: &OutboxEntry, why: &str) -> OutboxEntry {
+    OutboxEntry { state: OutboxState::Parked, last_error: Some(why.to_owned()), ..entry.clone() }
 }

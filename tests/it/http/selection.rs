@@ -119,6 +119,7 @@ async fn what_was_not_sent_when_a_calendar_was_deselected_is_sent_when_it_is_sel
     assert_eq!(titles(&app).await, ["Renamed here"], "an edit that never got there is kept (I-3)");
     rounds(&app, id).await;
     assert_eq!(held(&wire, &there, &token).len(), 2, "nothing is written to what is not selected");
+    assert_eq!(app.get("/v1/notices?user_id=ada").await.ok()["data"], json!([]), "its owner has chosen so");
     select(&app, &family, true).await;
     rounds(&app, id).await;
     assert_eq!(titles(&app).await, ["Renamed here"]);
