@@ -1,5 +1,7 @@
 //! The Google side of the story: the look-alike, people who edit there, and what is wrong with what it is asked.
 
+use std::collections::BTreeSet;
+
 use calwarden::{
     domain::{
         failure::FailureClass,
@@ -247,8 +249,14 @@ impl Side {
 
     /// I-7: what we do not model is still there.
     pub fn kept(&mut self, now: DateTime<Utc>, person: &str) -> Vec<String> {
-        let made_there = |item: &Value| item["extendedProperties"]["private"]["calwardenUid"].is_null();
         let all = self.events(now, person);
+        let named = |item: &&Value| !item["extendedProperties"]["private"]["calwardenUid"].is_null();
+        let ours: BTreeSet<_> = all.iter().filter(named).filter_map(|item| item["id"].as_str()).collect();
+        // An occurrence that was deleted there and that we brought back has no name of its own, but its series' has.
+        let made_there = |item: &Value| {
+            let of = item["recurringEventId"].as_str().or(item["id"].as_str());
+            !named(&item) && !of.is_some_and(|id| ours.contains(id))
+        };
         let living = all.iter().filter(|item| item["status"] != "cancelled");
         let robbed = living.filter(|item| made_there(item) && item["colorId"] != THEIRS);
         robbed
