@@ -110,15 +110,16 @@ enum Fate {
     Goes,
     /// It has a copy in another calendar, which is its home from now on.
     Moves(CalendarId),
-    /// It lives here only from now on: it began here, or what somebody did with it never got there (I-3).
+    /// It lives here only from now on: it began here, what somebody did with it never got there (I-3), or a copy of it would not
+    /// be known again (I-10).
     Stays,
 }
 
-/// `theirs`: it came from there, and what is there is what came.
-fn fate(theirs: bool, elsewhere: Option<CalendarId>, unsent: bool) -> Fate {
+/// `theirs`: it came from there, and what is there is what came. `needed`: without it something would be lost or doubled.
+fn fate(theirs: bool, elsewhere: Option<CalendarId>, needed: bool) -> Fate {
     match elsewhere {
         Some(home) => Fate::Moves(home),
-        None if theirs && !unsent => Fate::Goes,
+        None if theirs && !needed => Fate::Goes,
         None => Fate::Stays,
     }
 }
@@ -148,10 +149,15 @@ pub(super) async fn let_go(
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = Some(last.id);
         let ids: Vec<_> = page.iter().map(|(_, event)| event.id).collect();
-        let copies = tx.other_mappings(&ids, calendar).await?;
+        let copies = tx.other_mappings(&ids, calendar, true).await?;
         let (queued, to_others): (Vec<_>, Vec<_>) =
             tx.outbox_of_events(&ids).await?.into_iter().partition(|entry| entry.calendar_id == calendar);
-        let unsent: BTreeSet<_> = queued.iter().map(|entry| entry.event_id).collect();
+        let mut needed: BTreeSet<_> = queued.iter().map(|entry| entry.event_id).collect();
+        if leave == Leave::Deselected {
+            // A copy that we made in a calendar that is deselected as well is known by its bond alone.
+            let asleep = tx.other_mappings(&ids, calendar, false).await?.into_iter();
+            needed.extend(asleep.filter(|copy| copy.created_by_us).map(|copy| copy.event_id));
+        }
         let mut elsewhere = BTreeMap::new();
         // A copy that is still to be made keeps its event as well.
         for entry in to_others.iter().filter(|entry| entry.op != WriteOp::Delete) {
@@ -165,7 +171,7 @@ pub(super) async fn let_go(
             let at_home = event.calendar_id == Some(calendar);
             // A copy that we made again may not show all that the event says.
             let theirs = event.origin == Origin::Remote && !mapping.created_by_us;
-            let fate = at_home.then(|| fate(theirs, elsewhere.get(&event.id).copied(), unsent.contains(&event.id)));
+            let fate = at_home.then(|| fate(theirs, elsewhere.get(&event.id).copied(), needed.contains(&event.id)));
             if leave == Leave::Forgotten || fate == Some(Fate::Goes) {
                 bonds.push(mapping.id);
             }

@@ -214,6 +214,9 @@ queries! {
         ) -> bool;
         /// Remembers why a calendar could not be read. `false`: no such calendar.
         fn set_calendar_error(id: CalendarId, why: &str) -> bool;
+        /// Holds a calendar at this version until the transaction ends: who would change it meanwhile gets
+        /// [`StoreError::Busy`], or waits. `false`: its version is another.
+        fn claim_calendar(id: CalendarId, version: i64) -> bool;
         /// Overwrites a calendar whole and sets its version to `expected_version + 1`; `false`: its version is another.
         fn update_calendar(calendar: &Calendar, expected_version: i64) -> bool;
     }
@@ -306,8 +309,8 @@ queries! {
         fn mapping_of(event: EventId, calendar: CalendarId) -> Option<Mapping>;
         /// Every mapping of an event.
         fn mappings_of_event(event: EventId) -> Vec<Mapping>;
-        /// The mappings of these events in every calendar that is selected, but this one.
-        fn other_mappings(events: &[EventId], calendar: CalendarId) -> Vec<Mapping>;
+        /// The mappings of these events in every calendar but this one that is selected, or that is not.
+        fn other_mappings(events: &[EventId], calendar: CalendarId, selected: bool) -> Vec<Mapping>;
         /// The mappings of a calendar by id, with their local events, after the last of the page before.
         fn mappings_of_calendar(calendar: CalendarId, after: Option<MappingId>, limit: u32) -> Vec<(Mapping, Event)>;
     }

@@ -322,7 +322,7 @@ pub fn to_read_again(copy: Mapping) -> Mapping {
 /// Tells an event's other copies that it changed here; their accounts are woken once that is durable.
 async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) -> Result<Vec<AccountId>, StoreError> {
     let mut wake = Vec::new();
-    for mapping in tx.other_mappings(&changes.spread, scene.calendar.id).await? {
+    for mapping in tx.other_mappings(&changes.spread, scene.calendar.id, true).await? {
         if let Some(event) = changes.events.iter().find(|event| event.id == mapping.event_id) {
             join_queue(tx, &scene.owed_elsewhere(event, &mapping)).await?;
             wake.push(mapping.account_id);

@@ -29,7 +29,7 @@ use crate::{
     },
     provider::{Provider, ProviderError},
     service::{Failure, Services, drain_outbox, promises},
-    store::{Mode, StoreError, Tx},
+    store::Mode,
 };
 use changes::Planned;
 use pull::Puller;
@@ -372,12 +372,6 @@ impl Run<'_> {
             note: (!notes.is_empty()).then(|| notes.join("; ")),
         })
     }
-}
-
-/// Whether a calendar still is what its owner had chosen when it was read: selected or not, and which way events flow.
-async fn stands(tx: &mut Tx, calendar: &Calendar) -> Result<bool, StoreError> {
-    let held = tx.calendar(&Scope::Whole, calendar.id).await?;
-    Ok(held.is_some_and(|held| held.version == calendar.version))
 }
 
 /// A calendar as it begins its life with us: selected, and flowing whichever ways its provider allows.

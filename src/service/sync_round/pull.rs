@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use super::{
     changes::Changes,
     scene::Scene,
-    stands,
     sweep::{Batch, Held, Pulled, Sweep, Unbound},
 };
 use crate::{
@@ -221,7 +220,8 @@ impl Puller<'_> {
     /// A transaction in which the calendar still is what its owner had chosen when it was read.
     async fn begin(&self) -> Result<Tx, Stopped> {
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        if stands(&mut tx, self.scene.calendar).await? { Ok(tx) } else { Err(Stopped::Turned) }
+        let calendar = self.scene.calendar;
+        if tx.claim_calendar(calendar.id, calendar.version).await? { Ok(tx) } else { Err(Stopped::Turned) }
     }
 
     fn unreadable_row(&self, row: Unreadable, known: &Held) -> UnreadableRow {

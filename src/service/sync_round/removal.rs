@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, changes::Changes, stands, sweep::Pulled};
+use super::{Run, changes::Changes, sweep::Pulled};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -35,8 +35,10 @@ impl Run<'_> {
         }
         let losses: Vec<_> = finished
             .iter()
-            .map(|(_, _, result, bonds)| {
-                let deleted = bonds.iter().filter(|(_, event)| event.deleted_at.is_none()).count();
+            .map(|(calendar, _, result, bonds)| {
+                // What is deleted in a calendar that only takes events stands there again, and is never deleted here.
+                let here = |event: &Event| calendar.direction.inbound() && event.deleted_at.is_none();
+                let deleted = bonds.iter().filter(|(_, event)| here(event)).count();
                 Loss { mapped: result.mapped, deleted, doubtful }
             })
             .collect();
@@ -89,7 +91,7 @@ impl Run<'_> {
         let gone: Vec<_> = bonds.iter().map(|(mapping, _)| mapping.remote_id.clone()).collect();
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        if !stands(&mut tx, &calendar).await? {
+        if !tx.claim_calendar(calendar.id, calendar.version).await? {
             // What was read is of another choice; whoever chose anew has woken the account.
             return Ok(());
         }

@@ -59,6 +59,12 @@ pub async fn set_calendar_error(conn: &mut Conn, id: CalendarId, why: &str) -> D
     Ok(query.execute(conn).await? > 0)
 }
 
+pub async fn claim_calendar(conn: &mut Conn, id: CalendarId, version: i64) -> Done<bool> {
+    // A row that is only read, or locked, would let another transaction change it from the same picture of the database.
+    let same = calendars::table.filter(calendars::id.eq(id)).filter(calendars::version.eq(version));
+    Ok(diesel::update(same).set(calendars::version.eq(version)).execute(conn).await? > 0)
+}
+
 pub async fn update_calendar(conn: &mut Conn, calendar: &Calendar, expected_version: i64) -> Done<bool> {
     let row = CalendarRow { version: expected_version.saturating_add(1), ..CalendarRow::of(calendar)? };
     let expected =

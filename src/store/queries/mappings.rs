@@ -79,14 +79,20 @@ pub async fn mappings_of_event(conn: &mut Conn, event: EventId) -> Done<Vec<Mapp
     read_all(query.select(MappingRow::as_select()).load(conn).await?, MappingRow::read)
 }
 
-pub async fn other_mappings(conn: &mut Conn, events: &[EventId], calendar: CalendarId) -> Done<Vec<Mapping>> {
+pub async fn other_mappings(
+    conn: &mut Conn,
+    events: &[EventId],
+    calendar: CalendarId,
+    selected: bool,
+) -> Done<Vec<Mapping>> {
     let mut found = Vec::new();
     for batch in events.chunks(BATCH_ROWS) {
-        let kept = calendars::table.filter(calendars::id.eq(mappings::calendar_id)).filter(calendars::selected);
+        let of_those = calendars::table.filter(calendars::id.eq(mappings::calendar_id));
+        let of_those = of_those.filter(calendars::selected.eq(selected));
         let query = mappings::table
             .filter(mappings::event_id.eq_any(batch))
             .filter(mappings::calendar_id.ne(calendar))
-            .filter(diesel::dsl::exists(kept.select(calendars::id)))
+            .filter(diesel::dsl::exists(of_those.select(calendars::id)))
             .order(mappings::id)
             .select(MappingRow::as_select());
         found.extend(read_all(query.load(conn).await?, MappingRow::read)?);

@@ -108,6 +108,27 @@ async fn a_calendar_that_only_takes_events_shows_what_is_here_whatever_is_done_t
 }
 
 #[actix_web::test]
+async fn a_calendar_that_only_takes_events_is_filled_again_however_much_is_deleted_there() {
+    let (app, wire, id) = connected("write").await;
+    let token = elsewhere(&wire);
+    round(&app, id, Cause::Connected).await;
+    let calendar = primary(&app, id).await["id"].as_str().expect("an id").to_owned();
+    turn(&app, &calendar, "to_provider").await;
+    let titles_of_ours = ["A", "B", "C", "D", "E", "F"];
+    for title in titles_of_ours {
+        make(&app, &calendar, title).await;
+    }
+    rounds(&app, id).await;
+    for (_, name) in there(&wire, &token) {
+        wire.call("DELETE", &format!("{}/{name}", events()), &token, &Value::Null);
+    }
+    rounds(&app, id).await;
+    assert_eq!(titles_there(&wire, &token), titles_of_ours);
+    let asked = app.get(&format!("/v1/accounts/{id}/holds")).await.ok();
+    assert_eq!(asked["data"], json!([]), "nothing here is in danger, so nobody is asked");
+}
+
+#[actix_web::test]
 async fn a_calendar_that_is_only_read_gets_what_it_missed_once_it_takes_writes_again() {
     let (app, wire, id) = connected("write").await;
     let Picnic { family, path, there, token } = picnic(&app, &wire, id).await;

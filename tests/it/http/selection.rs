@@ -95,6 +95,17 @@ async fn an_imported_event_that_has_a_copy_elsewhere_is_here_once_when_its_calen
     for calendar in [&there, &events()] {
         assert_eq!(held(&wire, calendar, &token).len(), 1, "{calendar}");
     }
+    // Both of its calendars are deselected, the copy's first, and selected again.
+    let home = home.as_str().expect("an id");
+    for (selected, calendar) in [(false, home), (false, &family), (true, &family), (true, home)] {
+        select(&app, calendar, selected).await;
+        rounds(&app, id).await;
+        assert_eq!(titles(&app).await, ["Theirs"]);
+    }
+    assert_eq!(app.get(&path).await.ok()["calendar_id"], json!(family));
+    for calendar in [&there, &events()] {
+        assert_eq!(held(&wire, calendar, &token).len(), 1, "{calendar}");
+    }
 }
 
 #[actix_web::test]

@@ -105,7 +105,8 @@ async fn mappings_in_other_calendars_are_found(base: Base) {
     let mut tx = base.write().await;
     tx.put_calendars(std::slice::from_ref(&second)).await.expect("calendar");
     tx.put_mappings(std::slice::from_ref(&elsewhere)).await.expect("mapping");
-    assert_eq!(tx.other_mappings(&[event.id, id(404)], calendar.id).await, Ok(vec![elsewhere.clone()]));
-    assert_eq!(tx.other_mappings(&[event.id], second.id).await, Ok(vec![mapping.clone()]));
+    assert_eq!(tx.other_mappings(&[event.id, id(404)], calendar.id, true).await, Ok(vec![elsewhere.clone()]));
+    assert_eq!(tx.other_mappings(&[event.id], second.id, true).await, Ok(vec![mapping.clone()]));
+    assert_eq!(tx.other_mappings(&[event.id], calendar.id, false).await, Ok(vec![]), "it is selected");
     assert_eq!(tx.mappings_of_event(event.id).await, Ok(vec![mapping, elsewhere]));
 }

@@ -115,6 +115,20 @@ async fn the_later_of_two_writers_of_one_row_is_told_to_try_again() {
 }
 
 #[tokio::test]
+async fn a_calendar_that_is_claimed_is_changed_by_nobody_who_has_not_seen_what_was_done() {
+    let base = Base::postgres().await;
+    let (_, calendar, ..) = given::ada_with_an_event(&base).await;
+    let (mut round, mut owner) = (base.write().await, base.write().await);
+    assert!(owner.calendar(&Scope::Whole, calendar.id).await.expect("read").is_some());
+    assert_eq!(round.claim_calendar(calendar.id, calendar.version).await, Ok(true));
+    round.commit().await.expect("committed");
+    assert_eq!(owner.update_calendar(&calendar, calendar.version).await, Err(StoreError::Busy));
+    let mut again = base.write().await;
+    assert_eq!(again.update_calendar(&calendar, calendar.version).await, Ok(true), "tried again, it is done");
+    assert_eq!(again.claim_calendar(calendar.id, calendar.version).await, Ok(false), "and seen by the next page");
+}
+
+#[tokio::test]
 async fn a_wrong_way_of_encryption_is_named() {
     let mut config = Base::sqlite().await.config;
     config.url = Some("postgres://ada:hunter2@127.0.0.1:1/db?sslmode=sometimes".into());
