@@ -16,6 +16,7 @@ use crate::{
         mapping::Origin,
         outbox::WriteOp,
         person::Scope,
+        round::Cause,
     },
     provider::Target,
     store::{Mode, StoreError, Tx},
@@ -50,11 +51,16 @@ impl Services {
         }
         self.leave_provider(id).await?;
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        for calendar in tx.calendars_of(id).await? {
+        let calendars = tx.calendars_of(id).await?;
+        let mut contexts = Vec::new();
+        for calendar in &calendars {
+            contexts.extend(self.contexts_shown_in(&mut tx, calendar).await?);
             let_go(&mut tx, calendar.id, Leave::Forgotten, self.world.now()).await?;
         }
         tx.delete_account(id).await?;
+        let wake = self.reflect_contexts(&mut tx, &contexts).await?;
         tx.commit().await?;
+        self.wake_all(&wake, Cause::LocalEdit);
         self.connections.forget(id);
         Ok(())
     }

@@ -287,7 +287,7 @@ queries! {
         ) -> Vec<(DateTime<Utc>, Event)>;
         /// Live events whose home is this calendar and which have no remote copy there.
         fn unlinked_events(calendar: CalendarId) -> Vec<Event>;
-        /// A person's live events without a home that have no remote copy in this calendar.
+        /// A person's events without a home that have no remote copy in this calendar; of what was deleted, what began here.
         fn homeless_events(user: &UserId, calendar: CalendarId) -> Vec<Event>;
         /// Gives an event another home, or none; nothing is queued for it.
         fn rehome_event(event: EventId, home: Option<CalendarId>) -> ();

@@ -2,6 +2,7 @@
 
 use super::{
     super::{Services, edit_event::EditError},
+    outside::stored,
     person::person,
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         person::Scope,
         round::Cause,
     },
-    store::{Mode, Tx},
+    store::{Mode, StoreError, Tx},
 };
 
 /// What a caller says of a context.
@@ -155,12 +156,31 @@ impl Services {
         tx: &mut Tx,
         calendar: &Calendar,
     ) -> Result<Vec<AccountId>, EditError> {
+        let contexts = self.contexts_shown_in(tx, calendar).await?;
+        Ok(self.reflect_contexts(tx, &contexts).await?)
+    }
+
+    /// The contexts whose blocks a calendar shows.
+    pub(in crate::service) async fn contexts_shown_in(
+        &self,
+        tx: &mut Tx,
+        calendar: &Calendar,
+    ) -> Result<Vec<Context>, StoreError> {
+        let Some(account) = tx.account(&Scope::Whole, calendar.account_id).await? else { return Ok(Vec::new()) };
+        let mut contexts = tx.contexts_of(&Scope::Whole, &account.user_id).await?;
+        contexts.retain(|context| context.publishes_to() == Some(calendar.id));
+        Ok(contexts)
+    }
+
+    /// Brings the events of these contexts' blocks to where they are shown by now; answers whom to wake.
+    pub(in crate::service) async fn reflect_contexts(
+        &self,
+        tx: &mut Tx,
+        contexts: &[Context],
+    ) -> Result<Vec<AccountId>, StoreError> {
         let mut wake = Vec::new();
-        let Some(account) = tx.account(&Scope::Whole, calendar.account_id).await? else { return Ok(wake) };
-        for context in tx.contexts_of(&Scope::Whole, &account.user_id).await? {
-            if context.publishes_to() == Some(calendar.id) {
-                wake.extend(self.reflect_context(tx, &context.user_id, context.id).await?);
-            }
+        for context in contexts {
+            wake.extend(self.reflect_context(tx, &context.user_id, context.id).await.map_err(stored)?);
         }
         Ok(wake)
     }

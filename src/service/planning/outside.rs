@@ -228,7 +228,7 @@ fn later(held: Option<EventTime>, avoid: Window, zone: Tz) -> EventTime {
 }
 
 /// Nothing but the store can fail there.
-fn stored(error: EditError) -> StoreError {
+pub(super) fn stored(error: EditError) -> StoreError {
     match error {
         EditError::Store(error) => error,
         other => StoreError::Corrupt(other.to_string()),

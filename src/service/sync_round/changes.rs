@@ -196,6 +196,10 @@ impl Changes {
             self.settle(scene, mapping, event, Some(remote), sent);
             return;
         }
+        if event.deleted_at.is_some() {
+            self.settle(scene, Mapping { created_by_us: true, ..mapping }, event, Some(remote), sent);
+            return;
+        }
         let told = scene.told(&event.content, false);
         let decision = if scene.takes {
             link(&event.content, &told, &remote.content, scene.account.policy)
@@ -304,7 +308,14 @@ impl Changes {
 fn still_alike(scene: &Scene<'_>, event: &Event, remote: &RemoteEvent, held: &Held) -> bool {
     let alike = || confidence(&scene.told(&event.content, false), &remote.content) > CONFIDENCE_MIN;
     let named = || event.calendar_id.is_none() && event.uid == remote.uid;
-    !held.sent(event.id).is_empty() || (event.deleted_at.is_none() && (named() || alike()))
+    if !held.sent(event.id).is_empty() {
+        return true;
+    }
+    match event.deleted_at {
+        None => named() || alike(),
+        // It was deleted while its account was away: only what nobody has written since is a copy of that.
+        Some(_) => named() && event.origin == Origin::Local && scene.told(&event.content, false) == remote.content,
+    }
 }
 
 /// Queues a write, or joins it to the one already queued for that event and calendar.

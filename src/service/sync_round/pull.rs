@@ -174,7 +174,8 @@ impl Puller<'_> {
         }
         tx.commit().await?;
         let names: Vec<_> = homeless.iter().map(|event| (event.uid.clone(), event.id)).collect();
-        let looks = unlinked.into_iter().chain(homeless);
+        // What was deleted is known by its own name alone.
+        let looks = unlinked.into_iter().chain(homeless).filter(|event| event.deleted_at.is_none());
         let looks = looks.map(|event| (event.id, self.scene.told(&event.content, false)));
         let unbound = Unbound::new(&queued, looks, names);
         let held = Held::new(index, unreadable, queued);

@@ -10,7 +10,7 @@ use super::{BATCH_ROWS, Conn, Done, batches, read_all, told};
 use crate::{
     domain::{
         ids::{CalendarId, EventId, UserId},
-        mapping::Event,
+        mapping::{Event, Origin},
         person::Scope,
     },
     store::{
@@ -122,7 +122,7 @@ pub async fn homeless_events(conn: &mut Conn, user: &UserId, calendar: CalendarI
     let query = events::table
         .filter(events::user_id.eq(user))
         .filter(events::calendar_id.is_null())
-        .filter(events::deleted_at.is_null())
+        .filter(events::deleted_at.is_null().or(events::origin.eq(Origin::Local.as_str())))
         .filter(diesel::dsl::not(diesel::dsl::exists(bonds!(calendar))))
         .order(events::id);
     read_all(query.select(EventRow::as_select()).load(conn).await?, EventRow::read)

@@ -79,10 +79,15 @@ async fn connect(app: &App, wire: &Wire, body: Value) -> Reply {
 pub(super) async fn connected(access: &str) -> (App, Arc<Wire>, AccountId) {
     let (app, wire) = App::with_google().await;
     wire.control("POST", "users", &json!({ "email": ADA }));
-    let page = connect(&app, &wire, json!({ "user_id": "ada", "access": access })).await;
-    assert_eq!(page.status, 200, "{}", page.text);
-    let id = app.get("/v1/accounts").await.ok()["data"][0]["id"].as_str().expect("an id").parse().expect("an id");
+    let id = connect_only(&app, &wire, access).await;
     (app, wire, id)
+}
+
+/// Connects Ada's only account.
+pub(super) async fn connect_only(app: &App, wire: &Wire, access: &str) -> AccountId {
+    let page = connect(app, wire, json!({ "user_id": "ada", "access": access })).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    app.get("/v1/accounts").await.ok()["data"][0]["id"].as_str().expect("an id").parse().expect("an id")
 }
 
 /// Another client of Ada's: its token.

@@ -10,6 +10,7 @@ mod events;
 mod google;
 mod history;
 mod idempotency;
+mod leaving;
 mod planning;
 mod selection;
 mod series;

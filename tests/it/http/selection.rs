@@ -21,7 +21,7 @@ async fn select(app: &App, calendar: &str, selected: bool) {
 }
 
 /// What a calendar holds there: titles and places.
-fn held(wire: &Wire, events: &str, token: &str) -> Vec<(String, Option<String>)> {
+pub(super) fn held(wire: &Wire, events: &str, token: &str) -> Vec<(String, Option<String>)> {
     let (_, listed) = wire.call("GET", events, token, &Value::Null);
     let text = |item: &Value, field: &str| item[field].as_str().map(str::to_owned);
     let items = listed["items"].as_array().expect("items").iter();

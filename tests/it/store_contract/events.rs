@@ -1,7 +1,12 @@
 //! Events and their windows.
 
 use calwarden::{
-    domain::{ids::EventId, mapping::Event, person::Scope, time::Window},
+    domain::{
+        ids::EventId,
+        mapping::{Event, Origin},
+        person::Scope,
+        time::Window,
+    },
     store::Span,
 };
 
@@ -142,10 +147,14 @@ async fn events_without_a_remote_copy_are_found(base: Base) {
     let alone = given::event(10, Some(&calendar));
     let deleted = Event { deleted_at: Some(at(1)), ..given::event(11, Some(&calendar)) };
     let homeless = given::event(12, None);
-    put(&base, &[alone.clone(), deleted, homeless.clone()], &[(at(0), None); 3]).await;
+    let gone = |number, origin| Event { deleted_at: Some(at(1)), origin, ..given::event(number, None) };
+    let (ours_gone, theirs_gone) = (gone(13, Origin::Local), gone(14, Origin::Remote));
+    let all = [alone.clone(), deleted, homeless.clone(), ours_gone.clone(), theirs_gone];
+    put(&base, &all, &[(at(0), None); 5]).await;
     assert_eq!(base.read().await.unlinked_events(calendar.id).await, Ok(vec![alone.clone()]));
     let (ada, bob) = (given::user_id("ada"), given::user_id("bob"));
-    assert_eq!(base.read().await.homeless_events(&ada, calendar.id).await, Ok(vec![homeless.clone()]));
+    let found = base.read().await.homeless_events(&ada, calendar.id).await;
+    assert_eq!(found, Ok(vec![homeless.clone(), ours_gone.clone()]));
     assert_eq!(base.read().await.homeless_events(&bob, calendar.id).await, Ok(vec![]));
     let mut tx = base.write().await;
     tx.rehome_event(homeless.id, Some(calendar.id)).await.expect("moved in");
@@ -154,7 +163,7 @@ async fn events_without_a_remote_copy_are_found(base: Base) {
     let moved = Event { calendar_id: Some(calendar.id), version: homeless.version + 1, ..homeless };
     assert_eq!(base.read().await.unlinked_events(calendar.id).await, Ok(vec![moved]));
     let left = Event { calendar_id: None, version: alone.version + 1, ..alone };
-    assert_eq!(base.read().await.homeless_events(&ada, calendar.id).await, Ok(vec![left]));
+    assert_eq!(base.read().await.homeless_events(&ada, calendar.id).await, Ok(vec![left, ours_gone]));
 }
 
 async fn a_deleted_event_is_purged_once_nothing_hangs_on_it(base: Base) {
