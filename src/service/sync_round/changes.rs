@@ -313,8 +313,12 @@ fn still_alike(scene: &Scene<'_>, event: &Event, remote: &RemoteEvent, held: &He
     }
     match event.deleted_at {
         None => named() || alike(),
-        // It was deleted while its account was away: only what nobody has written since is a copy of that.
-        Some(_) => named() && event.origin == Origin::Local && scene.told(&event.content, false) == remote.content,
+        // It was deleted while its account was away: only what nobody has written since is a copy of that, and what is over is
+        // the calendar's own record.
+        Some(_) => {
+            let ahead = || span(&event.content, scene.floating_in()).1.is_none_or(|end| end > scene.world.now());
+            named() && event.origin == Origin::Local && scene.told(&event.content, false) == remote.content && ahead()
+        }
     }
 }
 

@@ -89,9 +89,9 @@ async fn what_is_deleted_while_its_account_is_away_is_deleted_there_unless_someb
     let calendar = primary(&app, id).await["id"].clone();
     let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
     let mut paths = Vec::new();
-    for title in ["Gone", "Wanted"] {
+    for (title, day) in [("Gone", "2026-03-05"), ("Wanted", "2026-03-05"), ("Past", "2026-02-27")] {
         let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": title,
-            "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
+            "start": time(&format!("{day}T09:00:00")), "end": time(&format!("{day}T10:00:00")) });
         let event = app.post("/v1/events", event).await.ok();
         paths.push(format!("/v1/events/{}", event["id"].as_str().expect("an id")));
     }
@@ -108,6 +108,6 @@ async fn what_is_deleted_while_its_account_is_away_is_deleted_there_unless_someb
     let id = connect_only(&app, &wire, "write").await;
     rounds(&app, id).await;
     let there = held(&wire, &events(), &token);
-    assert_eq!(there, [("Wanted".to_owned(), Some("The lake".to_owned()))]);
-    assert_eq!(titles(&app).await, ["Wanted"]);
+    assert_eq!(there, [("Past".to_owned(), None), ("Wanted".to_owned(), Some("The lake".to_owned()))]);
+    assert_eq!(titles(&app).await, ["Past", "Wanted"]);
 }
