@@ -311,15 +311,13 @@ fn still_alike(scene: &Scene<'_>, event: &Event, remote: &RemoteEvent, held: &He
     if !held.sent(event.id).is_empty() {
         return true;
     }
-    match event.deleted_at {
-        None => named() || alike(),
-        // It was deleted while its account was away: only what nobody has written since is a copy of that, and what is over is
-        // the calendar's own record.
-        Some(_) => {
-            let ahead = || span(&event.content, scene.floating_in()).1.is_none_or(|end| end > scene.world.now());
-            named() && event.origin == Origin::Local && scene.told(&event.content, false) == remote.content && ahead()
-        }
+    if event.deleted_at.is_none() {
+        return named() || alike();
     }
+    // It was deleted while its account was away: only what nobody has written since is a copy of that, and what is over is the
+    // calendar's own record.
+    let ahead = span(&event.content, scene.floating_in()).1.is_none_or(|end| end > scene.world.now());
+    ahead && named() && event.origin == Origin::Local && scene.told(&event.content, false) == remote.content
 }
 
 /// Queues a write, or joins it to the one already queued for that event and calendar.
