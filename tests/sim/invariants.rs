@@ -228,8 +228,11 @@ impl Rest {
         let conflicts = history(services).await;
         // What is put back is put back whoever made it upon what, and is our older version once more until it is there.
         let put_back: BTreeSet<_> = conflicts.iter().filter(|conflict| is_put_back(conflict)).map(copy_of).collect();
+        // To whoever else keeps that calendar, it is written there anew.
+        let ours = conflicts.iter().filter(|conflict| is_put_back(conflict)).filter_map(|held| held.local.as_ref());
+        let written_anew: BTreeSet<_> = ours.flat_map(|content| numbers(&texts(content))).collect();
         for conflict in conflicts.iter().filter(|conflict| !put_back.contains(&copy_of(conflict))) {
-            self.broken.extend(false_conflict(conflict, lineage));
+            self.broken.extend(false_conflict(conflict, lineage, &written_anew));
         }
         let versions = conflicts.iter().flat_map(|conflict| [&conflict.local, &conflict.remote]);
         self.kept.extend(versions.flatten().flat_map(|content| numbers(&texts(content))));
@@ -270,7 +273,7 @@ fn copy_of(conflict: &Conflict) -> (EventId, CalendarId) {
 }
 
 /// I-4: who won over an edit made upon their own version had not disagreed with it.
-fn false_conflict(conflict: &Conflict, lineage: &Lineage) -> Option<String> {
+fn false_conflict(conflict: &Conflict, lineage: &Lineage, written_anew: &BTreeSet<usize>) -> Option<String> {
     let (winner, loser) = match conflict.winner? {
         Winner::Remote => (conflict.remote.as_ref()?, conflict.local.as_ref()?),
         Winner::Local => (conflict.local.as_ref()?, conflict.remote.as_ref()?),
@@ -284,7 +287,8 @@ fn false_conflict(conflict: &Conflict, lineage: &Lineage) -> Option<String> {
         conflict.fields.iter().any(|held| held == name).then_some(())?;
         Some((of(winner)?, of(loser)?))
     };
-    let (won, lost) = ["title", "location"].into_iter().filter_map(field).find(|(w, l)| lineage.descends(*l, *w))?;
+    let mut pairs = ["title", "location"].into_iter().filter_map(field);
+    let (won, lost) = pairs.find(|(won, lost)| !written_anew.contains(won) && lineage.descends(*lost, *won))?;
     Some(Promise::NoFalseConflict.broken(format!("#{won} won over #{lost}, which was made upon it")))
 }
 

@@ -194,6 +194,10 @@ impl Story<'_> {
             }
             if !person.leaves() && rng.random_range(0..15) == 0 {
                 let direction = Direction::ALL[rng.random_range(0..Direction::ALL.len())];
+                if !direction.outbound() {
+                    // What changes until it takes writes again is shown anew, though nobody may look before.
+                    self.book.forget_events_of(&person.user);
+                }
                 let done = turn(alive, person, direction, outside).await;
                 outside.borrow_mut().trace.extend(done);
                 continue;
