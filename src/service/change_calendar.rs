@@ -1,7 +1,8 @@
 //! What owners choose for a calendar: whether it is kept in step, which way events flow, whether they become tasks.
 //!
 //! **Invariant:** whatever its account is doing meanwhile, nothing that was read or decided for the choice before is stored after it
-//! ([`super::sync_round`] claims the calendar's version with every page), and nothing is lost by turning a calendar and turning it back.
+//! ([`super::sync_round`] claims the calendar's version with every page), and nothing is lost by turning a calendar and turning it
+//! back.
 
 use super::{
     Services,

@@ -228,9 +228,10 @@ impl Rest {
         let conflicts = history(services).await;
         // What is put back is put back whoever made it upon what, and is our older version once more until it is there.
         let put_back: BTreeSet<_> = conflicts.iter().filter(|conflict| is_put_back(conflict)).map(copy_of).collect();
-        // To whoever else keeps that calendar, it is written there anew.
-        let ours = conflicts.iter().filter(|conflict| is_put_back(conflict)).filter_map(|held| held.local.as_ref());
-        let written_anew: BTreeSet<_> = ours.flat_map(|content| numbers(&texts(content))).collect();
+        // To whoever else keeps that calendar, it is written there anew, over what stood there.
+        let sides =
+            |held: &Conflict| Some((numbers(&texts(held.local.as_ref()?)), numbers(&texts(held.remote.as_ref()?))));
+        let written_anew: Vec<_> = conflicts.iter().filter(|held| is_put_back(held)).filter_map(sides).collect();
         for conflict in conflicts.iter().filter(|conflict| !put_back.contains(&copy_of(conflict))) {
             self.broken.extend(false_conflict(conflict, lineage, &written_anew));
         }
@@ -264,6 +265,9 @@ fn living<'e>(
     events.iter().filter(there).filter(|event| event.deleted_at.is_none())
 }
 
+/// The edits that a put back text shows, and those that it was put over.
+type PutBack = (Vec<usize>, Vec<usize>);
+
 fn is_put_back(conflict: &Conflict) -> bool {
     conflict.reason == Reason::PutBack.as_str()
 }
@@ -272,8 +276,9 @@ fn copy_of(conflict: &Conflict) -> (EventId, CalendarId) {
     (conflict.event_id, conflict.calendar_id)
 }
 
-/// I-4: who won over an edit made upon their own version had not disagreed with it.
-fn false_conflict(conflict: &Conflict, lineage: &Lineage, written_anew: &BTreeSet<usize>) -> Option<String> {
+/// I-4: who won over an edit made upon their own version had not disagreed with it. `written_anew`: what was put back, and over
+/// what; who has edited the latter is no child of the former.
+fn false_conflict(conflict: &Conflict, lineage: &Lineage, written_anew: &[PutBack]) -> Option<String> {
     let (winner, loser) = match conflict.winner? {
         Winner::Remote => (conflict.remote.as_ref()?, conflict.local.as_ref()?),
         Winner::Local => (conflict.local.as_ref()?, conflict.remote.as_ref()?),
@@ -288,7 +293,11 @@ fn false_conflict(conflict: &Conflict, lineage: &Lineage, written_anew: &BTreeSe
         Some((of(winner)?, of(loser)?))
     };
     let mut pairs = ["title", "location"].into_iter().filter_map(field);
-    let (won, lost) = pairs.find(|(won, lost)| !written_anew.contains(won) && lineage.descends(*lost, *won))?;
+    let beside = |won: usize, lost: usize| {
+        let upon = |over: &usize| *over == lost || lineage.descends(lost, *over);
+        written_anew.iter().any(|(ours, over)| ours.contains(&won) && over.iter().any(upon))
+    };
+    let (won, lost) = pairs.find(|(won, lost)| lineage.descends(*lost, *won) && !beside(*won, *lost))?;
     Some(Promise::NoFalseConflict.broken(format!("#{won} won over #{lost}, which was made upon it")))
 }
 

@@ -95,6 +95,11 @@ impl Book {
         self.shown.retain(|_, shown| shown.user != *user);
     }
 
+    /// What is shown in this calendar may have another event from now on.
+    pub fn forget_events_in(&mut self, calendar: CalendarId) {
+        self.shown.retain(|_, shown| shown.calendar != calendar);
+    }
+
     /// Somebody deleted a block's event there.
     pub fn forget_event_of(&mut self, block: BlockId) {
         self.deleted.insert(block);

@@ -196,7 +196,7 @@ impl Story<'_> {
                 let direction = Direction::ALL[rng.random_range(0..Direction::ALL.len())];
                 if !direction.outbound() {
                     // What changes until it takes writes again is shown anew, though nobody may look before.
-                    self.book.forget_events_of(&person.user);
+                    self.book.forget_events_in(person.calendars[0].0);
                 }
                 let done = turn(alive, person, direction, outside).await;
                 outside.borrow_mut().trace.extend(done);
