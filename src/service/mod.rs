@@ -31,6 +31,7 @@ pub mod edit_event;
 pub mod explain;
 pub mod hear_notifications;
 pub mod keep_channels;
+pub mod offload;
 pub mod patch_event;
 pub mod people;
 pub mod planning;
@@ -107,6 +108,8 @@ pub struct Services {
     wakes: OnceLock<Arc<dyn Wakes>>,
     under_way: promises::UnderWay,
     proof: readiness::Proof,
+    /// Where long computations run.
+    pub offload: offload::Offload,
 }
 
 impl Services {
@@ -115,7 +118,8 @@ impl Services {
     pub fn new(store: Store, world: World, vault: Arc<KeyRing>, connections: Connections, settings: Settings) -> Self {
         let under_way = promises::UnderWay::default();
         let proof = readiness::Proof::default();
-        Self { store, world, vault, connections, settings, wakes: OnceLock::new(), under_way, proof }
+        let offload = offload::Offload::new(store.blocking());
+        Self { store, world, vault, connections, settings, wakes: OnceLock::new(), under_way, proof, offload }
     }
 
     /// Says who is woken. Without it (in the command line) nobody is: the next poll finds the work.

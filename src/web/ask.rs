@@ -7,6 +7,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -18,7 +19,11 @@ use super::{
     session::Caller,
 };
 use crate::{
-    domain::{ids::UserId, person::Scope},
+    domain::{
+        ids::UserId,
+        person::Scope,
+        time::{YEARS_WORDS, is_in_years},
+    },
     service::Services,
 };
 
@@ -31,6 +36,11 @@ pub struct Ask {
     request: HttpRequest,
     query: Vec<(String, String)>,
     body: Bytes,
+}
+
+/// An instant of a body, if it is one that can be computed with.
+pub fn instant(field: &str, at: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+    if is_in_years(at) { Ok(at) } else { Err(Problem::invalid(field, YEARS_WORDS)) }
 }
 
 impl Ask {
@@ -109,6 +119,14 @@ impl Ask {
     {
         let given = self.query.iter().find(|(held, value)| held == name && !value.is_empty());
         given.map(|(_, value)| value.parse().map_err(|why: T::Err| Problem::invalid(name, why.to_string()))).transpose()
+    }
+
+    /// An instant in the query.
+    pub fn instant(&self, name: &str) -> Result<Option<DateTime<Utc>>, Problem> {
+        // A `+` that was not escaped arrives as a space.
+        let given = self.param::<String>(name)?.map(|text| DateTime::parse_from_rfc3339(&text.replace(' ', "+")));
+        let given = given.transpose().map_err(|_| Problem::invalid(name, "an instant such as 2026-03-29T10:00:00Z"))?;
+        given.map(|at| instant(name, at.with_timezone(&Utc))).transpose()
     }
 
     /// The user whose own rows are asked for: the one named in the query, else the one the request acts for.

@@ -80,6 +80,8 @@ pub struct Route {
     pub gives: Gives,
     /// Whether rows have a version that `If-Match` may name.
     pub versioned: bool,
+    /// Whether a page may say that a bound left something out.
+    pub truncates: bool,
     /// The function behind it.
     pub handler: Handler,
 }
@@ -124,6 +126,7 @@ impl Route {
             status: 204,
             gives: Gives::Nothing,
             versioned: false,
+            truncates: false,
             handler,
         }
     }
@@ -174,6 +177,12 @@ impl Route {
     #[must_use]
     pub fn versioned(self) -> Self {
         Self { versioned: true, ..self }
+    }
+
+    /// Says in a page what a bound left out.
+    #[must_use]
+    pub fn truncates(self) -> Self {
+        Self { truncates: true, ..self }
     }
 
     /// The names between braces in the path.
