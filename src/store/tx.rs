@@ -326,7 +326,12 @@ queries! {
         /// What is queued for a calendar, oldest first.
         fn outbox_of_calendar(calendar: CalendarId) -> Vec<OutboxEntry>;
         /// What an account may write now: most urgent first, then oldest.
-        fn outbox_due(account: AccountId, now: DateTime<Utc>, limit: u32) -> Vec<OutboxEntry>;
+        fn outbox_due(
+            account: AccountId,
+            now: DateTime<Utc>,
+            latest: DateTime<Utc>,
+            limit: u32,
+        ) -> Vec<OutboxEntry>;
         /// What is queued or parked for an account: most urgent first, then oldest.
         fn outbox_of(scope: &Scope, account: AccountId, limit: u32) -> Vec<OutboxEntry>;
         /// When the first queued write of an account may be tried.

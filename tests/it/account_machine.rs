@@ -62,6 +62,7 @@ const ASLEEP: Pace = Pace { every: None, at_least: None, watched: None };
 /// Replaces every instant of the account; `None` of `place` keeps nothing that may be absent.
 fn with_instants(mut account: Account, place: impl Fn(Alarm) -> DateTime<Utc>) -> Account {
     account.failures = account.failures.min(1);
+    account.seen = noon();
     account.outbox_due = account.outbox_due.map(|_| place(Alarm::Outbox));
     account.quiet_until = account.quiet_until.map(|_| place(Alarm::Quiet));
     if let Life::Cleaning { retry: RetryAt { attempt, at }, .. } = &mut account.life {
@@ -374,4 +375,46 @@ fn nobody_shortens_the_wait_that_a_provider_asked_for() {
     let (account, effects) = step(account, Input::Wake(Cause::Requested), soon);
     assert_eq!(effects, []);
     assert_eq!(deadline(&account), Some(noon() + TimeDelta::minutes(20)));
+}
+
+/// How long the account waits, from a moment on.
+fn wait_from(account: &Account, moment: Moment) -> TimeDelta {
+    deadline(account).expect("an alarm") - moment.now
+}
+
+#[test]
+fn every_wait_keeps_its_length_when_a_clock_that_was_ahead_is_set_back() {
+    let (started, _) = step(Account::remembered(&pasts().remove(0), moment()), Input::Started { owed: None }, moment());
+    for (end, longest) in [
+        // A pause between rounds, and somebody who asks.
+        (ended(Outcome::Ok), TimeDelta::seconds(1)),
+        (RoundEnd { retry_after: Some(Duration::from_mins(2)), ..ended(Outcome::Ok) }, TimeDelta::minutes(2)),
+    ] {
+        for back in [TimeDelta::seconds(300), TimeDelta::days(1), TimeDelta::days(400)] {
+            let (account, _) = step(started, Input::Finished(Finished::Round(end)), moment());
+            let before = Moment { now: noon() - back, fraction: 0.5 };
+            let (account, _) = step(account, Input::Wake(Cause::Requested), before);
+            assert!(wait_from(&account, before) <= longest, "{end:?} {back}: {}", wait_from(&account, before));
+            let then = Moment { now: before.now + longest, fraction: 0.5 };
+            let (_, effects) = step(account, Input::Tick, then);
+            assert_eq!(effects, [Effect::Begin(Work::Round { cause: Cause::Requested })], "{back}");
+        }
+    }
+    let (failed, _) = step(started, Input::Finished(Finished::Round(ended(Outcome::Failed))), moment());
+    let patient = wait_from(&failed, moment());
+    let before = Moment { now: noon() - TimeDelta::days(1), fraction: 0.5 };
+    let (failed, _) = step(failed, Input::Tick, before);
+    assert_eq!(wait_from(&failed, before), patient, "the wait after a failure");
+}
+
+#[test]
+fn a_stored_wait_is_no_longer_than_any_wait_may_be() {
+    let past = Past {
+        failures: 3,
+        next_round_at: Some(noon() + TimeDelta::days(30)),
+        next_outbox_at: Some(noon() + TimeDelta::days(30)),
+        ..pasts().remove(0)
+    };
+    let (account, _) = step(Account::remembered(&past, moment()), Input::Tick, moment());
+    assert!(wait_from(&account, moment()) <= TimeDelta::hours(7), "{}", wait_from(&account, moment()));
 }

@@ -258,6 +258,8 @@ pub struct Account {
     /// No round begins before this instant, whoever asks: what the provider told us to wait, or the short pause that
     /// turns a storm of wakes into few rounds.
     pub quiet_until: Option<DateTime<Utc>>,
+    /// What the clock showed at the last step: a clock that was set back moves every wait along.
+    pub seen: DateTime<Utc>,
 }
 
 impl Account {
@@ -293,6 +295,7 @@ impl Account {
             outbox_due: past.next_outbox_at,
             // Whether the provider had asked for the wait is not remembered, so it is taken to have.
             quiet_until: due_later.filter(|_| past.failures > 0),
+            seen: moment.now,
         };
         if !account.live() {
             account.round = Round::Idle { poll_at: None };

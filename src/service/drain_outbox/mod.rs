@@ -12,6 +12,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt as _, stream};
 
 use self::setback::put_aside;
@@ -37,6 +38,7 @@ use crate::{
         round::Tally,
     },
     engine::{
+        backoff::OUTBOX_WAIT_MAX,
         outbox::{Copy, Write, is_withdrawal, next_write},
         sync::plan::Reason,
     },
@@ -60,10 +62,16 @@ pub struct Drained {
     pub failure: Option<ProviderError>,
 }
 
+/// No write waits longer than until here: one that does was queued by a clock that has been set back since.
+fn latest(services: &Services) -> DateTime<Utc> {
+    let wait = TimeDelta::from_std(OUTBOX_WAIT_MAX).unwrap_or(TimeDelta::MAX);
+    services.world.now().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
 /// What a dry run says of the queue.
 pub async fn planned(services: &Services, opened: &Opened) -> Result<Vec<Planned>, Failure> {
     let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await?;
-    let due = tx.outbox_due(opened.account.id, services.world.now(), BATCH).await?;
+    let due = tx.outbox_due(opened.account.id, services.world.now(), latest(services), BATCH).await?;
     tx.commit().await?;
     let name = |entry: &OutboxEntry| {
         opened.calendars.iter().find(|held| held.id == entry.calendar_id).map_or_else(String::new, |c| c.name.clone())
@@ -91,7 +99,7 @@ pub async fn drain(services: &Services, opened: &Opened) -> Result<Drained, Fail
     let mut looks: BTreeMap<OutboxId, u32> = BTreeMap::new();
     while drained.tally.writes < WRITES_MAX {
         let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await?;
-        let due = tx.outbox_due(opened.account.id, services.world.now(), BATCH).await?;
+        let due = tx.outbox_due(opened.account.id, services.world.now(), latest(services), BATCH).await?;
         tx.commit().await?;
         if due.is_empty() {
             break;
