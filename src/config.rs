@@ -174,6 +174,12 @@ pub struct Retention {
 pub struct Limits {
     /// A request's body, in bytes.
     pub body_bytes: u32,
+    /// Requests per API key and minute; nought: no limit.
+    pub key_requests_per_minute: u32,
+    /// Requests without a good key per address and minute; nought: no limit.
+    pub address_requests_per_minute: u32,
+    /// Connections at once; nought: half the file descriptors.
+    pub connections: u32,
     /// Syncs asked for, per account and hour.
     pub sync_requests_per_hour: u32,
 }

@@ -14,24 +14,18 @@ use actix_web::{
     },
     rt, web,
 };
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use bytes::Bytes;
 
 use super::{
     Desk,
     ask::Ask,
+    gate,
     idempotency::{Asked, Begun, IDEMPOTENCY_KEY, REPLAYED, Turn},
     problem::{Code, Problem, internal},
     route::{Answer, Route},
-    session::{Access, Caller, recognise},
+    session::Access,
 };
-use crate::{
-    domain::{
-        ids::{ApiKeyId, RoundId},
-        person::Scope,
-    },
-    service::repeat_request::Answered,
-};
+use crate::{domain::ids::RoundId, service::repeat_request::Answered};
 
 /// The header that names a request.
 pub const REQUEST_ID: &str = "X-Request-Id";
@@ -43,6 +37,7 @@ pub async fn serve(desk: Arc<Desk>, route: Rc<Route>, request: HttpRequest, payl
     let started = desk.services.world.now();
     let id = request_id(&desk);
     let (method, path) = (route.method.clone(), route.path);
+    let asked = request.clone();
     let answered = if method == Method::GET && !route.acts {
         attend(&desk, &route, request, payload).await
     } else {
@@ -53,7 +48,8 @@ pub async fn serve(desk: Arc<Desk>, route: Rc<Route>, request: HttpRequest, payl
             Err(lost) => Err(internal(&lost)),
         }
     };
-    let response = finish(answered, &id, method.as_str(), path);
+    let mut response = finish(answered, &id, method.as_str(), path);
+    gate::tell(&asked, response.headers_mut());
     let took = (desk.services.world.now() - started).as_seconds_f64().max(0.0);
     let status = response.status().as_str().to_owned();
     metrics::counter!("calwarden_http_requests_total", "method" => method.to_string(), "route" => path, "status" => status)
@@ -92,14 +88,14 @@ fn finish(answered: Answer, id: &str, method: &str, path: &str) -> HttpResponse 
 }
 
 async fn attend(desk: &Arc<Desk>, route: &Route, request: HttpRequest, payload: web::Payload) -> Answer {
-    let caller = match route.access {
-        Access::Open => nobody(),
-        Access::Key(wanted) => recognise(&desk.services, request.headers(), wanted).await?,
-    };
+    let caller = gate::admit(desk, route, &request).await?;
     // Read whatever a POST brings, wanted or not: an unread body makes the server close the connection.
     let body = match route.method {
         Method::GET => Bytes::new(),
-        _ => read_body(payload, desk.settings.body_bytes_max).await?,
+        _ => {
+            let (has_key, max) = (route.access != Access::Open, desk.settings.body_bytes_max);
+            desk.intake.read(request.headers(), payload, has_key, max).await?
+        }
     };
     if route.takes.is_some() {
         is_json(&request)?;
@@ -119,23 +115,6 @@ async fn attend(desk: &Arc<Desk>, route: &Route, request: HttpRequest, payload: 
             keep(desk, turn, response).await
         }
     }
-}
-
-/// Whoever asks an open route: its handlers show nothing that has an owner.
-fn nobody() -> Caller {
-    Caller { key: ApiKeyId(uuid::Uuid::nil()), user: None, scope: Scope::Spaces(Vec::new()) }
-}
-
-async fn read_body(mut payload: web::Payload, max: usize) -> Result<Bytes, Problem> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::new(Code::MalformedJson, "the body did not arrive whole"))?;
-        if body.len() + chunk.len() > max {
-            return Err(Problem::new(Code::BodyTooLarge, format!("a body is {max} bytes long at most")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
 }
 
 /// A body without a media type is taken for JSON; so is one that curl calls a form because nobody told it otherwise.

@@ -53,6 +53,7 @@ codes! {
     ForbiddenScope = 403 "forbidden_scope" "This API key may not do that",
     NotFound = 404 "not_found" "There is no such thing",
     MethodNotAllowed = 405 "method_not_allowed" "This resource has no such method",
+    BodyTooSlow = 408 "body_too_slow" "The body did not come in time",
     RequestInProgress = 409 "request_in_progress" "The same request is still being answered",
     ReadOnly = 409 "read_only" "The calendar takes no writes",
     Stale = 412 "stale" "It has changed since it was read",
