@@ -152,7 +152,7 @@ impl Services {
         tx.update_account(&account, account.version).await?;
         tx.audit(&[self.audit_line(&account, actor, "account.reconnected")]).await?;
         tx.commit().await?;
-        self.connections.forget(id);
+        self.reopen(id);
         Ok(account)
     }
 

@@ -101,21 +101,57 @@ pub struct Services {
     /// What seals secrets.
     pub vault: Arc<KeyRing>,
     /// Open providers.
-    pub connections: Connections,
+    pub connections: Arc<Connections>,
     /// What the operator chose.
-    pub settings: Settings,
-    wakes: OnceLock<Arc<dyn Wakes>>,
-    under_way: promises::UnderWay,
-    proof: readiness::Proof,
+    pub settings: Arc<Settings>,
+    wakes: Arc<OnceLock<Arc<dyn Wakes>>>,
+    under_way: Arc<promises::UnderWay>,
+    proof: Arc<readiness::Proof>,
+    /// The request all of this is done for, if it is one that may be repeated.
+    work: Option<Arc<repeat_request::Work>>,
+}
+
+/// What follows from a change once it is durable; losing it costs latency only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consequence {
+    Wake(AccountId, Cause),
+    Adopt(AccountId),
+    Plan,
+    /// The account's open provider stands on what was changed.
+    Reopen(AccountId),
 }
 
 impl Services {
     /// Puts the use cases on their feet.
     #[must_use]
     pub fn new(store: Store, world: World, vault: Arc<KeyRing>, connections: Connections, settings: Settings) -> Self {
-        let under_way = promises::UnderWay::default();
-        let proof = readiness::Proof::default();
-        Self { store, world, vault, connections, settings, wakes: OnceLock::new(), under_way, proof }
+        Self {
+            store,
+            world,
+            vault,
+            connections: Arc::new(connections),
+            settings: Arc::new(settings),
+            wakes: Arc::default(),
+            under_way: Arc::default(),
+            proof: Arc::default(),
+            work: None,
+        }
+    }
+
+    /// The same use cases, whose changes become durable together with the answer to a request.
+    #[must_use]
+    pub fn within(&self, work: &Arc<repeat_request::Work>) -> Self {
+        Self {
+            store: self.store.within(&work.unit),
+            world: self.world.clone(),
+            vault: Arc::clone(&self.vault),
+            connections: Arc::clone(&self.connections),
+            settings: Arc::clone(&self.settings),
+            wakes: Arc::clone(&self.wakes),
+            under_way: Arc::clone(&self.under_way),
+            proof: Arc::clone(&self.proof),
+            work: Some(Arc::clone(work)),
+        }
     }
 
     /// Says who is woken. Without it (in the command line) nobody is: the next poll finds the work.
@@ -126,16 +162,35 @@ impl Services {
 
     /// Wakes one account.
     pub fn wake(&self, account: AccountId, cause: Cause) {
-        if let Some(wakes) = self.wakes.get() {
-            wakes.wake(account, cause);
+        self.then(Consequence::Wake(account, cause));
+    }
+
+    /// Does what follows from a change: now, or once the request's work is durable.
+    fn then(&self, consequence: Consequence) {
+        match &self.work {
+            Some(work) => work.put_off(consequence),
+            None => self.carry(consequence),
         }
+    }
+
+    fn carry(&self, consequence: Consequence) {
+        let wakes = self.wakes.get();
+        match consequence {
+            Consequence::Wake(account, cause) => wakes.map(|wakes| wakes.wake(account, cause)),
+            Consequence::Adopt(account) => wakes.map(|wakes| wakes.adopt(account)),
+            Consequence::Plan => wakes.map(|wakes| wakes.plan()),
+            Consequence::Reopen(account) => Some(self.connections.forget(account)),
+        };
+    }
+
+    /// Closes an account's open provider: what it stands on has changed.
+    pub(crate) fn reopen(&self, account: AccountId) {
+        self.then(Consequence::Reopen(account));
     }
 
     /// Tells the planner that something may be due.
     pub fn wake_planner(&self) {
-        if let Some(wakes) = self.wakes.get() {
-            wakes.plan();
-        }
+        self.then(Consequence::Plan);
     }
 
     /// Wakes several accounts.
@@ -147,9 +202,7 @@ impl Services {
 
     /// Gives a new account its actor.
     pub fn adopt(&self, account: AccountId) {
-        if let Some(wakes) = self.wakes.get() {
-            wakes.adopt(account);
-        }
+        self.then(Consequence::Adopt(account));
     }
 }
 

@@ -30,7 +30,7 @@ pub use self::{
     lock::InstanceLock,
     migrate::migrate,
     records::{BusyRead, ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
-    tx::Tx,
+    tx::{Tx, UnitOfWork},
 };
 use crate::domain::person::Scope;
 
@@ -91,6 +91,8 @@ impl StoreConfig {
 pub struct Store {
     backend: Backend,
     data_dir: PathBuf,
+    /// What the transactions are parts of; `None`: each is whole by itself.
+    unit: Option<UnitOfWork>,
 }
 
 #[derive(Clone)]
@@ -111,11 +113,27 @@ impl Store {
             }
             Target::Postgres(url) => Backend::Postgres(Arc::new(postgres::Database::open(&url, config.readers).await?)),
         };
-        Ok(Self { backend, data_dir: config.data_dir })
+        Ok(Self { backend, data_dir: config.data_dir, unit: None })
+    }
+
+    /// The same database, where all that is written becomes durable at once, when the unit of work is committed.
+    #[must_use]
+    pub fn within(&self, unit: &UnitOfWork) -> Self {
+        Self { unit: Some(unit.clone()), ..self.clone() }
     }
 
     /// Begins a transaction that sees the spaces of `scope` and no others.
     pub async fn begin(&self, mode: Mode, scope: &Scope) -> Result<Tx, StoreError> {
+        let Some(unit) = &self.unit else { return self.begin_apart(mode, scope).await };
+        if let Some(mut going_on) = unit.borrow(mode)? {
+            going_on.see(scope).await?;
+            return Ok(going_on);
+        }
+        let tx = self.begin_apart(mode, scope).await?;
+        Ok(if mode == Mode::Write { tx.as_part(unit.first()) } else { tx })
+    }
+
+    async fn begin_apart(&self, mode: Mode, scope: &Scope) -> Result<Tx, StoreError> {
         Ok(match (&self.backend, mode) {
             (Backend::Sqlite { writer, .. }, Mode::Write) => Tx::writing(writer.begin().await?),
             (Backend::Sqlite { readers, .. }, Mode::Read) => Tx::reading(sqlite::begin_reading(readers).await?),

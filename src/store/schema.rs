@@ -364,8 +364,8 @@ table! {
 }
 
 table! {
-    use super::super::types::{Id, Instant};
-    use diesel::sql_types::{BigInt, Binary, Text};
+    use super::super::types::{Document, Id, Instant};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
     idempotency_keys (api_key_id, key) {
         api_key_id -> Id,
@@ -375,6 +375,8 @@ table! {
         content_type -> Text,
         body -> Binary,
         created_at -> Instant,
+        headers -> Document,
+        user_id -> Nullable<Text>,
     }
 }
 

@@ -199,7 +199,7 @@ fn calendar_routes() -> Vec<Route> {
         put("/v1/spaces/{id}/members/{user}", Write, spaces::join, "Puts a user into a space").takes::<MemberBody>(),
         delete("/v1/spaces/{id}/members/{user}", Write, spaces::leave, "Takes a user out of a space"),
 
-        post("/v1/connect/google/start", Write, connect::start_google, "Begins to connect a Google account by its owner's consent").takes::<StartBody>().gives::<StartedView>(200),
+        post("/v1/connect/google/start", Write, connect::start_google, "Begins to connect a Google account by its owner's consent").takes::<StartBody>().gives::<StartedView>(200).harmless_twice(),
         get("/connect/google/begin", Open, consent::begin_google, "Sends a person's browser to Google").with(consent::BEGIN).goes_on(),
         get("/connect/google/callback", Open, consent::google_callback, "Where Google sends a person back to").with(consent::CALLBACK).comes_back().shows("text/html"),
         post("/sync/providers/google/webhook", Open, webhooks::google, "Where Google tells that a calendar changed"),

@@ -58,6 +58,7 @@ pub struct StartedView {
 /// `POST /v1/connect/google/start`
 pub async fn start_google(ask: Ask) -> Answer {
     let body: StartBody = ask.body()?;
+    ask.may_connect(&body.user_id).await?;
     let usable = |text: &String| {
         Url::parse(text)
             .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.username() == "")

@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    path::PathBuf,
     pin::Pin,
     rc::Rc,
     sync::{
@@ -158,7 +159,7 @@ pub struct App {
     pub key: String,
     call: Box<dyn Fn(TestRequest) -> Called>,
     made: Cell<u32>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// An answer.
@@ -261,7 +262,7 @@ impl App {
             })
         };
         let mut app =
-            Self { desk, clock, actors, key: String::new(), call: Box::new(call), made: Cell::new(0), _folder: folder };
+            Self { desk, clock, actors, key: String::new(), call: Box::new(call), made: Cell::new(0), folder };
         app.key = app.make_key(KeyScope::ALL, None).await;
         app
     }
@@ -275,6 +276,11 @@ impl App {
 
     pub fn services(&self) -> &Services {
         &self.desk.services
+    }
+
+    /// Its database, for a test that looks at it from outside or puts something in its way.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("calwarden.db")
     }
 
     pub async fn make_key(&self, scopes: &[KeyScope], expires_at: Option<DateTime<Utc>>) -> String {

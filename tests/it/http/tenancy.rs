@@ -26,8 +26,8 @@ use super::{
 };
 
 /// Ada's things, one of each kind that a path can name.
-struct Things {
-    app: App,
+pub(super) struct Things {
+    pub(super) app: App,
     account: Account,
     calendar: Calendar,
     left: Left,
@@ -36,7 +36,7 @@ struct Things {
 }
 
 impl Things {
-    async fn make() -> Self {
+    pub(super) async fn make() -> Self {
         let (app, account, calendar) = App::with_ada().await;
         app.put("/v1/users/bob", json!({"name": "Bob"})).await.ok();
         let left = leave(&app, &account, &calendar, ConflictStatus::Pending).await;
@@ -106,7 +106,7 @@ impl Things {
         })
     }
 
-    fn request(&self, route: &Route, key: Option<&str>) -> TestRequest {
+    pub(super) fn request(&self, route: &Route, key: Option<&str>) -> TestRequest {
         let mut request = TestRequest::default().method(route.method.clone()).uri(&self.path(route));
         if let Some(key) = key {
             request = request.insert_header(("Authorization", format!("Bearer {key}")));
@@ -118,7 +118,7 @@ impl Things {
     }
 }
 
-fn guarded() -> Vec<(Route, KeyScope)> {
+pub(super) fn guarded() -> Vec<(Route, KeyScope)> {
     let rows = routes().into_iter().filter_map(|route| match route.access {
         Access::Open => None,
         Access::Key(scope) => Some((route, scope)),
