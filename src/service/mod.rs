@@ -30,6 +30,7 @@ pub mod drain_outbox;
 pub mod edit_event;
 pub mod explain;
 pub mod hear_notifications;
+mod identify_account;
 pub mod keep_channels;
 pub mod patch_event;
 pub mod people;

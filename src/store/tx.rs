@@ -198,6 +198,13 @@ queries! {
         fn owe_rounds(ids: &[AccountId], at: DateTime<Utc>) -> ();
         /// Every account.
         fn account_ids() -> Vec<AccountId>;
+        /// Gives an account its names at its provider; the account of the same user that has one of them already, if there is
+        /// one: then nothing of the transaction is to be kept.
+        fn claim_identities(account: AccountId, user: &UserId, identities: &[String]) -> Option<AccountId>;
+        /// Frees the names of an account.
+        fn release_identities(account: AccountId) -> ();
+        /// The accounts of a user that have no names yet, oldest first; those that are being disconnected left out.
+        fn unidentified_accounts(user: &UserId) -> Vec<Account>;
         /// Removes an account with its calendars, mappings, outbox, rounds, conflicts, holds, notices and secrets. Its events
         /// stay, without a home; `false`: there was none.
         fn delete_account(id: AccountId) -> bool;

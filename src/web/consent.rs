@@ -130,6 +130,10 @@ fn refused(why: &ConsentError) -> HttpResponse {
             tracing::error!(cause, "a consent failed here");
             StatusCode::SERVICE_UNAVAILABLE
         }
+        ConsentError::Store(cause) => {
+            tracing::error!(%cause, "a consent could not be stored");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     };
     page(status, "Not connected", &why.to_string(), "Nothing was stored.")
 }

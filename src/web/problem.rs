@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    domain::ids::AccountId,
     service::{Failure, connect_account::ConnectError, edit_event::EditError},
     store::StoreError,
 };
@@ -55,6 +56,7 @@ codes! {
     NotFound = 404 "not_found" "There is no such thing",
     MethodNotAllowed = 405 "method_not_allowed" "This resource has no such method",
     RequestInProgress = 409 "request_in_progress" "The same request is still being answered",
+    AlreadyConnected = 409 "already_connected" "The user has connected this account already",
     ReadOnly = 409 "read_only" "The calendar takes no writes",
     AnswerNotKept = 410 "answer_not_kept" "The request was done; its answer is no longer kept",
     Stale = 412 "stale" "It has changed since it was read",
@@ -79,6 +81,8 @@ pub struct Problem {
     pub detail: String,
     /// The field, query parameter or header at fault.
     pub field: Option<String>,
+    /// The account that is meant.
+    pub account: Option<AccountId>,
     /// More headers: `Retry-After` and the like.
     pub headers: Vec<(&'static str, String)>,
     /// What happened, for the log alone.
@@ -103,6 +107,10 @@ pub struct ProblemView {
     /// The field, query parameter or header at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The account that is there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub account_id: Option<AccountId>,
     /// What to name when asking for help.
     pub request_id: String,
 }
@@ -114,7 +122,7 @@ impl Problem {
     /// A refusal with words for the caller.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None, headers: Vec::new(), cause: None }
+        Self { code, detail: detail.into(), field: None, account: None, headers: Vec::new(), cause: None }
     }
 
     /// A field that is wrong.
@@ -150,6 +158,7 @@ impl Problem {
             code: self.code.as_str().to_owned(),
             detail: self.detail.clone(),
             field: self.field.clone(),
+            account_id: self.account,
             request_id: request_id.to_owned(),
         }
     }
@@ -205,6 +214,9 @@ impl From<ConnectError> for Problem {
         match error {
             ConnectError::NotFound(what) => Self::not_found(what),
             ConnectError::Invalid { field, why } => Self::invalid(field, why),
+            ConnectError::AlreadyConnected(held) => {
+                Self { account: Some(held), ..Self::new(Code::AlreadyConnected, words) }
+            }
             ConnectError::CredentialsRefused => Self::new(Code::CredentialsRefused, words),
             ConnectError::Unreachable(_) => Self::new(Code::ProviderUnreachable, words),
             ConnectError::AddressNotAllowed(_) => Self::new(Code::AddressNotAllowed, words),

@@ -111,6 +111,9 @@ pub enum ConsentError {
     /// Something failed here.
     #[error("Something went wrong on our side. Try again in a few minutes.")]
     Failed(String),
+    /// The database failed, or lost a race.
+    #[error("Something went wrong on our side. Try again in a few minutes.")]
+    Store(#[from] crate::store::StoreError),
 }
 
 macro_rules! ours {
@@ -122,7 +125,7 @@ macro_rules! ours {
         }
     )+};
 }
-ours!(crate::store::StoreError, crate::vault::VaultError);
+ours!(crate::vault::VaultError);
 
 impl From<crate::provider::ProviderError> for ConsentError {
     fn from(error: crate::provider::ProviderError) -> Self {

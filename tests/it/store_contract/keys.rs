@@ -18,7 +18,7 @@ on_every_database![
     old_answers_are_forgotten
 ];
 
-pub(super) fn key(number: u128) -> ApiKey {
+pub(super) fn key(number: u64) -> ApiKey {
     ApiKey {
         id: id(number),
         name: "product".into(),
