@@ -79,6 +79,8 @@ pub struct Settings {
     pub audit_kept_days: u32,
     /// How we are registered with Google; `None`: we are not.
     pub google: Option<oauth::App>,
+    /// Where people may be sent back to after a consent.
+    pub return_to: consent::ReturnHosts,
     /// Where providers send notifications; `None`: no address of ours can be reached from there, so accounts are polled.
     pub webhook: Option<Url>,
 }

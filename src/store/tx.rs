@@ -257,6 +257,8 @@ queries! {
         fn take_consent(state_hash: &[u8]) -> Option<Consent>;
         /// A consent by its ticket.
         fn consent_by_ticket(ticket_hash: &[u8]) -> Option<Consent>;
+        /// A consent by its ticket, which finds it no more.
+        fn use_ticket(ticket_hash: &[u8]) -> Option<Consent>;
         /// Forgets consents begun before an instant.
         fn sweep_consents(before: DateTime<Utc>) -> u64;
     }

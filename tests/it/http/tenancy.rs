@@ -132,7 +132,7 @@ pub(super) fn guarded() -> Vec<(Route, KeyScope)> {
 async fn what_is_open_shows_nothing_of_anybody() {
     let open: Vec<_> = routes().into_iter().filter(|route| route.access == Access::Open).map(|r| r.path).collect();
     // A consent is proven by its cookie, a notification by its channel's token: `google` tries both.
-    let proven = ["/connect/google/begin", "/connect/google/callback", "/sync/providers/google/webhook"];
+    let proven = ["/connect/google/begin", "/connect/google/begin", "/connect/google/callback", "/sync/providers/google/webhook"];
     let demo = ["/demo", "/demo/events", "/demo/events"];
     let known = ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/docs/style.css"];
     assert_eq!(open, [&proven[..], &demo[..], &known[..]].concat());
