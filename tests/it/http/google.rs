@@ -221,6 +221,20 @@ async fn a_browser_without_the_cookie_is_told_whose_account_it_will_be_and_gets_
 }
 
 #[actix_web::test]
+async fn two_consents_of_one_person_at_once_are_one_account() {
+    let (app, wire) = App::with_google().await;
+    wire.control("POST", "users", &json!({ "email": ADA }));
+    let (one, other) = (begin(&app, json!({ "user_id": "ada" })).await, begin(&app, json!({ "user_id": "ada" })).await);
+    let (back, tab) = (consents(&wire, &one.1, ""), consents(&wire, &other.1, ""));
+    let (first, second) = (Browser::with(&one.0), Browser::with(&other.0));
+    let pages = tokio::join!(first.comes_back(&app, &back), second.comes_back(&app, &tab));
+    assert_eq!((pages.0.status.as_u16(), pages.1.status.as_u16()), (200, 200), "{} {}", pages.0.text, pages.1.text);
+    let accounts = app.get("/v1/accounts").await.ok();
+    assert_eq!(accounts["data"].as_array().map(Vec::len), Some(1), "{accounts}");
+    assert_eq!(accounts["data"][0]["status"], "active");
+}
+
+#[actix_web::test]
 async fn of_three_browsers_with_one_link_the_first_goes_on() {
     let (app, wire) = App::with_google().await;
     wire.control("POST", "users", &json!({ "email": ADA }));
