@@ -17,9 +17,7 @@ use crate::{
             guard::AddressPolicy,
         },
     },
-    service::{
-        Services, Settings, connections::Connections, consent::ReturnHosts, keep_channels::GOOGLE_WEBHOOK,
-    },
+    service::{Services, Settings, connections::Connections, consent::ReturnHosts, keep_channels::GOOGLE_WEBHOOK},
     store::{self, Blocking, Store, StoreConfig},
     vault::KeyRing,
 };

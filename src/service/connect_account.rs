@@ -67,7 +67,9 @@ pub enum ConnectError {
     #[error("this address may not be contacted: {0}")]
     AddressNotAllowed(String),
     /// The user has connected it already.
-    #[error("this is connected already, as account {0}; give that one new credentials with POST /v1/accounts/{0}/reconnect")]
+    #[error(
+        "this is connected already, as account {0}; give that one new credentials with POST /v1/accounts/{0}/reconnect"
+    )]
     AlreadyConnected(AccountId),
     /// The vault.
     #[error(transparent)]

@@ -177,13 +177,13 @@ impl Services {
     }
 
     fn carry(&self, consequence: Consequence) {
-        let wakes = self.wakes.get();
-        match consequence {
-            Consequence::Wake(account, cause) => wakes.map(|wakes| wakes.wake(account, cause)),
-            Consequence::Adopt(account) => wakes.map(|wakes| wakes.adopt(account)),
-            Consequence::Plan => wakes.map(|wakes| wakes.plan()),
-            Consequence::Reopen(account) => Some(self.connections.forget(account)),
-        };
+        match (consequence, self.wakes.get()) {
+            (Consequence::Reopen(account), _) => self.connections.forget(account),
+            (Consequence::Wake(account, cause), Some(wakes)) => wakes.wake(account, cause),
+            (Consequence::Adopt(account), Some(wakes)) => wakes.adopt(account),
+            (Consequence::Plan, Some(wakes)) => wakes.plan(),
+            (_, None) => {}
+        }
     }
 
     /// Closes an account's open provider: what it stands on has changed.

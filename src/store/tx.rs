@@ -90,7 +90,9 @@ impl Tx {
     /// Ends the transaction; `Ok` means durable, or within a [`UnitOfWork`](super::UnitOfWork): durable when that is.
     /// Cancelled half-way, it may or may not have happened.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        if !self.spoilt && let Some(part) = self.part.take() {
+        if !self.spoilt
+            && let Some(part) = self.part.take()
+        {
             return part.park(self);
         }
         if std::mem::replace(&mut self.spoilt, true) {
@@ -149,8 +151,8 @@ mod planning;
 #[path = "unit.rs"]
 mod unit;
 
-pub use unit::UnitOfWork;
 use unit::Part;
+pub use unit::UnitOfWork;
 
 queries! {
     people {

@@ -99,7 +99,7 @@ async fn attend(desk: &Arc<Desk>, route: &Route, request: HttpRequest, payload: 
         is_json(&request)?;
     }
     if route.honours_key() && request.headers().contains_key(IDEMPOTENCY_KEY) {
-        return idempotency::answer(desk, route, caller, request, body).await;
+        return idempotency::answer(desk, route, &caller, &request, &body).await;
     }
     (route.handler)(Ask::new(Arc::clone(desk), caller, request, body, route)?).await
 }

@@ -34,20 +34,20 @@ fn field_with_nul(bytes: &[u8]) -> Option<String> {
         return None;
     }
     // What cannot be read is refused with better words later.
-    nul_in(&serde_json::from_slice(bytes).ok()?, String::new())
+    nul_in(&serde_json::from_slice(bytes).ok()?, "")
 }
 
-fn nul_in(value: &serde_json::Value, path: String) -> Option<String> {
+fn nul_in(value: &serde_json::Value, path: &str) -> Option<String> {
     use serde_json::Value;
-    let or_body = |path: &str| if path.is_empty() { "body".to_owned() } else { path.to_owned() };
+    let here = || if path.is_empty() { "body".to_owned() } else { path.to_owned() };
     match value {
-        Value::String(text) => text.contains('\0').then(|| or_body(&path)),
-        Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| nul_in(item, format!("{path}[{at}]"))),
+        Value::String(text) => text.contains('\0').then(here),
+        Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| nul_in(item, &format!("{path}[{at}]"))),
         Value::Object(fields) => fields.iter().find_map(|(name, field)| {
             if name.contains('\0') {
-                return Some(or_body(&path));
+                return Some(here());
             }
-            nul_in(field, if path.is_empty() { name.clone() } else { format!("{path}.{name}") })
+            nul_in(field, &if path.is_empty() { name.clone() } else { format!("{path}.{name}") })
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_nul_is_refused_with_the_path_of_its_field() {
-        let at = |json: &str| read::<serde_json::Value>(json.as_bytes()).expect_err("refused").field.unwrap_or_default();
+        let at =
+            |json: &str| read::<serde_json::Value>(json.as_bytes()).expect_err("refused").field.unwrap_or_default();
         assert_eq!(at(r#"{"name":"a\u0000"}"#), "name");
         assert_eq!(at(r#"{"inner":[{"a":1},{"b":"\u0000"}]}"#), "inner[1].b");
         assert_eq!(at(r#"{"inner":{"\u0000":1}}"#), "inner");

@@ -90,19 +90,14 @@ impl Asked<'_> {
 }
 
 /// Answers a request that carries a key.
-pub async fn answer(
-    desk: &Arc<Desk>,
-    route: &Route,
-    caller: Caller,
-    request: HttpRequest,
-    body: Bytes,
-) -> Answer {
-    let key = request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+pub async fn answer(desk: &Arc<Desk>, route: &Route, caller: &Caller, request: &HttpRequest, body: &Bytes) -> Answer {
+    let key =
+        request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     if !(1..=KEY_BYTES_MAX).contains(&key.len()) {
         return Err(Problem::invalid(IDEMPOTENCY_KEY, format!("1 to {KEY_BYTES_MAX} characters of ASCII")));
     }
     let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();
-    let request_hash = Asked { method: &route.method, target: &target, body: &body }.hash(&caller);
+    let request_hash = Asked { method: &route.method, target: &target, body }.hash(caller);
     let asked = Repeatable { api_key: caller.key, key, request_hash };
     let _turn = desk.answering.take((asked.api_key, asked.key.clone()))?;
     for _ in 0..=RETRIES_MAX {
@@ -235,10 +230,7 @@ mod tests {
         let answering = Answering::default();
         let place = || (ApiKeyId(uuid::Uuid::nil()), "k".to_owned());
         let turn = answering.take(place()).expect("free");
-        assert_eq!(
-            answering.take(place()).err().map(|problem| problem.code),
-            Some(Code::RequestInProgress)
-        );
+        assert_eq!(answering.take(place()).err().map(|problem| problem.code), Some(Code::RequestInProgress));
         drop(turn);
         assert!(answering.take(place()).is_ok());
     }

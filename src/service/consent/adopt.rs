@@ -80,7 +80,12 @@ impl Services {
     }
 
     /// Connects an account again, if it is the same person's.
-    async fn connect_known(&self, consent: &Consent, id: AccountId, given: &Given<'_>) -> Result<Connected, ConsentError> {
+    async fn connect_known(
+        &self,
+        consent: &Consent,
+        id: AccountId,
+        given: &Given<'_>,
+    ) -> Result<Connected, ConsentError> {
         let Given { grant, granted, listed, .. } = given;
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
@@ -90,7 +95,9 @@ impl Services {
         let same = match (held.as_ref().and_then(|held| held.subject.as_ref()), &grant.subject) {
             (Some(one), Some(other)) => one == other,
             // Without a subject the primary calendar tells whose it is.
-            _ => calendars.iter().any(|calendar| listed.first().is_some_and(|primary| calendar.remote_id == primary.id)),
+            _ => {
+                calendars.iter().any(|calendar| listed.first().is_some_and(|primary| calendar.remote_id == primary.id))
+            }
         };
         if !same {
             return Err(ConsentError::OtherAccount);

@@ -59,14 +59,23 @@ mod tests {
     #[test]
     fn people_go_back_to_our_own_host_and_to_those_that_are_named() {
         let known = hosts("https://calendars.example.org", &["App.example.org"]);
-        for good in ["https://app.example.org/a?b=c", "http://app.example.org:8080/", "https://CALENDARS.example.org/x"] {
+        for good in ["https://app.example.org/a?b=c", "http://app.example.org:8080/", "https://CALENDARS.example.org/x"]
+        {
             assert!(known.check(good).is_ok(), "{good}");
         }
-        for bad in ["https://evil.example/", "https://app.example.org.evil.example/", "http://127.0.0.1/", "http://localhost/"] {
+        for bad in
+            ["https://evil.example/", "https://app.example.org.evil.example/", "http://127.0.0.1/", "http://localhost/"]
+        {
             let why = known.check(bad).expect_err(bad);
             assert!(why.contains("CALWARDEN_RETURN_TO_HOSTS"), "{why}");
         }
-        for bad in ["javascript:alert(1)", "settings", "https://a@app.example.org/", "https://:b@app.example.org/", "ftp://app.example.org/"] {
+        for bad in [
+            "javascript:alert(1)",
+            "settings",
+            "https://a@app.example.org/",
+            "https://:b@app.example.org/",
+            "ftp://app.example.org/",
+        ] {
             assert!(known.check(bad).expect_err(bad).contains("such as"), "{bad}");
         }
     }
@@ -74,7 +83,9 @@ mod tests {
     #[test]
     fn on_ones_own_machine_people_go_anywhere_on_it() {
         let known = hosts("http://127.0.0.1:8080", &[]);
-        for good in ["http://localhost:3000/settings", "http://[::1]:5173/", "http://127.0.0.1/", "http://app.localhost/"] {
+        for good in
+            ["http://localhost:3000/settings", "http://[::1]:5173/", "http://127.0.0.1/", "http://app.localhost/"]
+        {
             assert!(known.check(good).is_ok(), "{good}");
         }
         assert!(known.check("https://app.example.org/").is_err());

@@ -36,7 +36,10 @@ use calwarden::{
         registry::Endpoints,
         transport::{Http, Request, Response},
     },
-    service::{Services, Settings, Wakes, api_keys, connections::Connections, consent::ReturnHosts, keep_channels::GOOGLE_WEBHOOK},
+    service::{
+        Services, Settings, Wakes, api_keys, connections::Connections, consent::ReturnHosts,
+        keep_channels::GOOGLE_WEBHOOK,
+    },
     store::{self, Blocking, Mode, Store, StoreConfig},
     vault::KeyRing,
     web::{Actors, Desk, Order, WebSettings, configure, problem::Problem},
@@ -383,10 +386,7 @@ fn settings(google: Option<oauth::App>) -> Settings {
         conflicts_kept_days: 90,
         notices_kept_days: 90,
         audit_kept_days: 365,
-        return_to: ReturnHosts::new(
-            &"https://calwarden.test".parse().expect("a URL"),
-            &["app.example.org".to_owned()],
-        ),
+        return_to: ReturnHosts::new(&"https://calwarden.test".parse().expect("a URL"), &["app.example.org".to_owned()]),
         webhook: google.as_ref().map(|app| app.redirect_uri.join(GOOGLE_WEBHOOK).expect("a URL")),
         google,
     }

@@ -179,7 +179,8 @@ async fn the_person_goes_back_to_the_product_with_a_banner() {
 /// Another person's or program's browser that follows the link of a consent: what it was shown, and the cookie it was given.
 async fn opened(app: &App, begun: &Value) -> (Reply, String) {
     let there = Url::parse(begun["browser_url"].as_str().expect("a URL")).expect("a URL");
-    let shown = app.send(TestRequest::get().uri(&format!("{}?{}", there.path(), there.query().expect("a ticket")))).await;
+    let shown =
+        app.send(TestRequest::get().uri(&format!("{}?{}", there.path(), there.query().expect("a ticket")))).await;
     let cookie = shown.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
     (shown, cookie)
 }
@@ -189,7 +190,10 @@ async fn goes_on(app: &App, begun: &Value, cookie: &str) -> Reply {
     let there = Url::parse(begun["browser_url"].as_str().expect("a URL")).expect("a URL");
     let form = there.query().expect("a ticket").to_owned();
     let sent = TestRequest::post().uri("/connect/google/begin").set_payload(form);
-    app.send(sent.insert_header(("Content-Type", "application/x-www-form-urlencoded")).insert_header(("Cookie", cookie))).await
+    app.send(
+        sent.insert_header(("Content-Type", "application/x-www-form-urlencoded")).insert_header(("Cookie", cookie)),
+    )
+    .await
 }
 
 #[actix_web::test]
@@ -263,7 +267,9 @@ async fn of_three_browsers_with_one_link_the_first_goes_on() {
 #[actix_web::test]
 async fn people_are_sent_back_to_hosts_that_the_operator_chose_and_to_no_others() {
     let (app, _wire) = App::with_google().await;
-    for (place, status) in [("https://app.example.org/x", 200), ("https://calwarden.test/", 200), ("https://evil.example/", 422)] {
+    for (place, status) in
+        [("https://app.example.org/x", 200), ("https://calwarden.test/", 200), ("https://evil.example/", 422)]
+    {
         let answer = app.post(START, json!({ "user_id": "ada", "return_to": place })).await;
         assert_eq!(answer.status, status, "{place}");
         if status == 422 {

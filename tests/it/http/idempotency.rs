@@ -1,8 +1,11 @@
 //! The same POST twice is done once.
 
+use std::sync::Arc;
+
 use actix_web::{http::Method, test::TestRequest};
 use calwarden::{
-    domain::person::Scope,
+    domain::{ids::ApiKeyId, person::Scope},
+    service::repeat_request::{Answered, Recalled, Repeatable, Work},
     store::Mode,
     web::routes,
 };
@@ -142,7 +145,7 @@ async fn every_route_that_takes_a_key_keeps_its_answer_with_its_work_and_does_it
         let again = app.send(ask()).await;
         assert_eq!((again.status, &again.text), (first.status, &first.text), "{place}");
         assert_eq!(again.header("idempotency-replayed"), "true", "{place}");
-        for name in ["etag", "content-type", "location", "x-ratelimit-remaining"] {
+        for name in ["etag", "content-type", "location", "ratelimit-remaining"] {
             assert_eq!(again.header(name), first.header(name), "{place}: {name}");
         }
         assert_eq!(everything(app), done, "{place}: done once");
@@ -168,9 +171,12 @@ async fn a_key_on_a_route_that_changes_nothing_or_is_open_to_strangers_is_passed
     let (app, _, _) = App::with_ada().await;
     let kept = || everything(&app).lines().find(|line| line.starts_with("idempotency_keys ")).expect("it").to_owned();
     for n in 0..3 {
-        let told = TestRequest::post().uri("/sync/providers/google/webhook").insert_header(("Idempotency-Key", format!("k{n}")));
+        let told = TestRequest::post()
+            .uri("/sync/providers/google/webhook")
+            .insert_header(("Idempotency-Key", format!("k{n}")));
         assert!(app.send(told).await.status.is_success());
-        let asked = json!({"users": ["ada"], "from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z", "duration_min": 60});
+        let asked =
+            json!({"users": ["ada"], "from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z", "duration_min": 60});
         let asked = app.request(Method::POST, "/v1/availability/query").set_json(asked);
         app.send(asked.insert_header(("Idempotency-Key", format!("k{n}")))).await.ok();
     }
@@ -186,7 +192,9 @@ async fn an_answer_is_not_given_again_once_its_user_is_erased() {
     let made = keyed(&app, "hers", &body).await.ok();
     let link = || {
         let path = format!("/v1/events/{}/links", made["id"].as_str().expect("an id"));
-        app.request(Method::POST, &path).insert_header(("Idempotency-Key", "anybodys")).set_json(json!({"calendar_id": calendar.id}))
+        app.request(Method::POST, &path)
+            .insert_header(("Idempotency-Key", "anybodys"))
+            .set_json(json!({"calendar_id": calendar.id}))
     };
     assert_eq!(app.send(link()).await.status, 202);
     app.delete("/v1/users/ada").await.ok();
@@ -198,4 +206,30 @@ async fn an_answer_is_not_given_again_once_its_user_is_erased() {
     let key = tx.api_keys().await.expect("keys")[0].id;
     assert_eq!(tx.idempotency(key, "hers").await, Ok(None));
     assert!(tx.idempotency(key, "anybodys").await.expect("read").is_some_and(|row| row.body.is_empty()));
+}
+
+#[actix_web::test]
+async fn of_two_processes_that_do_the_same_request_one_keeps_its_answer_and_the_others_work_never_happened() {
+    let (app, _, _) = App::with_ada().await;
+    let asked = Repeatable { api_key: ApiKeyId(uuid::Uuid::nil()), key: "k".into(), request_hash: vec![7; 32] };
+    let answer = |text: &str| Answered {
+        status: 201,
+        content_type: "text/plain".into(),
+        headers: vec![],
+        body: text.into(),
+        user_id: None,
+    };
+    // Neither has heard of the other when it begins: what each recalled was nothing.
+    for (space, kept) in [("first", true), ("second", false)] {
+        let work = Arc::new(Work::default());
+        let within = app.services().within(&work);
+        within.put_space(&space.parse().expect("an id"), space).await.expect("done with its part");
+        assert_eq!(app.services().end_with(&work, &asked, answer(space)).await.expect("ended"), kept, "{space}");
+    }
+    let mut tx = app.services().store.begin(Mode::Read, &Scope::Whole).await.expect("begun");
+    assert!(tx.space(&"first".parse().expect("an id")).await.expect("read").is_some());
+    assert!(tx.space(&"second".parse().expect("an id")).await.expect("read").is_none());
+    tx.commit().await.expect("ended");
+    let recalled = app.services().recall_answer(&asked).await.expect("recalled");
+    assert_eq!(recalled, Recalled::Answer(answer("first")));
 }

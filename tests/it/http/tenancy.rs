@@ -132,7 +132,12 @@ pub(super) fn guarded() -> Vec<(Route, KeyScope)> {
 async fn what_is_open_shows_nothing_of_anybody() {
     let open: Vec<_> = routes().into_iter().filter(|route| route.access == Access::Open).map(|r| r.path).collect();
     // A consent is proven by its cookie, a notification by its channel's token: `google` tries both.
-    let proven = ["/connect/google/begin", "/connect/google/begin", "/connect/google/callback", "/sync/providers/google/webhook"];
+    let proven = [
+        "/connect/google/begin",
+        "/connect/google/begin",
+        "/connect/google/callback",
+        "/sync/providers/google/webhook",
+    ];
     let demo = ["/demo", "/demo/events", "/demo/events"];
     let known = ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/docs/style.css"];
     assert_eq!(open, [&proven[..], &demo[..], &known[..]].concat());
@@ -254,7 +259,11 @@ async fn a_member_of_a_space_connects_no_account_for_another_member() {
     assert_eq!(refused.refused(), (403, "not_theirs".into(), Some("user_id".into())), "{refused:?}");
     let consent = json!({"user_id": "ada", "space_id": "team"});
     assert_eq!(app.send(as_user("bob", "/v1/connect/google/start", &consent)).await.refused().1, "not_theirs");
-    assert_eq!(app.send(as_user("eve", "/v1/accounts", &body)).await.refused().1, "not_found", "who sees nothing is told nothing");
+    assert_eq!(
+        app.send(as_user("eve", "/v1/accounts", &body)).await.refused().1,
+        "not_found",
+        "who sees nothing is told nothing"
+    );
     let account = app.send(as_user("ada", "/v1/accounts", &body)).await.ok();
     let path = format!("/v1/accounts/{}/reconnect", account["id"].as_str().expect("an id"));
     let fresh = json!({"url": super::app::FEED});

@@ -78,7 +78,13 @@ async fn an_answer_goes_with_the_user_it_is_about(base: Base) {
     assert_eq!(tx.delete_user(&user).await, Ok(true));
     assert_eq!(tx.idempotency(id(1), "hers").await, Ok(None));
     assert_eq!(tx.blank_idempotency(410).await, Ok(1));
-    let blank = IdempotencyRow { status: 410, content_type: String::new(), body: vec![], headers: vec![], ..answer("anybodys", 1) };
+    let blank = IdempotencyRow {
+        status: 410,
+        content_type: String::new(),
+        body: vec![],
+        headers: vec![],
+        ..answer("anybodys", 1)
+    };
     assert_eq!(tx.idempotency(id(1), "anybodys").await, Ok(Some(blank)), "it was done, and that is all that is known");
 }
 

@@ -101,7 +101,9 @@ async fn people_spaces_keys_and_kept_answers_of_others_are_not_seen() {
     tx.put_idempotency(&super::keys::answer("k", 1), at(0)).await.expect("kept");
     tx.owe_plan(&account.user_id, calwarden::domain::proposal::PlanCause::Asked, at(0)).await.expect("owed");
     tx.commit().await.expect("committed");
-    for (scope, seen) in [("home", [true, true, false, false]), ("shared", [true, false, false, false]), ("other", [false; 4])] {
+    for (scope, seen) in
+        [("home", [true, true, false, false]), ("shared", [true, false, false, false]), ("other", [false; 4])]
+    {
         let mut tx = base.store.begin(Mode::Read, &only(scope)).await.expect("begun");
         let person = tx.user(&account.user_id).await.expect("read").is_some();
         let space = tx.space(&account.space_id).await.expect("read").is_some();
@@ -111,7 +113,10 @@ async fn people_spaces_keys_and_kept_answers_of_others_are_not_seen() {
         assert_eq!(tx.next_plan_at().await.expect("read").is_some(), person, "{scope}");
     }
     let mut whole = base.read().await;
-    assert!(whole.idempotency(key.id, "k").await.expect("read").is_some() && !whole.api_keys().await.expect("read").is_empty());
+    assert!(
+        whole.idempotency(key.id, "k").await.expect("read").is_some()
+            && !whole.api_keys().await.expect("read").is_empty()
+    );
 }
 
 #[tokio::test]
