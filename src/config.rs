@@ -58,6 +58,8 @@ pub struct Config {
     pub allow_private_networks: bool,
     /// Hosts, addresses and networks that are allowed although private.
     pub allowed_hosts: Vec<String>,
+    /// Hosts that people may be sent back to after a consent, beside our own.
+    pub return_to_hosts: Vec<String>,
     /// Whether an actor may be made to panic.
     pub allow_fault_injection: bool,
     /// The log filter.

@@ -17,7 +17,7 @@ use crate::{
             guard::AddressPolicy,
         },
     },
-    service::{Services, Settings, connections::Connections, keep_channels::GOOGLE_WEBHOOK},
+    service::{Services, Settings, connections::Connections, consent::ReturnHosts, keep_channels::GOOGLE_WEBHOOK},
     store::{self, Blocking, Mode, Standing, Store, StoreConfig},
     vault::{KEY_FILE_NAME, KeyRing},
 };
@@ -136,6 +136,7 @@ pub fn settings(config: &Config) -> Result<Settings> {
         notices_kept_days: config.retention.notices_days,
         audit_kept_days: config.retention.audit_days,
         google: google(config)?,
+        return_to: ReturnHosts::new(&Url::parse(&config.base_url()).context("api_base_url")?, &config.return_to_hosts),
         webhook: webhook.transpose().context("api_base_url")?,
     })
 }

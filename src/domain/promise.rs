@@ -53,6 +53,8 @@ promises! {
     AskedLate = "I-29": "A person is asked to connect again only after a second refusal.",
     Durable = "I-30": "What is answered with 2xx outlives the process.",
     GoesOn = "I-32": "An account goes on, or shows why not.",
+    RepeatedOnce = "I-33": "A request that is repeated under its key is done once, whatever stops the process or the database.",
+    OneAccount = "I-34": "A user connects an account of a provider once.",
     Direction = "S2": "Events flow only the ways that their calendar lets them.",
     Privacy = "S4": "A copy says nothing above its privacy level.",
     Absence = "S6": "Absence deletes only where a listing was complete.",

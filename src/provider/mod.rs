@@ -59,6 +59,10 @@ pub trait Provider: Send + Sync {
     /// which calendars need a pull at all.
     async fn calendars(&self) -> Result<Vec<RemoteCalendar>>;
 
+    /// Names of what the account holds, the same whoever connects it and however its address was written; asked of it once
+    /// its calendars are known. They may be secrets.
+    fn identities(&self, calendars: &[RemoteCalendarId]) -> Vec<String>;
+
     /// Somebody asked: what was remembered of the calendars is read again.
     fn forget_listing(&self) {}
 

@@ -32,7 +32,7 @@ pub use self::{
     migrate::migrate,
     records::{BusyRead, ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
     standing::{Standing, back_up, standing},
-    tx::Tx,
+    tx::{Tx, UnitOfWork},
 };
 use crate::domain::person::Scope;
 
@@ -99,6 +99,8 @@ impl StoreConfig {
 pub struct Store {
     backend: Backend,
     blocking: Blocking,
+    /// What the transactions are parts of; `None`: each is whole by itself.
+    unit: Option<UnitOfWork>,
 }
 
 #[derive(Clone)]
@@ -120,7 +122,7 @@ impl Store {
             }
             Target::Postgres(url) => Backend::Postgres(Arc::new(postgres::Database::open(&url, config.readers).await?)),
         };
-        Ok(Self { backend, blocking: config.blocking })
+        Ok(Self { backend, blocking: config.blocking, unit: None })
     }
 
     /// Where blocking calls run.
@@ -129,8 +131,24 @@ impl Store {
         self.blocking
     }
 
+    /// The same database, where all that is written becomes durable at once, when the unit of work is committed.
+    #[must_use]
+    pub fn within(&self, unit: &UnitOfWork) -> Self {
+        Self { unit: Some(unit.clone()), ..self.clone() }
+    }
+
     /// Begins a transaction that sees the spaces of `scope` and no others.
     pub async fn begin(&self, mode: Mode, scope: &Scope) -> Result<Tx, StoreError> {
+        let Some(unit) = &self.unit else { return self.begin_apart(mode, scope).await };
+        if let Some(mut going_on) = unit.borrow(mode)? {
+            going_on.see(scope).await?;
+            return Ok(going_on);
+        }
+        let tx = self.begin_apart(mode, scope).await?;
+        Ok(if mode == Mode::Write { tx.as_part(unit.first()) } else { tx })
+    }
+
+    async fn begin_apart(&self, mode: Mode, scope: &Scope) -> Result<Tx, StoreError> {
         Ok(match (&self.backend, mode) {
             (Backend::Sqlite { writer, .. }, Mode::Write) => Tx::writing(writer.begin().await?),
             (Backend::Sqlite { readers, .. }, Mode::Read) => Tx::reading(sqlite::begin_reading(readers).await?),

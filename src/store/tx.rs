@@ -36,6 +36,8 @@ pub struct Tx {
     held: Option<Held>,
     /// Set while a query runs, and left set when it fails or is cancelled.
     spoilt: bool,
+    /// The unit of work it is a part of.
+    part: Option<Part>,
 }
 
 enum Held {
@@ -56,15 +58,15 @@ fn over() -> StoreError {
 
 impl Tx {
     pub(super) fn writing(lease: sqlite::writer::Lease) -> Self {
-        Self { held: Some(Held::Writer(lease)), spoilt: false }
+        Self { held: Some(Held::Writer(lease)), spoilt: false, part: None }
     }
 
     pub(super) fn reading(reader: sqlite::Reader) -> Self {
-        Self { held: Some(Held::Reader(reader)), spoilt: false }
+        Self { held: Some(Held::Reader(reader)), spoilt: false, part: None }
     }
 
     pub(super) fn postgres(pooled: postgres::Pooled) -> Self {
-        Self { held: Some(Held::Postgres(Box::new(pooled))), spoilt: false }
+        Self { held: Some(Held::Postgres(Box::new(pooled))), spoilt: false, part: None }
     }
 
     fn link(&mut self) -> Result<Link<'_>, StoreError> {
@@ -85,8 +87,14 @@ impl Tx {
         done
     }
 
-    /// Ends the transaction; `Ok` means durable. Cancelled half-way, it may or may not have happened.
+    /// Ends the transaction; `Ok` means durable, or within a [`UnitOfWork`](super::UnitOfWork): durable when that is.
+    /// Cancelled half-way, it may or may not have happened.
     pub async fn commit(mut self) -> Result<(), StoreError> {
+        if !self.spoilt
+            && let Some(part) = self.part.take()
+        {
+            return part.park(self);
+        }
         if std::mem::replace(&mut self.spoilt, true) {
             return Err(over());
         }
@@ -105,6 +113,10 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
+        if let Some(part) = self.part.take() {
+            let looked = Self { held: self.held.take(), spoilt: self.spoilt, part: None };
+            return part.give_up(looked, self.spoilt);
+        }
         match self.held.take() {
             Some(Held::Reader(reader)) => drop(Object::take(reader)),
             Some(Held::Postgres(pooled)) => drop(Object::take(*pooled)),
@@ -136,6 +148,11 @@ macro_rules! queries {
 
 #[path = "planning_queries.rs"]
 mod planning;
+#[path = "unit.rs"]
+mod unit;
+
+use unit::Part;
+pub use unit::UnitOfWork;
 
 queries! {
     people {
@@ -183,6 +200,13 @@ queries! {
         fn owe_rounds(ids: &[AccountId], at: DateTime<Utc>) -> ();
         /// Every account.
         fn account_ids() -> Vec<AccountId>;
+        /// Gives an account its names at its provider; the account of the same user that has one of them already, if there is
+        /// one: then nothing of the transaction is to be kept.
+        fn claim_identities(account: AccountId, user: &UserId, identities: &[String]) -> Option<AccountId>;
+        /// Frees the names of an account.
+        fn release_identities(account: AccountId) -> ();
+        /// The accounts of a user that have no names yet, oldest first; those that are being disconnected left out.
+        fn unidentified_accounts(user: &UserId) -> Vec<Account>;
         /// Removes an account with its calendars, mappings, outbox, rounds, conflicts, holds, notices and secrets. Its events
         /// stay, without a home; `false`: there was none.
         fn delete_account(id: AccountId) -> bool;
@@ -235,6 +259,8 @@ queries! {
         fn take_consent(state_hash: &[u8]) -> Option<Consent>;
         /// A consent by its ticket.
         fn consent_by_ticket(ticket_hash: &[u8]) -> Option<Consent>;
+        /// A consent by its ticket, which finds it no more.
+        fn use_ticket(ticket_hash: &[u8]) -> Option<Consent>;
         /// Forgets consents begun before an instant.
         fn sweep_consents(before: DateTime<Utc>) -> u64;
     }
@@ -421,8 +447,10 @@ queries! {
         fn revoke_api_key(id: ApiKeyId, at: DateTime<Utc>) -> bool;
         /// The answer that was given to a request with this key.
         fn idempotency(api_key: ApiKeyId, key: &str) -> Option<IdempotencyRow>;
-        /// Keeps an answer; `false`: one is kept already, and stays.
-        fn put_idempotency(answer: &IdempotencyRow) -> bool;
+        /// Keeps an answer, in place of one from `oldest` or before; `false`: a younger one is kept already, and stays.
+        fn put_idempotency(answer: &IdempotencyRow, oldest: DateTime<Utc>) -> bool;
+        /// Empties kept answers that may be about anybody; the status tells that they were.
+        fn blank_idempotency(status: u16) -> u64;
         /// Forgets answers from before an instant: some thousands at most, so ask again until none went.
         fn sweep_idempotency(before: DateTime<Utc>) -> u64;
     }

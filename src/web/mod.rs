@@ -229,8 +229,9 @@ fn calendar_routes() -> Vec<Route> {
         put("/v1/spaces/{id}/members/{user}", Write, spaces::join, "Puts a user into a space").takes::<MemberBody>(),
         delete("/v1/spaces/{id}/members/{user}", Write, spaces::leave, "Takes a user out of a space"),
 
-        post("/v1/connect/google/start", Write, connect::start_google, "Begins to connect a Google account by its owner's consent").takes::<StartBody>().gives::<StartedView>(200),
-        get("/connect/google/begin", Open, consent::begin_google, "Sends a person's browser to Google").with(consent::BEGIN).goes_on(),
+        post("/v1/connect/google/start", Write, connect::start_google, "Begins to connect a Google account by its owner's consent").takes::<StartBody>().gives::<StartedView>(200).harmless_twice(),
+        get("/connect/google/begin", Open, consent::begin_google, "Asks a person to go on, and tells whose account it will be").with(consent::BEGIN).shows("text/html"),
+        post("/connect/google/begin", Open, consent::go_on_to_google, "Sends a person's browser to Google").goes_on(),
         get("/connect/google/callback", Open, consent::google_callback, "Where Google sends a person back to").with(consent::CALLBACK).comes_back().shows("text/html"),
         post("/sync/providers/google/webhook", Open, webhooks::google, "Where Google tells that a calendar changed"),
         get("/v1/availability/blocks", Read, availability::blocks, "Busy time, as providers tell it").with(BLOCKS).lists::<BlockView>(),

@@ -128,7 +128,7 @@ fn operation(route: &Route) -> Operation {
             "The user the request acts for.",
         ));
     }
-    if route.method == Method::POST {
+    if route.honours_key() {
         let about = "The same request with the same key is done once in 24 hours and answered alike.";
         operation = operation.parameter(parameter(IDEMPOTENCY_KEY, ParameterIn::Header, about));
     }

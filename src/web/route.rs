@@ -9,6 +9,7 @@ use utoipa::{
 };
 
 use super::{ask::Ask, problem::Problem, session::Access};
+use crate::domain::person::KeyScope;
 
 /// What a handler answers.
 pub type Answer = Result<HttpResponse, Problem>;
@@ -82,6 +83,8 @@ pub struct Route {
     pub versioned: bool,
     /// Whether a page may say that a bound left something out.
     pub truncates: bool,
+    /// Whether doing it twice makes nothing twice.
+    pub harmless_twice: bool,
     /// The function behind it.
     pub handler: Handler,
 }
@@ -127,6 +130,7 @@ impl Route {
             gives: Gives::Nothing,
             versioned: false,
             truncates: false,
+            harmless_twice: false,
             handler,
         }
     }
@@ -183,6 +187,19 @@ impl Route {
     #[must_use]
     pub fn truncates(self) -> Self {
         Self { truncates: true, ..self }
+    }
+
+    /// Doing it twice makes nothing twice.
+    #[must_use]
+    pub fn harmless_twice(self) -> Self {
+        Self { harmless_twice: true, ..self }
+    }
+
+    /// Whether an `Idempotency-Key` is honoured. Where nobody is recognised it is not: a stranger's answers would fill the disk.
+    #[must_use]
+    pub fn honours_key(&self) -> bool {
+        let changes = matches!(self.access, Access::Key(scope) if scope != KeyScope::Read);
+        self.method == Method::POST && changes && !self.harmless_twice
     }
 
     /// The names between braces in the path.

@@ -170,6 +170,12 @@ impl Provider for Caldav {
         self.list(&homes).await
     }
 
+    fn identities(&self, calendars: &[RemoteCalendarId]) -> Vec<String> {
+        let homes = self.home().unwrap_or_default();
+        let base = homes.first().unwrap_or_else(|| self.exchange.start());
+        calendars.iter().filter_map(|id| href::resolve(base, id.as_str())).map(|url| href::place(&url)).collect()
+    }
+
     async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage> {
         let collection = self.collection(pull.calendar).await?;
         let mark = self.memory().marks.get(pull.calendar).cloned();

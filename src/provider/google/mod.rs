@@ -158,6 +158,11 @@ impl Google {
 
 #[async_trait]
 impl Provider for Google {
+    fn identities(&self, calendars: &[RemoteCalendarId]) -> Vec<String> {
+        // The primary calendar comes first and bears its owner's address; the others may be shared.
+        calendars.first().map(|primary| format!("google://calendar/{}", primary.as_str())).into_iter().collect()
+    }
+
     fn profile(&self) -> &Profile {
         &self.profile
     }

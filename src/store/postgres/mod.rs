@@ -116,16 +116,21 @@ impl Database {
             Mode::Write => "READ WRITE",
         };
         let role = if self.app_role { "SET LOCAL ROLE calwarden_app;" } else { "" };
-        let seen = match scope {
-            Scope::Whole => "SET LOCAL app.whole = 'on'".to_owned(),
-            Scope::Spaces(spaces) => {
-                // A space's id holds neither quote nor comma: its type refuses them.
-                let list: Vec<_> = spaces.iter().map(crate::domain::ids::SpaceId::as_str).collect();
-                format!("SET LOCAL app.spaces = '{}'", list.join(","))
-            }
-        };
-        format!("BEGIN ISOLATION LEVEL REPEATABLE READ {access}; {role} {seen}")
+        format!("BEGIN ISOLATION LEVEL REPEATABLE READ {access}; {role} {}", seen(scope))
     }
+}
+
+/// The statements that let an open transaction see the spaces of `scope` and no others.
+pub fn seen(scope: &Scope) -> String {
+    let (whole, spaces) = match scope {
+        Scope::Whole => ("on", String::new()),
+        Scope::Spaces(spaces) => {
+            // A space's id holds neither quote nor comma: its type refuses them.
+            let list: Vec<_> = spaces.iter().map(crate::domain::ids::SpaceId::as_str).collect();
+            ("off", list.join(","))
+        }
+    };
+    format!("SET LOCAL app.whole = '{whole}'; SET LOCAL app.spaces = '{spaces}'")
 }
 
 /// Whether the migrations could make the role and give it to us.

@@ -17,6 +17,7 @@ mod planning_scopes;
 mod postgres_walls;
 mod scopes;
 mod transactions;
+mod units;
 
 use calwarden::{
     domain::person::Scope,
