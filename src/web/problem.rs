@@ -55,6 +55,7 @@ codes! {
     MethodNotAllowed = 405 "method_not_allowed" "This resource has no such method",
     RequestInProgress = 409 "request_in_progress" "The same request is still being answered",
     ReadOnly = 409 "read_only" "The calendar takes no writes",
+    EventFixed = 409 "event_fixed" "The event cannot be changed from here",
     Stale = 412 "stale" "It has changed since it was read",
     BodyTooLarge = 413 "body_too_large" "The body is too large",
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON",
@@ -191,6 +192,7 @@ impl From<EditError> for Problem {
             EditError::NotFound(what) => Self::not_found(what),
             EditError::Stale => stale(),
             EditError::ReadOnly => Self::new(Code::ReadOnly, error.to_string()),
+            EditError::Fixed(_) => Self::new(Code::EventFixed, error.to_string()),
             EditError::Invalid { field, why } => Self::invalid(field, why),
             EditError::Store(store) => store.into(),
         }

@@ -38,7 +38,8 @@ pub struct StartBody {
     #[serde(default)]
     #[schema(value_type = Option<uuid::Uuid>)]
     account_id: Option<AccountId>,
-    /// Where the person goes afterwards: an http or https URL, which gets `connected` and `account_id` added.
+    /// Where the person goes afterwards: an http or https URL, which gets `connected` and `account_id` added, or `error` (such as
+    /// `access_denied` or `scopes_missing`), `error_description` and `provider`.
     #[serde(default)]
     return_to: Option<String>,
 }
