@@ -73,7 +73,7 @@ async fn agreed(app: &App, wire: &Wire, id: AccountId) -> Seen {
 }
 
 fn paris(day: u32, hour: u32) -> Value {
-    json!({ "dateTime": format!("2026-03-{day:02}T{hour:02}:00:00"), "timeZone": "Europe/Paris" })
+    json!({ "dateTime": format!("2026-03-{day:02}T{hour:02}:00:00+01:00"), "timeZone": "Europe/Paris" })
 }
 
 /// A daily series of eight, from the 5th at nine: one day is called otherwise, one was cancelled by a person, one more says what the
@@ -221,7 +221,7 @@ async fn a_deletion_is_done_when_google_says_so_and_no_page_of_others_deletes_an
     let calendar = primary(&app, id).await["id"].clone();
     let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
     for apply in [true, false] {
-        let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": "New", "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
+        let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": format!("New {apply}"), "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });
         app.post("/v1/events", event).await.ok();
         wire.control("POST", "faults", &json!({ "operation": "events.insert", "page": true, "apply": apply }));
         wire.control("POST", "faults", &json!({ "operation": "events.get", "page": true }));
