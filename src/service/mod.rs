@@ -22,6 +22,7 @@ macro_rules! again {
 
 pub mod change_account;
 pub mod change_calendar;
+mod check_content;
 pub mod connect_account;
 pub mod connections;
 pub mod consent;
@@ -29,6 +30,7 @@ pub mod disconnect_account;
 pub mod drain_outbox;
 pub mod edit_event;
 pub mod explain;
+mod fixed;
 pub mod hear_notifications;
 mod identify_account;
 pub mod keep_channels;

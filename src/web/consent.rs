@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     domain::{account::ProviderKind, failure::FailureClass, secret::Secret},
-    service::consent::{Connected, ConsentError, GOOD_FOR, Invitation, Returned},
+    service::consent::{Connected, ConsentError, GOOD_FOR, Invitation, Returned, Unconnected},
 };
 
 const COOKIE: &str = "calwarden_consent";
@@ -125,7 +125,7 @@ pub async fn google_callback(ask: Ask) -> Answer {
             }
             welcome(&connected)
         }
-        Err(why) => refused(&why),
+        Err(ended) => turned_away(&ended),
     };
     set_cookie(&mut answer, "", false, Duration::ZERO)?;
     Ok(answer)
@@ -151,6 +151,17 @@ fn welcome(connected: &Connected) -> HttpResponse {
         "Google Calendar is connected. Your events are being read now."
     };
     page(StatusCode::OK, "Connected", words, "You can close this page.")
+}
+
+/// Who has proven that the consent is theirs goes back to the product, which is told why in a word; everybody else is told here.
+fn turned_away(ended: &Unconnected) -> HttpResponse {
+    let page = refused(&ended.why);
+    let Some(mut url) = ended.return_to.as_deref().and_then(|text| Url::parse(text).ok()) else { return page };
+    url.query_pairs_mut()
+        .append_pair("error", ended.why.word())
+        .append_pair("error_description", &ended.why.to_string())
+        .append_pair("provider", ProviderKind::Google.as_str());
+    go_to(url.as_str())
 }
 
 fn refused(why: &ConsentError) -> HttpResponse {

@@ -60,6 +60,7 @@ codes! {
     AlreadyConnected = 409 "already_connected" "The user has connected this account already",
     ReadOnly = 409 "read_only" "The calendar takes no writes",
     AnswerNotKept = 410 "answer_not_kept" "The request was done; its answer is no longer kept",
+    EventFixed = 409 "event_fixed" "The event cannot be changed from here",
     Stale = 412 "stale" "It has changed since it was read",
     BodyTooLarge = 413 "body_too_large" "The body is too large",
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON",
@@ -203,6 +204,7 @@ impl From<EditError> for Problem {
             EditError::NotFound(what) => Self::not_found(what),
             EditError::Stale => stale(),
             EditError::ReadOnly => Self::new(Code::ReadOnly, error.to_string()),
+            EditError::Fixed(_) => Self::new(Code::EventFixed, error.to_string()),
             EditError::Invalid { field, why } => Self::invalid(field, why),
             EditError::Store(store) => store.into(),
         }

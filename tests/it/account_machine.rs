@@ -166,6 +166,11 @@ fn next(world: &World) -> Vec<(World, Input)> {
     all
 }
 
+/// A password that was refused once.
+fn is_doubted(account: &Account) -> bool {
+    matches!(account.credential, Credential::Fresh { refusals: 1.., .. }) && account.kind == CredentialKind::Lasting
+}
+
 fn apply(world: &World, input: Input) -> World {
     let why = || format!("{world:?} --{input:?}-->");
     let (account, effects) = step(world.account, input, moment());
@@ -191,7 +196,9 @@ fn apply(world: &World, input: Input) -> World {
                 if kind == Kind::Round {
                     new.unserved = false;
                     assert!(account.credential.is_fresh(), "A2 a round without a credential: {}", why());
-                    let early = world.account.quiet_until.is_some_and(|at| at > noon());
+                    // Who enters a new credential does not wait out the pause that the old one was given.
+                    let entered = input == Input::Reauthorised && is_doubted(&world.account);
+                    let early = !entered && world.account.quiet_until.is_some_and(|at| at > noon());
                     assert!(!early, "A2 a round before the provider's wait was over: {}", why());
                 }
             }
@@ -353,6 +360,50 @@ fn a_single_refusal_of_a_password_is_checked_before_its_owner_is_asked() {
     let (account, effects) = refused(account, again);
     assert_eq!(effects, [Effect::AskReconnect]);
     assert_eq!(deadline(&account), None);
+}
+
+/// How long after the first refusal the owner is asked, where the provider refuses every request for `burst`; `None`: they are not.
+/// `eager`: somebody asks for a round every second.
+fn asked_after(kind: CredentialKind, burst: TimeDelta, eager: bool) -> Option<TimeDelta> {
+    let past = Past { kind, ..pasts().remove(0) };
+    let mut now = noon();
+    let (mut account, mut effects) =
+        step(Account::remembered(&past, moment()), Input::Started { owed: None }, moment());
+    while now < noon() + TimeDelta::hours(6) {
+        let mut end = None;
+        for effect in std::mem::take(&mut effects) {
+            end = match effect {
+                Effect::AskReconnect => return Some(now - noon()),
+                Effect::Begin(Work::Round { .. }) if now >= noon() + burst => return None,
+                Effect::Begin(Work::Round { .. }) => Some(Finished::Round(ended(Outcome::Unauthorised))),
+                Effect::Begin(Work::Refresh) => Some(Finished::Refresh(RefreshEnd::Done { expires: None })),
+                other => panic!("{other:?}"),
+            };
+        }
+        let input = if let Some(end) = end {
+            Input::Finished(end)
+        } else {
+            let due = deadline(&account).expect("a next try").max(now);
+            now = if eager { due.min(now + TimeDelta::seconds(1)) } else { due };
+            if now == due { Input::Tick } else { Input::Wake(Cause::Requested) }
+        };
+        (account, effects) = step(account, input, Moment { now, fraction: 0.0 });
+    }
+    panic!("neither asked nor well again: {account:?}");
+}
+
+#[test]
+fn a_burst_of_refusals_strands_nobody_and_a_lasting_refusal_is_told_within_minutes() {
+    for kind in [CredentialKind::Lasting, CredentialKind::Refreshable] {
+        for eager in [false, true] {
+            for burst in [2, 30, 60] {
+                let asked = asked_after(kind, TimeDelta::seconds(burst), eager);
+                assert_eq!(asked, None, "{kind:?}, {burst} s, eager: {eager}");
+            }
+            let asked = asked_after(kind, TimeDelta::days(1), eager).expect("asked");
+            assert!(asked >= TimeDelta::minutes(1) && asked < TimeDelta::minutes(3), "{kind:?}: {asked}");
+        }
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::event::{EventContent, EventStatus, Facts, Override};
+use crate::domain::event::{EventContent, EventStatus, Facts, Override, Recurrence};
 use crate::domain::time::{EventTime, Window};
 
 pub use rule::{RULE_BYTES_MAX, RuleRefused};
@@ -328,6 +328,21 @@ pub fn is_occurrence(content: &EventContent, recurrence_id: &EventTime, floating
         return false;
     };
     content.is_series() && set.has(key, &mut Steps(bounds.steps_max)) == Some(true)
+}
+
+/// Which of these original starts no rule and no added date of a series names, exceptions and exclusions left aside. What cannot
+/// be told within the bounds, which are for all of them together, counts as named.
+#[must_use]
+pub fn unnamed(content: &EventContent, originals: &[EventTime], floating_in: Tz, bounds: &Bounds) -> Vec<EventTime> {
+    let recurrence = Recurrence { excluded: Vec::new(), ..content.recurrence.clone() };
+    let bare = EventContent { recurrence, ..EventContent::single(content.facts.clone()) };
+    let Ok(set) = Set::new(&bare, floating_in) else { return Vec::new() };
+    let mut steps = Steps(bounds.steps_max);
+    let mut named = |time: &EventTime| {
+        let of_this_kind = time.is_all_day() == set.frame.is_all_day();
+        !is_computable(time) || of_this_kind && set.has(set.frame.key(time), &mut steps) != Some(false)
+    };
+    originals.iter().filter(|time| !named(time)).copied().collect()
 }
 
 /// Reads a rule and says what is wrong with it. Total, whatever the text.

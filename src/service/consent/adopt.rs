@@ -170,6 +170,9 @@ impl Services {
         granted: Vec<String>,
         widened: Vec<Calendar>,
     ) -> Result<Connected, ConsentError> {
+        if grant.refresh_token.is_none() {
+            self.still_lasting(account.id).await?;
+        }
         let sealed = self.seal_tokens(account.id, &grant.access_token, grant.refresh_token.as_ref())?;
         let row = Grant {
             account_id: account.id,
@@ -193,6 +196,22 @@ impl Services {
         tx.commit().await?;
         self.connections.forget(account.id);
         Ok(Connected { account: account.id, again: true, return_to: consent.return_to.clone() })
+    }
+
+    /// Without a new refresh token the account goes on with the one that is stored; where that is dead, nothing would have been
+    /// connected but for an hour.
+    async fn still_lasting(&self, account: AccountId) -> Result<(), ConsentError> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let secrets = tx.secrets_of(account).await?;
+        tx.commit().await?;
+        let sealed = secrets.iter().find(|secret| secret.kind == SecretKind::RefreshToken);
+        let token = self.vault.open(sealed.ok_or(ConsentError::NotLasting)?)?;
+        let app = self.app().ok_or(ConsentError::Unknown)?;
+        match app.refresh(&self.connections.http(), &token, self.world.now()).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.class == FailureClass::Unauthorised => Err(ConsentError::NotLasting),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn consented(&self, account: &Account, action: &str, granted: &[String]) -> AuditLine {

@@ -136,6 +136,32 @@ pub enum ConsentError {
     Store(#[from] StoreError),
 }
 
+impl ConsentError {
+    /// In one word, for the product that the person goes back to.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Unknown => "expired",
+            Self::Denied => "access_denied",
+            Self::Missing(_) => "scopes_missing",
+            Self::NotLasting => "no_lasting_access",
+            Self::OtherAccount => "other_account",
+            Self::Provider(..) => "provider_unreachable",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// How a consent ended ill.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct Unconnected {
+    /// Why.
+    pub why: ConsentError,
+    /// Where the person goes now; known only where the consent was proven to be this browser's.
+    pub return_to: Option<String>,
+}
+
 macro_rules! ours {
     ($($kind:ty),+) => {$(
         impl From<$kind> for ConsentError {
@@ -246,9 +272,14 @@ impl Services {
     }
 
     /// Ends a consent: exchanges the code, lists the calendars, and stores all of it at once.
-    pub async fn finish_consent(&self, provider: ProviderKind, back: Returned) -> Result<Connected, ConsentError> {
-        let consent = self.recognise(provider, &back).await?;
-        let (consent, verifier) = consent;
+    pub async fn finish_consent(&self, provider: ProviderKind, back: Returned) -> Result<Connected, Unconnected> {
+        let recognised = self.recognise(provider, &back).await;
+        let (consent, verifier) = recognised.map_err(|why| Unconnected { why, return_to: None })?;
+        let done = self.conclude(&consent, &verifier, &back).await;
+        done.map_err(|why| Unconnected { why, return_to: consent.return_to })
+    }
+
+    async fn conclude(&self, consent: &Consent, verifier: &Secret, back: &Returned) -> Result<Connected, ConsentError> {
         let app = self.app().ok_or_else(|| ConsentError::Failed("Google is not set up".into()))?;
         if let Some(error) = &back.error {
             return Err(if error == "access_denied" {
@@ -259,8 +290,8 @@ impl Services {
         }
         let code = back.code.as_ref().ok_or(ConsentError::Unknown)?;
         let http = self.connections.http();
-        let grant = app.exchange(&http, code, &verifier, self.world.now()).await?;
-        let done = self.adopt_grant(&consent, &grant).await;
+        let grant = app.exchange(&http, code, verifier, self.world.now()).await?;
+        let done = self.adopt_grant(consent, &grant).await;
         if matches!(done, Err(ConsentError::Missing(_))) && !self.stands_elsewhere(&grant).await? {
             // What cannot be used is not kept by the provider either.
             let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);

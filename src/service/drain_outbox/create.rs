@@ -22,7 +22,13 @@ impl Desk<'_> {
             }
             Err(error) if matches!(error.class, FailureClass::Conflict | FailureClass::Ambiguous) => {
                 let refused = error.class == FailureClass::Conflict;
-                match self.find(case).await? {
+                let found = match self.find(case).await {
+                    Err(Failure::Provider(unread)) if !refused && unread.class == FailureClass::Malformed => {
+                        return Err(Failure::Provider(error));
+                    }
+                    found => found?,
+                };
+                match found {
                     Found::Here(remote) => self.found(case, &told, remote, tally).await,
                     // An attempt before this one has made it, and somebody deleted it there.
                     Found::Deleted if !refused || !case.entry.sent.is_empty() => self.deleted_there(case, tally).await,

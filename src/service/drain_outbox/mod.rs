@@ -311,7 +311,12 @@ impl Desk<'_> {
     async fn look_after(&self, case: &Case, error: ProviderError, tally: &mut Tally) -> Result<(), Failure> {
         let before = case.mapping.as_ref().and_then(|mapping| mapping.revision.clone());
         let Some(mapping) = &case.mapping else { return Err(Failure::Provider(error)) };
-        let remote = self.writer.read(&case.calendar.remote_id, &mapping.remote_id).await.map_err(Failure::Provider)?;
+        let remote = match self.writer.read(&case.calendar.remote_id, &mapping.remote_id).await {
+            Ok(remote) => remote,
+            // Whatever answers both in words that are not the provider's, the write is still to be cleared up.
+            Err(unread) if unread.class == FailureClass::Malformed => return Err(Failure::Provider(error)),
+            Err(unread) => return Err(Failure::Provider(unread)),
+        };
         let applied = remote.as_ref().is_none_or(|remote| remote.revision != before);
         if applied { self.settle(case, remote, tally).await } else { Err(Failure::Provider(error)) }
     }

@@ -37,7 +37,7 @@ pub struct StartBody {
     #[schema(value_type = Option<uuid::Uuid>)]
     account_id: Option<AccountId>,
     /// Where the person goes afterwards: an http or https URL on a host of the setting `return_to_hosts`, which gets `connected`
-    /// and `account_id` added.
+    /// and `account_id` added, or `error` (such as `access_denied` or `scopes_missing`), `error_description` and `provider`.
     #[serde(default)]
     return_to: Option<String>,
 }

@@ -29,13 +29,13 @@ pub(super) const ADA: &str = "ada@example.com";
 const START: &str = "/v1/connect/google/start";
 
 /// A person's browser: it knows the look-alike and us, and keeps our cookie.
-struct Browser {
+pub(super) struct Browser {
     cookie: Option<String>,
 }
 
 impl Browser {
     /// The browser that was given the answer of `start`.
-    fn with(begun: &Reply) -> Self {
+    pub(super) fn with(begun: &Reply) -> Self {
         let cookie = begun.header("set-cookie");
         for wanted in ["HttpOnly", "SameSite=Lax", "Path=/connect", "Secure", "Max-Age=900"] {
             assert!(cookie.contains(wanted), "{wanted}: {cookie}");
@@ -43,7 +43,7 @@ impl Browser {
         Self { cookie: cookie.split(';').next().map(str::to_owned) }
     }
 
-    async fn comes_back(&self, app: &App, path: &str) -> Reply {
+    pub(super) async fn comes_back(&self, app: &App, path: &str) -> Reply {
         let mut request = app.request(Method::GET, path);
         if let Some(cookie) = &self.cookie {
             request = request.insert_header(("Cookie", cookie.as_str()));
@@ -53,7 +53,7 @@ impl Browser {
 }
 
 /// Follows an authorization URL to the look-alike; answers the way back, on our server.
-fn consents(wire: &Wire, url: &str, choice: &str) -> String {
+pub(super) fn consents(wire: &Wire, url: &str, choice: &str) -> String {
     let url = Url::parse(url).expect("a URL");
     let asked = Asked::target("GET", &format!("{}?{}{choice}", url.path(), url.query().expect("a query")));
     let reply = wire.ask(&asked);
@@ -62,7 +62,7 @@ fn consents(wire: &Wire, url: &str, choice: &str) -> String {
     format!("{}?{}", back.path(), back.query().expect("a query"))
 }
 
-async fn begin(app: &App, body: Value) -> (Reply, String) {
+pub(super) async fn begin(app: &App, body: Value) -> (Reply, String) {
     let begun = app.post(START, body).await;
     let url = begun.ok()["authorization_url"].as_str().expect("a URL").to_owned();
     (begun, url)

@@ -8,6 +8,7 @@ mod direction;
 mod document;
 mod events;
 mod google;
+mod google_habits;
 mod history;
 mod hostile;
 mod idempotency;
