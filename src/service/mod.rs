@@ -20,6 +20,7 @@ macro_rules! again {
     }};
 }
 
+pub mod answer_hold;
 pub mod change_account;
 pub mod change_calendar;
 pub mod connect_account;

@@ -222,8 +222,8 @@ fn calendar_routes() -> Vec<Route> {
         get("/v1/accounts/{id}/calendars", Read, calendars::list, "The calendars of an account").lists::<CalendarView>(),
         patch("/v1/calendars/{id}", Write, calendars::patch, "Selects a calendar or turns its direction").takes::<CalendarPatch>().gives::<CalendarView>(200).versioned(),
         get("/v1/accounts/{id}/holds", Read, holds::list, "Deletions that wait for your word").lists::<HoldView>(),
-        post("/v1/holds/{id}/approve", Write, holds::approve, "Carries held deletions out").gives::<HoldView>(200),
-        post("/v1/holds/{id}/refuse", Write, holds::refuse, "Keeps the events of held deletions").gives::<HoldView>(200),
+        post("/v1/holds/{id}/approve", Write, holds::approve, "Carries exactly these deletions out with the next sync").gives::<HoldView>(200),
+        post("/v1/holds/{id}/refuse", Write, holds::refuse, "Keeps the events, and writes them to their calendar again where it takes changes").gives::<HoldView>(200),
 
         get("/v1/events", Read, events::list, "Events of a user, series whole or expanded").with(EVENTS).lists::<EventView>(),
         post("/v1/events", Write, events::create, "Makes an event and queues its remote copy").takes::<EventBody>().gives::<EventView>(201),

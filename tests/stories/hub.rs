@@ -13,7 +13,7 @@ use calwarden::{
     domain::{
         account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule},
         calendar::{Calendar, Direction},
-        conflict::{Conflict, ConflictStatus, Hold},
+        conflict::{Conflict, ConflictStatus, HeldFate, Hold, HoldState},
         event::EventContent,
         ids::{AccountId, CalendarId, EventId, RemoteCalendarId, RemoteEventId, SpaceId, Uid, UserId},
         mapping::{Event, Mapping, Origin, RemoteEvent},
@@ -187,7 +187,7 @@ pub struct Hub {
     pub mappings: BTreeMap<Copy, Mapping>,
     pub outbox: BTreeMap<Copy, OutboxEntry>,
     pub conflicts: Vec<Conflict>,
-    pub holds: BTreeMap<CalendarId, Hold>,
+    pub holds: Vec<Hold>,
     /// What somebody wants gone.
     pub taken_out: BTreeSet<Copy>,
 }
@@ -268,6 +268,36 @@ impl Hub {
         for entry in owed.chain(unlinked).collect::<Vec<_>>() {
             self.join(&entry);
         }
+    }
+
+    pub fn holds_in_force(&self, calendar: CalendarId) -> Vec<Hold> {
+        let in_force = [HoldState::Held, HoldState::Approved, HoldState::Refused];
+        let holds = self.holds.iter().filter(|hold| hold.calendar_id == calendar && in_force.contains(&hold.state));
+        holds.cloned().collect()
+    }
+
+    pub fn put_hold(&mut self, hold: Hold) {
+        self.holds.retain(|held| held.id != hold.id);
+        self.holds.push(hold);
+    }
+
+    /// Edits that waited for a hold's answer wait no more where it has come, or the event is back.
+    pub fn release(&mut self, hold: &Hold) {
+        for held in hold.removed.iter().filter(|held| held.fate != HeldFate::Open) {
+            if let Some(entry) = self.outbox.get_mut(&(held.event_id, hold.calendar_id)) {
+                entry.state = OutboxState::Queued;
+            }
+        }
+    }
+
+    /// A person's answer to the oldest hold that waits; what it was about.
+    pub fn answer(&mut self, approve: bool) -> Option<Hold> {
+        let hold = self.holds.iter_mut().find(|hold| hold.state == HoldState::Held)?;
+        let (state, fate) =
+            if approve { (HoldState::Approved, HeldFate::Open) } else { (HoldState::Refused, HeldFate::Kept) };
+        hold.state = state;
+        hold.removed.iter_mut().for_each(|held| held.fate = fate);
+        Some(hold.clone())
     }
 
     /// Whether a copy is being taken out of its calendar.

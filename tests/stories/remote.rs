@@ -1,6 +1,6 @@
 //! A provider's two calendars in memory, with the habits that hurt: tombstones, pages, late lists, cursors that expire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calwarden::{
     domain::{
@@ -74,6 +74,7 @@ pub struct Remote {
     pub writes: u64,
     seq: u64,
     horizon: u64,
+    erased: BTreeSet<RemoteEventId>,
 }
 
 impl Remote {
@@ -81,6 +82,27 @@ impl Remote {
     pub fn put(&mut self, id: &RemoteEventId, object: Object) {
         self.seq += 1;
         self.objects.insert(id.clone(), Object { seq: self.seq, ..object });
+    }
+
+    /// Everything that lives there goes, through somebody's mistake or a server's.
+    pub fn erase(&mut self) {
+        let living: Vec<_> = self.objects.iter().filter(|(_, object)| !object.gone).map(|(id, _)| id.clone()).collect();
+        for id in living {
+            let object = self.objects[&id].clone();
+            self.put(&id, Object { gone: true, ..object });
+            self.erased.insert(id);
+        }
+    }
+
+    /// What was erased is there again as it was, unless it is there already.
+    pub fn give_back(&mut self, now: DateTime<Utc>) {
+        for id in std::mem::take(&mut self.erased) {
+            let object = self.objects[&id].clone();
+            let taken = self.objects.values().any(|other| other.uid == object.uid && !other.gone);
+            if object.gone && !taken {
+                self.put(&id, Object { gone: false, shown_from: now, ..object });
+            }
+        }
     }
 
     /// The living object of a name.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use calwarden::{
     domain::{
-        conflict::{Hold, HoldState},
+        conflict::{HeldDeletion, Hold, HoldState},
         event::EventContent,
         failure::FailureClass::{self, Ambiguous, Conflict, Gone},
         ids::{RemoteEventId, Revision, SyncCursor, Uid},
@@ -14,7 +14,10 @@ use calwarden::{
     },
     engine::{
         outbox::{self, Write, may_still_arrive, next_write},
-        sync::brake::{BrakeRules, Loss, judge},
+        sync::{
+            brake::{BrakeRules, Held as Stopped, judge},
+            hold::{Answers, Picture, Said, follow},
+        },
     },
     provider::{ChangePage, Found, Next, PageToken, Unreadable},
     service::sync_round::{
@@ -173,53 +176,70 @@ impl World {
     }
 
     fn remove(&mut self, account: usize, pulled: Vec<Pulled>) -> Stage {
-        let ids: Vec<_> = self.setting.calendars[account].iter().map(|calendar| calendar.id).collect();
-        let losses: Vec<_> = pulled
-            .iter()
-            .zip(&ids)
-            .map(|(result, calendar)| {
-                let bonds = result.removed.iter().filter_map(|id| self.hub.bond(*calendar, id));
-                let deleted = bonds.filter(|(_, event)| event.deleted_at.is_none()).count();
-                Loss { mapped: result.mapped, deleted, doubtful: false }
-            })
-            .collect();
+        let pictures: Vec<_> = pulled.iter().enumerate().map(|(which, result)| self.picture(account, which, result)).collect();
+        let losses: Vec<_> =
+            pulled.iter().zip(&pictures).map(|(result, picture)| picture.loss(result.mapped, false)).collect();
         let verdicts = judge(&losses, &BrakeRules::default());
         for (which, (result, stopped)) in pulled.into_iter().zip(verdicts).enumerate() {
-            let hold = self.hub.holds.get(&ids[which]);
-            let covered = hold.is_some_and(|hold| {
-                hold.state == HoldState::Approved && result.removed.iter().all(|id| hold.removed.contains(id))
-            });
-            if let Some(why) = stopped.filter(|_| !covered) {
-                let hold = self.hold(account, which, &result.removed, why.reason());
-                self.hub.holds.insert(ids[which], hold);
-                continue;
-            }
-            self.hub.holds.remove(&ids[which]);
-            let mut changes = Changes::default();
-            let scene = self.setting.scene(account, which);
-            for (mapping, event) in result.removed.iter().filter_map(|id| self.hub.bond(ids[which], id)) {
-                let copy = (event.id, ids[which]);
-                if self.hub.is_going(copy) {
-                    changes.withdrawn(&mapping);
-                    continue;
-                }
-                let sent = self.hub.outbox.get(&copy).map_or(&[][..], |entry| &entry.sent);
-                changes.settle(&scene, mapping, event, None, sent);
-            }
-            self.commit(account, which, &changes);
-            let now = self.setting.world.now();
-            let calendar = &mut self.setting.calendars[account][which];
-            if result.awaited.is_none() {
-                calendar.cursor = result.cursor;
-            }
-            calendar.reconciled_at =
-                if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
-            self.passed(account, which);
+            self.finish(account, which, result, &pictures[which], stopped.map(Stopped::reason));
         }
         Stage::Drain(self.hub.of_account(self.setting.accounts[account].id).into())
     }
 
-    fn hold(&self, account: usize, which: usize, removed: &[RemoteEventId], why: &str) -> Hold {
+    fn picture(&self, account: usize, which: usize, result: &Pulled) -> Picture {
+        let calendar = &self.setting.calendars[account][which];
+        let bonds = result.removed.iter().filter_map(|id| self.hub.bond(calendar.id, id));
+        let free = |event: &Event| !calendar.direction.inbound() || event.deleted_at.is_some();
+        let missing = bonds.map(|(mapping, event)| (HeldDeletion::of(&mapping), free(&event)));
+        Picture::new(&Answers::of(&self.hub.holds_in_force(calendar.id)), missing)
+    }
+
+    fn finish(&mut self, account: usize, which: usize, result: Pulled, picture: &Picture, stopped: Option<&str>) {
+        let calendar = self.setting.calendars[account][which].clone();
+        let sorted = picture.sorted(stopped.is_some());
+        let holds = self.hub.holds_in_force(calendar.id);
+        let followed = follow(&holds, &sorted, result.reconciled, calendar.takes_writes());
+        self.judge_answers(&calendar, result.mapped, &sorted);
+        let mut changes = Changes::default();
+        let scene = self.setting.scene(account, which);
+        for (mapping, event) in sorted.settle.iter().filter_map(|gone| self.hub.bond(calendar.id, &gone.remote_id)) {
+            let copy = (event.id, calendar.id);
+            if self.hub.is_going(copy) {
+                changes.withdrawn(&mapping);
+                continue;
+            }
+            let sent = self.hub.outbox.get(&copy).map_or(&[][..], |entry| &entry.sent);
+            changes.settle(&scene, mapping, event, None, sent);
+        }
+        if calendar.takes_writes() {
+            for (mapping, event) in sorted.keep.iter().filter_map(|gone| self.hub.bond(calendar.id, &gone.remote_id)) {
+                changes.keep(&scene, mapping, event);
+            }
+        }
+        self.activity += u64::from(!followed.changed.is_empty());
+        for hold in followed.changed {
+            self.hub.release(&hold);
+            self.hub.put_hold(hold);
+        }
+        if followed.asks {
+            let hold = self.hold(account, which, &sorted.wait, stopped.unwrap_or_default());
+            self.hub.put_hold(hold);
+        }
+        self.commit(account, which, &changes);
+        if !sorted.wait.is_empty() {
+            return;
+        }
+        let now = self.setting.world.now();
+        let calendar = &mut self.setting.calendars[account][which];
+        if result.awaited.is_none() {
+            calendar.cursor = result.cursor;
+        }
+        calendar.reconciled_at =
+            if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
+        self.passed(account, which);
+    }
+
+    fn hold(&self, account: usize, which: usize, removed: &[HeldDeletion], why: &str) -> Hold {
         let calendar = &self.setting.calendars[account][which];
         Hold {
             id: self.setting.world.new_id(),
@@ -450,8 +470,20 @@ impl World {
         let (event, mapping) = (self.hub.events.get(&case.copy.0).cloned(), self.hub.mappings.get(&case.copy).cloned());
         let (Some(event), Some(mapping)) = (event, mapping) else { return };
         let mut changes = Changes::default();
+        let said = match &remote {
+            None if event.deleted_at.is_none() => {
+                Answers::of(&self.hub.holds_in_force(case.copy.1)).about(&HeldDeletion::of(&mapping))
+            }
+            _ => Said::Nothing,
+        };
         if remote.is_none() && self.hub.is_going(case.copy) {
             changes.withdrawn(&mapping);
+        } else if said == Said::Kept {
+            changes.keep(&self.setting.scene(account, which), mapping, event);
+        } else if matches!(said, Said::Asked | Said::Approved) {
+            if let Some(entry) = self.hub.outbox.get_mut(&case.copy) {
+                entry.state = OutboxState::Parked;
+            }
         } else {
             let sent = self.hub.outbox.get(&case.copy).map(|entry| entry.sent.clone()).unwrap_or_default();
             changes.settle(&self.setting.scene(account, which), mapping, event, remote, &sent);

@@ -15,6 +15,7 @@ mod item;
 mod pull;
 pub mod push;
 mod request;
+mod revive;
 pub mod scopes;
 mod series;
 mod write;

@@ -20,7 +20,7 @@ use crate::{
         event::{EventContent, Facts, Override},
         failure::FailureClass,
         ids::{RemoteCalendarId, RemoteEventId, Uid},
-        mapping::RemoteEvent,
+        mapping::{Remains, RemoteEvent},
         time::EventTime,
     },
     provider::{
@@ -46,6 +46,16 @@ impl EventWriter for Google {
         let request = request::insert(url, &Value::Object(event));
         let made = self.ask(request, Doing::Writing("making an event")).await?;
         self.finish(calendar, Whole::single(made), content).await
+    }
+
+    async fn make_again(
+        &self,
+        calendar: &RemoteCalendarId,
+        key: &Uid,
+        remains: &Remains,
+        content: &EventContent,
+    ) -> Result<RemoteEvent> {
+        self.revive(calendar, key, remains, content).await
     }
 
     async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent> {
@@ -159,7 +169,7 @@ impl Google {
     }
 
     /// Brings the occurrences to what is wanted, the master being there already.
-    async fn finish(
+    pub(super) async fn finish(
         &self,
         calendar: &RemoteCalendarId,
         mut whole: Whole,
@@ -263,7 +273,7 @@ fn at_its_place(master: &Facts, original: &EventTime) -> Facts {
     Facts { start, end: master.end.with_wall(start.wall() + length), ..master.clone() }
 }
 
-fn told(whole: &Whole, calendar: &RemoteCalendarId) -> Result<RemoteEvent> {
+pub(super) fn told(whole: &Whole, calendar: &RemoteCalendarId) -> Result<RemoteEvent> {
     whole.event(calendar).map_err(|unreadable| ProviderError::new(FailureClass::Malformed, unreadable.why))
 }
 

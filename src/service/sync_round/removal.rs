@@ -2,27 +2,42 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::{Run, changes::Changes, sweep::Pulled};
 use crate::{
     domain::{
         calendar::Calendar,
-        conflict::{Hold, HoldState, Severity},
-        ids::RemoteEventId,
-        mapping::{Event, Mapping},
+        conflict::{HeldDeletion, HeldFate, Hold, HoldState, Severity},
+        ids::{EventId, RemoteEventId},
+        mapping::Event,
         notice::{NoticeKind, counted},
+        outbox::{OutboxEntry, OutboxState},
         person::Scope,
     },
     engine::{
         outbox::is_withdrawal,
         recurrence::span,
-        sync::brake::{Held, Loss, judge},
+        sync::{
+            brake::{Held, judge},
+            hold::{Answers, Picture, follow},
+        },
     },
     service::Failure,
-    store::Mode,
+    store::{Mode, StoreError, Tx},
 };
 
 /// One calendar's pull, its deletions still open.
 type Open = (Calendar, Option<String>, Pulled);
+
+/// The same, its deletions put beside what was said about them.
+struct Missed {
+    calendar: Calendar,
+    stamp: Option<String>,
+    result: Pulled,
+    holds: Vec<Hold>,
+    picture: Picture,
+}
 
 impl Run<'_> {
     /// Judges the deletions of all calendars together, then finishes each calendar.
@@ -30,22 +45,14 @@ impl Run<'_> {
         let doubtful = self.opened.provider.profile().absence_is_doubtful;
         let mut finished = Vec::new();
         for (calendar, stamp, result) in pulled {
-            let bonds = self.removed_bonds(&calendar, &result.removed, doubtful).await?;
-            finished.push((calendar, stamp, result, bonds));
+            finished.push(self.missed(calendar, stamp, result, doubtful).await?);
         }
-        let losses: Vec<_> = finished
-            .iter()
-            .map(|(calendar, _, result, bonds)| {
-                // What is deleted in a calendar that only takes events stands there again, and is never deleted here.
-                let here = |event: &Event| calendar.direction.inbound() && event.deleted_at.is_none();
-                let deleted = bonds.iter().filter(|(_, event)| here(event)).count();
-                Loss { mapped: result.mapped, deleted, doubtful }
-            })
-            .collect();
+        let losses: Vec<_> =
+            finished.iter().map(|missed| missed.picture.loss(missed.result.mapped, doubtful)).collect();
         let verdicts = judge(&losses, &self.services.settings.brake);
-        for ((calendar, stamp, result, bonds), held) in finished.into_iter().zip(verdicts) {
-            self.add(&result);
-            self.finish(calendar, stamp, result, bonds, held).await?;
+        for (missed, held) in finished.into_iter().zip(verdicts) {
+            self.add(&missed.result);
+            self.finish(missed, held).await?;
         }
         Ok(())
     }
@@ -56,93 +63,84 @@ impl Run<'_> {
         self.sum.interval_s = result.interval_s.or(self.sum.interval_s);
     }
 
-    /// The bonds whose remote end is gone. Where a publisher shows a moving window only, an event that has ended and is
-    /// shown no more has expired, not been deleted, and stays.
-    async fn removed_bonds(
+    /// The bonds whose remote end is gone, and what was said about them. Where a publisher shows a moving window only, an event
+    /// that has ended and is shown no more has expired, not been deleted, and stays.
+    async fn missed(
         &self,
-        calendar: &Calendar,
-        removed: &[RemoteEventId],
-        window_moves: bool,
-    ) -> Result<Vec<(Mapping, Event)>, Failure> {
-        if removed.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
-        let mut bonds = tx.mappings_by_remote(calendar.id, removed).await?;
-        tx.commit().await?;
-        if window_moves {
-            let now = self.services.world.now();
-            let zone = self.scene(calendar).floating_in();
-            bonds.retain(|(_, event)| span(&event.content, zone).1.is_none_or(|end| end >= now));
-        }
-        Ok(bonds)
-    }
-
-    /// Commits one calendar's deletions and cursor, or holds them.
-    async fn finish(
-        &mut self,
         calendar: Calendar,
         stamp: Option<String>,
         result: Pulled,
-        bonds: Vec<(Mapping, Event)>,
-        stopped: Option<Held>,
-    ) -> Result<(), Failure> {
+        window_moves: bool,
+    ) -> Result<Missed, Failure> {
+        let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
+        let mut bonds = tx.mappings_by_remote(calendar.id, &result.removed).await?;
+        let holds = tx.holds_in_force(calendar.id).await?;
+        tx.commit().await?;
+        if window_moves {
+            let now = self.services.world.now();
+            let zone = self.scene(&calendar).floating_in();
+            bonds.retain(|(_, event)| span(&event.content, zone).1.is_none_or(|end| end >= now));
+        }
+        // What is deleted in a calendar that only takes events stands there again, and is never deleted here.
+        let free = |event: &Event| !calendar.direction.inbound() || event.deleted_at.is_some();
+        let missing = bonds.iter().map(|(mapping, event)| (HeldDeletion::of(mapping), free(event)));
+        let picture = Picture::new(&Answers::of(&holds), missing);
+        Ok(Missed { calendar, stamp, result, holds, picture })
+    }
+
+    /// Commits one calendar's deletions and cursor, as far as nobody has to be asked about them.
+    async fn finish(&mut self, missed: Missed, stopped: Option<Held>) -> Result<(), Failure> {
+        let Missed { calendar, stamp, result, holds, picture } = missed;
         let scene = self.scene(&calendar);
-        let gone: Vec<_> = bonds.iter().map(|(mapping, _)| mapping.remote_id.clone()).collect();
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        if !tx.claim_calendar(calendar.id, calendar.version).await? {
-            // What was read is of another choice; whoever chose anew has woken the account.
+        if !tx.claim_calendar(calendar.id, calendar.version).await? || tx.holds_in_force(calendar.id).await? != holds {
+            // What was read is of another choice, or of another answer; whoever chose or answered has woken the account.
             return Ok(());
         }
-        let verdict = match stopped {
-            None => Verdict::Delete,
-            Some(why) => match tx.open_hold(calendar.id).await? {
-                Some(hold) if hold.state == HoldState::Approved && covers(&hold, &gone) => Verdict::Delete,
-                Some(hold) if hold.state == HoldState::Refused && covers(&hold, &gone) => Verdict::Keep,
-                Some(hold) if hold.state == HoldState::Held && hold.removed == gone => Verdict::Wait(None),
-                _ => Verdict::Wait(Some(self.hold(&calendar, &gone, &result, why))),
-            },
-        };
-        let waiting = matches!(verdict, Verdict::Wait(_));
-        match verdict {
-            Verdict::Delete => {
-                // Read again inside the transaction: an edit made meanwhile turns a deletion into a conflict.
-                let now_held = tx.mappings_by_remote(calendar.id, &gone).await?;
-                let queued = tx.outbox_of_calendar(calendar.id).await?.into_iter();
-                let queued: BTreeMap<_, _> = queued.map(|entry| (entry.event_id, entry)).collect();
-                for (mapping, event) in now_held {
-                    match queued.get(&event.id) {
-                        Some(entry) if is_withdrawal(entry) => changes.withdrawn(&mapping),
-                        Some(entry) => changes.settle(&scene, mapping, event, None, &entry.sent),
-                        None => changes.settle(&scene, mapping, event, None, &[]),
-                    }
-                }
+        let sorted = picture.sorted(stopped.is_some());
+        let followed = follow(&holds, &sorted, result.reconciled, calendar.takes_writes());
+        let queued = tx.outbox_of_calendar(calendar.id).await?.into_iter();
+        let queued: BTreeMap<_, _> = queued.map(|entry| (entry.event_id, entry)).collect();
+        // Read again inside the transaction: an edit made meanwhile turns a deletion into a conflict.
+        for (mapping, event) in tx.mappings_by_remote(calendar.id, &names(&sorted.settle)).await? {
+            match queued.get(&event.id) {
+                Some(entry) if is_withdrawal(entry) => changes.withdrawn(&mapping),
+                Some(entry) => changes.settle(&scene, mapping, event, None, &entry.sent),
+                None => changes.settle(&scene, mapping, event, None, &[]),
             }
-            Verdict::Keep => {}
-            Verdict::Wait(new) => {
-                changes.tally.held = u32::try_from(gone.len()).unwrap_or(u32::MAX);
-                if let Some(hold) = new {
-                    let text = format!(
-                        "{} would be deleted because {}. Nothing was deleted; please check.",
-                        counted(gone.len(), "event"),
-                        hold.reason
-                    );
-                    changes.tell(&scene, None, NoticeKind::DeletionsHeld, Severity::High, text);
-                    if !self.dry {
-                        tx.put_hold(&hold).await?;
-                    }
-                }
+        }
+        if calendar.takes_writes() {
+            for (mapping, event) in tx.mappings_by_remote(calendar.id, &names(&sorted.keep)).await? {
+                changes.keep(&scene, mapping, event);
             }
+        }
+        changes.tally.held = u32::try_from(sorted.wait.len()).unwrap_or(u32::MAX);
+        let mut written = followed.changed;
+        if followed.asks {
+            let hold = self.hold(&calendar, &sorted.wait, &result, stopped);
+            if followed.grows {
+                let text = format!(
+                    "{} would be deleted because {}. Nothing was deleted; please check.",
+                    counted(hold.removed.len(), "event"),
+                    hold.reason
+                );
+                changes.tell(&scene, None, NoticeKind::DeletionsHeld, Severity::High, text);
+            }
+            written.push(hold);
         }
         let now = self.services.world.now();
         let wake = if self.dry {
             Vec::new()
         } else {
+            for hold in &written {
+                tx.put_hold(hold).await?;
+                release(&mut tx, hold, &queued, now).await?;
+            }
             changes.write(&mut tx, scene.floating_in(), scene.world.now()).await?;
             let wake = self.services.pass_on(&mut tx, &scene, &changes).await?;
             // While deletions are held the cursor stays, so that the next round sees the same picture and asks again.
-            if !waiting {
+            if sorted.wait.is_empty() {
                 let reconciled_at =
                     if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
                 match &result.awaited {
@@ -167,15 +165,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn hold(&self, calendar: &Calendar, gone: &[RemoteEventId], result: &Pulled, why: Held) -> Hold {
+    fn hold(&self, calendar: &Calendar, waits: &[HeldDeletion], result: &Pulled, why: Option<Held>) -> Hold {
+        // The picture that somebody was asked about has changed while it waited.
+        let reason = why.map_or("a part of them was held before and waits for an answer", Held::reason);
         Hold {
             id: self.services.world.new_id(),
             space_id: calendar.space_id.clone(),
             account_id: calendar.account_id,
             calendar_id: calendar.id,
-            removed: gone.to_vec(),
+            removed: waits.to_vec(),
             mapped: u32::try_from(result.mapped).unwrap_or(u32::MAX),
-            reason: format!("{}; {}", why.reason(), result.evidence.words()),
+            reason: format!("{reason}; {}", result.evidence.words()),
             state: HoldState::Held,
             created_at: self.services.world.now(),
             decided_at: None,
@@ -183,14 +183,22 @@ impl Run<'_> {
     }
 }
 
-enum Verdict {
-    Delete,
-    Keep,
-    /// Wait for a person; the hold to be stored, unless it is there already.
-    Wait(Option<Hold>),
+fn names(deletions: &[HeldDeletion]) -> Vec<RemoteEventId> {
+    deletions.iter().map(|deletion| deletion.remote_id.clone()).collect()
 }
 
-/// Whether a person's decision was about at least these deletions.
-fn covers(hold: &Hold, gone: &[RemoteEventId]) -> bool {
-    gone.iter().all(|id| hold.removed.contains(id))
+/// Edits that waited for a hold's answer wait no more where it has come, or the event is back.
+async fn release(
+    tx: &mut Tx,
+    hold: &Hold,
+    queued: &BTreeMap<EventId, OutboxEntry>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let answered = hold.removed.iter().filter(|held| held.fate != HeldFate::Open);
+    let entries = answered.filter_map(|held| queued.get(&held.event_id));
+    for entry in entries.filter(|entry| entry.state == OutboxState::Parked) {
+        let (state, not_before) = (OutboxState::Queued, now);
+        tx.put_outbox(&OutboxEntry { state, not_before, attempts: 0, last_error: None, ..entry.clone() }).await?;
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ mod document;
 mod events;
 mod google;
 mod history;
+mod holds;
 mod idempotency;
 mod leaving;
 mod planning;
