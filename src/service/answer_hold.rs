@@ -84,10 +84,19 @@ pub(super) async fn said_about(tx: &mut Tx, copy: &Mapping) -> Result<Said, Stor
     Ok(Answers::of(&holds).about(&HeldDeletion::of(copy)))
 }
 
+/// Whether an event is in its calendar no longer and stays here because its owner has refused its deletion.
+pub(super) async fn is_only_here(tx: &mut Tx, event: &Event) -> Result<bool, StoreError> {
+    let Some(home) = event.calendar_id else { return Ok(true) };
+    let Some(copy) = tx.mapping_of(event.id, home).await? else { return Ok(false) };
+    Ok(said_about(tx, &copy).await? == Said::Kept)
+}
+
 /// Why a hold takes no answer any more.
 fn ended(state: HoldState) -> String {
     let why = match state {
-        HoldState::CarriedOut => "these deletions were approved and carried out; restore the events one by one instead",
+        HoldState::CarriedOut => {
+            "these deletions were approved and carried out; bring the events back one by one instead: POST /v1/events/{id}/restore"
+        }
         HoldState::Refused | HoldState::Restored => {
             "these deletions were refused, and the events stay; delete the events themselves instead"
         }
@@ -103,7 +112,9 @@ fn outcome(hold: &Hold, calendar: &Calendar) -> String {
     let (kept, restored) = (hold.count(HeldFate::Kept), hold.count(HeldFate::Restored));
     let events = |count| counted(count, "event");
     match hold.state {
-        HoldState::Held => format!("{} wait for your answer; nothing is deleted until then.", events(hold.removed.len())),
+        HoldState::Held => {
+            format!("{} wait for your answer; nothing is deleted until then.", events(hold.removed.len()))
+        }
         HoldState::Approved => {
             format!("You approved it: {} are deleted here with the next sync.", events(hold.removed.len()))
         }

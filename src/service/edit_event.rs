@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{Services, answer_hold::said_about, planning::Hand, sync_round::changes::join_queue};
+use super::{Services, answer_hold::is_only_here, planning::Hand, sync_round::changes::join_queue};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -23,7 +23,7 @@ use crate::{
         outbox::{Owes, is_withdrawal, owes, priority},
         recurrence::{span, validate_rule},
         series::{self, EditScope, SeriesDelete, SeriesEdit},
-        sync::{hold::Said, plan::Reason},
+        sync::plan::Reason,
     },
     store::{Mode, StoreError, Tx},
 };
@@ -370,7 +370,9 @@ impl Services {
         }
         if let Some(home) = event.calendar_id {
             let home = tx.calendar(&Scope::Whole, home).await?.ok_or(EditError::NotFound("calendar"))?;
-            if self.write_target(tx, home).await?.is_none() && !is_only_here(tx, &event).await? {
+            // What is changed in a calendar that is gone waits, should it come back.
+            let gone = home.gone_at.is_some();
+            if self.write_target(tx, home).await?.is_none() && !gone && !is_only_here(tx, &event).await? {
                 return Err(EditError::ReadOnly);
             }
         }
@@ -392,13 +394,6 @@ impl Services {
         let Some(paired) = account.and_then(|account| account.writes_through) else { return Ok(None) };
         Ok(tx.calendars_of(paired).await?.into_iter().find(Calendar::takes_writes))
     }
-}
-
-/// Whether an event is in its calendar no longer and stays here because its owner has refused its deletion.
-async fn is_only_here(tx: &mut Tx, event: &Event) -> Result<bool, StoreError> {
-    let Some(home) = event.calendar_id else { return Ok(true) };
-    let Some(copy) = tx.mapping_of(event.id, home).await? else { return Ok(false) };
-    Ok(said_about(tx, &copy).await? == Said::Kept)
 }
 
 /// The name of a copy at home: the event's own, unless the event may have had a copy before; a name that was used and deleted

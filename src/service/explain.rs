@@ -115,6 +115,7 @@ impl Services {
             };
             let summary = match (missing(said, calendar.takes_writes()), calendar.selected, waits) {
                 (Some(missing), ..) => missing.to_owned(),
+                (None, true, _) if calendar.gone_at.is_some() => GONE.to_owned(),
                 (None, false, _) => UNSELECTED.to_owned(),
                 (None, true, true) => WAITS.to_owned(),
                 (None, true, false) => summary(mapping.is_some(), entry.as_ref(), deleted),
@@ -156,6 +157,9 @@ fn sentence(reason: &str) -> Option<&'static str> {
 /// How a copy stands in a calendar that is not selected.
 const UNSELECTED: &str =
     "This calendar is not kept in step. Once it is selected again, what has changed here and there comes together.";
+/// How a copy stands in a calendar that its provider lists no more.
+const GONE: &str = "The provider no longer lists this calendar. If it stays away for a day, its events are deleted here too; many are \
+                    asked about first.";
 /// How a copy stands that is behind, in a calendar that is only read.
 const WAITS: &str = "This calendar takes no changes from here; what has changed is sent once it does.";
 
@@ -163,7 +167,9 @@ const WAITS: &str = "This calendar takes no changes from here; what has changed 
 fn missing(said: Said, takes_writes: bool) -> Option<&'static str> {
     match said {
         Said::Asked => Some("Its calendar no longer has it. Whether it is deleted here waits for your answer."),
-        Said::Approved => Some("Its calendar no longer has it. You approved the deletion; the next sync deletes it here."),
+        Said::Approved => {
+            Some("Its calendar no longer has it. You approved the deletion; the next sync deletes it here.")
+        }
         Said::Kept if takes_writes => {
             Some("Its calendar no longer has it. You refused the deletion; the next sync writes it there again.")
         }

@@ -44,6 +44,7 @@ pub mod readiness;
 pub mod refresh_credential;
 pub mod repeat_request;
 pub mod resolve_conflict;
+pub mod restore_event;
 pub mod sweep;
 pub mod sync_round;
 

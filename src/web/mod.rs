@@ -230,6 +230,7 @@ fn calendar_routes() -> Vec<Route> {
         get("/v1/events/{id}", Read, events::get, "An event").gives::<EventView>(200),
         patch("/v1/events/{id}", Write, events::patch, "Changes an event, or occurrences of a series").with(OF_SERIES).takes::<EventPatch>().gives::<EventView>(200).versioned(),
         delete("/v1/events/{id}", Write, events::delete, "Deletes an event, or occurrences of a series").with(OF_SERIES).versioned(),
+        post("/v1/events/{id}/restore", Write, events::restore, "Brings a deleted event back, as long as it is kept").gives::<EventView>(200),
         get("/v1/events/{id}/explain", Read, links::explain, "Why an event is as it is, place by place").gives::<ExplanationView>(200),
         get("/v1/events/{id}/links", Read, links::list, "The calendars an event has a copy in").lists::<LinkView>(),
         post("/v1/events/{id}/links", Write, links::add, "Gives an event a copy in one more calendar").takes::<LinkBody>().gives::<LinkView>(202),

@@ -41,9 +41,7 @@ fn expect(world: &mut World, expected: &[&str]) -> Result<(), String> {
             let pending = world.hub.conflicts.iter().filter(|held| held.status == ConflictStatus::Pending);
             same(count, &pending.count())
         }
-        ["holds", count] => {
-            same(count, &world.hub.holds.iter().filter(|hold| hold.state == HoldState::Held).count())
-        }
+        ["holds", count] => same(count, &world.hub.holds.iter().filter(|hold| hold.state == HoldState::Held).count()),
         ["writes", count] => same(count, &world.written()),
         [name, "gone"] => same("0", &places(world, name)?.len()),
         [name, "in", count, "places"] => same(count, &places(world, name)?.len()),

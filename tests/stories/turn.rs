@@ -9,7 +9,7 @@ use calwarden::{
         event::EventContent,
         failure::FailureClass::{self, Ambiguous, Conflict, Gone},
         ids::{RemoteEventId, Revision, SyncCursor, Uid},
-        mapping::{Event, Mapping, RemoteEvent},
+        mapping::{Event, Mapping, Remains, RemoteEvent},
         outbox::{OutboxEntry, OutboxState, WriteOp},
     },
     engine::{
@@ -62,7 +62,15 @@ pub struct Case {
     copy: Copy,
     event: Event,
     mapping: Option<Mapping>,
+    remains: Option<Remains>,
     entry: OutboxEntry,
+}
+
+impl Case {
+    /// Whether a copy is made again under the name that it had.
+    fn is_again(&self) -> bool {
+        self.remains.as_ref().is_some_and(|remains| remains.uid == self.entry.key)
+    }
 }
 
 /// Why something was asked.
@@ -176,7 +184,8 @@ impl World {
     }
 
     fn remove(&mut self, account: usize, pulled: Vec<Pulled>) -> Stage {
-        let pictures: Vec<_> = pulled.iter().enumerate().map(|(which, result)| self.picture(account, which, result)).collect();
+        let pictures: Vec<_> =
+            pulled.iter().enumerate().map(|(which, result)| self.picture(account, which, result)).collect();
         let losses: Vec<_> =
             pulled.iter().zip(&pictures).map(|(result, picture)| picture.loss(result.mapped, false)).collect();
         let verdicts = judge(&losses, &BrakeRules::default());
@@ -189,8 +198,11 @@ impl World {
     fn picture(&self, account: usize, which: usize, result: &Pulled) -> Picture {
         let calendar = &self.setting.calendars[account][which];
         let bonds = result.removed.iter().filter_map(|id| self.hub.bond(calendar.id, id));
-        let free = |event: &Event| !calendar.direction.inbound() || event.deleted_at.is_some();
-        let missing = bonds.map(|(mapping, event)| (HeldDeletion::of(&mapping), free(&event)));
+        let free = |mapping: &Mapping, event: &Event| {
+            let moved = self.hub.moved(&self.setting, account, mapping, event).is_some();
+            !calendar.direction.inbound() || event.deleted_at.is_some() || moved
+        };
+        let missing = bonds.map(|(mapping, event)| (HeldDeletion::of(&mapping), free(&mapping, &event)));
         Picture::new(&Answers::of(&self.hub.holds_in_force(calendar.id)), missing)
     }
 
@@ -201,9 +213,14 @@ impl World {
         let followed = follow(&holds, &sorted, result.reconciled, calendar.takes_writes());
         self.judge_answers(&calendar, result.mapped, &sorted);
         let mut changes = Changes::default();
+        let mut moved = Vec::new();
         let scene = self.setting.scene(account, which);
         for (mapping, event) in sorted.settle.iter().filter_map(|gone| self.hub.bond(calendar.id, &gone.remote_id)) {
             let copy = (event.id, calendar.id);
+            if let Some(found) = self.hub.moved(&self.setting, account, &mapping, &event) {
+                moved.push(((mapping, event), found));
+                continue;
+            }
             if self.hub.is_going(copy) {
                 changes.withdrawn(&mapping);
                 continue;
@@ -226,6 +243,9 @@ impl World {
             self.hub.put_hold(hold);
         }
         self.commit(account, which, &changes);
+        for (gone, found) in moved {
+            self.carry_over(account, gone, found);
+        }
         if !sorted.wait.is_empty() {
             return;
         }
@@ -237,6 +257,18 @@ impl World {
         calendar.reconciled_at =
             if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
         self.passed(account, which);
+    }
+
+    /// An event goes on in the other calendar, where it was carried to.
+    fn carry_over(&mut self, account: usize, gone: (Mapping, Event), found: (Mapping, Event)) {
+        let (_, which) = self.setting.place(found.0.calendar_id);
+        let sent = self.hub.outbox.get(&(gone.1.id, gone.0.calendar_id)).map(|entry| entry.sent.clone());
+        if let Some(name) = self.names.get(&gone.1.id) {
+            self.here.insert(*name, gone.1.id);
+        }
+        let mut changes = Changes::default();
+        changes.move_over(&self.setting.scene(account, which), gone, found, &sent.unwrap_or_default());
+        self.commit(account, which, &changes);
     }
 
     fn hold(&self, account: usize, which: usize, removed: &[HeldDeletion], why: &str) -> Hold {
@@ -269,9 +301,17 @@ impl World {
                 entry.state = OutboxState::Parked;
                 continue;
             }
-            let (entry, mapping) = (entry.clone(), self.hub.mappings.get(&copy).cloned());
+            let mapping = self.hub.mappings.get(&copy).cloned();
+            let remains = self.hub.remains.get(&copy).filter(|_| mapping.is_none() && entry.op != WriteOp::Delete);
+            if let Some(remains) = remains
+                && entry.attempts == 0
+                && entry.sent.is_empty()
+            {
+                entry.key = remains.uid.clone();
+            }
+            let (entry, remains) = (entry.clone(), remains.cloned());
             let Some(event) = self.hub.events.get(&copy.0).cloned() else { continue };
-            let case = Box::new(Case { copy, event, mapping, entry });
+            let case = Box::new(Case { copy, event, mapping, remains, entry });
             if let Some((doing, ask)) = self.attend(account, &case) {
                 return Stage::Send(queue, case, doing, ask);
             }
@@ -295,7 +335,13 @@ impl World {
             }
             (Write::Create, Some(told), _) => {
                 self.remember(case, &told);
-                Some((Doing::Create(told.clone()), Ask::Create { key: case.entry.key.clone(), told }))
+                let ask = match &case.remains {
+                    Some(remains) if remains.uid == case.entry.key => {
+                        Ask::MakeAgain { id: remains.remote_id.clone(), told: told.clone() }
+                    }
+                    _ => Ask::Create { key: case.entry.key.clone(), told: told.clone() },
+                };
+                Some((Doing::Create(told), ask))
             }
             (Write::Update, Some(told), Some((id, revision))) => {
                 self.remember(case, &told);
@@ -387,7 +433,10 @@ impl World {
                 self.found(account, &case, told, remote);
                 None
             }
-            (Doing::Find { refused, .. }, Heard::Found(Found::Deleted)) if !refused || !case.entry.sent.is_empty() => {
+            (Doing::Find { refused: false, .. }, Heard::Found(Found::Deleted)) if case.is_again() => None,
+            (Doing::Find { refused, .. }, Heard::Found(Found::Deleted))
+                if !case.is_again() && (!refused || !case.entry.sent.is_empty()) =>
+            {
                 self.deleted_there(account, &case);
                 None
             }

@@ -111,7 +111,11 @@ impl World {
             Step::Decide(winner) => self.hub.resolve(&self.setting, winner),
             Step::Answer(approve) => self.answer(approve),
             Step::Erase(account) => self.remotes[account].erase(),
-            Step::Return(account) => self.remotes[account].give_back(self.setting.world.now()),
+            Step::Return(account) => {
+                let event = |name| self.here.get(&name).and_then(|id| self.hub.events.get(id));
+                let deleted = |name| event(name).is_some_and(|event| event.deleted_at.is_some());
+                self.remotes[account].give_back(self.setting.world.now(), deleted);
+            }
             Step::Compare(account) => {
                 self.setting.calendars[account].iter_mut().for_each(|calendar| calendar.reconciled_at = None);
             }
@@ -367,7 +371,7 @@ impl World {
     /// Does what is asked at an account's provider, and looks for doubles (I-10).
     pub fn carry_out(&mut self, account: usize, ask: &Ask, sender: Sender) -> Heard {
         let heard = self.remotes[account].carry_out(ask, sender);
-        if matches!(ask, Ask::Create { .. }) {
+        if matches!(ask, Ask::Create { .. } | Ask::MakeAgain { .. }) {
             let live = self.remotes[account].objects.values().filter(|object| {
                 object.made_for == Some(sender.event) && object.calendar == sender.calendar && !object.gone
             });

@@ -96,10 +96,10 @@ impl Picture {
         self.0.iter().filter(|(_, said)| wanted.contains(said)).count()
     }
 
-    /// What the brake judges: what somebody has answered for is no part of it.
+    /// What the brake judges: what somebody has answered for is no part of it, nor what nobody loses.
     #[must_use]
     pub fn loss(&self, mapped: usize, doubtful: bool) -> Loss {
-        let answered = self.count(&[Said::Approved, Said::Kept]);
+        let answered = self.count(&[Said::Free, Said::Approved, Said::Kept]);
         Loss { mapped: mapped.saturating_sub(answered), deleted: self.count(&[Said::Nothing, Said::Asked]), doubtful }
     }
 
@@ -258,7 +258,10 @@ mod tests {
         assert_eq!((sorted.wait.len(), followed.asks, followed.grows), (20, true, false), "nobody is asked about more");
         assert_eq!(followed.changed[0].count(HeldFate::Back), 80);
         let (sorted, followed) = round(&asked, 240, &[]);
-        assert_eq!((sorted, followed.asks, followed.changed[0].state), (Sorted::default(), false, HoldState::Superseded));
+        assert_eq!(
+            (sorted, followed.asks, followed.changed[0].state),
+            (Sorted::default(), false, HoldState::Superseded)
+        );
     }
 
     #[test]

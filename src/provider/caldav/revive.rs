@@ -6,7 +6,7 @@ use crate::{
         event::EventContent,
         failure::FailureClass,
         ids::{RemoteCalendarId, Uid},
-        mapping::{RemoteEvent, Remains},
+        mapping::{Remains, RemoteEvent},
     },
     ical,
     provider::error::{ProviderError, Result},
@@ -33,7 +33,9 @@ impl Caldav {
             ical::encode::rename(&remains.raw, key).and_then(|raw| ical::encode::edit(&raw, content, now))
         };
         match bytes.and_then(|bytes| Ok((ical::decode::resource(&bytes, pen.limits)?, bytes))).map_err(refused) {
-            Ok((resource, bytes)) if resource.uid == *key => pen.put_again(calendar, key, resource.content, bytes).await,
+            Ok((resource, bytes)) if resource.uid == *key => {
+                pen.put_again(calendar, key, resource.content, bytes).await
+            }
             // Its bytes are of no use any more; what it says is.
             Ok(_) | Err(_) => pen.create(calendar, key, content).await,
         }
@@ -51,8 +53,7 @@ impl Pen<'_> {
         let id = super::write::chosen_id(calendar, key);
         let url = self.url(&id)?;
         let response = self.exchange.send(put_new(url.clone(), bytes.clone())).await?;
-        let sent =
-            RemoteEvent { id, uid: key.clone(), revision: None, content, raw: Some(bytes), changed_at: None };
+        let sent = RemoteEvent { id, uid: key.clone(), revision: None, content, raw: Some(bytes), changed_at: None };
         self.written(&response, REVIVING, &url, sent).await
     }
 }

@@ -89,7 +89,8 @@ pub(super) fn insert(url: Url, event: &Value) -> Request {
 }
 
 /// What an event that is made again may hold has to be asked for, or Google leaves it out.
-const WHOLE: &[(&str, &str)] = &[("sendUpdates", "none"), ("conferenceDataVersion", "1"), ("supportsAttachments", "true")];
+const WHOLE: &[(&str, &str)] =
+    &[("sendUpdates", "none"), ("conferenceDataVersion", "1"), ("supportsAttachments", "true")];
 
 /// `events.insert` of everything that an event was.
 pub(super) fn insert_whole(url: Url, event: &Value) -> Request {

@@ -17,7 +17,7 @@ use crate::{
         event::EventContent,
         failure::FailureClass,
         ids::{RemoteCalendarId, Uid},
-        mapping::{RemoteEvent, Remains},
+        mapping::{Remains, RemoteEvent},
     },
     provider::{
         EventWriter,

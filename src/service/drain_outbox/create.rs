@@ -36,7 +36,11 @@ impl Desk<'_> {
                     Found::Here(remote) => self.found(case, &told, remote, tally).await,
                     // What lies in the bin under this name is what is made again: it was not let out, or nobody knows yet.
                     Found::Deleted if is_again(case) => {
-                        if refused { self.rename(case, error).await } else { Err(Failure::Provider(error)) }
+                        if refused {
+                            self.rename(case, error).await
+                        } else {
+                            Err(Failure::Provider(error))
+                        }
                     }
                     // An attempt before this one has made it, and somebody deleted it there.
                     Found::Deleted if !refused || !case.entry.sent.is_empty() => self.deleted_there(case, tally).await,

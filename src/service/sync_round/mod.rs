@@ -6,6 +6,8 @@
 //! **Invariant (S7):** deletions of all calendars are judged together by the brake before any of them is carried out.
 
 pub mod changes;
+mod deserted;
+pub mod moved;
 mod outcome;
 mod pull;
 mod removal;
@@ -85,7 +87,9 @@ impl Services {
         let calendars = tx.calendars_of(id).await?;
         let mut asked = Vec::new();
         for state in [HoldState::Held, HoldState::Approved, HoldState::Refused] {
-            asked.extend(tx.holds(&Scope::Whole, Some(id), Some(state)).await?.into_iter().map(|hold| (hold.calendar_id, state)));
+            asked.extend(
+                tx.holds(&Scope::Whole, Some(id), Some(state)).await?.into_iter().map(|hold| (hold.calendar_id, state)),
+            );
         }
         let mut secrets = tx.secrets_of(id).await?;
         let mut grant = tx.grant_of(id).await?;
@@ -196,6 +200,7 @@ impl Run<'_> {
                 Err(other) => return Err(other),
             }
         }
+        pulled.extend(self.deserted().await?);
         self.settle_removals(pulled).await?;
         if !self.dry {
             let drained = drain_outbox::drain(self.services, &self.opened).await?;
@@ -236,9 +241,11 @@ impl Run<'_> {
             .reconciled_at
             .is_none_or(|at| self.services.world.now() - at >= Duration::seconds(i64::from(every)));
         // A calendar that is back where it was has its events back, and what was said of their deletion ends with that.
-        let asked = self.opened.asked.iter().any(|(id, state)| {
-            *id == calendar.id && (*state != HoldState::Refused || calendar.takes_writes())
-        });
+        let asked = self
+            .opened
+            .asked
+            .iter()
+            .any(|(id, state)| *id == calendar.id && (*state != HoldState::Refused || calendar.takes_writes()));
         let same = !asked && remote.stamp.is_some() && remote.stamp == calendar.stamp && calendar.cursor.is_some();
         if same && !due { None } else { Some(due) }
     }

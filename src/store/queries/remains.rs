@@ -30,8 +30,7 @@ pub async fn remains_of(conn: &mut Conn, event: EventId, calendar: CalendarId) -
 
 pub async fn sweep_remains(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
     let old = remains::table.filter(remains::kept_at.lt(Ts::from(before))).order(remains::kept_at).limit(SWEEP_ROWS);
-    let swept: Vec<(EventId, CalendarId)> =
-        old.select((remains::event_id, remains::calendar_id)).load(conn).await?;
+    let swept: Vec<(EventId, CalendarId)> = old.select((remains::event_id, remains::calendar_id)).load(conn).await?;
     let mut gone = 0;
     for (event, calendar) in swept {
         let row = remains::table.filter(remains::event_id.eq(event)).filter(remains::calendar_id.eq(calendar));

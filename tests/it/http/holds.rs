@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use calwarden::domain::{
-    ids::AccountId,
-    round::{Cause, Outcome},
+use calwarden::{
+    domain::{
+        calendar::Calendar,
+        ids::AccountId,
+        person::Scope,
+        round::{Cause, Outcome},
+    },
+    store::Mode,
 };
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -34,7 +39,8 @@ impl Dozen {
             let mut event = lunch(&format!("E{number:02}"));
             if number == 0 {
                 event["colorId"] = json!("7");
-                event["reminders"] = json!({ "useDefault": false, "overrides": [{ "method": "popup", "minutes": 25 }] });
+                event["reminders"] =
+                    json!({ "useDefault": false, "overrides": [{ "method": "popup", "minutes": 25 }] });
                 event["extendedProperties"] = json!({ "shared": { "theirs": "kept" } });
                 event["attendees"] = json!([{ "email": "bob@example.com" }]);
             }
@@ -164,7 +170,10 @@ async fn a_refusal_puts_back_what_was_deleted_with_everything_it_had() {
     assert_eq!(round(&dozen.app, dozen.id, Cause::Poll).await, Outcome::Held);
     let answer = dozen.answer("refuse").await;
     assert_eq!((&answer["state"], &answer["fates"]["kept"]), (&json!("refused"), &json!(8)));
-    assert!(answer["outcome"].as_str().is_some_and(|told| told.contains("written to their calendar again")), "{answer}");
+    assert!(
+        answer["outcome"].as_str().is_some_and(|told| told.contains("written to their calendar again")),
+        "{answer}"
+    );
     assert_eq!(round(&dozen.app, dozen.id, Cause::Requested).await, Outcome::Ok);
     let after = dozen.there();
     let parts = |items: &[Value]| {
@@ -249,4 +258,94 @@ async fn what_a_calendar_does_not_take_back_stays_here_alone_and_says_so() {
     }
     assert_eq!((dozen.there().len(), dozen.count().await), (50, 50));
     assert!(dozen.there().iter().any(|item| item["summary"] == "E03, edited"));
+}
+
+impl Dozen {
+    /// The calendar is no longer listed under its name, and what is listed instead is not selected.
+    async fn vanish(&self) {
+        let id = primary(&self.app, self.id).await["id"].as_str().expect("an id").parse().expect("an id");
+        let mut tx = self.app.services().store.begin(Mode::Write, &Scope::Whole).await.expect("a transaction");
+        let there = tx.calendar(&Scope::Whole, id).await.expect("read").expect("a calendar");
+        let vanished = Calendar { remote_id: "vanished".into(), ..there.clone() };
+        assert!(tx.update_calendar(&vanished, there.version).await.expect("stored"));
+        tx.commit().await.expect("a commit");
+        round(&self.app, self.id, Cause::Requested).await;
+        let account = self.app.get(&format!("/v1/accounts/{}", self.id)).await.ok();
+        for calendar in account["calendars"].as_array().expect("calendars") {
+            if calendar["gone_at"].is_null() {
+                let path = format!("/v1/calendars/{}", calendar["id"].as_str().expect("an id"));
+                self.app.patch(&path, json!({ "selected": false })).await.ok();
+            }
+        }
+        assert_eq!(self.count().await, 12);
+    }
+}
+
+#[actix_web::test]
+async fn the_events_of_a_calendar_that_was_deleted_there_go_once_somebody_says_so() {
+    let dozen = Dozen::new().await;
+    dozen.vanish().await;
+    let path = dozen.event("E03").await;
+    assert!(dozen.explained(&path).await.starts_with("The provider no longer lists this calendar"));
+    dozen.app.patch(&path, json!({ "title": "E03, edited" })).await.ok();
+    assert_eq!(dozen.app.delete(&dozen.event("E04").await).await.status, 204);
+    round(&dozen.app, dozen.id, Cause::Requested).await;
+    assert_eq!(dozen.count().await, 11, "it may be an error of the provider's for a day");
+    for _ in 0..2 {
+        assert_eq!(dozen.day().await, Outcome::Held);
+        assert_eq!(dozen.count().await, 11);
+    }
+    let holds = dozen.holds().await;
+    assert!(holds[0]["reason"].as_str().is_some_and(|why| why.contains("no longer listed")), "{holds:?}");
+    let unedited = dozen.event("E05").await;
+    dozen.answer("approve").await;
+    round(&dozen.app, dozen.id, Cause::Requested).await;
+    assert_eq!(titles(&dozen.app).await.len(), 0);
+    dozen.app.post(&format!("{unedited}/restore"), Value::Null).await.ok();
+    dozen.app.patch(&unedited, json!({ "title": "Back" })).await.ok();
+    for _ in 0..2 {
+        assert_eq!(dozen.day().await, Outcome::Ok);
+        assert_eq!(titles(&dozen.app).await, ["Back"], "it lives here only");
+    }
+}
+
+#[actix_web::test]
+async fn the_events_of_a_calendar_that_was_deleted_there_stay_here_alone_where_that_is_refused() {
+    let dozen = Dozen::new().await;
+    dozen.vanish().await;
+    assert_eq!(dozen.day().await, Outcome::Held);
+    let answer = dozen.answer("refuse").await;
+    assert!(answer["outcome"].as_str().is_some_and(|told| told.contains("only here")), "{answer}");
+    for _ in 0..3 {
+        assert_eq!(dozen.day().await, Outcome::Ok);
+        assert_eq!(dozen.count().await, 12);
+    }
+    let path = dozen.event("E03").await;
+    dozen.app.patch(&path, json!({ "title": "E03, edited" })).await.ok();
+    assert_eq!(dozen.app.delete(&dozen.event("E04").await).await.status, 204);
+    assert_eq!(dozen.day().await, Outcome::Ok);
+    assert_eq!(dozen.count().await, 11);
+}
+
+#[actix_web::test]
+async fn a_deleted_event_comes_back_with_everything_it_had() {
+    let dozen = Dozen::new().await;
+    let before = dozen.there().into_iter().find(|item| item["summary"] == "E00").expect("the event");
+    let path = dozen.event("E00").await;
+    for by_whom in ["there", "here"] {
+        match by_whom {
+            "there" => dozen.delete(0..1),
+            _ => assert_eq!(dozen.app.delete(&path).await.status, 204),
+        }
+        assert_eq!(round(&dozen.app, dozen.id, Cause::Poll).await, Outcome::Ok);
+        assert_eq!((dozen.there().len(), dozen.count().await), (11, 11), "{by_whom}");
+        dozen.app.post(&format!("{path}/restore"), Value::Null).await.ok();
+        assert_eq!(round(&dozen.app, dozen.id, Cause::LocalEdit).await, Outcome::Ok);
+        let after = dozen.there().into_iter().find(|item| item["summary"] == "E00").expect("it is back");
+        for kept in ["id", "iCalUID", "start", "end", "colorId", "reminders", "attendees"] {
+            assert_eq!(after[kept], before[kept], "{kept}, deleted {by_whom}");
+        }
+        assert_eq!(after["extendedProperties"]["shared"], before["extendedProperties"]["shared"]);
+        assert_eq!(dozen.count().await, 12);
+    }
 }

@@ -5,7 +5,9 @@ mod planning;
 use calwarden::domain::{
     account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SealedSecret, SecretKind},
     calendar::{Calendar, Direction},
-    conflict::{AuditLine, Conflict, ConflictKind, ConflictStatus, HeldDeletion, HeldFate, Hold, HoldState, Severity, Winner},
+    conflict::{
+        AuditLine, Conflict, ConflictKind, ConflictStatus, HeldDeletion, HeldFate, Hold, HoldState, Severity, Winner,
+    },
     event::{AddedDate, EventContent, EventStatus, Facts, Override, Recurrence, Transparency, Visibility},
     ids::{AccountId, CalendarId, EventId, SpaceId, UserId},
     mapping::{Event, Mapping, Origin},
