@@ -29,7 +29,7 @@ use crate::domain::{
     calendar::RemoteCalendar,
     event::EventContent,
     ids::{RemoteCalendarId, RemoteEventId, Revision, Uid},
-    mapping::RemoteEvent,
+    mapping::{Remains, RemoteEvent},
 };
 
 /// What callers need to know of a provider without asking which one it is.
@@ -124,6 +124,19 @@ pub trait EventWriter: Send + Sync {
 
     /// Makes the remote copy under the chosen key. Already there: `Conflict`. Unclear: `Ambiguous`; then [`find`](Self::find).
     async fn create(&self, calendar: &RemoteCalendarId, key: &Uid, content: &EventContent) -> Result<RemoteEvent>;
+
+    /// Makes a copy again that is gone there, with everything that it had and we do not model. With the `UID` that it had as the
+    /// key, it is that very copy again, where the provider allows it; `Conflict`: it does not, so another key is to be chosen.
+    /// To be done again after an unclear answer: what lives by then is answered as it is.
+    async fn make_again(
+        &self,
+        calendar: &RemoteCalendarId,
+        key: &Uid,
+        _remains: &Remains,
+        content: &EventContent,
+    ) -> Result<RemoteEvent> {
+        self.create(calendar, key, content).await
+    }
 
     /// Brings the remote copy to `content`; everything not modelled stays. Answers what the server now holds.
     async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent>;

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{Services, check_content::check, planning::Hand, sync_round::changes::join_queue};
+use super::{Services, answer_hold::is_only_here, check_content::check, planning::Hand, sync_round::changes::join_queue};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -377,7 +377,11 @@ impl Services {
         }
         if let Some(home) = event.calendar_id {
             let home = tx.calendar(&Scope::Whole, home).await?.ok_or(EditError::NotFound("calendar"))?;
-            self.write_target(tx, home).await?.ok_or(EditError::ReadOnly)?;
+            // What is changed in a calendar that is gone waits, should it come back.
+            let gone = home.gone_at.is_some();
+            if self.write_target(tx, home).await?.is_none() && !gone && !is_only_here(tx, &event).await? {
+                return Err(EditError::ReadOnly);
+            }
         }
         let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
         Ok((event, user))

@@ -20,6 +20,7 @@ macro_rules! again {
     }};
 }
 
+pub mod answer_hold;
 pub mod change_account;
 pub mod change_calendar;
 mod check_content;
@@ -47,6 +48,7 @@ pub mod readiness;
 pub mod refresh_credential;
 pub mod repeat_request;
 pub mod resolve_conflict;
+pub mod restore_event;
 pub mod sweep;
 pub mod sync_round;
 

@@ -32,6 +32,7 @@ impl Services {
         tx.sweep_rollovers(ago(kept.conflicts_kept_days)).await?;
         tx.sweep_audit(ago(kept.audit_kept_days)).await?;
         tx.sweep_notices(ago(kept.notices_kept_days)).await?;
+        tx.sweep_remains(ago(kept.deleted_kept_days)).await?;
         tx.sweep_consents(now - consent::GOOD_FOR).await?;
         tx.sweep_idempotency(now - Duration::hours(KEPT_HOURS)).await?;
         tx.commit().await?;

@@ -252,6 +252,20 @@ table! {
 
 table! {
     use super::super::types::{Id, Instant};
+    use diesel::sql_types::{Binary, Text};
+
+    remains (event_id, calendar_id) {
+        event_id -> Id,
+        calendar_id -> Id,
+        remote_id -> Text,
+        uid -> Text,
+        raw -> Binary,
+        kept_at -> Instant,
+    }
+}
+
+table! {
+    use super::super::types::{Id, Instant};
     use diesel::sql_types::{Nullable, Text};
 
     unreadable (calendar_id, remote_id) {

@@ -19,9 +19,9 @@ use crate::domain::{
     grant::{Consent, Grant},
     ids::{
         AccountId, ApiKeyId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId,
-        RemoteEventId, RoundId, SpaceId, SyncCursor, UserId,
+        RemoteEventId, RoundId, SpaceId, SyncCursor, Uid, UserId,
     },
-    mapping::{Event, Mapping},
+    mapping::{Event, Mapping, Remains},
     notice::Notice,
     outbox::OutboxEntry,
     person::{ApiKey, Scope, Space, User},
@@ -331,6 +331,8 @@ queries! {
         fn mapping_index(calendar: CalendarId) -> Vec<MappingKey>;
         /// The mappings of these remote events, with their local events.
         fn mappings_by_remote(calendar: CalendarId, remote: &[RemoteEventId]) -> Vec<(Mapping, Event)>;
+        /// The mappings of an account that have one of these `UID`s in another calendar than this one, with their local events.
+        fn namesakes(account: AccountId, calendar: CalendarId, uids: &[Uid]) -> Vec<(Mapping, Event)>;
         /// The mapping of an event in a calendar.
         fn mapping_of(event: EventId, calendar: CalendarId) -> Option<Mapping>;
         /// Every mapping of an event.
@@ -339,6 +341,14 @@ queries! {
         fn other_mappings(events: &[EventId], calendar: CalendarId, selected: bool) -> Vec<Mapping>;
         /// The mappings of a calendar by id, with their local events, after the last of the page before.
         fn mappings_of_calendar(calendar: CalendarId, after: Option<MappingId>, limit: u32) -> Vec<(Mapping, Event)>;
+    }
+    remains {
+        /// Keeps what is left of copies, in place of what was left of the same copy before.
+        fn put_remains(left: &[Remains]) -> ();
+        /// What is left of an event's copy in a calendar.
+        fn remains_of(event: EventId, calendar: CalendarId) -> Option<Remains>;
+        /// Forgets what was left before an instant: some thousands at most, so ask again until none went.
+        fn sweep_remains(before: DateTime<Utc>) -> u64;
     }
     outbox {
         /// Queues a write, in place of what was queued for the same event and calendar.
@@ -396,8 +406,8 @@ queries! {
     holds {
         /// Adds a hold or overwrites it by id.
         fn put_hold(hold: &Hold) -> ();
-        /// The latest hold of a calendar, in whatever state.
-        fn open_hold(calendar: CalendarId) -> Option<Hold>;
+        /// The holds of a calendar that still say something about its deletions: held, approved, refused.
+        fn holds_in_force(calendar: CalendarId) -> Vec<Hold>;
         /// Holds, newest first, five hundred at most.
         fn holds(scope: &Scope, account: Option<AccountId>, state: Option<HoldState>) -> Vec<Hold>;
         /// A hold.

@@ -37,7 +37,7 @@ pub(super) struct Pen<'a> {
 }
 
 /// The name of an object that we make.
-fn chosen_id(calendar: &RemoteCalendarId, key: &Uid) -> RemoteEventId {
+pub(super) fn chosen_id(calendar: &RemoteCalendarId, key: &Uid) -> RemoteEventId {
     let slash = if calendar.as_str().ends_with('/') { "" } else { "/" };
     RemoteEventId(format!("{}{slash}{}.ics", calendar.as_str(), href::segment(key.as_str())))
 }
@@ -146,7 +146,7 @@ impl Pen<'_> {
         Ok(None)
     }
 
-    fn url(&self, id: &RemoteEventId) -> Result<Url> {
+    pub(super) fn url(&self, id: &RemoteEventId) -> Result<Url> {
         href::resolve(&self.collection, id.as_str())
             .ok_or_else(|| ProviderError::new(FailureClass::Refused, "the event's name leads nowhere"))
     }
@@ -189,7 +189,7 @@ impl Pen<'_> {
     }
 
     /// What the server holds after a write. A strong `ETag` means our bytes (RFC 4791 §5.3.4); else it is read again.
-    async fn written(
+    pub(super) async fn written(
         &self,
         response: &Response,
         what: &'static str,

@@ -17,6 +17,7 @@ mod pages;
 mod pull;
 pub mod push;
 mod request;
+mod revive;
 pub mod scopes;
 mod series;
 mod write;

@@ -102,6 +102,20 @@ pub(super) fn insert(url: Url, event: &Value) -> Request {
     write("POST", url, &[("sendUpdates", "none")], None, Some(event))
 }
 
+/// What an event that is made again may hold has to be asked for, or Google leaves it out.
+const WHOLE: &[(&str, &str)] =
+    &[("sendUpdates", "none"), ("conferenceDataVersion", "1"), ("supportsAttachments", "true")];
+
+/// `events.insert` of everything that an event was.
+pub(super) fn insert_whole(url: Url, event: &Value) -> Request {
+    write("POST", url, WHOLE, None, Some(event))
+}
+
+/// `events.patch` of exactly this version, with everything that an event was.
+pub(super) fn patch_whole(url: Url, etag: &str, event: &Value) -> Request {
+    write("PATCH", url, WHOLE, Some(etag), Some(event))
+}
+
 /// `events.patch` of exactly this version.
 pub(super) fn patch(url: Url, etag: &str, changes: &Value) -> Request {
     write("PATCH", url, &[("sendUpdates", "none")], Some(etag), Some(changes))

@@ -20,7 +20,7 @@ use crate::{
         event::EventContent,
         failure::FailureClass,
         ids::{RemoteCalendarId, RemoteEventId, Uid},
-        mapping::RemoteEvent,
+        mapping::{Remains, RemoteEvent},
     },
     provider::{
         EventWriter, Found, Target,
@@ -46,6 +46,16 @@ impl EventWriter for Google {
         let request = request::insert(url, &Value::Object(event));
         let made = self.ask_event(request, &id, Doing::Writing("making an event")).await?;
         self.finish(calendar, Whole::single(made), content).await
+    }
+
+    async fn make_again(
+        &self,
+        calendar: &RemoteCalendarId,
+        key: &Uid,
+        remains: &Remains,
+        content: &EventContent,
+    ) -> Result<RemoteEvent> {
+        self.revive(calendar, key, remains, content).await
     }
 
     async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent> {

@@ -17,7 +17,9 @@ use futures_util::{StreamExt as _, stream};
 
 use self::setback::put_aside;
 use super::{
-    Failure, Services, promises,
+    Failure, Services,
+    answer_hold::said_about,
+    promises,
     sync_round::{
         Opened,
         changes::{Changes, Planned},
@@ -31,7 +33,7 @@ use crate::{
         event::EventContent,
         failure::FailureClass,
         ids::{OutboxId, Revision},
-        mapping::{Event, Mapping, RemoteEvent},
+        mapping::{Event, Mapping, Remains, RemoteEvent},
         outbox::{OutboxEntry, WriteOp},
         person::Scope,
         promise::Promise,
@@ -40,7 +42,7 @@ use crate::{
     engine::{
         backoff::OUTBOX_WAIT_MAX,
         outbox::{Copy, Write, is_withdrawal, next_write},
-        sync::plan::Reason,
+        sync::{hold::Said, plan::Reason},
     },
     provider::{EventWriter, ProviderError, Target},
     store::{Mode, StoreError, Tx},
@@ -52,6 +54,9 @@ const BATCH: u32 = 64;
 const WRITES_MAX: u32 = 2_000;
 /// How often one entry is looked at in one round: read, decide, write, and once more for a lost race.
 const LOOKS_MAX: u32 = 4;
+
+/// Why an edit of an event waits whose deletion is held.
+const ASKED: &str = "the event is missing in its calendar, and whether it is deleted here waits for an answer";
 
 /// What draining came to.
 #[derive(Debug, Default)]
@@ -142,6 +147,8 @@ struct Case {
     calendar: Calendar,
     event: Event,
     mapping: Option<Mapping>,
+    /// What is left of the copy, where it is to be made again.
+    remains: Option<Remains>,
     entry: OutboxEntry,
 }
 
@@ -222,8 +229,22 @@ impl Desk<'_> {
             tx.commit().await?;
             return Ok(None);
         }
+        let mut current = current;
+        let mut remains = None;
+        if mapping.is_none() && current.op != WriteOp::Delete {
+            remains = tx.remains_of(entry.event_id, entry.calendar_id).await?;
+        }
+        // Its own name first; another was chosen only where the provider has refused that.
+        if let Some(remains) = &remains
+            && current.attempts == 0
+            && current.sent.is_empty()
+            && current.key != remains.uid
+        {
+            current.key = remains.uid.clone();
+            tx.put_outbox(&current).await?;
+        }
         tx.commit().await?;
-        Ok(Some(Case { account, calendar, event, mapping, entry: current }))
+        Ok(Some(Case { account, calendar, event, mapping, remains, entry: current }))
     }
 
     /// Nothing is owed; an edit made meanwhile is looked at anew.
@@ -330,8 +351,16 @@ impl Desk<'_> {
         let mapping = tx.mapping_of(case.event.id, case.calendar.id).await?;
         let entry = tx.outbox_entry(case.event.id, case.calendar.id).await?;
         if let (Some(event), Some(mapping)) = (event, mapping) {
+            let said = if remote.is_none() { said_about(&mut tx, &mapping).await? } else { Said::Nothing };
             if remote.is_none() && entry.as_ref().is_some_and(is_withdrawal) {
                 changes.withdrawn(&mapping);
+            } else if said == Said::Kept && event.deleted_at.is_none() {
+                changes.keep(&scene, mapping, event);
+            } else if matches!(said, Said::Asked | Said::Approved) && event.deleted_at.is_none() {
+                // The round that carries the answer out queues it again.
+                if let Some(entry) = entry {
+                    tx.put_outbox(&put_aside(&entry, ASKED)).await?;
+                }
             } else {
                 let sent = entry.map(|entry| entry.sent).unwrap_or_default();
                 changes.settle(&scene, mapping, event, remote, &sent);

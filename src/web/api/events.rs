@@ -406,3 +406,9 @@ pub async fn delete(ask: Ask) -> Answer {
     ask.services().remove_event(ask.scope(), id, ask.if_match().version(), recurrence_id, scope).await?;
     Ok(nothing())
 }
+
+/// `POST /v1/events/{id}/restore`
+pub async fn restore(ask: Ask) -> Answer {
+    let event = ask.services().restore_event(ask.scope(), ask.id("id", "event")?).await?;
+    versioned(200, event.version, &EventView::from(EventFacts::whole(event, chrono_tz::Tz::UTC)))
+}

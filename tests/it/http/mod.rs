@@ -10,6 +10,7 @@ mod events;
 mod google;
 mod google_habits;
 mod history;
+mod holds;
 mod hostile;
 mod idempotency;
 mod leaving;
