@@ -147,7 +147,7 @@ impl ConsentError {
             Self::NotLasting => "no_lasting_access",
             Self::OtherAccount => "other_account",
             Self::Provider(..) => "provider_unreachable",
-            Self::Failed(_) => "failed",
+            Self::Failed(_) | Self::Store(_) => "failed",
         }
     }
 }
