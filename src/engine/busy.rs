@@ -110,8 +110,8 @@ fn takes_time(facts: &Facts) -> bool {
 fn may_take_time(content: &EventContent) -> bool {
     let lasts = |facts: &Facts| facts.start.is_all_day() || facts.start != facts.end;
     let own_ends = content.recurrence.added.iter().any(|added| added.end.is_some());
-    let facts = std::iter::once(&content.facts).chain(content.overrides.iter().map(|own| &own.facts));
-    facts.into_iter().any(|facts| takes_time(facts) && (lasts(facts) || own_ends))
+    let mut facts = std::iter::once(&content.facts).chain(content.overrides.iter().map(|own| &own.facts));
+    facts.any(|facts| takes_time(facts) && (lasts(facts) || own_ends))
 }
 
 #[cfg(test)]

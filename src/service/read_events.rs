@@ -9,6 +9,7 @@ use chrono::{DateTime, Datelike as _, Duration, NaiveDate, NaiveTime, TimeZone, 
 use chrono_tz::Tz;
 
 use super::{Services, edit_event::EditError};
+pub use crate::engine::listing::Mark;
 use crate::{
     domain::{
         event::{EventContent, Facts, Override},
@@ -27,8 +28,6 @@ use crate::{
 
 /// Longest window that is expanded, in days: two years, leap day included.
 pub const WINDOW_DAYS_MAX: i64 = 731;
-pub use crate::engine::listing::Mark;
-
 /// Events read from the store at a time.
 const BATCH: u32 = 200;
 /// How far the stored place of an event may be from its occurrences: floating times move with the zone they are read in.

@@ -118,7 +118,7 @@ pub(super) fn has_room(database: &Path) -> Result<(), StoreError> {
     let probe = beside(database, ".probe");
     let open = OpenOptions::new().create(true).truncate(true).write(true).mode(PRIVATE).open(&probe);
     let written = open.and_then(|mut file| {
-        file.write_all(&[0; ROOM_BYTES])?;
+        file.write_all(&vec![0; ROOM_BYTES])?;
         file.sync_data()
     });
     // It is written anew each time: what is left of it does no harm.

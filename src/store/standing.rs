@@ -101,7 +101,7 @@ pub async fn back_up(config: &StoreConfig, to: PathBuf) -> Result<(), StoreError
     if !path.exists() {
         return Err(failed(format!("there is no database at {}", path.display())));
     }
-    let copied = tokio::task::spawn_blocking(move || {
+    let copied = tokio::task::spawn_blocking(move || -> Result<(), StoreError> {
         // SQLite writes into an empty file, which is made here for its owner alone.
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&to);
         made.map_err(|why| match why.kind() {

@@ -191,7 +191,7 @@ mod tests {
         let stalled = web::Payload::from_request(&request, &mut { never }).await.expect("a payload");
         let intake = Intake::default();
         let read =
-            timeout(Duration::from_secs(60), intake.read(&headers(CONTENT_LENGTH, "10"), stalled, false, 1_000)).await;
+            timeout(Duration::from_mins(1), intake.read(&headers(CONTENT_LENGTH, "10"), stalled, false, 1_000)).await;
         assert_eq!(read.expect("given up in time").expect_err("too slow").code, Code::BodyTooSlow);
         assert_eq!(intake.open.available_permits(), OPEN_BODIES_MAX, "and its place is free");
     }

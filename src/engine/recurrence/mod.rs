@@ -192,13 +192,13 @@ fn slots<'a>(
     };
     if let Some(first) = &content.detached_from {
         let found = detached(content, first, floating_in).filter(|slot| shows(slot.start, slot.end)).collect();
-        return Ok(finished(found, &wanted, Slots::default(), budget));
+        return Ok(finished(found, &wanted, (false, false), budget));
     }
     let frame = Frame::new(content.facts.start, floating_in)?;
     if !content.is_series() {
         let only = slot(&content.facts, None, &frame);
         let found = Some(only).filter(|only| shows(only.start, only.end)).into_iter().collect();
-        return Ok(finished(found, &wanted, Slots::default(), budget));
+        return Ok(finished(found, &wanted, (false, false), budget));
     }
     if budget.steps == 0 {
         return Ok(Slots { unfinished: true, ..Slots::default() });
@@ -212,23 +212,28 @@ fn slots<'a>(
         !overridden.covers(original.wall, original.at) && shows(original.at, set.end(original).1)
     });
     budget.steps = budget.steps.saturating_sub((allowance - steps.0).saturating_add(set.spent));
-    let told = Slots { slots: Vec::new(), more: members.more, unfinished: members.cut };
+    let ended = (members.more, members.cut);
     let mut found: Vec<_> = unique(members.found).iter().map(|original| own_slot(&set, original)).collect();
     found.extend(shown_overrides(&content.overrides, floating_in).filter(|slot| shows(slot.start, slot.end)));
-    Ok(finished(found, &wanted, told, budget))
+    Ok(finished(found, &wanted, ended, budget))
 }
 
-/// In order, the wanted number of them.
-fn finished<'a>(mut found: Vec<Slot<'a>>, wanted: &Wanted, told: Slots<'a>, budget: &mut Budget) -> Slots<'a> {
+/// In order, the wanted number of them. The search said whether there are more, and whether it was cut short.
+fn finished<'a>(
+    mut found: Vec<Slot<'a>>,
+    wanted: &Wanted,
+    (more, cut): (bool, bool),
+    budget: &mut Budget,
+) -> Slots<'a> {
     found.sort_by_key(|slot| (slot.start, slot.recurrence_id.map(|id| id.wall()), slot.end));
     // A reader who goes on from an instant has seen some of those that start there, and only the reader knows which.
     let border = found.iter().filter(|slot| Some(slot.start) == wanted.starts_from).count();
     let first = wanted.first.saturating_add(border);
     let affordable = first.min(budget.instances);
-    let (more, short) = (told.more || found.len() > affordable, affordable < first);
+    let (more, short) = (more || found.len() > affordable, affordable < first);
     found.truncate(affordable);
     budget.instances -= found.len();
-    Slots { slots: found, more, unfinished: told.unfinished || (more && short) }
+    Slots { slots: found, more, unfinished: cut || (more && short) }
 }
 
 /// Without a master there are only the single occurrences that we were given.

@@ -72,7 +72,10 @@ async fn a_service_whose_lock_another_has_taken_does_nothing_more() {
     assert!(works(&base.store).await);
     end_the_session(&admin).await;
     let _rival = waiting.await.expect("the rival serves");
-    until("the first has seen it", || async { !works(&base.store).await }).await;
+    until("the first has seen it", || async { base.store.is_ours().is_err() }).await;
+    assert!(!works(&base.store).await);
+    let why = base.store.is_ours().expect_err("not ours").to_string();
+    assert!(why.contains("taken again"), "at once, not when it has given up: {why}");
     tokio::time::timeout(Duration::from_mins(1), held.lost()).await.expect("and is told to stop");
     assert!(!works(&base.store).await);
 }
