@@ -5,7 +5,9 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{Services, answer_hold::is_only_here, check_content::check, planning::Hand, sync_round::changes::join_queue};
+use super::{
+    Services, answer_hold::is_only_here, check_content::check, planning::Hand, sync_round::changes::join_queue,
+};
 use crate::{
     domain::{
         calendar::Calendar,

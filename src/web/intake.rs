@@ -187,7 +187,8 @@ mod tests {
     async fn a_body_that_does_not_come_is_given_up() {
         tokio::time::pause();
         let (request, _) = TestRequest::post().to_http_parts();
-        let never = actix_web::dev::Payload::Stream { payload: Box::pin(futures_util::stream::pending()) };
+        let never: actix_web::dev::Payload =
+            actix_web::dev::Payload::Stream { payload: Box::pin(futures_util::stream::pending()) };
         let stalled = web::Payload::from_request(&request, &mut { never }).await.expect("a payload");
         let intake = Intake::default();
         let read =
