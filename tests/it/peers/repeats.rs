@@ -21,7 +21,7 @@ const AIM_MS: u64 = 90;
 
 /// Some hundredths of a second, in either database's words.
 const SLOW_ON_SQLITE: &str = "CREATE TRIGGER slow BEFORE INSERT ON idempotency_keys BEGIN
-    SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT i FROM n);
+    SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT i FROM n);
     END";
 const SLOW_ON_POSTGRES: &str = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(0.06); RETURN NEW; END $$;
