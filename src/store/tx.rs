@@ -7,7 +7,7 @@ use diesel_async::{SimpleAsyncConnection, pooled_connection::deadpool::Object};
 use super::{
     error::StoreError,
     postgres,
-    records::{BusyRead, ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
+    records::{BusyRead, ConflictFilter, MappingKey, Span, UnreadableRow},
     sqlite,
 };
 use crate::domain::{
@@ -15,16 +15,16 @@ use crate::domain::{
     availability::BusySpan,
     calendar::Calendar,
     channel::WatchChannel,
-    conflict::{AuditLine, Conflict, Hold, HoldState},
+    conflict::{Conflict, Hold, HoldState},
     grant::{Consent, Grant},
     ids::{
-        AccountId, ApiKeyId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId,
-        RemoteEventId, RoundId, SpaceId, SyncCursor, Uid, UserId,
+        AccountId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId, RemoteEventId,
+        RoundId, SpaceId, SyncCursor, Uid, UserId,
     },
     mapping::{Event, Mapping, Remains},
     notice::Notice,
     outbox::OutboxEntry,
-    person::{ApiKey, Scope, Space, User},
+    person::{Scope, Space, User},
     round::Round,
 };
 
@@ -148,6 +148,8 @@ macro_rules! queries {
 
 #[path = "planning_queries.rs"]
 mod planning;
+#[path = "service_queries.rs"]
+mod service;
 #[path = "unit.rs"]
 mod unit;
 
@@ -437,37 +439,5 @@ queries! {
         fn replace_unreadable(calendar: CalendarId, add: &[UnreadableRow], clear: &[RemoteEventId]) -> ();
         /// What cannot be read in a calendar.
         fn unreadable_of(calendar: CalendarId) -> Vec<UnreadableRow>;
-    }
-    audit {
-        /// Adds lines to the audit log.
-        fn audit(lines: &[AuditLine]) -> ();
-        /// The audit log of an account, newest first.
-        fn audit_of(scope: &Scope, account: AccountId, limit: u32) -> Vec<AuditLine>;
-        /// Forgets lines from before an instant: some thousands at most, so ask again until none went.
-        fn sweep_audit(before: DateTime<Utc>) -> u64;
-    }
-    keys {
-        /// Adds an API key.
-        fn insert_api_key(key: &ApiKey) -> ();
-        /// The API key with this SHA-256, revoked and expired ones included.
-        fn api_key_by_hash(hash: &[u8]) -> Option<ApiKey>;
-        /// Every API key, oldest first, a thousand at most.
-        fn api_keys() -> Vec<ApiKey>;
-        /// Revokes an API key; `false`: there is none, or it was revoked before.
-        fn revoke_api_key(id: ApiKeyId, at: DateTime<Utc>) -> bool;
-        /// The answer that was given to a request with this key.
-        fn idempotency(api_key: ApiKeyId, key: &str) -> Option<IdempotencyRow>;
-        /// Keeps an answer, in place of one from `oldest` or before; `false`: a younger one is kept already, and stays.
-        fn put_idempotency(answer: &IdempotencyRow, oldest: DateTime<Utc>) -> bool;
-        /// Empties kept answers that may be about anybody; the status tells that they were.
-        fn blank_idempotency(status: u16) -> u64;
-        /// Forgets answers from before an instant: some thousands at most, so ask again until none went.
-        fn sweep_idempotency(before: DateTime<Utc>) -> u64;
-    }
-    figures {
-        /// How much there is of what, under [`Scope::Whole`].
-        fn counts() -> Counts;
-        /// Writes something, however little, to find out whether the database takes writes.
-        fn pulse(at: DateTime<Utc>) -> ();
     }
 }
