@@ -69,6 +69,9 @@ pub(super) const SHAPES: &[(&str, Shape)] = &[
     ("retention.notices_days", Shape::Number(1..=TEN_YEARS_DAYS)),
     ("retention.audit_days", Shape::Number(1..=TEN_YEARS_DAYS)),
     ("limits.body_bytes", Shape::Number(1024..=64 * 1024 * 1024)),
+    ("limits.key_requests_per_minute", Shape::Number(0..=10_000_000)),
+    ("limits.address_requests_per_minute", Shape::Number(0..=10_000_000)),
+    ("limits.connections", Shape::Number(0..=1_000_000)),
     ("limits.sync_requests_per_hour", Shape::Number(1..=3600)),
 ];
 

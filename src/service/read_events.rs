@@ -16,7 +16,7 @@ use crate::{
         ids::{CalendarId, EventId, UserId},
         mapping::Event,
         person::Scope,
-        time::{EventTime, Window, YEARS, YEARS_WORDS, Zone, resolve_wall},
+        time::{EventTime, Window, YEARS, YEARS_WORDS, Zone, is_in_years, resolve_wall},
     },
     engine::{
         listing::Listing,
@@ -54,9 +54,10 @@ impl std::str::FromStr for Edge {
             return if YEARS.contains(&day.year()) { Ok(Self::Day(day)) } else { Err(YEARS_WORDS.to_owned()) };
         }
         // A `+` that was not escaped arrives as a space.
-        DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
-            .map(|at| Self::At(at.with_timezone(&Utc)))
-            .map_err(|_| "give a date such as 2026-03-29 or an instant such as 2026-03-29T10:00:00Z".to_owned())
+        let at = DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
+            .map_err(|_| "give a date such as 2026-03-29 or an instant such as 2026-03-29T10:00:00Z".to_owned())?;
+        let at = at.with_timezone(&Utc);
+        if is_in_years(at) { Ok(Self::At(at)) } else { Err(YEARS_WORDS.to_owned()) }
     }
 }
 

@@ -6,7 +6,7 @@ use super::app::{App, hour};
 
 const FLOOD: &str = "RRULE:FREQ=SECONDLY";
 /// Every second of the hour before midnight, of which so many can only be counted from the first on.
-const ENDLESS: &str = "RRULE:FREQ=SECONDLY;BYHOUR=23;COUNT=20000000";
+const ENDLESS: &str = "RRULE:FREQ=SECONDLY;BYHOUR=23;COUNT=1000000";
 
 async fn series(
     app: &App,
