@@ -11,6 +11,7 @@ mod account_machine;
 mod actors;
 mod corpus_ics;
 mod dateutil;
+mod google_pages;
 mod hostile;
 mod http;
 mod peers;
