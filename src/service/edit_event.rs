@@ -10,7 +10,7 @@ use crate::{
     domain::{
         calendar::Calendar,
         conflict::{ConflictStatus, Winner},
-        event::{EventContent, Facts, Recurrence},
+        event::{EventContent, Facts, Recurrence, TEXT_CHARS_MAX},
         ids::{AccountId, CalendarId, EventId, Uid, UserId},
         mapping::{Event, Origin},
         outbox::{OutboxEntry, OutboxState, WriteOp},
@@ -418,8 +418,6 @@ fn edit_content(content: &EventContent, edit: Edit, zone: Tz) -> Result<SeriesEd
 
 /// Longest title, in characters.
 const TITLE_CHARS_MAX: usize = 1_000;
-/// Longest description, in characters.
-const DESCRIPTION_CHARS_MAX: usize = 100_000;
 
 /// Refuses content that no calendar could hold.
 fn check(content: &EventContent) -> Result<(), EditError> {
@@ -434,7 +432,7 @@ fn check(content: &EventContent) -> Result<(), EditError> {
     if facts.title.chars().count() > TITLE_CHARS_MAX {
         return invalid("title", "at most 1000 characters");
     }
-    if facts.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
+    if facts.description.as_ref().is_some_and(|text| text.chars().count() > TEXT_CHARS_MAX) {
         return invalid("description", "at most 100000 characters");
     }
     for rule in content.recurrence.rules.iter().chain(&content.recurrence.excluded_rules) {
