@@ -26,7 +26,7 @@ use crate::{
     provider::{
         change::{Known, PageKind, Unreadable},
         error::{ProviderError, Result},
-        transport::{Response, is_too_large},
+        transport::Response,
     },
 };
 
@@ -174,7 +174,7 @@ impl Lister<'_> {
         const WHAT: &str = "asking what changed";
         let request = || sync_collection(self.collection.clone(), token, limit);
         let mut response: Response = match self.exchange.send(request()).await {
-            Err(error) if is_too_large(&error) => return Err(NoSync::TooLarge(error)),
+            Err(error) if error.is_too_large() => return Err(NoSync::TooLarge(error)),
             other => other?,
         };
         if response.status == 500 && !token.is_empty() {
@@ -204,7 +204,7 @@ impl Lister<'_> {
         let request = |ask| propfind(self.collection.clone(), Depth::One, ask);
         let response = match self.exchange.send(request(Ask::Members)).await {
             // What else is there besides events is found when it is read.
-            Err(error) if is_too_large(&error) => self.exchange.send(request(Ask::Version)).await?,
+            Err(error) if error.is_too_large() => self.exchange.send(request(Ask::Version)).await?,
             other => other?,
         };
         if response.status == 507 {

@@ -19,6 +19,7 @@ mod listing;
 mod manners;
 mod pull;
 mod request;
+mod revive;
 mod wire;
 mod write;
 
@@ -54,7 +55,7 @@ use crate::{
         event::EventContent,
         failure::FailureClass,
         ids::{RemoteCalendarId, RemoteEventId, Uid},
-        mapping::RemoteEvent,
+        mapping::{Remains, RemoteEvent},
         ports::World,
     },
     ical::{self, Limits},
@@ -180,6 +181,12 @@ impl Provider for Caldav {
         self.list(&homes).await
     }
 
+    fn identities(&self, calendars: &[RemoteCalendarId]) -> Vec<String> {
+        let homes = self.home().unwrap_or_default();
+        let base = homes.first().unwrap_or_else(|| self.exchange.start());
+        calendars.iter().filter_map(|id| href::resolve(base, id.as_str())).map(|url| href::place(&url)).collect()
+    }
+
     async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage> {
         let collection = self.collection(pull.calendar).await?;
         let mark = self.memory().marks.get(pull.calendar).cloned();
@@ -217,6 +224,16 @@ impl EventWriter for Caldav {
 
     async fn create(&self, calendar: &RemoteCalendarId, key: &Uid, content: &EventContent) -> Result<RemoteEvent> {
         self.pen(calendar).await?.create(calendar, key, content).await
+    }
+
+    async fn make_again(
+        &self,
+        calendar: &RemoteCalendarId,
+        key: &Uid,
+        remains: &Remains,
+        content: &EventContent,
+    ) -> Result<RemoteEvent> {
+        self.revive(calendar, key, remains, content).await
     }
 
     async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent> {

@@ -27,7 +27,6 @@ use crate::{
     provider::{
         change::{ChangePage, Known, Next, PageKind, PageToken, Unreadable},
         error::{ProviderError, Result},
-        transport::is_too_large,
     },
 };
 
@@ -187,7 +186,7 @@ impl Puller<'_> {
     async fn multiget(&self, wanted: &[Wanted]) -> Result<Handed> {
         let request = multiget(self.collection.clone(), wanted.iter().map(|(id, _)| id.as_str()));
         let response = match self.exchange.send(request).await {
-            Err(error) if is_too_large(&error) => return Ok(Handed::TooMuch),
+            Err(error) if error.is_too_large() => return Ok(Handed::TooMuch),
             other => other?,
         };
         match self.exchange.multistatus(&response, "reading events") {

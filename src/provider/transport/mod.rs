@@ -16,10 +16,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use url::Url;
 
-pub use unpack::is_too_large;
-#[cfg(test)]
-pub use unpack::too_large;
-
 use super::error::Result;
 use crate::domain::secret::Secret;
 

@@ -11,7 +11,7 @@ use flate2::write::MultiGzDecoder;
 
 use crate::{
     domain::failure::FailureClass,
-    provider::error::{ProviderError, Result},
+    provider::error::{ProviderError, Result, TOO_LARGE},
 };
 
 /// Most decompressed bytes to one received byte.
@@ -87,20 +87,8 @@ impl Unpacker {
 }
 
 const DAMAGED: &str = "the answer's compression is damaged or cut off";
-const TOO_LARGE: &str = "the answer is larger than this server accepts";
 const IDLE: &str = "the answer's compression is long and holds next to nothing";
 const BOMB: &str = "the answer decompresses to more than a hundred times its size";
-
-/// The refusal of a body that announces more than the limit.
-pub fn too_large() -> ProviderError {
-    malformed(TOO_LARGE)
-}
-
-/// Whether a failure is that an answer was larger than is accepted: a smaller one may be had by asking for less.
-#[must_use]
-pub fn is_too_large(error: &ProviderError) -> bool {
-    error.class == FailureClass::Malformed && [TOO_LARGE, BOMB].contains(&error.detail.as_str())
-}
 
 fn malformed(why: &str) -> ProviderError {
     ProviderError::new(FailureClass::Malformed, why)

@@ -67,6 +67,11 @@ struct Settings {
     notifications: watch::Mode,
     notification_delay_ms: i64,
     page_max: usize,
+    /// Whether exceptions outlive the occurrence that they stand for when its series is cut or moved: documented as lost, seen
+    /// to stay.
+    keeps_exceptions: bool,
+    /// Whether a consent gives a refresh token when it may.
+    lasting: bool,
 }
 
 impl Default for Settings {
@@ -78,6 +83,8 @@ impl Default for Settings {
             notifications: watch::Mode::Normal,
             notification_delay_ms: 50,
             page_max: 2_500,
+            keeps_exceptions: false,
+            lasting: true,
         }
     }
 }
@@ -105,6 +112,10 @@ struct Calendar {
 struct Stored {
     item: Map<String, Value>,
     change: u64,
+    /// What it said before it was deleted: what a person takes out of the bin.
+    bin: Option<Map<String, Value>>,
+    /// An exception that was deleted because its series was.
+    with_series: bool,
 }
 
 impl Stored {
@@ -259,7 +270,10 @@ impl Google {
         held.changes += 1;
         let change = held.changes;
         let id = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        held.events.insert(id, Stored { item: item.clone(), change });
+        let gone = item.get("status").and_then(Value::as_str) == Some("cancelled");
+        let old = held.events.remove(&id).filter(|_| gone);
+        let bin = old.and_then(|old| if old.cancelled() { old.bin } else { Some(old.item) });
+        held.events.insert(id, Stored { item: item.clone(), change, bin, with_series: false });
         let calendar = held.id.clone();
         self.tell(now, email, &calendar);
         Ok(item)

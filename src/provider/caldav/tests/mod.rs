@@ -7,6 +7,7 @@ mod large;
 mod looks;
 mod pulling;
 mod requests;
+mod reviving;
 mod writing;
 
 use std::{
@@ -106,7 +107,7 @@ impl Http for Script {
         let url = step.from.unwrap_or_else(|| request.url.clone());
         self.sent.lock().expect("sent").push(request);
         if step.body == TOO_LARGE {
-            return Err(crate::provider::transport::too_large());
+            return Err(crate::provider::ProviderError::too_large());
         }
         Ok(Response { status: step.status, headers: step.headers, body: step.body, url })
     }
