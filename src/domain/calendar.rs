@@ -76,6 +76,26 @@ impl Calendar {
     pub fn takes_writes(&self) -> bool {
         self.selected && self.direction.outbound() && !self.read_only && self.gone_at.is_none()
     }
+
+    /// Takes over what its provider says of it; whether that is something new.
+    ///
+    /// One that was gone and is listed again may be another under its name, or an older state of it: what was read of it before
+    /// is no place to go on from, and everything is compared.
+    pub fn follow(&mut self, listed: &RemoteCalendar) -> bool {
+        let seen = (&listed.name, &listed.color, &listed.time_zone, listed.read_only, None);
+        if (&self.name, &self.color, &self.time_zone, self.read_only, self.gone_at) == seen {
+            return false;
+        }
+        self.name.clone_from(&listed.name);
+        self.color.clone_from(&listed.color);
+        self.time_zone.clone_from(&listed.time_zone);
+        self.read_only = listed.read_only;
+        if self.gone_at.take().is_some() {
+            (self.cursor, self.stamp, self.reconciled_at) = (None, None, None);
+        }
+        self.version += 1;
+        true
+    }
 }
 
 /// A calendar as its provider lists it.
@@ -94,4 +114,58 @@ pub struct RemoteCalendar {
     /// A stamp that changes whenever anything inside does (`CalDAV`: the collection's sync token or ctag), so that an
     /// unchanged calendar costs no request of its own. `None`: ask.
     pub stamp: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn held() -> Calendar {
+        Calendar {
+            id: Uuid::nil().into(),
+            account_id: Uuid::nil().into(),
+            space_id: "s".parse().expect("a space"),
+            remote_id: "/office/".into(),
+            name: "Office".to_owned(),
+            color: None,
+            time_zone: None,
+            read_only: false,
+            selected: true,
+            direction: Direction::Both,
+            makes_tasks: false,
+            cursor: Some("sync:9".into()),
+            stamp: Some("sync:9".to_owned()),
+            reconciled_at: Some(DateTime::UNIX_EPOCH),
+            gone_at: None,
+            last_error: None,
+            version: 1,
+        }
+    }
+
+    fn listed() -> RemoteCalendar {
+        RemoteCalendar {
+            id: "/office/".into(),
+            name: "Office".to_owned(),
+            color: None,
+            time_zone: None,
+            read_only: false,
+            stamp: Some("sync:9".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_calendar_that_was_gone_and_is_back_begins_anew() {
+        let mut calendar = held();
+        assert!(!calendar.follow(&listed()));
+        assert_eq!(calendar, held());
+        assert!(calendar.follow(&RemoteCalendar { name: "Work".to_owned(), ..listed() }));
+        assert_eq!((calendar.cursor.is_some(), calendar.version), (true, 2), "another name is no other calendar");
+        calendar.gone_at = Some(DateTime::UNIX_EPOCH);
+        assert!(calendar.follow(&listed()));
+        let place = (&calendar.cursor, &calendar.stamp, calendar.reconciled_at, calendar.gone_at);
+        assert_eq!(place, (&None, &None, None, None));
+        assert_eq!(calendar.version, 3);
+    }
 }

@@ -50,6 +50,9 @@ pub enum Visibility {
     Confidential,
 }
 
+/// Longest text of an event but its title, in characters; of a longer one that a provider holds the beginning is shown.
+pub const TEXT_CHARS_MAX: usize = 100_000;
+
 /// What one event, or one occurrence of a series, says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {

@@ -146,6 +146,9 @@ impl<'a> Iterator for Lines<'a> {
             }
             next = after;
         }
+        if cut {
+            text::drop_half_a_character(&mut joined);
+        }
         self.at = next;
         Some(Line::new(begin..next, text::decode_line(joined), cut))
     }

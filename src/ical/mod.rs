@@ -18,6 +18,7 @@ mod property;
 mod recurrence;
 mod repair;
 mod rule;
+mod strict;
 mod text;
 mod value;
 mod vtimezone;
@@ -32,7 +33,11 @@ use chrono_tz::Tz;
 pub use canonical::canonical;
 pub use recurrence::{parse_recurrence_lines, recurrence_lines};
 
-use crate::domain::{event::EventContent, ids::Uid, time::EventTime};
+use crate::domain::{
+    event::{EventContent, TEXT_CHARS_MAX},
+    ids::Uid,
+    time::EventTime,
+};
 
 /// Why a text is refused; names the property at fault and holds no text of the event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +50,14 @@ impl Refused {
     }
 }
 
+/// The refusal of a property that is read whole or not at all.
+fn line_too_long(name: &str, limits: &Limits) -> Refused {
+    Refused::because(format!(
+        "{name}: longer than {} bytes, the most that is read of one property",
+        limits.line_bytes_max
+    ))
+}
+
 /// What a text may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -54,8 +67,11 @@ pub struct Limits {
     pub components_max: usize,
     /// Lines that are read.
     pub lines_max: usize,
-    /// Bytes of one unfolded line that we read; longer lines are kept, and only a modelled property refuses for it.
+    /// Bytes of one unfolded line that we read. Longer lines are kept; of a text the beginning is shown, and only what names an
+    /// event or says when it recurs refuses for it.
     pub line_bytes_max: usize,
+    /// Characters of one text that are shown; [`crate::domain::event::TEXT_CHARS_MAX`], which when written fit in a line that is read whole.
+    pub text_chars_max: usize,
     /// Components inside one another.
     pub depth_max: usize,
     /// `RDATE` and `EXDATE` values of one event, each.
@@ -70,7 +86,8 @@ impl Default for Limits {
             bytes_max: 10 * 1024 * 1024,
             components_max: 20_000,
             lines_max: 400_000,
-            line_bytes_max: 64 * 1024,
+            line_bytes_max: 512 * 1024,
+            text_chars_max: TEXT_CHARS_MAX,
             depth_max: 16,
             dates_max: 20_000,
             custom_zones_max: 32,

@@ -61,7 +61,7 @@ pub(super) fn align_added(added: AddedDate, start: &EventTime) -> AddedDate {
 pub(super) struct Reader<'r, 'd> {
     pub zones: &'r mut Zones<'d>,
     pub start: &'r EventTime,
-    /// The name of the series' own zone when only its `VTIMEZONE` explains it: such times compare as wall times.
+    /// The key of the name of the series' own zone when only its `VTIMEZONE` explains it: such times compare as wall times.
     pub own_zone: Option<&'r str>,
     pub dates_max: usize,
     pub rigour: Rigour,
@@ -76,7 +76,7 @@ impl Reader<'_, '_> {
     pub fn take(&mut self, line: &Line<'_>) -> Result<(), Refused> {
         let name = line.name().to_ascii_uppercase();
         if line.cut {
-            return Err(Refused::because(format!("{name}: too long a line")));
+            return Err(super::line_too_long(&name, &Limits::default()));
         }
         match name.as_str() {
             "RRULE" | "EXRULE" => {
@@ -109,7 +109,9 @@ impl Reader<'_, '_> {
 
     fn time(&mut self, tzid: Option<&str>, item: &str) -> Option<EventTime> {
         Some(match (value::stamp(item)?, tzid) {
-            (Stamp::Local(local), Some(name)) if Some(name.trim()) == self.own_zone => self.start.with_wall(local),
+            (Stamp::Local(local), Some(name)) if self.own_zone.is_some_and(|own| zone::key(name) == own) => {
+                self.start.with_wall(local)
+            }
             (stamp, tzid) => self.zones.time(stamp, tzid),
         })
     }

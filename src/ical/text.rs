@@ -40,6 +40,18 @@ pub(super) fn unescape(value: &str) -> String {
     ParseString::from(repaired.as_ref()).unescape_text().as_str().to_owned()
 }
 
+/// Takes off the first bytes of a character whose last ones were cut off. Other bytes that are no UTF-8 stay.
+pub(super) fn drop_half_a_character(bytes: &mut Cow<'_, [u8]>) {
+    let Err(error) = std::str::from_utf8(bytes) else { return };
+    if error.error_len().is_none() {
+        let whole = error.valid_up_to();
+        match bytes {
+            Cow::Borrowed(held) => *held = held.get(..whole).unwrap_or(held),
+            Cow::Owned(held) => held.truncate(whole),
+        }
+    }
+}
+
 /// Undoes `\"`, which RFC 5545 does not know and some producers write; leaves every other escape alone.
 fn unescape_quotes(value: &str) -> String {
     let mut out = String::with_capacity(value.len());

@@ -3,12 +3,13 @@
 use chrono_tz::Tz;
 
 use super::edit_event::EditError;
-use crate::{domain::event::EventContent, engine::recurrence::validate_rule};
+use crate::{
+    domain::event::{EventContent, TEXT_CHARS_MAX},
+    engine::recurrence::validate_rule,
+};
 
 /// Longest title, in characters.
 const TITLE_CHARS_MAX: usize = 1_000;
-/// Longest description, in characters.
-const DESCRIPTION_CHARS_MAX: usize = 100_000;
 
 /// Refuses content that no calendar could hold.
 pub(super) fn check(content: &EventContent) -> Result<(), EditError> {
@@ -23,7 +24,7 @@ pub(super) fn check(content: &EventContent) -> Result<(), EditError> {
     if facts.title.chars().count() > TITLE_CHARS_MAX {
         return invalid("title", "at most 1000 characters");
     }
-    if facts.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
+    if facts.description.as_ref().is_some_and(|text| text.chars().count() > TEXT_CHARS_MAX) {
         return invalid("description", "at most 100000 characters");
     }
     for rule in content.recurrence.rules.iter().chain(&content.recurrence.excluded_rules) {

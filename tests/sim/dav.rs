@@ -70,6 +70,10 @@ pub struct Asked {
 pub struct Habits {
     /// PUT answers without an ETag, and what is stored has one more property.
     pub rewrites: bool,
+    /// The same, but PUT answers with a strong ETag all the same, which is not the one of what is stored (SOGo).
+    pub claims_to_keep: bool,
+    /// A sync token that is not known is answered with "nothing changed" and the token of now (DAViCal, SOGo, Stalwart).
+    pub takes_any_token: bool,
     /// Rows of a listing before it is cut with a 507.
     pub listing_max: Option<usize>,
     /// Every how many multiget rows one is left out.
@@ -202,7 +206,8 @@ impl Server {
                 "<d:error xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\"><c:no-uid-conflict/></d:error>";
             return Answer { body: body.into(), ..Answer::plain(409) };
         }
-        let body = if self.habits.rewrites && !asked.body.contains("X-SERVER-SEEN") {
+        let rewrites = self.habits.rewrites || self.habits.claims_to_keep;
+        let body = if rewrites && !asked.body.contains("X-SERVER-SEEN") {
             asked.body.replacen("END:VEVENT", "X-SERVER-SEEN:1\r\nEND:VEVENT", 1)
         } else {
             asked.body.clone()
@@ -210,7 +215,11 @@ impl Server {
         self.writes += 1;
         let seq = self.store(&asked.path, body);
         self.judge_doubles(&collection);
-        let headers = if self.habits.rewrites { Vec::new() } else { vec![("etag", etag(seq))] };
+        let headers = match (self.habits.claims_to_keep, self.habits.rewrites) {
+            (true, _) => vec![("etag", format!("\"{seq} as sent\""))],
+            (false, true) => Vec::new(),
+            (false, false) => vec![("etag", etag(seq))],
+        };
         Answer { headers, ..Answer::plain(201) }
     }
 
@@ -298,6 +307,9 @@ fn sync_collection(path: &str, collection: &Collection, body: &str, habits: Habi
     let token = between(body, "sync-token").first().copied().unwrap_or_default();
     let since = if token.is_empty() { 0 } else { token.trim_start_matches("tok:").parse().unwrap_or(u64::MAX) };
     if !token.is_empty() && (since < collection.horizon || since > collection.seq) {
+        if habits.takes_any_token {
+            return Answer::multistatus(&format!("<d:sync-token>tok:{}</d:sync-token>", collection.seq));
+        }
         return Answer {
             body: "<d:error xmlns:d=\"DAV:\"><d:valid-sync-token/></d:error>".into(),
             ..Answer::plain(403)

@@ -56,7 +56,7 @@ pub fn run(seed: u64) -> Judged {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("a listener");
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut server = Server { habits: habits(&mut rng), ..Server::default() };
+    let mut server = Server { habits: habits(seed, &mut rng), ..Server::default() };
     for person in SERVED {
         server.calendars.insert(format!("/dav/{person}/office/"), Collection::default());
     }
@@ -130,8 +130,12 @@ pub fn run(seed: u64) -> Judged {
     Judged { trace: std::mem::take(&mut outside.trace), broken, edits: lineage.len(), requests: outside.asked }
 }
 
-fn habits(rng: &mut StdRng) -> Habits {
+fn habits(seed: u64, rng: &mut StdRng) -> Habits {
+    // Dice of their own: what else a seed comes to does not depend on them.
+    let mut later = StdRng::seed_from_u64(seed ^ 0x5060);
     Habits {
+        claims_to_keep: later.random_range(0..4) == 0,
+        takes_any_token: later.random_range(0..3) == 0,
         rewrites: rng.random_range(0..3) == 0,
         listing_max: (rng.random_range(0..3) == 0).then(|| rng.random_range(1..6)),
         forgets_every: (rng.random_range(0..4) == 0).then_some(3),

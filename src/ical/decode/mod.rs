@@ -6,7 +6,7 @@ mod vevent;
 
 pub use feed::feed;
 pub(super) use series::{Series, identity_for, series};
-pub(super) use vevent::Piece;
+pub(super) use vevent::{Known, Piece};
 
 use super::{
     Limits, Refused, Resource,

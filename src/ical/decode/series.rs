@@ -11,7 +11,7 @@ use crate::{
         ids::Uid,
         time::EventTime,
     },
-    ical::{canonical, recurrence},
+    ical::{canonical, recurrence, zone},
 };
 
 /// The components of one `UID`.
@@ -57,7 +57,7 @@ fn identity(piece: &Piece<'_>, master: Option<&Piece<'_>>) -> Option<EventTime> 
     Some(identity_for(piece, id, &master.facts.start, master.own_zone.as_deref()))
 }
 
-/// The same for a given start and the name of its zone, if only a `VTIMEZONE` explains that.
+/// The same for a given start and the key of its zone's name, if only a `VTIMEZONE` explains that.
 pub(in crate::ical) fn identity_for(
     piece: &Piece<'_>,
     id: EventTime,
@@ -65,7 +65,7 @@ pub(in crate::ical) fn identity_for(
     own_zone: Option<&str>,
 ) -> EventTime {
     let name = piece.known.recurrence_id.and_then(|line| line.param("TZID"));
-    let same_custom_zone = own_zone.is_some() && name.as_deref().map(str::trim) == own_zone;
+    let same_custom_zone = own_zone.is_some() && name.as_deref().map(zone::key).as_deref() == own_zone;
     if same_custom_zone && !id.is_all_day() && !start.is_all_day() {
         return start.with_wall(id.wall());
     }

@@ -114,12 +114,18 @@ fn what_cannot_be_read_is_refused_by_the_name_of_its_property() {
         (vevent("DTSTART:20260301\nEXDATE:2026030"), "EXDATE: a value"),
         (format!("{}{}", vevent("DTSTART:20260301"), vevent("DTSTART:20260301").replace("one", "two")), "UID: several"),
         ("BEGIN:VEVENT\nUID:one\nDTSTART:20260301".to_owned(), "END:VEVENT is missing"),
-        (vevent(&format!("DTSTART:20260301\nDESCRIPTION:{}", "x".repeat(70_000))), "DESCRIPTION: too long"),
+        (
+            vevent(&format!("DTSTART:20260301\nUID:{}", "x".repeat(600_000))).replace("UID:one\n", ""),
+            "UID: longer than",
+        ),
     ];
     for (text, why) in refused {
         let told = refusal(&text);
         assert!(told.contains(why), "{told} is not {why}");
     }
+    let dates = "20260302T090000Z,".repeat(40_000);
+    let told = refusal(&vevent(&format!("DTSTART:20260301T090000Z\nEXDATE:{dates}20260303T090000Z")));
+    assert!(told.starts_with("EXDATE: longer than 524288 bytes"), "{told}");
     let attached = vevent(&format!("DTSTART:20260301\nATTACH;ENCODING=BASE64;VALUE=BINARY:{}", "x".repeat(70_000)));
     assert_eq!(read(&attached).facts.start, date("2026-03-01"), "a long line that is not ours is no matter");
 }

@@ -12,11 +12,13 @@ use crate::{
         FeedUnreadable, Limits, Refused,
         component::Component,
         line::Line,
+        line_too_long,
         recurrence::{self, Reader},
         repair,
         rule::Rigour,
+        strict::TimeLines,
         text, value,
-        zone::Zones,
+        zone::{self, Zones},
     },
 };
 
@@ -92,6 +94,11 @@ impl<'d> Known<'d> {
         repair::end(start, end, self.duration.and_then(|line| value::span(line.value())))
     }
 
+    /// The lines that say when it is.
+    pub fn times(&self) -> TimeLines<'d, 'd> {
+        TimeLines { start: self.start, end: self.end, duration: self.duration }
+    }
+
     /// Whether Outlook says that its midnights mean days.
     pub fn says_all_day(&self) -> bool {
         self.all_day.is_some_and(|line| line.value().trim().eq_ignore_ascii_case("TRUE"))
@@ -110,7 +117,7 @@ pub(in crate::ical) struct Piece<'d> {
     pub recurrence: Recurrence,
     pub sequence: u32,
     pub changed_at: Option<DateTime<Utc>>,
-    /// The `TZID` of the start, when only its `VTIMEZONE` explains it.
+    /// The key of the `TZID` of the start, when only its `VTIMEZONE` explains it.
     pub own_zone: Option<String>,
 }
 
@@ -146,10 +153,10 @@ impl<'d> Piece<'d> {
         let start = known.start.ok_or_else(|| Refused::because("DTSTART is missing"))?;
         let own_zone = start.param("TZID");
         let start = zones.time_of(start).ok_or_else(|| Refused::because("DTSTART: not a time"))?;
-        let own_zone = own_zone.filter(|name| zones.is_custom(name)).map(|name| name.trim().to_owned());
+        let own_zone = own_zone.filter(|name| zones.is_custom(name)).map(|name| zone::key(&name));
         let end = known.end_for(&start, zones);
         let (start, end) = if known.says_all_day() { repair::all_day_by_flag(start, end) } else { (start, end) };
-        let facts = facts(&known, start, end)?;
+        let facts = facts(&known, start, end, limits)?;
         let mut reader = Reader {
             zones,
             start: &start,
@@ -179,20 +186,30 @@ impl<'d> Piece<'d> {
     }
 }
 
-fn facts(known: &Known<'_>, start: EventTime, end: EventTime) -> Result<Facts, Refused> {
-    let texts = [
-        ("SUMMARY", known.summary),
-        ("DESCRIPTION", known.description),
-        ("LOCATION", known.location),
-        ("URL", known.url),
-        ("UID", known.uid),
-    ];
-    if let Some((name, _)) = texts.iter().find(|(_, line)| line.is_some_and(|line| line.cut)) {
-        return Err(Refused::because(format!("{name}: too long a line")));
+/// A text as it is shown: whole, or its beginning and [`CUT`].
+fn shown(line: &Line<'_>, limits: &Limits) -> String {
+    let mut text = text::unescape(line.value());
+    if line.cut || text.chars().nth(limits.text_chars_max).is_some() {
+        let room = limits.text_chars_max.saturating_sub(CUT.chars().count());
+        text.truncate(text.char_indices().nth(room).map_or(text.len(), |(at, _)| at));
+        text.push_str(CUT);
     }
-    let text = |line: Option<&Line<'_>>| line.map(|line| text::unescape(line.value())).filter(|text| !text.is_empty());
+    text
+}
+
+/// What ends a text that is shown in part. The calendar keeps the whole, as long as this text is not edited.
+const CUT: &str = " […] (too long to be shown here; the calendar holds the whole text)";
+
+fn facts(known: &Known<'_>, start: EventTime, end: EventTime, limits: &Limits) -> Result<Facts, Refused> {
+    // A name that is not whole could be another event's.
+    if known.uid.is_some_and(|line| line.cut) {
+        return Err(line_too_long("UID", limits));
+    }
+    let text = |line: Option<&Line<'_>>| line.map(|line| shown(line, limits)).filter(|text| !text.is_empty());
     let word = |line: Option<&Line<'_>>| line.map(|line| line.value().trim().to_ascii_uppercase());
-    let url = known.url.map(|line| line.value().trim().to_owned()).filter(|url| !url.is_empty());
+    // A part of an address leads nowhere, so it is not shown; the bytes keep the whole.
+    let url = known.url.filter(|line| !line.cut).map(|line| line.value().trim().to_owned());
+    let url = url.filter(|url| !url.is_empty());
     Ok(Facts {
         title: text(known.summary).unwrap_or_default(),
         description: text(known.description),

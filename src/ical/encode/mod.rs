@@ -21,7 +21,8 @@ use crate::domain::{
 /// What made the text (RFC 5545 §3.7.3); our own feeds are known by it.
 pub const PRODID: &str = "-//Calwarden//Calwarden//EN";
 
-/// Writes one CalDAV object: lines of at most 75 octets ended by CRLF, a `VTIMEZONE` for each named zone, `DTEND` always.
+/// Writes one CalDAV object: lines of at most 75 octets ended by CRLF, a `VTIMEZONE` for each named zone, `DTEND` unless
+/// the event is a moment.
 #[must_use]
 pub fn create(uid: &Uid, content: &EventContent, stamp: DateTime<Utc>) -> Vec<u8> {
     let content = canonical::canonical(content);

@@ -1,3 +1,5 @@
+mod ends;
+
 use icalendar::Component as _;
 use proptest::prelude::*;
 
@@ -210,6 +212,32 @@ fn a_text_of_bare_line_feeds_stays_one() {
     wanted.facts.title = "New".to_owned();
     let result = text(&edit(raw.as_bytes(), &wanted, stamp()).expect("edited"));
     assert!(!result.contains('\r'), "{result}");
+}
+
+#[test]
+fn a_text_of_any_length_hides_no_event_and_keeps_its_bytes() {
+    let long = "Grüße, wie immer; ".repeat(60_000);
+    let raw = calendar(&vevent(&format!(
+        "DTSTART;VALUE=DATE:20260301\nDESCRIPTION:{}\nSUMMARY:x",
+        long.replace([',', ';'], "")
+    )));
+    let mut wanted = read(raw.as_bytes());
+    let shown = wanted.facts.description.clone().expect("a description");
+    assert!(
+        shown.chars().count() == crate::domain::event::TEXT_CHARS_MAX && shown.contains("too long"),
+        "{}",
+        shown.len()
+    );
+    assert!(shown.starts_with("Grüße wie immer Grüße"), "{}", &shown[..40]);
+    wanted.facts.title = "y".to_owned();
+    let result = edit(raw.as_bytes(), &wanted, stamp()).expect("edited");
+    let (gone, new) = difference(&raw, &text(&result));
+    assert_eq!(gone, ["DTSTAMP:20260101T000000Z", "SUMMARY:x"]);
+    assert_eq!(new, ["DTSTAMP:20270115T080000Z", "SUMMARY:y"]);
+    // What is shown may be copied elsewhere, and says there what it says here.
+    assert_eq!(read(&create(&one(), &wanted, stamp())), wanted);
+    wanted.facts.description = Some("😀,".repeat(50_000));
+    assert_eq!(read(&create(&one(), &wanted, stamp())), wanted, "as long as a caller may make it");
 }
 
 #[test]

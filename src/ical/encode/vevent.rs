@@ -9,7 +9,7 @@ use crate::{
         ids::Uid,
         time::EventTime,
     },
-    ical::{property, recurrence, text},
+    ical::{property, recurrence, strict, text},
 };
 
 /// Whose components are written, and when.
@@ -36,8 +36,10 @@ impl Author<'_> {
         ];
         properties.extend(recurrence_id.map(|id| property::time("RECURRENCE-ID", id)));
         properties.push(property::time("DTSTART", &facts.start));
-        // A server refuses an event that has neither DTEND nor DURATION.
-        properties.push(property::time("DTEND", &facts.end));
+        // Some servers refuse an event that has neither DTEND nor DURATION; one that is a moment may have neither.
+        if strict::is_later(&facts.start, &facts.end) {
+            properties.push(property::time("DTEND", &facts.end));
+        }
         properties.extend(recurrence.iter().flat_map(|recurrence| recurrence::properties(recurrence)));
         let told = property::TEXTS.iter().filter(|name| match **name {
             "STATUS" => facts.status != EventStatus::Confirmed,

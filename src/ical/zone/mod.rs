@@ -2,6 +2,8 @@
 //!
 //! - **named**: an IANA name, or a Windows name that stands for one.
 //! - **custom**: a name that means something only through its own `VTIMEZONE`.
+//! - **plain**: a name without what its place in a text adds to it: quotes, blanks around it, and the backslashes of a TEXT
+//!   value. Exchange and Cyrus write `TZID:(UTC+01:00) Amsterdam\, Berlin` in a `VTIMEZONE`, for a parameter without backslashes.
 //!
 //! **Invariant:** for a known name the zone database wins over the text's `VTIMEZONE`, which may be old.
 //! **Invariant:** an unknown zone floats; it is never taken for UTC.
@@ -9,7 +11,7 @@
 mod custom;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use chrono::{Datelike, FixedOffset, NaiveDateTime};
 use chrono_tz::Tz;
@@ -19,6 +21,7 @@ use super::{
     Limits,
     component::{Component, Kind},
     line::Line,
+    text,
     value::{self, Stamp},
 };
 use crate::domain::time::{EventTime, Zone};
@@ -27,7 +30,21 @@ use crate::domain::time::{EventTime, Zone};
 /// an offset (`GMT+0200`, `UTC-5`). `None`: only a `VTIMEZONE` can tell.
 #[must_use]
 pub fn resolve(name: &str) -> Option<Zone> {
-    named(name).or_else(|| offset(name))
+    let name = plain(name);
+    named(&name).or_else(|| windows::by_cities(&name).map(|tz| canonical(Zone::Named(tz)))).or_else(|| offset(&name))
+}
+
+/// A name without quotes, blanks around it and backslashes.
+fn plain(name: &str) -> Cow<'_, str> {
+    fn bare(name: &str) -> &str {
+        name.trim().trim_matches('"').trim()
+    }
+    if name.contains('\\') { Cow::Owned(bare(&text::unescape(name)).to_owned()) } else { Cow::Borrowed(bare(name)) }
+}
+
+/// What two spellings of one name have in common: a `VTIMEZONE` is found by it.
+pub(super) fn key(name: &str) -> String {
+    plain(name).to_lowercase()
 }
 
 /// A zone as it reads after having been written: one spelling for each meaning.
@@ -73,8 +90,8 @@ fn iana(name: &str) -> Option<Zone> {
     Tz::from_str_insensitive(name).ok().map(|tz| canonical(Zone::Named(tz)))
 }
 
+/// What a plain name means without its `VTIMEZONE`, and without looking at an offset that it may begin with.
 fn named(name: &str) -> Option<Zone> {
-    let name = name.trim().trim_matches('"').trim();
     let name = name.strip_prefix("TZID=").unwrap_or(name);
     if name.is_empty() || name.len() > 255 {
         return None;
@@ -87,18 +104,24 @@ fn named(name: &str) -> Option<Zone> {
         return Some(zone);
     }
     if name.starts_with('/') || name.contains("://") {
-        return name.match_indices('/').find_map(|(at, _)| name.get(at + 1..).and_then(iana));
+        return name.match_indices('/').find_map(|(at, _)| name.get(at + 1..).and_then(behind_a_prefix));
     }
-    if name.contains(' ') && name.contains('/') {
-        return iana(&name.replace(' ', "_"));
+    if name.contains('/') {
+        // A prefix without its first slash; what is behind it must have an area and a place to be taken for a zone.
+        let tails = name.match_indices('/').filter_map(|(at, _)| name.get(at + 1..)).filter(|tail| tail.contains('/'));
+        return std::iter::once(name).chain(tails).find_map(behind_a_prefix);
     }
     let shown = name.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(name, |(_, shown)| shown.trim());
     windows::by_display(shown).map(|tz| canonical(Zone::Named(tz)))
 }
 
+/// An IANA name that may be spelt with blanks.
+fn behind_a_prefix(name: &str) -> Option<Zone> {
+    iana(name).or_else(|| name.contains(' ').then(|| iana(&name.replace(' ', "_")))?)
+}
+
 /// `GMT+0200`, `UTC-5`, `+01:00`, and the offset that begins `(UTC+01:00) Somewhere`.
 fn offset(name: &str) -> Option<Zone> {
-    let name = name.trim().trim_matches('"').trim();
     let name = name.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(name, |(offset, _)| offset);
     let tail = ["UTC", "GMT"].iter().find_map(|prefix| {
         let (head, tail) = name.split_at_checked(3)?;
@@ -137,6 +160,7 @@ enum Meaning {
 
 /// The zones of one text.
 pub(super) struct Zones<'d> {
+    /// By [`key`].
     definitions: BTreeMap<String, &'d Component<'d>>,
     known: BTreeMap<String, Meaning>,
     custom: Vec<CustomZone>,
@@ -149,7 +173,7 @@ impl<'d> Zones<'d> {
         let mut definitions = BTreeMap::new();
         for definition in calendars.iter().flat_map(|calendar| calendar.all(&Kind::Zone)) {
             if let Some(line) = definition.line("TZID") {
-                definitions.entry(line.value().trim().to_owned()).or_insert(definition);
+                definitions.entry(key(line.value())).or_insert(definition);
             }
         }
         let years = if definitions.is_empty() { (2000, 2000) } else { years(calendars) };
@@ -174,7 +198,8 @@ impl<'d> Zones<'d> {
     }
 
     fn zone(&mut self, name: &str, local: NaiveDateTime) -> Zone {
-        let name = name.trim();
+        let name = plain(name);
+        let name = name.as_ref();
         let meaning = self.known.get(name).copied().unwrap_or_else(|| {
             let meaning = self.meaning(name);
             self.known.insert(name.to_owned(), meaning);
@@ -192,8 +217,8 @@ impl<'d> Zones<'d> {
         if let Some(zone) = named(name) {
             return Meaning::Zone(zone);
         }
-        if let Some(definition) = self.definitions.get(name) {
-            let location = definition.line("X-LIC-LOCATION").and_then(|line| named(line.value()));
+        if let Some(definition) = self.definitions.get(&key(name)) {
+            let location = definition.line("X-LIC-LOCATION").and_then(|line| named(&plain(line.value())));
             if let Some(zone) = location {
                 return Meaning::Zone(zone);
             }
@@ -208,23 +233,25 @@ impl<'d> Zones<'d> {
                 return Meaning::Custom(self.custom.len() - 1);
             }
         }
-        Meaning::Zone(offset(name).unwrap_or(Zone::Floating))
+        Meaning::Zone(resolve(name).unwrap_or(Zone::Floating))
     }
 
     /// Whether the text explains a `TZID`.
     pub fn defines(&self, tzid: &str) -> bool {
-        self.definitions.contains_key(tzid)
+        let spelt_so =
+            |definition: &&Component<'_>| definition.line("TZID").is_some_and(|line| plain(line.value()) == tzid);
+        self.definitions.get(&key(tzid)).is_some_and(spelt_so)
     }
 
     /// Whether a name means what it means only through a `VTIMEZONE` whose rules fit no zone of the database: such a zone
     /// is a different fixed offset at different times, so that only wall times of the same name compare.
     pub fn is_custom(&self, name: &str) -> bool {
-        matches!(self.known.get(name.trim()), Some(Meaning::Custom(_)))
+        matches!(self.known.get(plain(name).as_ref()), Some(Meaning::Custom(_)))
     }
 }
 
 /// Whether a line says `VALUE=DATE`.
-fn is_date(line: &Line<'_>) -> bool {
+pub(super) fn is_date(line: &Line<'_>) -> bool {
     line.param("VALUE").is_some_and(|value| value.eq_ignore_ascii_case("DATE"))
 }
 

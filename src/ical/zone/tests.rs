@@ -21,6 +21,13 @@ fn names_are_found_however_they_are_spelt() {
         ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", Tz::Europe__Berlin),
         ("Canberra, Melbourne, Sydney", Tz::Australia__Sydney),
         ("Etc/GMT-2", Tz::Etc__GMTMinus2),
+        ("freeassociation.sourceforge.net/Europe/Paris", Tz::Europe__Paris),
+        ("/citadel.org/20210210_1/America/New York", Tz::America__New_York),
+        ("(UTC+01:00) Amsterdam\\, Berlin\\, Bern\\, Rome\\, Stockholm\\, Vienna", Tz::Europe__Berlin),
+        ("(UTC+01:00) Amsterdam, Berlin, Bern, Rom, Stockholm, Wien", Tz::Europe__Berlin),
+        ("(UTC+01:00) Bruxelles, Copenhague, Madrid, Paris", Tz::Europe__Paris),
+        ("(UTC) Dublin, Edinburgh, Lissabon, London", Tz::Europe__London),
+        ("(UTC-03:00) Buenos Aires (Stadt), Salta", Tz::America__Argentina__Salta),
         ("UTC-11", Tz::Etc__GMTPlus11),
     ];
     for (name, tz) in found {
@@ -81,6 +88,35 @@ fn rules_that_no_zone_has_are_the_offset_they_give() {
     assert_eq!(zone_of(&odd, "Mine", "2026-01-01T00:00:00"), Zone::Fixed(4620));
     assert_eq!(zone_of(&odd, "Mine", "2026-03-29T02:30:00"), Zone::Fixed(4620), "a gap takes the offset before it");
     assert_eq!(zone_of(&odd, "Mine", "2026-10-25T02:30:00"), Zone::Fixed(8220), "an overlap takes the first");
+}
+
+#[test]
+fn a_definition_is_found_however_its_name_is_spelt() {
+    let spelt = |definition: &str, param: &str| {
+        let event = format!("BEGIN:VEVENT\nDTSTART;TZID={param}:20260701T090000\nEND:VEVENT");
+        let text = calendar(&format!("BEGIN:VTIMEZONE\nTZID:{definition}\n{RULES}\nEND:VTIMEZONE\n{event}"));
+        let calendars = component::calendars(text.as_bytes(), &Limits::default()).expect("a calendar");
+        let mut zones = Zones::new(&calendars, &Limits::default());
+        let event = calendars[0].all(&Kind::Event).next().expect("an event");
+        zones.time_of(event.line("DTSTART").expect("a start")).expect("a time").zone()
+    };
+    for (definition, param) in [
+        ("Mitteleurop\u{e4}ische Zeit\\, Wien", "\"Mitteleurop\u{e4}ische Zeit, Wien\""),
+        ("Hier\\, dort\\; daneben", "\"Hier, dort; daneben\""),
+        ("Hier, dort", "Hier\\, dort"),
+        ("\"Hier und dort\"", "Hier und dort"),
+        ("HIER", "hier "),
+        ("(UTC+01:00) Anderswo\\, Irgendwo", "\"(UTC+01:00) Anderswo, Irgendwo\""),
+        ("(UTC+01:00) Anderswo, Irgendwo", "\"(UTC+01:00) Anderswo, Irgendwo\""),
+    ] {
+        assert_eq!(spelt(definition, param), Zone::Named(Tz::Europe__Berlin), "{definition} for {param}");
+    }
+}
+
+#[test]
+fn a_city_counts_only_with_the_offset_in_front_of_it() {
+    assert_eq!(resolve("(UTC+09:00) Berlin, Paris"), Some(Zone::Fixed(32_400)));
+    assert_eq!(resolve("(UTC+01:00) Nirgendwo"), Some(Zone::Fixed(3600)));
 }
 
 #[test]

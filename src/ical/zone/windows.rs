@@ -1,6 +1,9 @@
 //! Windows zone names and what Outlook shows for them, with their IANA zones (Unicode CLDR `windowsZones.xml`, territory 001).
 
-use chrono_tz::Tz;
+use chrono::{NaiveDate, Offset, TimeZone};
+use chrono_tz::{TZ_VARIANTS, Tz};
+
+use crate::domain::time::Zone;
 
 /// The zone of a Windows name (`W. Europe Standard Time`), in any case.
 pub(super) fn by_name(name: &str) -> Option<Tz> {
@@ -10,6 +13,37 @@ pub(super) fn by_name(name: &str) -> Option<Tz> {
 /// The zone of what Outlook shows (`Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna`), in any case.
 pub(super) fn by_display(display: &str) -> Option<Tz> {
     ZONES.iter().find(|zone| zone.1.eq_ignore_ascii_case(display)).and_then(|zone| zone.2.parse().ok())
+}
+
+/// The zone of what Outlook shows in a language of its own (`(UTC+01:00) Amsterdam, Berlin, Bern, Rom, Stockholm, Wien`): one
+/// of the cities is spelt as in English or as the zone database has it, and its zone has the offset that stands in front.
+pub(super) fn by_cities(name: &str) -> Option<Tz> {
+    let (front, cities) = name.strip_prefix('(')?.split_once(')')?;
+    let offset = match super::offset(front).or_else(|| super::iana(front))? {
+        Zone::Fixed(seconds) => seconds,
+        Zone::Utc => 0,
+        Zone::Named(_) | Zone::Floating => return None,
+    };
+    let cities: Vec<_> = cities.split(',').map(str::trim).filter(|city| !city.is_empty()).take(CITIES_MAX).collect();
+    let named = |tz: &Tz| {
+        let place = tz.name().rsplit('/').next().unwrap_or_default().replace('_', " ");
+        cities.iter().any(|city| city.eq_ignore_ascii_case(&place))
+    };
+    let shown = |display: &str| display.split(", ").any(|one| cities.iter().any(|city| city.eq_ignore_ascii_case(one)));
+    let shown = ZONES.iter().filter(|zone| shown(zone.1)).filter_map(|zone| zone.2.parse().ok());
+    shown.chain(TZ_VARIANTS.into_iter().filter(named)).find(|tz| standard_offset(*tz) == Some(offset))
+}
+
+/// Cities of one name that are looked up.
+const CITIES_MAX: usize = 12;
+
+/// The offset that Windows shows for a zone: without daylight saving time, as the rules of this release end.
+fn standard_offset(tz: Tz) -> Option<i32> {
+    let offsets = [1, 7].into_iter().filter_map(|month| {
+        let at = NaiveDate::from_ymd_opt(2026, month, 15)?.and_hms_opt(12, 0, 0)?;
+        Some(tz.offset_from_utc_datetime(&at).fix().local_minus_utc())
+    });
+    offsets.min()
 }
 
 /// The zones that Windows knows: one well-known zone for each set of rules in use.

@@ -130,9 +130,14 @@ impl Caldav {
             if let Some(touched) = &mut listed.touched {
                 touched.insert(key.clone(), when(row).unwrap_or_default());
             }
-            if let Some(calendar) = convert::calendar(&answer.url, main, row)
-                && let Some(mark) = row.collection().map(Mark::of)
+            if let Some(mut calendar) = convert::calendar(&answer.url, main, row)
+                && let Some(mut mark) = row.collection().map(Mark::of)
             {
+                // What changes in this very second must be asked for again: no stamp that could be equal next time.
+                if mark.may_come_again(answer.date.unwrap_or_else(|| self.exchange.world().now())) {
+                    calendar.stamp = None;
+                    mark = mark.without_ctag();
+                }
                 listed.calendars.push((key, calendar, mark));
             }
         }

@@ -9,7 +9,7 @@ use crate::{
     domain::failure::FailureClass,
     provider::{
         error::ProviderError,
-        transport::{Response, retry_after},
+        transport::{Response, digest, retry_after},
     },
 };
 
@@ -72,9 +72,30 @@ pub(super) fn failure(response: &Response, doing: Doing, now: DateTime<Utc>) -> 
         (by_status(response.status, doing, wait.is_some()), None)
     };
     let (Doing::Reading(what) | Doing::Writing(what)) = doing;
+    if let Some(schemes) = foreign_schemes(response) {
+        let detail = format!(
+            "{what}: the server wants to be convinced by {schemes}; Basic and Digest (MD5, SHA-256, qop=auth) are what can be offered"
+        );
+        // Not a wrong password: nobody can mend it by typing another.
+        return ProviderError::new(FailureClass::Refused, detail);
+    }
     let word = word.map(|word| format!(" ({word})")).unwrap_or_default();
     ProviderError::new(class, format!("{what}: the server answered {}{word}", response.status)).retry_after(wait)
 }
+
+/// The ways of authentication that a 401 names, if it is none of ours.
+fn foreign_schemes(response: &Response) -> Option<String> {
+    if response.status != 401 {
+        return None;
+    }
+    let schemes: Vec<_> = digest::schemes(response).take(SCHEMES_TOLD_MAX).collect();
+    let ours = ["basic", "bearer"];
+    let foreign = !schemes.is_empty() && !schemes.iter().any(|scheme| ours.contains(&scheme.as_str()));
+    (foreign && !digest::can_be_answered(response)).then(|| schemes.join(", "))
+}
+
+/// Schemes that are named in a failure.
+const SCHEMES_TOLD_MAX: usize = 4;
 
 fn by_status(status: u16, doing: Doing, told_to_wait: bool) -> FailureClass {
     let writing = matches!(doing, Doing::Writing(_));

@@ -1,5 +1,6 @@
 //! From rows and bytes to calendars and events.
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
@@ -12,10 +13,16 @@ use crate::{
         calendar::RemoteCalendar,
         ids::{RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid},
         mapping::RemoteEvent,
+        time::Zone,
     },
     ical::{self, Limits},
     provider::change::Unreadable,
 };
+
+/// Digits of a time in seconds, from the year 2001 to 2286.
+const SECONDS_DIGITS: usize = 10;
+/// How far a server's two clocks may be apart, and how long an answer may take to be made.
+const SAME_SECOND_S: i64 = 2;
 
 /// How a calendar's changes are told, with the word for "up to here".
 ///
@@ -46,6 +53,30 @@ impl Mark {
         let Self::Ctag(ctag) = self else { return false };
         let digits = ctag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         digits.is_some_and(|text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+
+    /// Whether it is a time in whole seconds, and that of the answer it came with: what changes later in this second has the
+    /// same one. `SOGo` tells its tokens and ctags so.
+    pub(super) fn may_come_again(&self, now: DateTime<Utc>) -> bool {
+        self.seconds().is_some_and(|at| (now.timestamp() - at).abs() <= SAME_SECOND_S)
+    }
+
+    /// The time that it ends with, if it ends with one.
+    pub(super) fn seconds(&self) -> Option<i64> {
+        let (Self::Sync(text) | Self::Ctag(text)) = self else { return None };
+        let text = text.trim_matches('"');
+        let digits = text.get(text.trim_end_matches(|c: char| c.is_ascii_digit()).len()..)?;
+        if digits.len() == SECONDS_DIGITS { digits.parse().ok() } else { None }
+    }
+
+    /// The same, if it is a ctag.
+    pub(super) fn only_ctag(self) -> Self {
+        if matches!(self, Self::Ctag(_)) { self } else { Self::None }
+    }
+
+    /// The same, if more than a ctag is told.
+    pub(super) fn without_ctag(self) -> Self {
+        if matches!(self, Self::Ctag(_)) { Self::None } else { self }
     }
 
     /// What a cursor says; `None`: nothing of ours.
@@ -120,15 +151,13 @@ fn color(text: &str) -> Option<String> {
     Some(format!("#{}", digits.get(..6).filter(|_| fits)?.to_ascii_lowercase()))
 }
 
-/// The IANA zone that a `calendar-timezone` names; vendors put a path in front of it.
+/// The zone that a `calendar-timezone` names.
 fn zone(text: &str) -> Option<Tz> {
-    let tzid = text.lines().find_map(|line| line.trim().strip_prefix("TZID:"))?.trim();
-    let mut name = tzid;
-    loop {
-        if let Ok(zone) = Tz::from_str_insensitive(name) {
-            return Some(zone);
-        }
-        name = name.split_once('/')?.1;
+    let tzid = text.lines().find_map(|line| line.trim().strip_prefix("TZID:"))?;
+    match ical::zone::resolve(tzid)? {
+        Zone::Named(zone) => Some(zone),
+        Zone::Utc => Some(Tz::UTC),
+        Zone::Fixed(_) | Zone::Floating => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! One account's way to its server: credentials where they may go, redirects with the method kept, requests counted.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU32, Ordering},
 };
 
@@ -18,10 +18,15 @@ use crate::{
     domain::{account::ProviderKind, failure::FailureClass, ids::Revision, ports::World},
     provider::{
         error::{ProviderError, Result},
-        transport::{Credential, Http, Request, Response},
+        transport::{
+            Credential, Http, Request, Response,
+            digest::{Digest, asks_for_digest},
+        },
     },
 };
 
+/// Challenges answered for one request.
+const CHALLENGES_MAX: u32 = 2;
 /// Redirects followed for one request.
 const REDIRECTS_MAX: usize = 5;
 
@@ -49,6 +54,8 @@ pub(super) struct Exchange {
     kind: ProviderKind,
     start: Url,
     credential: Option<Credential>,
+    /// How the credential is proven once the server has asked for Digest.
+    digest: Mutex<Option<Arc<Digest>>>,
     requests: AtomicU32,
 }
 
@@ -60,7 +67,7 @@ impl Exchange {
         start: Url,
         credential: Option<Credential>,
     ) -> Self {
-        Self { http, world, kind, start, credential, requests: AtomicU32::new(0) }
+        Self { http, world, kind, start, credential, digest: Mutex::new(None), requests: AtomicU32::new(0) }
     }
 
     pub(super) fn requests(&self) -> u32 {
@@ -85,18 +92,46 @@ impl Exchange {
     /// where that ended badly the request is sent again to where it ended. A redirect that the port hands back is
     /// followed here. Method and body are kept (RFC 6764 §5 needs that for `PROPFIND`).
     pub(super) async fn send(&self, mut request: Request) -> Result<Response> {
+        let mut challenges = 0;
         for _ in 0..=REDIRECTS_MAX {
             self.admit(&request.url)?;
             request.url.set_fragment(None);
-            request.credential.clone_from(&self.credential);
+            request.credential = self.proof();
             self.requests.fetch_add(1, Ordering::Relaxed);
             let response = self.http.send(request.clone()).await?;
+            if response.status == 401 && self.may_answer(&response, &mut challenges) {
+                request.url.clone_from(&response.url);
+                continue;
+            }
             match next_place(&request, &response) {
                 Some(url) if url != request.url => request.url = url,
                 _ => return Ok(response),
             }
         }
         Err(ProviderError::new(FailureClass::Malformed, "the server redirects in circles"))
+    }
+
+    /// The credential as the server wants it proven.
+    fn proof(&self) -> Option<Credential> {
+        let digest = self.digest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        digest.map(Credential::Digest).or_else(|| self.credential.clone())
+    }
+
+    /// Whether a 401 is a challenge that the same request may be repeated with: the first of this request, or a newer one in
+    /// place of one that was too old. A second refusal is of the password.
+    fn may_answer(&self, response: &Response, challenges: &mut u32) -> bool {
+        let Some(Credential::Basic { username, password }) = &self.credential else { return false };
+        if !asks_for_digest(response) || self.admit(&response.url).is_err() {
+            return false;
+        }
+        let mut held = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = held.get_or_insert_with(|| {
+            let cnonce = self.world.new_id::<uuid::Uuid>().simple().to_string();
+            Arc::new(Digest::new(username.clone(), password.clone(), cnonce))
+        });
+        let Some(stale) = digest.challenged(response) else { return false };
+        *challenges += 1;
+        *challenges == 1 || (stale && *challenges <= CHALLENGES_MAX)
     }
 
     fn admit(&self, url: &Url) -> Result<()> {

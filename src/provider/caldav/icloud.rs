@@ -1,6 +1,7 @@
 //! What sets iCloud apart from other `CalDAV` servers, and the hosts a credential may be sent to.
 //!
-//! **Invariant:** a credential goes to hosts its owner named: the typed one, what lies below it, or Apple's own.
+//! **Invariant:** a credential goes to hosts its owner named: the typed one, what lies below it, the domain of a service and the
+//! other services of that domain by their whole names, or Apple's own.
 
 use url::Url;
 
@@ -47,11 +48,21 @@ pub(super) fn may_see_credential(kind: ProviderKind, start: &Url, url: &Url) -> 
         // Another port of the same machine may be another person's; the step from http to https is the usual redirect.
         return same_port || (start.port().is_none() && url.port().is_none());
     }
-    let domain = match home.split_once('.') {
-        Some((label, rest)) if SERVICE_LABELS.contains(&label) && has_an_owner(rest) => rest,
-        _ => home,
-    };
-    start.domain().is_some() && url.scheme() == "https" && below(host, domain)
+    if start.domain().is_none() || url.scheme() != "https" {
+        return false;
+    }
+    below(host, home) || is_sibling(host, home)
+}
+
+/// Whether a host is the domain of a service, or another service of it: `caldav.example.org` for `dav.example.org`. Others
+/// below that domain may be anybody's.
+fn is_sibling(host: &str, home: &str) -> bool {
+    let Some((label, domain)) = home.split_once('.') else { return false };
+    if !SERVICE_LABELS.contains(&label) || !has_an_owner(domain) {
+        return false;
+    }
+    host == domain
+        || host.split_once('.').is_some_and(|(label, rest)| rest == domain && SERVICE_LABELS.contains(&label))
 }
 
 fn below(host: &str, domain: &str) -> bool {

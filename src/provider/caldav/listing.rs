@@ -32,6 +32,8 @@ use crate::{
 
 /// Members of one calendar that we handle at most.
 const MEMBERS_MAX: usize = 250_000;
+/// Rows that a sync report is to have at most, once it was too large without a limit. About a quarter of what would be.
+const ROWS: usize = 5_000;
 /// Pieces a server may cut one sync report into.
 const PIECES_MAX: usize = 500;
 
@@ -72,6 +74,8 @@ pub(super) struct Lister<'a> {
 enum NoSync {
     /// The server does not do it, or not with this token.
     Unusable,
+    /// The answer is larger than we accept.
+    TooLarge(ProviderError),
     Failed(ProviderError),
 }
 
@@ -89,8 +93,11 @@ impl Lister<'_> {
             // The server is no longer asked for tokens.
             Mark::Sync(_) if listed.is_some_and(Mark::is_digest) => self.everything(listed).await,
             Mark::Sync(token) => match self.sync(&token).await {
+                Ok((members, now)) if members.is_empty() && is_doubtful(&Mark::Sync(token), &now, listed) => {
+                    self.everything(listed).await
+                }
                 Ok((members, mark)) => Ok(self.listing(PageKind::Delta, members, &mark)),
-                Err(NoSync::Failed(error)) => Err(error),
+                Err(NoSync::Failed(error) | NoSync::TooLarge(error)) => Err(error),
                 Err(NoSync::Unusable) => {
                     let detail = "the server no longer knows what we last saw of this calendar";
                     Err(ProviderError::new(FailureClass::CursorExpired, detail))
@@ -107,7 +114,7 @@ impl Lister<'_> {
                 }
                 self.members(now).await
             }
-            Mark::None => self.members(Mark::None).await,
+            Mark::None => self.members(listed.cloned().map_or(Mark::None, Mark::only_ctag)).await,
         }
     }
 
@@ -120,7 +127,7 @@ impl Lister<'_> {
                     members.retain(|_, (_, member)| !matches!(member, Member::Gone));
                     return Ok(self.listing(PageKind::Snapshot, members, &mark));
                 }
-                Err(NoSync::Failed(error)) => return Err(error),
+                Err(NoSync::Failed(error) | NoSync::TooLarge(error)) => return Err(error),
                 Err(NoSync::Unusable) => {}
             }
         }
@@ -135,9 +142,20 @@ impl Lister<'_> {
     async fn sync(&self, token: &str) -> std::result::Result<(Members, Mark), NoSync> {
         let mut members = Members::new();
         let mut token = token.to_owned();
+        let mut limit = None;
         for _ in 0..PIECES_MAX {
-            let answer = self.report(&token).await?;
+            let answer = match self.report(&token, limit).await {
+                Err(NoSync::TooLarge(_)) if limit.is_none() => {
+                    limit = Some(ROWS);
+                    continue;
+                }
+                other => other?,
+            };
             let truncated = self.gather(&answer, &mut members)?;
+            // Some servers cut at the limit and say that it was all.
+            if !truncated && limit.is_some_and(|limit| answer.body.rows.len() >= limit) {
+                return Err(NoSync::Unusable);
+            }
             // Without a new token there is nothing to go on from, and nothing to keep.
             let Some(next) = answer.body.sync_token else { return Err(NoSync::Unusable) };
             if !truncated {
@@ -152,10 +170,13 @@ impl Lister<'_> {
         Err(ProviderError::new(FailureClass::Malformed, detail).into())
     }
 
-    async fn report(&self, token: &str) -> std::result::Result<Answer, NoSync> {
+    async fn report(&self, token: &str, limit: Option<usize>) -> std::result::Result<Answer, NoSync> {
         const WHAT: &str = "asking what changed";
-        let request = || sync_collection(self.collection.clone(), token);
-        let mut response: Response = self.exchange.send(request()).await?;
+        let request = || sync_collection(self.collection.clone(), token, limit);
+        let mut response: Response = match self.exchange.send(request()).await {
+            Err(error) if error.is_too_large() => return Err(NoSync::TooLarge(error)),
+            other => other?,
+        };
         if response.status == 500 && !token.is_empty() {
             // Some servers fail on a token that is not theirs; a passing fault is told apart by asking once more.
             response = self.exchange.send(request()).await?;
@@ -173,13 +194,19 @@ impl Lister<'_> {
         let request = propfind(self.collection.clone(), Depth::Zero, Ask::Ctag);
         let answer = self.exchange.ask(request, "asking whether a calendar changed").await?;
         let told = answer.body.rows.first().and_then(Row::collection).and_then(|held| held.ctag.clone());
-        Ok(told.map_or(Mark::None, Mark::Ctag))
+        let mark = told.map_or(Mark::None, Mark::Ctag);
+        let now = answer.date.unwrap_or_else(|| self.exchange.world().now());
+        Ok(if mark.may_come_again(now) { Mark::None } else { mark })
     }
 
     /// Every member with its `ETag`.
     async fn members(&self, mark: Mark) -> Result<Listing> {
-        let request = propfind(self.collection.clone(), Depth::One, Ask::Members);
-        let response = self.exchange.send(request).await?;
+        let request = |ask| propfind(self.collection.clone(), Depth::One, ask);
+        let response = match self.exchange.send(request(Ask::Members)).await {
+            // What else is there besides events is found when it is read.
+            Err(error) if error.is_too_large() => self.exchange.send(request(Ask::Version)).await?,
+            other => other?,
+        };
         if response.status == 507 {
             return Err(self.exchange.failure(&response, Doing::Reading("listing a calendar")));
         }
@@ -260,6 +287,13 @@ impl Lister<'_> {
     fn holds(&self, id: &RemoteEventId, etag: &str) -> bool {
         self.known.revision(id).is_some_and(|held| held.as_str() == etag)
     }
+}
+
+/// Whether "nothing changed" is not to be believed. A server that has lost its past, or has a calendar made anew under this name,
+/// may take a token that is not its own and answer so, but its own token is another one by then. One told in seconds stays the
+/// same while the second lasts.
+fn is_doubtful(held: &Mark, now: &Mark, listed: Option<&Mark>) -> bool {
+    now != held || listed.is_some_and(|listed| listed != held) || held.seconds().is_some()
 }
 
 fn member(row: &Row) -> Member {

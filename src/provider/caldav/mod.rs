@@ -16,6 +16,7 @@ mod exchange;
 mod href;
 mod icloud;
 mod listing;
+mod manners;
 mod pull;
 mod request;
 mod revive;
@@ -35,7 +36,14 @@ use url::Url;
 
 pub use icloud::START as ICLOUD_START;
 
-use self::{calendars::Seen, convert::Mark, exchange::Exchange, pull::Puller, write::Pen};
+use self::{
+    calendars::Seen,
+    convert::Mark,
+    exchange::Exchange,
+    manners::Manners,
+    pull::{Puller, Room},
+    write::Pen,
+};
 use super::{
     ChangePage, EventWriter, Found, PageToken, Profile, Provider, ProviderError, Pull, Result, Target,
     transport::{Credential, Http},
@@ -75,7 +83,8 @@ pub struct Caldav {
     exchange: Exchange,
     profile: Profile,
     limits: Limits,
-    batch: usize,
+    room: Room,
+    manners: Manners,
     memory: Mutex<Memory>,
 }
 
@@ -102,7 +111,8 @@ impl Caldav {
             exchange: Exchange::new(http, world, kind, start, credential),
             profile: icloud::profile(kind),
             limits: Limits::default(),
-            batch: BATCH,
+            room: Room::new(BATCH),
+            manners: Manners::default(),
             memory: Mutex::new(memory),
         }
     }
@@ -110,7 +120,7 @@ impl Caldav {
     /// Objects asked for in one multiget.
     #[must_use]
     pub fn with_batch(mut self, batch: usize) -> Self {
-        self.batch = batch.max(1);
+        self.room = Room::new(batch);
         self
     }
 
@@ -146,7 +156,7 @@ impl Caldav {
 
     async fn pen(&self, calendar: &RemoteCalendarId) -> Result<Pen<'_>> {
         let collection = self.collection(calendar).await?;
-        Ok(Pen { exchange: &self.exchange, collection, limits: &self.limits })
+        Ok(Pen { exchange: &self.exchange, collection, limits: &self.limits, manners: &self.manners })
     }
 }
 
@@ -186,7 +196,7 @@ impl Provider for Caldav {
             limits: &self.limits,
             known: pull.known,
             mark,
-            batch: self.batch,
+            room: &self.room,
         };
         match pull.page {
             PageToken::Start => puller.first(pull.cursor, pull.reconcile).await,

@@ -3,7 +3,10 @@
 //! **Invariant:** a row missing from a multiget, or answered with 404 there, is not a deletion: the object is asked for
 //! by itself first.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use futures_util::{StreamExt, future::try_join_all, stream};
 use url::Url;
@@ -45,7 +48,44 @@ pub(super) struct Puller<'a> {
     /// What the calendar said of itself when it was last listed; `None`: it was not.
     pub mark: Option<Mark>,
     /// Objects per multiget.
-    pub batch: usize,
+    pub room: &'a Room,
+}
+
+/// How many objects are asked for in one multiget: half as many after an answer that was too large, twice as many after one
+/// that was not.
+#[derive(Debug)]
+pub(super) struct Room {
+    max: usize,
+    now: AtomicUsize,
+}
+
+impl Room {
+    pub(super) fn new(max: usize) -> Self {
+        Self { max: max.max(1), now: AtomicUsize::new(max.max(1)) }
+    }
+
+    pub(super) fn now(&self) -> usize {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    fn was_too_much(&self, asked: usize) {
+        self.now.fetch_min((asked / 2).max(1), Ordering::Relaxed);
+    }
+
+    fn worked(&self, asked: usize) {
+        if asked >= self.now() {
+            self.now.store(asked.saturating_mul(2).min(self.max), Ordering::Relaxed);
+        }
+    }
+}
+
+/// What a multiget came to.
+enum Handed {
+    Rows(Answer),
+    /// The answer is larger than we accept.
+    TooMuch,
+    /// Each is to be asked for by itself.
+    Nothing,
 }
 
 /// What reading one object came to.
@@ -89,7 +129,7 @@ impl Puller<'_> {
         mut objects: VecDeque<Wanted>,
     ) -> Result<ChangePage> {
         let batches: Vec<Vec<Wanted>> = (0..IN_FLIGHT)
-            .map(|_| objects.drain(..objects.len().min(self.batch.max(1))).collect::<Vec<_>>())
+            .map(|_| objects.drain(..objects.len().min(self.room.now())).collect::<Vec<_>>())
             .filter(|batch| !batch.is_empty())
             .collect();
         let read = try_join_all(batches.into_iter().map(|batch| self.batch(batch))).await?;
@@ -120,17 +160,43 @@ impl Puller<'_> {
         Ok(page)
     }
 
+    /// Reads a batch, in smaller ones where the answer would be too large, and at last one by one.
     async fn batch(&self, wanted: Vec<Wanted>) -> Result<Vec<Read>> {
+        let (mut read, mut missing) = (Vec::with_capacity(wanted.len()), Vec::new());
+        let mut parts = vec![wanted];
+        while let Some(mut part) = parts.pop() {
+            match self.multiget(&part).await? {
+                Handed::Rows(answer) => {
+                    self.room.worked(part.len());
+                    let (had, left) = self.sort(part, answer);
+                    read.extend(had);
+                    missing.extend(left);
+                }
+                Handed::TooMuch if part.len() > 1 => {
+                    self.room.was_too_much(part.len());
+                    let rest = part.split_off(part.len() / 2);
+                    parts.extend([rest, part]);
+                }
+                Handed::TooMuch | Handed::Nothing => missing.extend(part),
+            }
+        }
+        self.one_by_one(missing, read).await
+    }
+
+    async fn multiget(&self, wanted: &[Wanted]) -> Result<Handed> {
         let request = multiget(self.collection.clone(), wanted.iter().map(|(id, _)| id.as_str()));
-        let response = self.exchange.send(request).await?;
-        let answer = match self.exchange.multistatus(&response, "reading events") {
-            Ok(answer) => Some(answer),
+        let response = match self.exchange.send(request).await {
+            Err(error) if error.is_too_large() => return Ok(Handed::TooMuch),
+            other => other?,
+        };
+        match self.exchange.multistatus(&response, "reading events") {
+            Ok(answer) => Ok(Handed::Rows(answer)),
             // It may stumble over a single one of them.
-            Err(_) if response.status == 500 => None,
+            Err(_) if response.status == 500 => Ok(Handed::Nothing),
             Err(error) => match error.class {
-                // One by one it may still be had: too large together, one object that breaks the XML, no such report.
+                // One by one it may still be had: one object that breaks the XML, no such report.
                 FailureClass::Malformed | FailureClass::Refused | FailureClass::Forbidden | FailureClass::Conflict => {
-                    None
+                    Ok(Handed::Nothing)
                 }
                 FailureClass::Transient
                 | FailureClass::RateLimited
@@ -138,10 +204,12 @@ impl Puller<'_> {
                 | FailureClass::Gone
                 | FailureClass::CursorExpired
                 | FailureClass::Ambiguous
-                | FailureClass::AddressNotAllowed => return Err(error),
+                | FailureClass::AddressNotAllowed => Err(error),
             },
-        };
-        let (mut read, missing) = self.sort(wanted, answer);
+        }
+    }
+
+    async fn one_by_one(&self, missing: Vec<Wanted>, mut read: Vec<Read>) -> Result<Vec<Read>> {
         let mut singles = stream::iter(missing).map(|wanted| self.single(wanted)).buffered(SINGLES_IN_FLIGHT);
         let mut failing = 0;
         while let Some(single) = singles.next().await {
@@ -158,8 +226,7 @@ impl Puller<'_> {
     }
 
     /// What a multiget answered, and what it left open.
-    fn sort(&self, wanted: Vec<Wanted>, answer: Option<Answer>) -> (Vec<Read>, Vec<Wanted>) {
-        let Some(answer) = answer else { return (Vec::new(), wanted) };
+    fn sort(&self, wanted: Vec<Wanted>, answer: Answer) -> (Vec<Read>, Vec<Wanted>) {
         let mut rows = BTreeMap::new();
         for row in answer.body.rows {
             if row.failed().is_none()

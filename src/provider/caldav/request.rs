@@ -1,6 +1,6 @@
 //! Every request this adapter makes, as a value: method, headers and body are fixed here and nowhere else.
 //!
-//! **Invariant:** no `limit` in a sync report, no `If-Match: *`, no weak `ETag` in `If-Match`: some servers lose changes
+//! **Invariant:** no `limit` in a sync report unless its answer is too large without one, no `If-Match: *`, no weak `ETag` in `If-Match`: some servers lose changes
 //! or overwrite on them.
 
 use std::fmt::Write as _;
@@ -80,15 +80,17 @@ pub(super) fn propfind(url: Url, depth: Depth, ask: Ask) -> Request {
     xml("PROPFIND", url, depth, body)
 }
 
-/// `sync-collection` (RFC 6578 §3.2): `Depth: 0`, level 1, versions only. An empty token asks for everything.
-pub(super) fn sync_collection(url: Url, token: &str) -> Request {
+/// `sync-collection` (RFC 6578 §3.2): `Depth: 0`, level 1, versions only. An empty token asks for everything. `limit`: see above.
+pub(super) fn sync_collection(url: Url, token: &str, limit: Option<usize>) -> Request {
+    let limit = limit.map(|rows| format!("<d:limit><d:nresults>{rows}</d:nresults></d:limit>")).unwrap_or_default();
     let body = format!(
         concat!(
             "{}<d:sync-collection xmlns:d=\"DAV:\"><d:sync-token>{}</d:sync-token><d:sync-level>1</d:sync-level>",
-            "<d:prop><d:getetag/></d:prop></d:sync-collection>"
+            "{}<d:prop><d:getetag/></d:prop></d:sync-collection>"
         ),
         PROLOGUE,
-        escape(token)
+        escape(token),
+        limit
     );
     xml("REPORT", url, Depth::Zero, body)
 }

@@ -9,6 +9,7 @@ use super::{
     convert::{self, Converted},
     exchange::{Exchange, Object},
     href::{self, Etag},
+    manners::Manners,
     request::{Ask, Depth, delete, propfind, put_new, put_over, query_uid},
 };
 use crate::{
@@ -34,6 +35,7 @@ pub(super) struct Pen<'a> {
     pub exchange: &'a Exchange,
     pub collection: Url,
     pub limits: &'a Limits,
+    pub manners: &'a Manners,
 }
 
 /// The name of an object that we make.
@@ -72,6 +74,7 @@ impl Pen<'_> {
         let resource = ical::decode::resource(&bytes, self.limits)
             .map_err(|refused| ProviderError::new(FailureClass::Refused, format!("{UPDATING}: {refused}")))?;
         let response = self.exchange.send(put_over(url.clone(), &version, bytes.clone())).await?;
+        self.note_refusal(response.status);
         let sent = RemoteEvent {
             id: target.id.clone(),
             uid: resource.uid,
@@ -85,7 +88,9 @@ impl Pen<'_> {
 
     pub(super) async fn delete(&self, target: Target<'_>) -> Result<()> {
         let url = self.url(target.id)?;
-        let version = match Etag::strong(target.revision) {
+        // Where nothing shows yet that a condition is minded, the version is looked at first.
+        let known = Etag::strong(target.revision).filter(|_| self.manners.minds_conditions());
+        let version = match known {
             Some(version) => version,
             None => match self.look(&url, target.revision).await {
                 Ok((version, _)) => version,
@@ -97,7 +102,16 @@ impl Pen<'_> {
         match response.status {
             200..=299 if is_page(&response) => Err(somebody_elses(DELETING)),
             200..=299 | 404 | 410 => Ok(()),
-            _ => Err(self.exchange.failure(&response, Doing::Writing(DELETING))),
+            status => {
+                self.note_refusal(status);
+                Err(self.exchange.failure(&response, Doing::Writing(DELETING)))
+            }
+        }
+    }
+
+    fn note_refusal(&self, status: u16) {
+        if status == 412 {
+            self.manners.minded_condition();
         }
     }
 
@@ -188,7 +202,7 @@ impl Pen<'_> {
         })
     }
 
-    /// What the server holds after a write. A strong `ETag` means our bytes (RFC 4791 §5.3.4); else it is read again.
+    /// What the server holds after a write. A strong `ETag` means our bytes where that was seen to be so; else it is read again.
     pub(super) async fn written(
         &self,
         response: &Response,
@@ -202,12 +216,18 @@ impl Pen<'_> {
         if is_page(response) {
             return Err(somebody_elses(what));
         }
-        if let Some(etag) = response.header("etag").map(str::trim).filter(|etag| href::is_trustworthy(etag)) {
+        let etag = response.header("etag").map(str::trim).filter(|etag| href::is_trustworthy(etag));
+        if let Some(etag) = etag.filter(|_| self.manners.keeps_bytes()) {
             return Ok(RemoteEvent { revision: Some(Revision::from(etag)), ..sent });
         }
         // The write is done; a failed look must not turn it into a failed write. Without a revision it is read again.
         match self.exchange.object(url).await {
             Ok(Some(object)) => {
+                let same_version =
+                    |etag: &str| object.revision.as_ref().is_some_and(|got| href::weakly_equal(got.as_str(), etag));
+                if let Some(etag) = etag {
+                    self.manners.read_back(same_version(etag) && sent.raw.as_deref() == Some(&*object.raw));
+                }
                 let revision = self.firm(url, object.revision).await.unwrap_or(None);
                 match convert::object(sent.id.clone(), revision, object.raw.into(), self.limits) {
                     Converted::Event(event) => Ok(*event),

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use reqwest::{
     Method,
     dns::{Addrs, Name, Resolve, Resolving},
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION},
+    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, LOCATION},
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -95,6 +95,10 @@ impl HttpClient {
             Some(Credential::Basic { username, password }) => {
                 sending.basic_auth(username.expose(), Some(password.expose()))
             }
+            Some(Credential::Digest(digest)) => match digest.authorization(request.method, &request.url) {
+                Some(answer) => sending.header(AUTHORIZATION, answer),
+                None => sending,
+            },
             Some(Credential::Bearer(token)) => sending.bearer_auth(token.expose()),
             None => sending,
         };
@@ -192,7 +196,8 @@ fn next_hop(request: &Request, answer: &reqwest::Response) -> Option<Request> {
         next.credential = None;
         next.trusted_suffix = None;
     }
-    if status == 303 {
+    // Those of WebDAV read as GET does, and ask for what a GET does not tell (RFC 6764 §5).
+    if status == 303 && !matches!(request.method, "PROPFIND" | "REPORT") {
         next.method = "GET";
         next.body = Bytes::new();
         next.headers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("content-"));

@@ -1,9 +1,11 @@
 //! One HTTP exchange as two values, and the port through which it goes.
 //!
 //! - **guard**: which addresses may be contacted at all.
+//! - **digest**: how a password is proven without being sent.
 //! - **client**: the real port. **throttle**: the pace of one account.
 
 pub mod client;
+pub mod digest;
 pub mod guard;
 pub mod throttle;
 mod unpack;
@@ -63,6 +65,8 @@ pub enum Credential {
         /// Password.
         password: Secret,
     },
+    /// RFC 7616: without a challenge nothing is sent, and the first answer is a 401 that has one.
+    Digest(Arc<digest::Digest>),
     /// RFC 6750.
     Bearer(Secret),
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no more than the limit plus one decoder buffer is ever held, however little was received: the limit
 //! is checked where each piece is written, not after a chunk was decompressed.
+//! **Invariant:** what is received and gives nothing is bounded too, so that time is.
 
 use std::io::{self, Write};
 
@@ -18,6 +19,13 @@ const RATIO_MAX: u64 = 100;
 
 /// Below this many decompressed bytes no ratio is held against a body: short repetitive calendars pack very well.
 const RATIO_FLOOR_BYTES: u64 = 1024 * 1024;
+
+/// How many more bytes than it has given so far a packed body may have been received in. Packing adds 18 bytes and a few in
+/// ten thousand, so a body that is far longer packed than not is made of empty members, each of which costs time.
+const IDLE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Packed bytes that are handled between two looks at the limits.
+const STEP_BYTES: usize = 4 * 1024;
 
 /// A body on its way in.
 pub(super) enum Unpacker {
@@ -40,17 +48,14 @@ impl Unpacker {
 
     /// Takes one received piece.
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<()> {
-        let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
         let written = match self {
-            Self::Plain(sink) => {
-                sink.received = sink.received.saturating_add(length);
-                sink.write_all(piece)
-            }
-            Self::Gzip(decoder) => {
+            Self::Plain(sink) => sink.write_all(piece),
+            Self::Gzip(decoder) => piece.chunks(STEP_BYTES).try_for_each(|step| {
                 let sink = decoder.get_mut();
-                sink.received = sink.received.saturating_add(length);
-                decoder.write_all(piece)
-            }
+                sink.received = sink.received.saturating_add(u64::try_from(step.len()).unwrap_or(u64::MAX));
+                decoder.write_all(step)?;
+                decoder.get_mut().check_idle()
+            }),
         };
         written.map_err(|_| self.why())
     }
@@ -82,6 +87,7 @@ impl Unpacker {
 }
 
 const DAMAGED: &str = "the answer's compression is damaged or cut off";
+const IDLE: &str = "the answer's compression is long and holds next to nothing";
 const BOMB: &str = "the answer decompresses to more than a hundred times its size";
 
 fn malformed(why: &str) -> ProviderError {
@@ -95,6 +101,17 @@ pub(super) struct Bounded {
     received: u64,
     packed: bool,
     refused: Option<&'static str>,
+}
+
+impl Bounded {
+    fn check_idle(&mut self) -> io::Result<()> {
+        let given = u64::try_from(self.held.len()).unwrap_or(u64::MAX);
+        if self.received > given.saturating_add(IDLE_BYTES_MAX) {
+            self.refused = Some(IDLE);
+            return Err(io::Error::other("over the limit"));
+        }
+        Ok(())
+    }
 }
 
 impl Write for Bounded {
@@ -178,6 +195,19 @@ mod tests {
         assert_eq!(why.detail, BOMB);
         let Unpacker::Gzip(decoder) = unpacker else { panic!("gzip") };
         assert!(decoder.get_ref().held.len() <= 2 * 1024 * 1024, "{}", decoder.get_ref().held.len());
+    }
+
+    #[test]
+    fn endless_empty_members_are_refused_by_what_was_received() {
+        let empty = gzip(b"");
+        let mut unpacker = Unpacker::new(Some("gzip"), usize::MAX).expect("gzip");
+        // One piece of two million members: the limit holds inside a piece too.
+        let why = unpacker.push(&empty.repeat(2_000_000)).expect_err("refused");
+        assert_eq!(why.detail, IDLE);
+        let Unpacker::Gzip(decoder) = unpacker else { panic!("gzip") };
+        assert!(decoder.get_ref().received <= IDLE_BYTES_MAX + 4096, "{}", decoder.get_ref().received);
+        let small = [gzip(&noise(3)).repeat(2000), gzip(&noise(30_000))].concat();
+        assert_eq!(unpack(Some("gzip"), 100_000, &small).expect("gzip").len(), 36_000, "small members are legal");
     }
 
     #[test]

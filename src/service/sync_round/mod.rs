@@ -324,14 +324,7 @@ impl Run<'_> {
             match held.iter_mut().find(|held| held.remote_id == remote.id) {
                 None => changed.push(new_calendar(self.services, &self.opened.account, remote)),
                 Some(held) => {
-                    let seen = (&remote.name, &remote.color, &remote.time_zone, remote.read_only, None);
-                    if (&held.name, &held.color, &held.time_zone, held.read_only, held.gone_at) != seen {
-                        held.name.clone_from(&remote.name);
-                        held.color.clone_from(&remote.color);
-                        held.time_zone.clone_from(&remote.time_zone);
-                        held.read_only = remote.read_only;
-                        held.gone_at = None;
-                        held.version += 1;
+                    if held.follow(remote) {
                         changed.push(held.clone());
                     }
                 }

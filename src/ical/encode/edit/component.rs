@@ -13,7 +13,7 @@ use crate::{
         component::Component,
         decode::Piece,
         line::Line,
-        property, text,
+        property, strict, text,
         value::Stamp,
         zone::{self, Zones},
     },
@@ -96,16 +96,10 @@ impl<'d> Desk<'d> {
         if start_differs {
             self.put_time(sheet, "DTSTART", &wanted.start, None);
         }
-        let as_it_stands = known.end_for(&wanted.start, &mut self.zones);
-        if every_time || known.all_day.is_some() || as_it_stands != wanted.end {
-            // A DURATION beside a DTEND says nothing, and alone it cannot say an end in another zone.
-            if let (None, Some(duration)) = (known.end, known.duration) {
-                let end = self.time_line("DTEND", &[], &wanted.end, known.start);
-                sheet.splices.push(self.replace(duration, &end));
-            } else {
-                self.put_time(sheet, "DTEND", &wanted.end, known.start);
-                sheet.splices.extend(known.duration.map(|line| Splice::remove(line.raw.clone())));
-            }
+        // To the letter: what a repair makes of lines that are wrong beside the new start is not what they say.
+        let said = known.times().end_for(&wanted.start, &mut self.zones);
+        if every_time || known.all_day.is_some() || said != Some(wanted.end) {
+            self.put_end(sheet, piece, wanted);
         }
         if let Some(flag) = known.all_day
             && known.says_all_day() != wanted.start.is_all_day()
@@ -113,6 +107,24 @@ impl<'d> Desk<'d> {
             let value = if wanted.start.is_all_day() { "TRUE" } else { "FALSE" };
             let line = property::line(flag.name(), &kept(flag, &[]), &Property::new(flag.name(), value));
             sheet.splices.push(self.replace(flag, &line));
+        }
+    }
+
+    /// Makes a component say its end: as a `DTEND`, and as nothing where it is a moment, which a `DTEND` must not say.
+    fn put_end(&mut self, sheet: &mut Sheet<'d>, piece: &Piece<'d>, wanted: &Facts) {
+        let known = &piece.known;
+        if !strict::is_later(&wanted.start, &wanted.end) {
+            let lines = sheet.component.lines.iter().filter(|line| line.is("DTEND") || line.is("DURATION"));
+            sheet.splices.extend(lines.map(|line| Splice::remove(line.raw.clone())));
+            return;
+        }
+        // A DURATION beside a DTEND says nothing, and alone it cannot say an end in another zone.
+        if let (None, Some(duration)) = (known.end, known.duration) {
+            let end = self.time_line("DTEND", &[], &wanted.end, known.start);
+            sheet.splices.push(self.replace(duration, &end));
+        } else {
+            self.put_time(sheet, "DTEND", &wanted.end, known.start);
+            sheet.splices.extend(known.duration.map(|line| Splice::remove(line.raw.clone())));
         }
     }
 

@@ -3,7 +3,8 @@
 //! - **splice**: a range of the raw bytes and what stands there instead.
 //!
 //! **Invariant:** a line whose property keeps its meaning keeps its bytes; so does every line and component we do not model.
-//! **Invariant:** what is given back was read again and says what was wanted.
+//! **Invariant:** what is given back was read again and says what was wanted, and the lines of time that were written say it
+//! to the letter of RFC 5545, not only after a repair.
 
 mod component;
 mod dates;
@@ -27,7 +28,7 @@ use crate::{
     ical::{
         Limits, Refused, canonical,
         component::{self as tree, Component, Kind},
-        decode::{self, Piece, Series, identity_for},
+        decode::{self, Known, Piece, Series, identity_for},
         recurrence, vtimezone,
         zone::{self, Zones},
     },
@@ -55,11 +56,31 @@ pub fn edit(raw: &[u8], content: &EventContent, stamp: DateTime<Utc>) -> Result<
         let uid = series.uid().ok_or_else(|| Refused::because("UID is missing"))?;
         let desk = Desk::new(raw, zones, stamp, care);
         let edited = Job { desk, series: &series, older: &older, target: &target, uid: &uid }.run(&calendars);
-        if decode::resource(&edited, &limits).is_ok_and(|read| read.content == target) {
+        let says = decode::resource(&edited, &limits).is_ok_and(|read| read.content == target);
+        if says && times_are_right(&edited, raw, &calendars, &limits) {
             return Ok(edited);
         }
     }
     Err(Refused::because("the text cannot be brought to say what is wanted"))
+}
+
+/// Whether every event of an edited text is when it is to the letter; lines of time that stood in the source so are its author's.
+fn times_are_right(edited: &[u8], raw: &[u8], before: &[Component<'_>], limits: &Limits) -> bool {
+    let Ok(after) = tree::calendars(edited, limits) else { return false };
+    let mut zones = Zones::new(&after, limits);
+    let old: BTreeSet<_> = events(before).map(|event| time_bytes(event, raw)).collect();
+    events(&after)
+        .all(|event| Known::of(event).times().are_right(&mut zones) || old.contains(&time_bytes(event, edited)))
+}
+
+fn events<'c, 'd>(calendars: &'c [Component<'d>]) -> impl Iterator<Item = &'c Component<'d>> {
+    calendars.iter().flat_map(|calendar| calendar.all(&Kind::Event))
+}
+
+/// The bytes of the lines that say when an event is.
+fn time_bytes<'t>(event: &Component<'_>, text: &'t [u8]) -> Vec<&'t [u8]> {
+    let lines = event.lines.iter().filter(|line| ["DTSTART", "DTEND", "DURATION"].iter().any(|name| line.is(name)));
+    lines.filter_map(|line| text.get(line.raw.clone())).collect()
 }
 
 /// How much is rewritten.

@@ -54,7 +54,9 @@ fn the_password_stays_with_the_hosts_its_owner_named() {
     let plain = |start: &str, to: &str| sees(ProviderKind::Caldav, start, to);
     assert!(plain("https://example.org/", "https://example.org/dav/"));
     assert!(plain("https://example.org/", "https://caldav.example.org/"));
-    assert!(plain("https://caldav.example.org/", "https://p1.example.org/"));
+    assert!(plain("https://caldav.example.org/", "https://p1.caldav.example.org/"));
+    assert!(plain("https://caldav.example.org/", "https://example.org/"));
+    assert!(plain("https://caldav.example.org/", "https://dav.example.org/"));
     assert!(plain("http://example.org/", "https://example.org/"));
     assert!(plain("http://127.0.0.1:5232/", "http://127.0.0.1:5232/ada/"));
     for (start, to) in [
@@ -64,6 +66,9 @@ fn the_password_stays_with_the_hosts_its_owner_named() {
         ("https://example.org/", "https://example.org:8443/"),
         ("https://ada.example.org/", "https://eve.example.org/"),
         ("https://caldav.co.uk/", "https://eve.co.uk/"),
+        ("https://dav.good.net/", "https://xdav.good.net/"),
+        ("https://dav.good.net/", "https://eve.good.net/"),
+        ("https://dav.good.net/", "https://dav.eve.good.net/"),
         ("http://127.0.0.1:5232/", "http://127.0.0.1:5233/"),
     ] {
         assert!(!plain(start, to), "{start} → {to}");

@@ -1,7 +1,9 @@
 //! The adapter against a server that is a script: each expected request with its answer, in order, and nothing else.
 
+mod digest;
 mod discovery;
 mod hrefs;
+mod large;
 mod looks;
 mod pulling;
 mod requests;
@@ -82,6 +84,9 @@ struct Script {
     sent: Mutex<Vec<Request>>,
 }
 
+/// The body of an answer that the port refuses as too large.
+const TOO_LARGE: &str = "too large";
+
 #[async_trait]
 impl Http for Script {
     async fn send(&self, request: Request) -> Result<Response> {
@@ -101,6 +106,9 @@ impl Http for Script {
         }
         let url = step.from.unwrap_or_else(|| request.url.clone());
         self.sent.lock().expect("sent").push(request);
+        if step.body == TOO_LARGE {
+            return Err(crate::provider::ProviderError::too_large());
+        }
         Ok(Response { status: step.status, headers: step.headers, body: step.body, url })
     }
 }
@@ -149,6 +157,13 @@ const OFFICE: &str = "/home/ada/office/";
 /// An account whose home is known.
 fn settled(steps: Vec<Step>) -> (Caldav, Arc<Script>) {
     account(ProviderKind::Caldav, "https://dav.example.org/", Some(HOME), steps)
+}
+
+/// The same, on a server that was seen to keep what it is given.
+fn trusted(steps: Vec<Step>) -> (Caldav, Arc<Script>) {
+    let (account, script) = settled(steps);
+    account.manners.read_back(true);
+    (account, script)
 }
 
 fn office() -> RemoteCalendarId {

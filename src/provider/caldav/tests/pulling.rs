@@ -250,8 +250,10 @@ async fn a_server_that_fails_twice_on_a_token_does_not_know_it() {
     let error = pull(&account, Some("sync:foreign"), false, &Held::default()).await.expect_err("expired");
     assert_eq!(error.class, FailureClass::CursorExpired);
     script.finished();
-    let (account, script) =
-        settled(vec![on("REPORT", OFFICE, 500, ""), on("REPORT", OFFICE, 207, multi(&[], Some("t")))]);
+    let (account, script) = settled(vec![
+        on("REPORT", OFFICE, 500, ""),
+        on("REPORT", OFFICE, 207, multi(&[told("/home/ada/office/a.ics", 404)], Some("t"))),
+    ]);
     assert!(pull(&account, Some("sync:t"), false, &Held::default()).await.is_ok());
     script.finished();
 }

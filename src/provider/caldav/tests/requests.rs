@@ -17,7 +17,7 @@ fn lines(request: &Request) -> Vec<String> {
 
 #[test]
 fn a_sync_report_has_depth_zero_level_one_and_no_limit() {
-    let request = sync_collection(place(), "urn:t?a=1&b=<2>");
+    let request = sync_collection(place(), "urn:t?a=1&b=<2>", None);
     assert_eq!(
         lines(&request),
         [

@@ -23,7 +23,7 @@ async fn delete(account: &Caldav, revision: &str) -> Result<()> {
 
 #[tokio::test]
 async fn a_create_takes_the_chosen_name_and_trusts_a_strong_stamp() {
-    let (account, script) = settled(vec![
+    let (account, script) = trusted(vec![
         on("PUT", &own(), 201, "")
             .header("etag", "\"n1\"")
             .holding("If-None-Match: *")
@@ -41,7 +41,7 @@ async fn a_create_takes_the_chosen_name_and_trusts_a_strong_stamp() {
 #[tokio::test]
 async fn a_weak_or_missing_stamp_after_a_write_is_looked_up() {
     let stored = event(KEY, "Tea, as the server keeps it");
-    let (account, script) = settled(vec![
+    let (account, script) = trusted(vec![
         on("PUT", &own(), 201, "").header("etag", "W/\"n1\""),
         on("GET", &own(), 200, stored.clone()).header("etag", "\"n1\""),
     ]);
@@ -49,7 +49,7 @@ async fn a_weak_or_missing_stamp_after_a_write_is_looked_up() {
     assert_eq!((made.revision, made.raw.as_deref()), (Some("\"n1\"".into()), Some(stored.as_bytes())));
     assert_eq!(made.content.facts.title, "Tea, as the server keeps it");
     script.finished();
-    let (account, script) = settled(vec![
+    let (account, script) = trusted(vec![
         on("PUT", &own(), 204, ""),
         on("GET", &own(), 200, stored),
         on("PROPFIND", &own(), 207, multi(&[version(&own(), "\"n2\"")], None)).holding("Depth: 0"),
@@ -61,7 +61,7 @@ async fn a_weak_or_missing_stamp_after_a_write_is_looked_up() {
 
 #[tokio::test]
 async fn a_write_that_was_done_is_done_though_the_look_after_it_fails() {
-    let (account, script) = settled(vec![on("PUT", &own(), 201, ""), on("GET", &own(), 503, "")]);
+    let (account, script) = trusted(vec![on("PUT", &own(), 201, ""), on("GET", &own(), 503, "")]);
     let made = account.create(&office(), &KEY.into(), &content("Tea")).await.expect("made");
     assert_eq!(made.revision, None, "unknown, so it is read before it is written again");
     script.finished();
@@ -69,7 +69,7 @@ async fn a_write_that_was_done_is_done_though_the_look_after_it_fails() {
 
 #[tokio::test]
 async fn an_update_is_of_exactly_the_version_it_was_decided_on() {
-    let (account, script) = settled(vec![
+    let (account, script) = trusted(vec![
         on("PUT", "/home/ada/office/a.ics", 204, "")
             .header("etag", "\"2\"")
             .holding("If-Match: \"1\"")
@@ -87,18 +87,18 @@ async fn an_update_is_of_exactly_the_version_it_was_decided_on() {
 async fn a_stale_revision_becomes_a_conflict() {
     let raw = event("a", "Old");
     for status in [412, 409] {
-        let (account, script) = settled(vec![on("PUT", "/home/ada/office/a.ics", status, "")]);
+        let (account, script) = trusted(vec![on("PUT", "/home/ada/office/a.ics", status, "")]);
         assert_eq!(update(&account, "\"1\"", Some(&raw)).await.expect_err("stale").class, FailureClass::Conflict);
         script.finished();
     }
-    let (account, _) = settled(vec![on("DELETE", "/home/ada/office/a.ics", 412, "")]);
+    let (account, _) = trusted(vec![on("DELETE", "/home/ada/office/a.ics", 412, "")]);
     assert_eq!(delete(&account, "\"1\"").await.expect_err("stale").class, FailureClass::Conflict);
 }
 
 #[tokio::test]
 async fn a_weak_stamp_is_exchanged_for_a_strong_one_before_it_is_a_condition() {
     let raw = event("a", "Old");
-    let (account, script) = settled(vec![
+    let (account, script) = trusted(vec![
         on("GET", "/home/ada/office/a.ics", 200, raw.clone())
             .header("etag", "\"1\"")
             .holding("Accept-Encoding: identity"),
@@ -106,7 +106,7 @@ async fn a_weak_stamp_is_exchanged_for_a_strong_one_before_it_is_a_condition() {
     ]);
     assert!(update(&account, "W/\"1\"", Some(&raw)).await.is_ok());
     script.finished();
-    let (account, script) = settled(vec![
+    let (account, script) = trusted(vec![
         on("GET", "/home/ada/office/a.ics", 200, raw.clone()).header("etag", "W/\"1\""),
         on("PROPFIND", "/home/ada/office/a.ics", 207, multi(&[version("/home/ada/office/a.ics", "\"1\"")], None)),
         on("DELETE", "/home/ada/office/a.ics", 204, "").holding("If-Match: \"1\"").holding("Schedule-Reply: F"),
@@ -114,20 +114,20 @@ async fn a_weak_stamp_is_exchanged_for_a_strong_one_before_it_is_a_condition() {
     delete(&account, "W/\"1\"").await.expect("deleted");
     script.finished();
     let (account, script) =
-        settled(vec![on("GET", "/home/ada/office/a.ics", 200, raw.clone()).header("etag", "\"another\"")]);
+        trusted(vec![on("GET", "/home/ada/office/a.ics", 200, raw.clone()).header("etag", "\"another\"")]);
     assert_eq!(update(&account, "W/\"1\"", Some(&raw)).await.expect_err("changed").class, FailureClass::Conflict);
     script.finished();
 }
 
 #[tokio::test]
 async fn an_update_without_bytes_reads_them_and_checks_the_version() {
-    let (account, script) = settled(vec![
+    let (account, script) = trusted(vec![
         on("GET", "/home/ada/office/a.ics", 200, event("a", "Old")).header("etag", "\"1\""),
         on("PUT", "/home/ada/office/a.ics", 204, "").header("etag", "\"2\"").holding("X-KEPT:as it is"),
     ]);
     assert!(update(&account, "\"1\"", None).await.is_ok());
     script.finished();
-    let (account, script) = settled(vec![on("GET", "/home/ada/office/a.ics", 404, "")]);
+    let (account, script) = trusted(vec![on("GET", "/home/ada/office/a.ics", 404, "")]);
     assert_eq!(update(&account, "\"1\"", None).await.expect_err("gone").class, FailureClass::Gone);
     script.finished();
 }
@@ -135,11 +135,11 @@ async fn an_update_without_bytes_reads_them_and_checks_the_version() {
 #[tokio::test]
 async fn deleting_what_is_gone_is_done() {
     for status in [200, 204, 404, 410] {
-        let (account, script) = settled(vec![on("DELETE", "/home/ada/office/a.ics", status, "")]);
+        let (account, script) = trusted(vec![on("DELETE", "/home/ada/office/a.ics", status, "")]);
         delete(&account, "\"1\"").await.expect("done");
         script.finished();
     }
-    let (account, script) = settled(vec![on("GET", "/home/ada/office/a.ics", 404, "")]);
+    let (account, script) = trusted(vec![on("GET", "/home/ada/office/a.ics", 404, "")]);
     delete(&account, "W/\"1\"").await.expect("done");
     script.finished();
 }
@@ -148,7 +148,7 @@ async fn deleting_what_is_gone_is_done() {
 async fn a_create_that_meets_its_own_name_or_uid_is_a_conflict() {
     let uid = r#"<d:error xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><c:no-uid-conflict/></d:error>"#;
     for (status, body) in [(412, ""), (409, uid), (403, uid), (409, "")] {
-        let (account, script) = settled(vec![on("PUT", &own(), status, body)]);
+        let (account, script) = trusted(vec![on("PUT", &own(), status, body)]);
         let error = account.create(&office(), &KEY.into(), &content("Tea")).await.expect_err("taken");
         assert_eq!(error.class, FailureClass::Conflict, "{status} {body}");
         script.finished();
@@ -157,14 +157,14 @@ async fn a_create_that_meets_its_own_name_or_uid_is_a_conflict() {
 
 #[tokio::test]
 async fn a_write_answered_with_a_server_error_may_have_been_applied() {
-    let (account, _) = settled(vec![on("PUT", &own(), 502, "")]);
+    let (account, _) = trusted(vec![on("PUT", &own(), 502, "")]);
     let error = account.create(&office(), &KEY.into(), &content("Tea")).await.expect_err("unclear");
     assert_eq!(error.class, FailureClass::Ambiguous);
 }
 
 #[tokio::test]
 async fn an_unclear_create_is_settled_by_its_name() {
-    let (account, script) = settled(vec![on("GET", &own(), 200, event(KEY, "Tea")).header("etag", "\"1\"")]);
+    let (account, script) = trusted(vec![on("GET", &own(), 200, event(KEY, "Tea")).header("etag", "\"1\"")]);
     let Found::Here(found) = account.find(&office(), &KEY.into()).await.expect("an answer") else {
         panic!("not found")
     };
@@ -178,7 +178,7 @@ async fn a_uid_under_another_name_is_found_by_search_and_compared_again() {
         with_data("/home/ada/office/longer.ics", "\"1\"", &event(&format!("{KEY}-2"), "Not it")),
         with_data("/home/ada/office/other.ics", "\"2\"", &event(KEY, "Tea")),
     ];
-    let (account, script) = settled(vec![
+    let (account, script) = trusted(vec![
         on("GET", &own(), 404, ""),
         on("REPORT", OFFICE, 207, multi(&rows, None)).holding("calendar-query").holding(KEY),
     ]);
@@ -187,18 +187,82 @@ async fn a_uid_under_another_name_is_found_by_search_and_compared_again() {
     };
     assert_eq!(found.id.as_str(), "/home/ada/office/other.ics");
     script.finished();
-    let (account, script) = settled(vec![on("GET", &own(), 404, ""), on("REPORT", OFFICE, 501, "")]);
+    let (account, script) = trusted(vec![on("GET", &own(), 404, ""), on("REPORT", OFFICE, 501, "")]);
     assert_eq!(account.find(&office(), &KEY.into()).await.expect("an answer"), Found::Nothing);
     script.finished();
-    let (account, script) = settled(vec![on("GET", &own(), 404, ""), on("REPORT", OFFICE, 503, "")]);
+    let (account, script) = trusted(vec![on("GET", &own(), 404, ""), on("REPORT", OFFICE, 503, "")]);
     assert_eq!(account.find(&office(), &KEY.into()).await.expect_err("unclear").class, FailureClass::Transient);
     script.finished();
 }
 
 #[tokio::test]
 async fn a_write_follows_no_redirect_to_a_text_about_it() {
-    let (account, script) = settled(vec![on("PUT", &own(), 303, "").header("location", "/done")]);
+    let (account, script) = trusted(vec![on("PUT", &own(), 303, "").header("location", "/done")]);
     let error = account.create(&office(), &KEY.into(), &content("Tea")).await.expect_err("not an answer");
     assert_eq!(error.class, FailureClass::Malformed);
+    script.finished();
+}
+
+#[tokio::test]
+async fn a_server_is_believed_about_its_stamps_once_it_was_seen_to_keep_what_it_is_given() {
+    let other = "/home/ada/office/a.ics";
+    let (account, script) = settled(vec![
+        on("PUT", other, 204, "").header("etag", "\"2\""),
+        // It holds what was sent.
+        on("GET", other, 200, edited("Old", "New")).header("etag", "\"2\""),
+        on("PUT", other, 204, "").header("etag", "\"3\""),
+    ]);
+    assert_eq!(
+        update(&account, "\"1\"", Some(&event("a", "Old"))).await.expect("updated").revision,
+        Some("\"2\"".into())
+    );
+    assert_eq!(
+        update(&account, "\"2\"", Some(&event("a", "Old"))).await.expect("updated").revision,
+        Some("\"3\"".into())
+    );
+    script.finished();
+}
+
+/// What an edit makes of an event.
+fn edited(old: &str, new: &str) -> String {
+    let now = crate::domain::ports::Clock::now(&Fixed);
+    let bytes = crate::ical::encode::edit(event("a", old).as_bytes(), &content(new), now).expect("edited");
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+#[tokio::test]
+async fn a_server_that_rewrites_is_read_again_after_every_write_whatever_its_stamp_claims() {
+    let other = "/home/ada/office/a.ics";
+    let (account, script) = settled(vec![
+        on("PUT", other, 204, "").header("etag", "\"2\""),
+        on("GET", other, 200, event("a", "New, as it is kept")).header("etag", "\"2b\""),
+        on("PUT", other, 204, "").header("etag", "\"3\""),
+        on("GET", other, 200, event("a", "New, as it is kept")).header("etag", "\"3\""),
+    ]);
+    let held = update(&account, "\"1\"", Some(&event("a", "Old"))).await.expect("updated");
+    assert_eq!((held.revision, held.content.facts.title.as_str()), (Some("\"2b\"".into()), "New, as it is kept"));
+    let held = update(&account, "\"2b\"", Some(&event("a", "Old"))).await.expect("updated");
+    assert_eq!((held.revision, held.content.facts.title.as_str()), (Some("\"3\"".into()), "New, as it is kept"));
+    script.finished();
+}
+
+#[tokio::test]
+async fn a_deletion_looks_first_where_conditions_may_not_be_minded() {
+    let place = "/home/ada/office/a.ics";
+    // Somebody has edited it, and the server would delete it all the same.
+    let (account, script) = settled(vec![on("GET", place, 200, event("a", "Theirs")).header("etag", "\"2\"")]);
+    assert_eq!(delete(&account, "\"1\"").await.expect_err("edited").class, FailureClass::Conflict);
+    script.finished();
+    let (account, script) = settled(vec![on("GET", place, 404, "")]);
+    delete(&account, "\"1\"").await.expect("gone already");
+    script.finished();
+    let (account, script) = settled(vec![
+        on("GET", place, 200, event("a", "Ours")).header("etag", "\"1\""),
+        // In between it was edited, and the server minds.
+        on("DELETE", place, 412, "").holding("If-Match: \"1\""),
+        on("DELETE", place, 204, "").holding("If-Match: \"2\""),
+    ]);
+    assert_eq!(delete(&account, "\"1\"").await.expect_err("edited").class, FailureClass::Conflict);
+    delete(&account, "\"2\"").await.expect("deleted, without another look");
     script.finished();
 }

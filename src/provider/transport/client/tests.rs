@@ -163,10 +163,15 @@ async fn a_redirect_keeps_method_and_body() {
 #[tokio::test]
 async fn see_other_becomes_a_get() {
     let server = Server::start(|asked| if asked.path == "/" { redirect(303, "/there") } else { ok("there") }).await;
-    client().send(propfind(&server.url)).await.expect("an answer");
+    let post = Request { method: "POST", writes: false, ..propfind(&server.url) };
+    client().send(post).await.expect("an answer");
     let asked = server.asked();
     assert_eq!((asked[1].method.as_str(), asked[1].body.as_str()), ("GET", ""));
     assert!(!asked[1].header.contains_key("content-type"));
+    // What only reads stays what it is: Cyrus, sabre and SOGo send discovery on so (RFC 6764 §5).
+    client().send(propfind(&server.url)).await.expect("an answer");
+    let asked = server.asked();
+    assert_eq!((asked[3].method.as_str(), asked[3].body.as_str()), ("PROPFIND", "<propfind/>"));
 }
 
 #[tokio::test]
