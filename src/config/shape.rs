@@ -70,6 +70,8 @@ pub(super) const SHAPES: &[(&str, Shape)] = &[
     ("retention.audit_days", Shape::Number(1..=TEN_YEARS_DAYS)),
     ("limits.body_bytes", Shape::Number(1024..=64 * 1024 * 1024)),
     ("limits.sync_requests_per_hour", Shape::Number(1..=3600)),
+    ("limits.plans_per_minute", Shape::Number(1..=600)),
+    ("limits.plans_waiting", Shape::Number(1..=10_000)),
 ];
 
 impl Shape {
