@@ -184,6 +184,10 @@ pub struct Limits {
     pub connections: u32,
     /// Syncs asked for, per account and hour.
     pub sync_requests_per_hour: u32,
+    /// Plans made by themselves, per person and minute.
+    pub plans_per_minute: u32,
+    /// Lists that may wait to be planned.
+    pub plans_waiting: u32,
 }
 
 /// Which database.

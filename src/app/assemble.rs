@@ -17,7 +17,13 @@ use crate::{
             guard::AddressPolicy,
         },
     },
-    service::{Services, Settings, connections::Connections, consent::ReturnHosts, keep_channels::GOOGLE_WEBHOOK},
+    service::{
+        Services, Settings,
+        connections::Connections,
+        consent::ReturnHosts,
+        keep_channels::GOOGLE_WEBHOOK,
+        planning::compute::{Computing, Pool},
+    },
     store::{self, Blocking, Mode, Standing, Store, StoreConfig},
     vault::{KEY_FILE_NAME, KeyRing},
 };
@@ -82,6 +88,15 @@ pub async fn keys_are_there(config: &Config, store: &Store) -> Result<()> {
     Ok(())
 }
 
+/// Where a server computes plans: beside everything else, and one processor is left to that.
+pub fn computing(config: &Config) -> Result<Computing> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).saturating_sub(1).max(1);
+    let waiting = usize::try_from(config.limits.plans_waiting).unwrap_or(usize::MAX);
+    Ok(Computing::Beside(Arc::new(
+        Pool::start(threads, waiting).context("the threads of the planner cannot be started")?,
+    )))
+}
+
 /// The use cases on a store.
 pub fn services(config: &Config, world: World, store: Store) -> Result<Services> {
     let policy =
@@ -135,6 +150,7 @@ pub fn settings(config: &Config) -> Result<Settings> {
         conflicts_kept_days: config.retention.conflicts_days,
         notices_kept_days: config.retention.notices_days,
         audit_kept_days: config.retention.audit_days,
+        plans_per_minute: config.limits.plans_per_minute,
         google: google(config)?,
         return_to: ReturnHosts::new(&Url::parse(&config.base_url()).context("api_base_url")?, &config.return_to_hosts),
         webhook: webhook.transpose().context("api_base_url")?,

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::cli::{Plan, PlanBudget};
-use crate::engine::scheduling::{self, Block, Budget, Busy, BusyWith, Previous, Problem, ProblemRefused, Span, Task};
+use crate::engine::scheduling::{
+    self, Block, Budget, Busy, BusyWith, Cap, Previous, Problem, ProblemRefused, Span, Task,
+};
 
 /// One problem as it is written.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +27,9 @@ struct Instance {
     tasks: Vec<InstanceTask>,
     #[serde(default)]
     previous: Vec<InstanceBlock>,
+    /// First tick of a day and what may be worked of it.
+    #[serde(default)]
+    caps: Vec<(u32, u32)>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -39,6 +44,7 @@ struct InstanceTask {
     hours: String,
     #[serde(default)]
     after: Vec<String>,
+    gap_after: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -56,6 +62,8 @@ struct Answer<'a> {
     schedule: Vec<AnswerBlock<'a>>,
     score: [u64; 3],
     micros: u64,
+    /// Work that was counted.
+    work: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -107,6 +115,7 @@ fn answer(file: &Path, budget: Budget) -> Result<String> {
         schedule: plan.blocks.iter().map(block).collect(),
         score: [plan.score.missed, plan.score.unplaced, plan.score.cost],
         micros,
+        work: plan.work,
     };
     Ok(serde_json::to_string(&answer)?)
 }
@@ -135,7 +144,7 @@ impl Instance {
                 weight: task.weight,
                 chunk_min: task.min,
                 chunk_max: task.max,
-                gap_after: None,
+                gap_after: task.gap_after,
                 map,
                 after: after.collect::<Result<_>>()?,
             });
@@ -154,7 +163,7 @@ impl Instance {
             split_cost: self.alpha,
             maps: self.windows.values().map(|windows| spans(windows).collect()).collect(),
             busy: spans(&self.busy).map(busy).collect(),
-            caps: Vec::new(),
+            caps: self.caps.iter().map(|(from, ticks)| Cap { from: *from, ticks: *ticks }).collect(),
             tasks,
             previous,
         })

@@ -68,7 +68,9 @@ pub(super) fn serve(config: &Config, world: World, company: Option<Company>) -> 
     let (services, alone) = work.block_on(async {
         let store = assemble::open_store(config).await?;
         let alone = store.lock_instance().await.context("another calwarden is serving this data")?;
-        anyhow::Ok((Arc::new(assemble::services(config, world.clone(), store)?), alone))
+        let mut services = assemble::services(config, world.clone(), store)?;
+        services.computing = assemble::computing(config)?;
+        anyhow::Ok((Arc::new(services), alone))
     })?;
     let system = actix::System::new();
     let alone = Arc::new(alone);
@@ -124,11 +126,11 @@ async fn run(
     let front = Arc::new(Front { handle: handle.clone(), work: account_work });
     let desk = Desk::new(Arc::clone(&services), front, settings, Box::new(move || metrics.render()));
     if let Some(company) = company {
-        keep_company(&desk, services, company)?;
+        keep_company(&desk, Arc::clone(&services), company)?;
     }
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = web::server(desk, listener, workers)?;
-    let serving = server.handle();
+    let (serving, computing) = (server.handle(), services.computing.clone());
     tracing::info!(address = %config.listen, "serving");
     let taken = Rc::new(Cell::new(false));
     let lost = Rc::clone(&taken);
@@ -140,6 +142,8 @@ async fn run(
                 tracing::error!("another calwarden has taken over this database: stopping at once");
             }
         }
+        // What is computed for a caller or for nobody is owed again, or asked for again.
+        computing.close();
         serving.stop(!lost.get()).await;
     });
     let ended = server.await;

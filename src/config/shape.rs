@@ -73,6 +73,8 @@ pub(super) const SHAPES: &[(&str, Shape)] = &[
     ("limits.address_requests_per_minute", Shape::Number(0..=10_000_000)),
     ("limits.connections", Shape::Number(0..=1_000_000)),
     ("limits.sync_requests_per_hour", Shape::Number(1..=3600)),
+    ("limits.plans_per_minute", Shape::Number(1..=600)),
+    ("limits.plans_waiting", Shape::Number(1..=10_000)),
 ];
 
 impl Shape {

@@ -69,6 +69,7 @@ promises! {
     NothingOwed = "P-9": "At rest no plan is owed, and no write is queued.",
     FocusYields = "P-10": "Focused work goes over no meeting and moves no locked block.",
     Replanned = "P-11": "Whatever concerns a plan has a plan made of it.",
+    PlanningEnds = "P-12": "Planning ends, whatever the list, and holds up nobody else.",
     Proven = "C-1": "A consent or a notification counts only when it proves itself.",
     Bounded = "B-1": "What one caller, feed or event makes us do is bounded, and what that leaves out is told.",
     NobodyWaits = "B-2": "However slow or many some callers are, the others are answered.",

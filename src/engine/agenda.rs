@@ -9,7 +9,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, iter};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+};
 
 use chrono::{DateTime, Timelike, Utc};
 
@@ -128,7 +131,7 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
     let placed = minutes_ahead(&held, agenda.now);
     let index: BTreeMap<_, _> = tasks.iter().enumerate().map(|(at, task)| (task.id, at)).collect();
     let taken = merged(busy.iter().map(|busy| busy.span));
-    let mut maps = Maps { agenda, axis, now, taken, found: BTreeMap::new(), spans: Vec::new() };
+    let mut maps = Maps { agenda, axis, now, taken, open: BTreeMap::new(), found: BTreeMap::new(), spans: Vec::new() };
     let planned: Vec<_> = tasks
         .iter()
         .map(|task| {
@@ -152,12 +155,12 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
             }
         })
         .collect();
-    let mut previous = Vec::new();
+    let (mut previous, mut seen) = (Vec::new(), BTreeSet::new());
     let mut kept = Vec::new();
     for block in movable {
         let (Some(span), Some(task)) = (axis.inwards(block.span()), index.get(&block.task_id)) else { continue };
         let there = Block { start: span.start, end: span.end, task: *task };
-        if previous.iter().all(|held: &Previous| held.block != there) {
+        if seen.insert(there) {
             previous.push(Previous { block: there, move_cost: move_cost(block.start, agenda.now) });
             kept.push(block.id);
         }
@@ -183,10 +186,9 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
 pub fn moves(compiled: &Compiled, plan: &Plan) -> Vec<Move> {
     let axis = compiled.axis;
     let window = |block: &Block| axis.window(block.span());
-    let held = |wanted: &Block| {
-        let at = compiled.problem.previous.iter().position(|held| held.block == *wanted)?;
-        compiled.movable.get(at).copied()
-    };
+    let in_force = compiled.problem.previous.iter().map(|held| held.block);
+    let movable: BTreeMap<Block, BlockId> = in_force.zip(compiled.movable.iter().copied()).collect();
+    let held = |wanted: &Block| movable.get(wanted).copied();
     let one = |change: &scheduling::Change| {
         let (block, task, reason, change) = match change {
             scheduling::Change::Kept(_) => return None,
@@ -280,6 +282,8 @@ struct Maps<'a> {
     axis: Axis,
     now: u32,
     taken: Vec<Span>,
+    /// What is open by the hours of a name and a part of the day, before it is cut.
+    open: BTreeMap<(String, Option<PartOfDay>), Vec<Span>>,
     found: BTreeMap<MapKey, usize>,
     spans: Vec<Vec<Span>>,
 }
@@ -310,15 +314,21 @@ impl Maps<'_> {
         })
     }
 
-    fn windows(&self, key: &MapKey) -> Vec<Span> {
-        let agenda = self.agenda;
-        let map = agenda.rules.hours.get(&key.hours).unwrap_or(agenda.usual);
-        let days = self.axis.open(agenda.days, map, agenda.rules);
-        let spans = days.into_iter().flat_map(|day| day.spans);
-        let wanted = |span: Span| part(key.prefer, span, self.axis, agenda.days);
+    fn windows(&mut self, key: &MapKey) -> Vec<Span> {
         let until = key.until.unwrap_or(u32::MAX);
-        let open = merged(spans.flat_map(wanted).map(|span| Span { end: span.end.min(until), ..span }));
-        without(&open, &self.before(key.apart))
+        let cut = merged(self.open(key).iter().map(|span| Span { end: span.end.min(until), ..*span }));
+        without(&cut, &self.before(key.apart))
+    }
+
+    /// Walking through the days of a zone is dear, and many tasks lie in the same hours.
+    fn open(&mut self, key: &MapKey) -> &[Span] {
+        let (agenda, axis) = (self.agenda, self.axis);
+        self.open.entry((key.hours.clone(), key.prefer)).or_insert_with(|| {
+            let map = agenda.rules.hours.get(&key.hours).unwrap_or(agenda.usual);
+            let days = axis.open(agenda.days, map, agenda.rules);
+            let wanted = |span: Span| part(key.prefer, span, axis, agenda.days);
+            merged(days.into_iter().flat_map(|day| day.spans).flat_map(wanted))
+        })
     }
 
     /// So many ticks before all that is busy: who keeps time free after its work keeps it before a meeting, too.

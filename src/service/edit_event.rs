@@ -53,6 +53,14 @@ pub enum EditError {
         /// What is wrong and what to do.
         why: String,
     },
+    /// Too much is asked of the planner just now.
+    #[error("{why}; ask again in {retry_after_s} s")]
+    Busy {
+        /// What there is too much of.
+        why: &'static str,
+        /// When to ask again.
+        retry_after_s: u32,
+    },
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -64,6 +64,7 @@ use crate::{
     vault::KeyRing,
 };
 use connections::Connections;
+use planning::{compute::Computing, pace::Pace};
 
 /// What the operator chose, as far as the use cases need it.
 #[derive(Clone, Debug)]
@@ -82,6 +83,8 @@ pub struct Settings {
     pub notices_kept_days: u32,
     /// Days that audit lines are kept.
     pub audit_kept_days: u32,
+    /// Plans that are made by themselves, for each person and minute.
+    pub plans_per_minute: u32,
     /// How we are registered with Google; `None`: we are not.
     pub google: Option<oauth::App>,
     /// Where people may be sent back to after a consent.
@@ -114,6 +117,9 @@ pub struct Services {
     pub offload: offload::Offload,
     /// What the operator chose.
     pub settings: Arc<Settings>,
+    /// Where plans are computed.
+    pub computing: Computing,
+    pace: Arc<Pace>,
     wakes: Arc<OnceLock<Arc<dyn Wakes>>>,
     under_way: Arc<promises::UnderWay>,
     proof: Arc<readiness::Proof>,
@@ -136,8 +142,11 @@ impl Services {
     #[must_use]
     pub fn new(store: Store, world: World, vault: Arc<KeyRing>, connections: Connections, settings: Settings) -> Self {
         let offload = offload::Offload::new(store.blocking());
+        let pace = Arc::new(Pace::new(settings.plans_per_minute));
         Self {
             offload,
+            computing: Computing::default(),
+            pace,
             store,
             world,
             vault,
@@ -155,6 +164,8 @@ impl Services {
     pub fn within(&self, work: &Arc<repeat_request::Work>) -> Self {
         Self {
             offload: self.offload.clone(),
+            computing: self.computing.clone(),
+            pace: Arc::clone(&self.pace),
             store: self.store.within(&work.unit),
             world: self.world.clone(),
             vault: Arc::clone(&self.vault),

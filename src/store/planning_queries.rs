@@ -108,6 +108,8 @@ queries! {
         fn plans_due(now: DateTime<Utc>, limit: u32) -> Vec<(UserId, PlanCause, i64)>;
         /// When the next plan is owed.
         fn next_plan_at() -> Option<DateTime<Utc>>;
+        /// Owes a person's plan later, whatever wished for it; nothing, if none is owed.
+        fn put_off_plan(user: &UserId, due_at: DateTime<Utc>) -> ();
         /// Forgets what was owed to a person for so many wishes; where more have come since, a plan stays owed.
         fn settle_plan(user: &UserId, wishes: i64) -> ();
     }

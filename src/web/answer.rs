@@ -1,7 +1,8 @@
 //! One request from arrival to answer: recognise, read, remember, do, tell.
 //!
 //! **Invariant:** every answer bears a request id, and a failure of ours is logged once, here, under that id.
-//! **Invariant:** a request that changes something is carried through even when its caller hangs up.
+//! **Invariant:** a request is carried through even when its caller hangs up: no transaction is dropped half-way, and no change is
+//! half done. What only computes learns of it ([`Ask::gone`]) and ends.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -14,6 +15,7 @@ use actix_web::{
     rt, web,
 };
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Desk,
@@ -35,16 +37,18 @@ pub async fn serve(desk: Arc<Desk>, route: Rc<Route>, request: HttpRequest, payl
     let id = request_id(&desk);
     let (method, path) = (route.method.clone(), route.path);
     let asked = request.clone();
-    let answered = if method == Method::GET && !route.acts {
-        attend(&desk, &route, request, payload).await
-    } else {
+    // This future is dropped when the caller hangs up; the work goes on without, and is told.
+    let gone = CancellationToken::new();
+    request.extensions_mut().insert(gone.clone());
+    let told = gone.drop_guard();
+    let answered = {
         let desk = Arc::clone(&desk);
-        // A dropped future must not leave half of a change undone: the work goes on without its caller.
         match rt::spawn(async move { attend(&desk, &route, request, payload).await }).await {
             Ok(answered) => answered,
             Err(lost) => Err(internal(&lost)),
         }
     };
+    drop(told);
     let mut response = finish(answered, &id, method.as_str(), path);
     gate::tell(&asked, response.headers_mut());
     let took = (desk.services.world.now() - started).as_seconds_f64().max(0.0);

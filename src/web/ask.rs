@@ -3,12 +3,13 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, str::FromStr, sync::Arc};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpMessage as _, HttpRequest, HttpResponse,
     http::{StatusCode, header},
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Desk,
@@ -58,6 +59,8 @@ pub struct Ask {
     pub caller: Caller,
     services: Arc<Services>,
     orders: Option<Orders>,
+    /// Cancelled when the caller hangs up. What only computes ends then; what has begun to write is carried through.
+    pub gone: CancellationToken,
     request: HttpRequest,
     query: Vec<(String, String)>,
     body: Bytes,
@@ -100,7 +103,8 @@ impl Ask {
             query.push((name.into_owned(), value.into_owned()));
         }
         let services = Arc::clone(&desk.services);
-        Ok(Self { desk, caller, services, orders: None, request, query, body })
+        let gone = request.extensions().get::<CancellationToken>().cloned().unwrap_or_default();
+        Ok(Self { desk, caller, services, orders: None, gone, request, query, body })
     }
 
     /// The same request, whose changes become durable together with its answer; orders to actors are noted until then.

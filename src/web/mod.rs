@@ -379,6 +379,8 @@ pub fn server(desk: Arc<Desk>, listener: TcpListener, workers: usize) -> io::Res
         .client_disconnect_timeout(CLIENT_WAIT)
         .keep_alive(KEPT_ALIVE)
         .shutdown_timeout(shutdown_s)
+        // Who closes its half of the connection has hung up: what only computes for it ends.
+        .h1_allow_half_closed(false)
         .disable_signals()
         .listen(listener)?
         .run())

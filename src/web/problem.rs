@@ -206,6 +206,9 @@ impl From<EditError> for Problem {
             EditError::ReadOnly => Self::new(Code::ReadOnly, error.to_string()),
             EditError::Fixed(_) => Self::new(Code::EventFixed, error.to_string()),
             EditError::Invalid { field, why } => Self::invalid(field, why),
+            EditError::Busy { retry_after_s, .. } => {
+                Self::new(Code::Unavailable, error.to_string()).header("Retry-After", &retry_after_s)
+            }
             EditError::Store(store) => store.into(),
         }
     }

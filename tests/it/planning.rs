@@ -3,7 +3,9 @@
 //! The files are read here once more, apart from the command's reader, and what is certified is counted here by other means:
 //! a test that shares code with what it tests cannot tell that both are wrong.
 
+mod bounds;
 mod builds;
+mod lists;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

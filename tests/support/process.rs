@@ -41,6 +41,11 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Waits until it has ended by itself; `false`: it has not within a minute.
+    pub fn ended(&mut self) -> bool {
+        wait_until(Duration::from_mins(1), || self.child.try_wait().ok().flatten()).is_some()
+    }
+
     /// Waits until something listens on a port; panics when the child ends before.
     pub fn wait_for_port(&mut self, port: u16) {
         let reached = wait_until(Duration::from_mins(1), || {

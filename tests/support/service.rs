@@ -87,6 +87,11 @@ impl Service {
         }
     }
 
+    /// Whether it ends by itself, after a signal.
+    pub fn ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(Process::ended)
+    }
+
     /// Sends it a signal by its name: `STOP`, `CONT`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([format!("-{name}"), self.process_id().to_string()]).status();

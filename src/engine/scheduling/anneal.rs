@@ -3,11 +3,13 @@
 
 use super::{
     chance::Chance,
+    meter::{LOOK, Meter, work},
     moves,
     piece::Piece,
     rebuild::{How, Rebuilder},
+    room::Room,
     score::Score,
-    sequence::{Desk, Room},
+    sequence::Desk,
 };
 
 /// Levels of temperature; from the first to the last it falls to an 83rd.
@@ -16,6 +18,9 @@ const LEVELS: u32 = 52;
 const HALVING: u32 = 8;
 /// 2 to the power of −k/8, in 65,536ths.
 const FALL: [u64; HALVING as usize] = [65_536, 60_097, 55_109, 50_535, 46_341, 42_495, 38_968, 35_734];
+
+/// What a step costs besides, whatever is in it.
+const STEP: u64 = 200;
 
 /// What the search makes of a score, and how freely it moves.
 #[derive(Clone, Copy, Debug)]
@@ -66,13 +71,14 @@ impl Best {
     }
 }
 
-/// Searches from the best that is known, and makes it better where that succeeds. Answers the steps that it took.
-pub fn anneal(desk: &Desk, aim: &Aim, chance: &mut Chance, best: &mut Best) -> u64 {
+/// Searches from the best that is known, and makes it better where that succeeds, until the steps are taken or the meter is over.
+/// Answers the steps that it took.
+pub fn anneal(desk: &Desk, aim: &Aim, chance: &mut Chance, meter: &Meter<'_>, best: &mut Best) -> u64 {
     if best.pieces.len() < 2 || best.score <= aim.goal {
         return 0;
     }
     let mut used = 0;
-    let (mut room, mut rebuilder) = (Room::default(), Rebuilder::default());
+    let (mut room, mut rebuilder) = (Room::new(meter), Rebuilder::new(meter));
     let mut current = best.pieces.clone();
     let mut tried: Vec<Piece> = Vec::with_capacity(2 * current.len());
     let mut worth = aim.worth(&best.score);
@@ -83,7 +89,12 @@ pub fn anneal(desk: &Desk, aim: &Aim, chance: &mut Chance, best: &mut Best) -> u
         let fall = FALL.get((level % HALVING) as usize).copied().unwrap_or(0);
         let temperature = (aim.hot * fall) >> (level / HALVING);
         for _ in 0..aim.steps / u64::from(LEVELS) {
+            if meter.is_over() {
+                return used;
+            }
             used += 1;
+            // Copying it, and looking through it for what to change.
+            meter.spend(STEP + LOOK * work(current.len()));
             tried.clear();
             tried.extend_from_slice(&current);
             let from = if chance.once_in(aim.rebuild_once_in) {

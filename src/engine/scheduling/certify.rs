@@ -3,6 +3,7 @@
 use super::{
     flow::{Demand, Flow},
     insert::{Inserter, Order},
+    meter::{Meter, Unstopped, work},
     piece::NONE,
     problem::{Block, Problem, Span, Task, Tick},
     score::{self, Progress, Score},
@@ -10,16 +11,21 @@ use super::{
     slots::{self, Free},
 };
 
-/// A score that no schedule is below, in any of its three parts. Caps of days are left out of it, which makes it lower.
-pub fn bound(desk: &Desk) -> Score {
-    let alone = if desk.caps.is_empty() { alone(desk) } else { alone(&desk.without_caps()) };
+/// A score that no schedule is below, in any of its three parts; nought, if the meter is over before it is known. Caps of days are
+/// left out of it, which makes it lower.
+pub fn bound(desk: &Desk, meter: &Meter<'_>) -> Score {
+    let alone = if desk.caps.is_empty() { alone(desk, meter) } else { alone(&desk.without_caps(), meter) };
     let late = |(job, alone): &(&Job, &Alone)| job.due != NONE && (alone.rest > 0 || alone.end > job.due);
     let certain: u64 = desk.jobs.iter().zip(&alone).filter(late).map(|(job, _)| job.weight).sum();
-    Score {
-        missed: certain + missed(desk, &alone),
-        unplaced: unplaced(desk, &alone),
-        cost: alone.iter().map(|alone| alone.cost).sum(),
+    if meter.is_over() {
+        return Score::default();
     }
+    let bound = Score {
+        missed: certain + missed(desk, &alone, meter),
+        unplaced: unplaced(desk, &alone, meter),
+        cost: alone.iter().map(|alone| alone.cost).sum(),
+    };
+    if meter.is_over() { Score::default() } else { bound }
 }
 
 /// How far a task comes if it has all free time for itself.
@@ -33,9 +39,12 @@ struct Alone {
     cost: u64,
 }
 
-fn alone(desk: &Desk) -> Vec<Alone> {
-    let mut inserter = Inserter::default();
+fn alone(desk: &Desk, meter: &Meter<'_>) -> Vec<Alone> {
+    let mut inserter = Inserter::new(meter);
     let mut one = |task: u32, job: &Job, split_cost| {
+        if meter.is_over() {
+            return (0, 0, 0);
+        }
         let order =
             Order { task, ticks: job.work, from: desk.now, until: job.until, split_cost, whim: 0, whole: false };
         let rest = job.work - inserter.insert(desk, &[], &order);
@@ -59,12 +68,12 @@ fn alone(desk: &Desk) -> Vec<Alone> {
 }
 
 /// The least weight of deadlines, of those that can be kept alone, that cannot all be kept together.
-fn missed(desk: &Desk, alone: &[Alone]) -> u64 {
+fn missed(desk: &Desk, alone: &[Alone], meter: &Meter<'_>) -> u64 {
     let possible = |job: &Job, alone: &Alone| job.due != NONE && alone.rest == 0 && alone.end <= job.due;
     let chosen: Vec<&Job> =
         desk.jobs.iter().zip(alone).filter(|(job, alone)| possible(job, alone)).map(|(job, _)| job).collect();
     let demands: Vec<Demand> = chosen.iter().map(|job| demand(desk, job, job.due)).collect();
-    let Some(mut flow) = Flow::new(&desk.free, &demands) else { return 0 };
+    let Some(mut flow) = Flow::new(&desk.free, &demands, meter) else { return 0 };
     let mut short = Vec::new();
     for (at, job) in chosen.iter().enumerate() {
         if flow.add(at, job.work) < job.work {
@@ -75,20 +84,27 @@ fn missed(desk: &Desk, alone: &[Alone]) -> u64 {
     let mut seen = vec![false; chosen.len()];
     let mut sum = 0;
     for at in short {
+        if meter.is_over() {
+            return 0;
+        }
         let tight = flow.tight(at);
         if tight.rows.iter().any(|task| seen.get(*task).copied().unwrap_or(true)) {
             continue;
         }
         tight.rows.iter().for_each(|task| seen.get_mut(*task).into_iter().for_each(|seen| *seen = true));
         let members: Vec<&Job> = tight.rows.iter().filter_map(|task| chosen.get(*task).copied()).collect();
-        let work: Tick = members.iter().map(|job| job.work).sum();
-        sum += least_weight(&members, work.saturating_sub(tight.supply));
+        let ticks: Tick = members.iter().map(|job| job.work).sum();
+        sum += least_weight(&members, ticks.saturating_sub(tight.supply), meter);
     }
     sum
 }
 
 /// The least weight of some of these tasks that together have at least so much work.
-fn least_weight(jobs: &[&Job], ticks: Tick) -> u64 {
+fn least_weight(jobs: &[&Job], ticks: Tick, meter: &Meter<'_>) -> u64 {
+    meter.spend(work(jobs.len() * (ticks as usize + 1)));
+    if meter.is_over() {
+        return 0;
+    }
     let mut least = vec![u64::MAX; ticks as usize + 1];
     if let Some(nothing) = least.first_mut() {
         *nothing = 0;
@@ -106,10 +122,10 @@ fn least_weight(jobs: &[&Job], ticks: Tick) -> u64 {
 
 /// The least weight of ticks that do not fit. The heaviest task flows first: that is best, as sets of ticks that can flow
 /// together have the exchange property.
-fn unplaced(desk: &Desk, alone: &[Alone]) -> u64 {
+fn unplaced(desk: &Desk, alone: &[Alone], meter: &Meter<'_>) -> u64 {
     let demands: Vec<Demand> = desk.jobs.iter().map(|job| demand(desk, job, job.until)).collect();
     let certain = desk.jobs.iter().zip(alone).map(|(job, alone)| job.weight * u64::from(alone.rest)).sum();
-    let Some(mut flow) = Flow::new(&desk.free, &demands) else { return certain };
+    let Some(mut flow) = Flow::new(&desk.free, &demands, meter) else { return certain };
     let mut order: Vec<usize> = (0..desk.jobs.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(desk.jobs.get(*at).map_or(0, |job| job.weight)));
     let mut sum = certain;
@@ -139,18 +155,30 @@ pub struct Overload {
     pub tasks: Vec<usize>,
 }
 
+/// Cells of a flow that are copied in the time of one look.
+const CELLS_COPIED: u64 = 4;
+/// Work that [`slack`] may do; tasks that it does not come to have none.
+const SLACK_WORK: u64 = 10_000_000;
+
 /// The tasks of a schedule that are done, as work that flows, each before its deadline if it keeps it.
 #[derive(Clone, Debug)]
-pub struct Certificate {
-    flow: Option<Flow>,
+pub struct Certificate<'a> {
+    meter: &'a Meter<'a>,
+    flow: Option<Flow<'a>>,
     work: Vec<Tick>,
     /// The tasks that may be asked about. Their rows follow those of all tasks.
     asked: Vec<usize>,
 }
 
-impl Certificate {
+impl<'a> Certificate<'a> {
     /// Lets everything flow that a schedule completes. Of some tasks it may be asked why they cannot be done before a tick.
-    pub fn new(problem: &Problem, free: &[Free], progress: &[Progress], asked: &[(usize, Tick)]) -> Self {
+    pub fn new(
+        problem: &Problem,
+        free: &[Free],
+        progress: &[Progress],
+        asked: &[(usize, Tick)],
+        meter: &'a Meter<'a>,
+    ) -> Self {
         let row = |at: usize, until: Tick| {
             let task = problem.tasks.get(at);
             let start = task.map_or(0, |task| task.release).max(problem.now);
@@ -161,7 +189,7 @@ impl Certificate {
             |(task, done): (&Task, &Progress)| task.due.filter(|due| done.end <= *due).unwrap_or(problem.horizon);
         let ends = problem.tasks.iter().zip(progress).map(kept);
         let all = ends.enumerate().chain(asked.iter().copied()).map(|(at, until)| row(at, until));
-        let mut flow = Flow::new(free, &all.collect::<Vec<_>>());
+        let mut flow = Flow::new(free, &all.collect::<Vec<_>>(), meter);
         let work: Vec<Tick> = problem.tasks.iter().map(|task| task.work.unwrap_or(0)).collect();
         if let Some(flow) = &mut flow {
             for (at, (ticks, done)) in work.iter().zip(progress).enumerate() {
@@ -170,23 +198,33 @@ impl Certificate {
                 }
             }
         }
-        Self { flow, work, asked: asked.iter().map(|(at, _)| *at).collect() }
+        Self { meter, flow, work, asked: asked.iter().map(|(at, _)| *at).collect() }
     }
 
-    /// Why a task that may be asked about cannot be done, if that can be counted.
+    /// Why a task that may be asked about cannot be done, if that can be counted, and is before the meter is over.
     pub fn overload(&self, task: usize) -> Option<Overload> {
-        let mut flow = self.flow.clone()?;
+        let mut flow = self.copy()?;
         let (row, ticks) = (self.asked.iter().position(|at| *at == task)? + self.work.len(), *self.work.get(task)?);
         flow.remove(task);
         if flow.add(row, ticks) == ticks {
             return None;
         }
         let tight = flow.tight(row);
+        if self.meter.is_over() {
+            return None;
+        }
         let asked = |row: &usize| row.checked_sub(self.work.len()).map_or(Some(*row), |at| self.asked.get(at).copied());
         let mut tasks: Vec<usize> = tight.rows.iter().filter_map(asked).collect();
         tasks.sort_unstable();
         let demand = tasks.iter().filter_map(|task| self.work.get(*task)).sum();
         Some(Overload { within: tight.within, supply: tight.supply, demand, tasks })
+    }
+
+    /// The flow, to change it.
+    fn copy(&self) -> Option<Flow<'a>> {
+        let flow = self.flow.as_ref().filter(|_| !self.meter.is_over())?;
+        self.meter.spend(flow.size() / CELLS_COPIED);
+        Some(flow.clone())
     }
 }
 
@@ -196,10 +234,13 @@ impl Certificate {
 #[must_use]
 pub fn slack(problem: &Problem, blocks: &[Block]) -> Vec<Option<Tick>> {
     let progress = score::progress(problem, blocks);
-    let certificate = Certificate::new(problem, &slots::free(problem, |_| true), &progress, &[]);
+    let meter = Meter::new(SLACK_WORK, &Unstopped);
+    let certificate = Certificate::new(problem, &slots::free(problem, |_| true), &progress, &[], &meter);
     let one = |(at, (task, done)): (usize, (&Task, &Progress))| {
         let on_time = done.rest == 0 && done.blocks > 0 && task.due.is_none_or(|due| done.end <= due);
-        if on_time { Some(certificate.flow.clone()?.add(at, problem.horizon)) } else { None }
+        let slack = if on_time { Some(certificate.copy()?.add(at, problem.horizon)) } else { None };
+        // Less than that may be all that there was time to count.
+        slack.filter(|_| !meter.is_over())
     };
     problem.tasks.iter().zip(&progress).enumerate().map(one).collect()
 }

@@ -3,6 +3,7 @@
 use super::{
     problem::{Block, Problem},
     reason::{self, Action, MoveReason},
+    score,
     sequence::Desk,
 };
 
@@ -32,17 +33,15 @@ pub enum Change {
 /// paired in order of time.
 pub fn changes(problem: &Problem, desk: &Desk, blocks: &[Block]) -> Vec<Change> {
     let mut changes = Vec::new();
-    for task in 0..problem.tasks.len() {
-        let own = |block: &&Block| block.task == task;
-        let mut old: Vec<Block> = problem.previous.iter().map(|previous| previous.block).filter(|b| own(&b)).collect();
-        let mut new: Vec<Block> = blocks.iter().filter(own).copied().collect();
-        old.sort_unstable();
-        new.sort_unstable();
+    let progress = score::progress(problem, blocks);
+    let old = by_task(problem, problem.previous.iter().map(|previous| previous.block));
+    let new = by_task(problem, blocks.iter().copied());
+    for (mut old, new) in old.into_iter().zip(new) {
         let (kept, new): (Vec<Block>, Vec<Block>) = new.into_iter().partition(|block| old.binary_search(block).is_ok());
         old.retain(|block| kept.binary_search(block).is_err());
         changes.extend(kept.into_iter().map(Change::Kept));
         let pairs = old.iter().zip(&new).map(|(from, to)| {
-            let (reason, actions) = reason::why_moved(problem, desk, blocks, *from, *to);
+            let (reason, actions) = reason::why_moved(problem, desk, (blocks, &progress), *from, *to);
             Change::Moved { from: *from, to: *to, reason, actions }
         });
         changes.extend(pairs);
@@ -50,4 +49,14 @@ pub fn changes(problem: &Problem, desk: &Desk, blocks: &[Block]) -> Vec<Change> 
         changes.extend(old.iter().skip(new.len()).copied().map(Change::Dropped));
     }
     changes
+}
+
+/// The blocks of each task, in order of time.
+fn by_task(problem: &Problem, blocks: impl Iterator<Item = Block>) -> Vec<Vec<Block>> {
+    let mut each = vec![Vec::new(); problem.tasks.len()];
+    for block in blocks {
+        each.get_mut(block.task).into_iter().for_each(|own| own.push(block));
+    }
+    each.iter_mut().for_each(|own| own.sort_unstable());
+    each
 }

@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 
 use super::{
+    meter::{Meter, work},
     problem::{Span, Tick},
     slots::Free,
 };
@@ -27,15 +28,17 @@ pub struct Demand {
     pub chunk_min: Tick,
 }
 
-/// Work flowing into time.
+/// Work flowing into time. What is searched for a way is counted on its meter; when that is over, nothing more flows, and nothing
+/// may be concluded from what does not.
 #[derive(Clone, Debug)]
-pub struct Flow {
+pub struct Flow<'a> {
+    meter: &'a Meter<'a>,
     parts: Vec<Span>,
     /// Ticks of each part that nothing flows into.
     left: Vec<Tick>,
     /// For each task and part: whether it may flow there.
     allowed: Vec<bool>,
-    /// For each task and part: how much flows.
+    /// For each part and task: how much flows.
     flows: Vec<Tick>,
     tasks: usize,
 }
@@ -51,16 +54,17 @@ pub struct Tight {
     pub within: Span,
 }
 
-impl Flow {
+impl<'a> Flow<'a> {
     /// No work yet. None: too large.
-    pub fn new(free: &[Free], demands: &[Demand]) -> Option<Self> {
+    pub fn new(free: &[Free], demands: &[Demand], meter: &'a Meter<'a>) -> Option<Self> {
         let spans = free.iter().flat_map(Free::spans).chain(demands.iter().map(|demand| &demand.within));
         let mut cuts: Vec<Tick> = spans.flat_map(|span| [span.start, span.end]).collect();
         cuts.sort_unstable();
         cuts.dedup();
         let between = cuts.iter().zip(cuts.iter().skip(1)).map(|(start, end)| Span { start: *start, end: *end });
         let parts: Vec<Span> = between.filter(|part| free.iter().any(|free| free.holds(*part))).collect();
-        if parts.len().saturating_mul(demands.len()) > CELLS_MAX {
+        meter.spend(work(parts.len() * demands.len()));
+        if parts.len().saturating_mul(demands.len()) > CELLS_MAX || meter.is_over() {
             return None;
         }
         let may = |demand: &Demand, part: &Span| {
@@ -71,6 +75,7 @@ impl Flow {
         let allowed: Vec<bool> =
             demands.iter().flat_map(|demand| parts.iter().map(move |part| may(demand, part))).collect();
         Some(Self {
+            meter,
             left: parts.iter().map(|part| part.len()).collect(),
             flows: vec![0; allowed.len()],
             tasks: demands.len(),
@@ -81,8 +86,11 @@ impl Flow {
 
     /// Lets so many ticks of a task flow, moving others aside where that helps. Answers how many do.
     pub fn add(&mut self, task: usize, ticks: Tick) -> Tick {
+        if self.meter.is_over() {
+            return 0;
+        }
         let mut rest = ticks - self.add_directly(task, ticks);
-        while rest > 0 {
+        while rest > 0 && !self.meter.is_over() {
             let (reached, end) = self.reach(task);
             let Some(end) = end else { break };
             rest -= self.push(task, end, &reached, rest);
@@ -93,8 +101,9 @@ impl Flow {
     /// The same into what nothing flows into yet: most work needs nothing else, and it is soon found.
     fn add_directly(&mut self, task: usize, ticks: Tick) -> Tick {
         let width = self.parts.len().max(1);
+        self.meter.spend(work(width));
         let allowed = self.allowed.chunks_exact(width).nth(task).into_iter().flatten();
-        let flows = self.flows.chunks_exact_mut(width).nth(task).into_iter().flatten();
+        let flows = self.flows.iter_mut().skip(task).step_by(self.tasks.max(1));
         let mut rest = ticks;
         for ((left, flow), _) in self.left.iter_mut().zip(flows).zip(allowed).filter(|(_, allowed)| **allowed) {
             let amount = rest.min(*left);
@@ -105,10 +114,15 @@ impl Flow {
         ticks - rest
     }
 
+    /// Cells of its table.
+    pub fn size(&self) -> u64 {
+        work(self.flows.len())
+    }
+
     /// Takes all of a task's work out again.
     pub fn remove(&mut self, task: usize) {
-        let own = self.flows.chunks_exact_mut(self.parts.len().max(1)).nth(task);
-        for (flow, left) in own.into_iter().flatten().zip(&mut self.left) {
+        let own = self.flows.iter_mut().skip(task).step_by(self.tasks.max(1));
+        for (flow, left) in own.zip(&mut self.left) {
             *left += std::mem::take(flow);
         }
     }
@@ -133,7 +147,8 @@ impl Flow {
         let width = self.parts.len();
         let mut reached = Reached { parts: vec![None; width], tasks: vec![None; self.tasks] };
         let mut queue = VecDeque::from([task]);
-        while let Some(from) = queue.pop_front() {
+        while let Some(from) = queue.pop_front().filter(|_| !self.meter.is_over()) {
+            self.meter.spend(work(width));
             for part in 0..width {
                 if reached.parts[part].is_some() || !self.allowed[from * width + part] {
                     continue;
@@ -142,8 +157,10 @@ impl Flow {
                 if self.left[part] > 0 {
                     return (reached, Some(part));
                 }
-                for other in 0..self.tasks {
-                    if other != task && reached.tasks[other].is_none() && self.flows[other * width + part] > 0 {
+                self.meter.spend(work(self.tasks));
+                let flows = &self.flows[part * self.tasks..(part + 1) * self.tasks];
+                for (other, _) in flows.iter().enumerate().filter(|(_, flow)| **flow > 0) {
+                    if other != task && reached.tasks[other].is_none() {
                         reached.tasks[other] = Some(part);
                         queue.push_back(other);
                     }
@@ -156,20 +173,20 @@ impl Flow {
     /// Sends work back along the way that was found. Answers how much.
     #[expect(clippy::indexing_slicing, reason = "the way leads over tasks and parts that were reached")]
     fn push(&mut self, task: usize, end: usize, reached: &Reached, most: Tick) -> Tick {
-        let width = self.parts.len();
+        let tasks = self.tasks;
         let mut amount = most.min(self.left[end]);
         let mut part = end;
         while let Some(from) = reached.parts[part] {
             let Some(before) = reached.tasks[from].filter(|_| from != task) else { break };
-            amount = amount.min(self.flows[from * width + before]);
+            amount = amount.min(self.flows[before * tasks + from]);
             part = before;
         }
         self.left[end] -= amount;
         part = end;
         while let Some(from) = reached.parts[part] {
-            self.flows[from * width + part] += amount;
+            self.flows[part * tasks + from] += amount;
             let Some(before) = reached.tasks[from].filter(|_| from != task) else { break };
-            self.flows[from * width + before] -= amount;
+            self.flows[before * tasks + from] -= amount;
             part = before;
         }
         amount

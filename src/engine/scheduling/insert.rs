@@ -8,6 +8,7 @@
 
 use super::{
     chance::Chance,
+    meter::{LOOK, Meter, work},
     piece::Piece,
     problem::{Span, Tick},
     sequence::{Desk, Job},
@@ -16,6 +17,11 @@ use super::{
 /// Not reachable. Every cost is below, as there are no more blocks than [`HORIZON_MAX`](super::problem::HORIZON_MAX), and its
 /// sum with any cost does not overflow. Signed, as only signed numbers are compared several at a time on every machine.
 const NO: i32 = 1 << 30;
+
+/// Largest table, in gaps times ticks. Gaps behind it are not looked at.
+const TABLE_MAX: usize = 16_000_000;
+/// Columns of the table that are done in about the time of one look.
+const COLUMNS: usize = 4;
 
 /// How a task is to be inserted.
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +52,10 @@ impl Order {
 /// What it costs to finish: late or not, then completion and splits.
 type Cost = (bool, u64);
 
-/// Room for inserting, used again and again.
-#[derive(Clone, Debug, Default)]
-pub struct Inserter {
+/// Room for inserting, used again and again. Every insertion is counted on its meter.
+#[derive(Debug)]
+pub struct Inserter<'a> {
+    meter: &'a Meter<'a>,
     gaps: Vec<Span>,
     /// The gaps before they are cut to what may be worked of their days.
     uncut: Vec<Span>,
@@ -64,7 +71,13 @@ pub struct Inserter {
     pub found: Vec<(Tick, Tick)>,
 }
 
-impl Inserter {
+impl<'a> Inserter<'a> {
+    /// Empty.
+    pub fn new(meter: &'a Meter<'a>) -> Self {
+        let (gaps, uncut, left, prices) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { meter, gaps, uncut, left, prices, width: 0, least: Vec::new(), found: Vec::new() }
+    }
+
     /// Finds the best blocks for a task among placed pieces, which are in order of time. Answers how many ticks have found
     /// a place: all; or else as many as can be placed so that the rest is long enough to be placed another time.
     pub fn insert(&mut self, desk: &Desk, pieces: &[Piece], order: &Order) -> Tick {
@@ -85,6 +98,7 @@ impl Inserter {
             return self.insert_whole(job, order);
         }
         self.width = order.ticks as usize + 1;
+        self.gaps.truncate(TABLE_MAX / self.width);
         self.least.clear();
         self.least.resize(self.width, NO);
         if let Some(nothing) = self.least.first_mut() {
@@ -94,6 +108,12 @@ impl Inserter {
         let mut best: Option<(Cost, usize, Tick)> = None;
         for gap in 0..self.gaps.len() {
             let Some(span) = self.gaps.get(gap).copied() else { break };
+            let adds = span.len().min(order.ticks).saturating_sub(job.chunk_min) as usize + 1;
+            self.meter.spend(work((adds + 1) * (self.width / COLUMNS + 4)));
+            if self.meter.is_over() {
+                // No answer in time: nothing is placed, and what is there stands.
+                return 0;
+            }
             // Whatever finishes here or later costs more than this.
             let least = (span.start >= job.due, weight * u64::from(span.start));
             if best.is_some_and(|(cost, ..)| cost <= least) {
@@ -140,6 +160,7 @@ impl Inserter {
     fn find_gaps(&mut self, desk: &Desk, job: &Job, pieces: &[Piece], order: &Order) {
         self.gaps.clear();
         let Some(free) = desk.free.get(job.map) else { return };
+        self.meter.spend(LOOK * work(pieces.len()));
         let from = order.from.max(job.release);
         let mut placed = pieces.iter().filter(|piece| piece.is_placed()).peekable();
         for span in free.after(from) {
@@ -167,6 +188,7 @@ impl Inserter {
                 self.gaps.push(Span { start, end });
             }
         }
+        self.meter.spend(LOOK * work(free.after(from).len()));
     }
 
     /// Cuts the gaps to what may still be worked in their days, the first gaps of a day first. What is lost by that, a piece
@@ -174,6 +196,7 @@ impl Inserter {
     fn cap_gaps(&mut self, desk: &Desk, job: &Job, pieces: &[Piece]) {
         desk.left(pieces, &mut self.left);
         std::mem::swap(&mut self.gaps, &mut self.uncut);
+        self.meter.spend(LOOK * work(pieces.len() + 2 * self.uncut.len()));
         self.gaps.clear();
         for gap in &self.uncut {
             let mut start = gap.start;

@@ -11,6 +11,9 @@
 //! deadlines alone, then for what is unplaced, then for the cost (`search`). What cannot be is counted as a flow of work into
 //! time (`flow`, `certify`); it ends searches early and explains what does not fit (`reason`).
 //!
+//! **Invariant:** it ends: steps and work are counted where they are done (`meter`), each part of planning has its share, and whoever
+//! waits may stop it ([`Stop`]). Whatever ends it, the plan is the best valid one so far.
+//!
 //! **Invariant:** whole numbers, counted steps, and chance that follows from the problem (`chance`): the same problem and
 //! budget give the same plan, on every machine and in every build.
 //!
@@ -27,11 +30,13 @@ mod check;
 mod diff;
 mod flow;
 mod insert;
+mod meter;
 mod moves;
 mod piece;
 mod problem;
 mod reason;
 mod rebuild;
+mod room;
 mod score;
 mod search;
 mod seed;
@@ -43,16 +48,17 @@ mod tests;
 pub use certify::{Overload, slack};
 pub use check::{Broken, check};
 pub use diff::Change;
+pub use meter::{Stop, Unstopped};
 pub use problem::{
-    AFTER_MAX, Block, Busy, BusyWith, Cap, HORIZON_MAX, MOVE_COST_MAX, Previous, Problem, ProblemRefused, SPANS_MAX,
-    Span, TASKS_MAX, Task, Tick, WEIGHT_MAX,
+    AFTER_MAX, Block, Busy, BusyWith, Cap, HORIZON_MAX, HOURS_MAX, MAP_TICKS_MAX, MOVE_COST_MAX, Previous, Problem,
+    ProblemRefused, SPANS_MAX, Span, TASKS_MAX, Task, Tick, WAITS_MAX, WEIGHT_MAX,
 };
 pub use reason::{Action, Misfit, MoveReason, Reason};
 pub use score::{Parts, Score, score};
-pub use search::Budget;
+pub use search::{Budget, Work};
 pub use slots::{merged, without};
 
-use self::{chance::Chance, sequence::Desk};
+use self::{chance::Chance, search::Meters, sequence::Desk};
 
 /// What was planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,18 +73,33 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// Why a task is not, not wholly or not in time done: one for each such task, in order of the tasks.
     pub misfits: Vec<Misfit>,
+    /// Whether it was ended from outside: there may be a better one.
+    pub stopped: bool,
+    /// Work that was counted, in units of about a nanosecond.
+    pub work: u64,
 }
 
 /// Plans. The schedule is the best that the budget finds; every task that does not fit, and every block that moves, comes with
 /// its reason and what could be done about it.
 pub fn plan(problem: &Problem, budget: Budget) -> Result<Plan, ProblemRefused> {
+    plan_until(problem, budget, &Unstopped)
+}
+
+/// The same, ended early when somebody says so: then it is the best that was found by that time, and valid.
+pub fn plan_until(problem: &Problem, budget: Budget, stop: &dyn Stop) -> Result<Plan, ProblemRefused> {
     problem.validate()?;
+    metered(problem, budget, &Meters::new(budget.work(), stop))
+}
+
+fn metered(problem: &Problem, budget: Budget, meters: &Meters<'_>) -> Result<Plan, ProblemRefused> {
     let desk = Desk::new(problem);
     let mut chance = Chance::new(chance::seed(problem));
-    let best = search::search(problem, &desk, budget, &mut chance);
+    let best = search::search(problem, &desk, budget, meters, &mut chance);
     let blocks = piece::blocks(&best.pieces);
     let (score, parts) = score(problem, &blocks);
     let changes = diff::changes(problem, &desk, &blocks);
-    let misfits = reason::misfits(problem, &desk, &blocks);
-    Ok(Plan { blocks, score, parts, changes, misfits })
+    let misfits = reason::misfits(problem, &desk, &blocks, &meters.reasons);
+    let stopped = meters.all().iter().any(|meter| meter.was_stopped());
+    let work = meters.all().iter().map(|meter| meter.spent().0).sum();
+    Ok(Plan { blocks, score, parts, changes, misfits, stopped, work })
 }

@@ -10,6 +10,9 @@ use super::{
     sequence::{Desk, Job, Kept},
 };
 
+/// Most pieces that a task is cut into anew: a task of more is changed piece by piece.
+const RECUT_MAX: u32 = 64;
+
 /// Changes a sequence by chance.
 pub fn change(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     if pieces.is_empty() {
@@ -207,6 +210,9 @@ fn restore(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<
 /// Takes a task out wholly, cuts it anew and strews its pieces.
 fn recut(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let (Piece { task, .. }, job) = with_job(desk, pieces, chance.below(pieces.len()))?;
+    if job.work / job.chunk_max.max(1) > RECUT_MAX {
+        return None;
+    }
     pieces.retain(|piece| piece.task != task);
     let mut rest = job.work;
     let mut to = chance.below(pieces.len() + 1);

@@ -9,8 +9,14 @@ pub type Tick = u32;
 pub const HORIZON_MAX: Tick = 100_000;
 /// Most tasks of one problem.
 pub const TASKS_MAX: usize = 2_000;
-/// Most spans in all time maps, most busy spans, most blocks of the plan in force; each.
+/// Most busy spans, most blocks of the plan in force, most days that are capped; each.
 pub const SPANS_MAX: usize = 20_000;
+/// Most spans in all time maps.
+pub const HOURS_MAX: usize = 200_000;
+/// Most time maps times ticks: of each map, each tick has a cell in a table.
+pub const MAP_TICKS_MAX: usize = 8_000_000;
+/// Most tasks that are waited for, summed over all that wait.
+pub const WAITS_MAX: usize = 20_000;
 /// Greatest weight of a task, and greatest cost of a split.
 pub const WEIGHT_MAX: u32 = 1_000;
 /// Greatest cost of moving one block.
@@ -193,7 +199,13 @@ impl Problem {
         within("gap", self.gap, 0..HORIZON_MAX + 1)?;
         within("split_cost", self.split_cost, 0..WEIGHT_MAX + 1)?;
         within("tasks", self.tasks.len(), 0..TASKS_MAX + 1)?;
-        within("maps", self.maps.iter().map(Vec::len).sum(), 0..SPANS_MAX + 1)?;
+        within("maps", self.maps.iter().map(Vec::len).sum(), 0..HOURS_MAX + 1)?;
+        let cells = self.maps.len().saturating_mul(self.horizon as usize);
+        if cells > MAP_TICKS_MAX {
+            let why = format!("{} time maps of {} ticks are too many", self.maps.len(), self.horizon);
+            return Err(refuse("maps", why));
+        }
+        within("tasks.after", self.tasks.iter().map(|task| task.after.len()).sum(), 0..WAITS_MAX + 1)?;
         within("busy", self.busy.len(), 0..SPANS_MAX + 1)?;
         within("previous", self.previous.len(), 0..SPANS_MAX + 1)?;
         for (map, spans) in self.maps.iter().enumerate() {

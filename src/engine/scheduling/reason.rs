@@ -7,11 +7,15 @@
 use super::{
     certify::{Certificate, Overload},
     insert::{Inserter, Order},
+    meter::{Meter, work},
     problem::{Block, Busy, BusyWith, Problem, Span, Task, Tick},
     score::{self, Progress},
     sequence::Desk,
     slots::Free,
 };
+
+/// What it costs to sort a span into free time.
+const LOOKS_A_SPAN: u64 = 8;
 
 /// Why a task is not, not wholly or not in time done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,8 +174,9 @@ pub struct Misfit {
     pub actions: Vec<Action>,
 }
 
-/// Every task that does not fit, with its reason.
-pub fn misfits(problem: &Problem, desk: &Desk, blocks: &[Block]) -> Vec<Misfit> {
+/// Every task that does not fit, with its reason. When the meter is over, the dear reasons are not looked for any more: then others
+/// have the time.
+pub fn misfits(problem: &Problem, desk: &Desk, blocks: &[Block], meter: &Meter<'_>) -> Vec<Misfit> {
     let progress = score::progress(problem, blocks);
     let mut cases = Vec::new();
     for (at, (task, done)) in problem.tasks.iter().zip(&progress).enumerate() {
@@ -180,10 +185,10 @@ pub fn misfits(problem: &Problem, desk: &Desk, blocks: &[Block]) -> Vec<Misfit> 
         if task.work.is_some() && done.rest == 0 && !late {
             continue;
         }
-        cases.push(Case { problem, desk, blocks, progress: &progress, at, task, done: *done, late });
+        cases.push(Case { problem, desk, blocks, meter, progress: &progress, at, task, done: *done, late });
     }
     let asked: Vec<(usize, Tick)> = cases.iter().map(|case| (case.at, case.window().end)).collect();
-    let certificate = Certificate::new(problem, &desk.free, &progress, &asked);
+    let certificate = Certificate::new(problem, &desk.free, &progress, &asked, meter);
     let told = |case: &Case| {
         let reason = case.reason(&certificate);
         let actions = case.actions(&reason);
@@ -197,6 +202,7 @@ struct Case<'a> {
     problem: &'a Problem,
     desk: &'a Desk,
     blocks: &'a [Block],
+    meter: &'a Meter<'a>,
     progress: &'a [Progress],
     at: usize,
     task: &'a Task,
@@ -211,7 +217,7 @@ impl Case<'_> {
         Span { start: self.task.release.max(self.problem.now), end: due.min(self.problem.horizon) }
     }
 
-    fn reason(&self, certificate: &Certificate) -> Reason {
+    fn reason(&self, certificate: &Certificate<'_>) -> Reason {
         let (problem, task) = (self.problem, self.task);
         let Some(work) = task.work else { return Reason::NoEstimate };
         let earliest = task.release.max(problem.now);
@@ -230,7 +236,7 @@ impl Case<'_> {
         }
         if let Some(last) = task.after.iter().max_by_key(|other| self.progress.get(**other).map(|done| done.end)) {
             let from = self.progress.get(*last).map_or(0, |done| done.end);
-            if self.placeable(from, |_| true) < work {
+            if self.placeable(from, |_| true) < work && !self.meter.is_over() {
                 return Reason::WaitsFor { task: *last };
             }
         }
@@ -248,7 +254,7 @@ impl Case<'_> {
     /// Why it would not fit even if it were alone, if that is so.
     fn impossible_alone(&self, work: Tick) -> Option<Reason> {
         let placeable = self.placeable(0, |_| true);
-        if placeable >= work {
+        if placeable >= work || self.meter.is_over() {
             return None;
         }
         let unknown = |busy: &&Busy| matches!(busy.with, BusyWith::Unknown(_)) && busy.span.overlaps(self.window());
@@ -263,6 +269,9 @@ impl Case<'_> {
             locked.sort_unstable();
             let id = |busy: &&Busy| if let BusyWith::Locked(id) = busy.with { Some(id) } else { None };
             return Some(Reason::LockedBlocks { ids: locked.iter().filter_map(id).collect() });
+        }
+        if self.meter.is_over() {
+            return None;
         }
         let supply = self.supply();
         if supply < work {
@@ -287,18 +296,23 @@ impl Case<'_> {
 
     /// Ticks of it that fit between a tick and the end of its window, with nothing else there but what `counts`.
     fn placeable(&self, from: Tick, counts: impl Fn(&Busy) -> bool) -> Tick {
-        let (window, Some(work)) = (self.window(), self.task.work) else { return 0 };
+        let (window, Some(ticks)) = (self.window(), self.task.work) else { return 0 };
+        if self.meter.is_over() {
+            return 0;
+        }
         let busy = self.problem.busy.iter().filter(|busy| counts(busy)).copied().collect();
+        let hours = self.problem.maps.get(self.task.map).cloned().unwrap_or_default();
+        self.meter.spend(u64::from(self.problem.horizon) + work(hours.len() + self.problem.busy.len()) * LOOKS_A_SPAN);
         let alone = Problem {
             busy,
-            tasks: vec![Task { after: Vec::new(), ..self.task.clone() }],
+            tasks: vec![Task { after: Vec::new(), map: 0, ..self.task.clone() }],
             previous: Vec::new(),
-            maps: self.problem.maps.clone(),
+            maps: vec![hours],
             caps: self.problem.caps.clone(),
             ..*self.problem
         };
-        let order = Order { task: 0, ticks: work, from, until: window.end, split_cost: 0, whim: 0, whole: false };
-        Inserter::default().insert(&Desk::new(&alone), &[], &order)
+        let order = Order { task: 0, ticks, from, until: window.end, split_cost: 0, whim: 0, whole: false };
+        Inserter::new(self.meter).insert(&Desk::new(&alone), &[], &order)
     }
 
     /// The largest gap in its window.
@@ -365,11 +379,11 @@ impl Case<'_> {
 pub fn why_moved(
     problem: &Problem,
     desk: &Desk,
-    blocks: &[Block],
+    schedule: (&[Block], &[Progress]),
     from: Block,
     to: Block,
 ) -> (MoveReason, Vec<Action>) {
-    let reason = move_reason(problem, desk, blocks, from, to);
+    let reason = move_reason(problem, desk, schedule, from, to);
     let actions = match &reason {
         MoveReason::Passed { .. } | MoveReason::TimeTaken { .. } | MoveReason::NotAllowed => vec![Action::HoldHere],
         MoveReason::WaitsFor { task } => vec![Action::FinishFirst { task: *task }, Action::HoldHere],
@@ -378,7 +392,13 @@ pub fn why_moved(
     (reason, actions)
 }
 
-fn move_reason(problem: &Problem, desk: &Desk, blocks: &[Block], from: Block, to: Block) -> MoveReason {
+fn move_reason(
+    problem: &Problem,
+    desk: &Desk,
+    (blocks, progress): (&[Block], &[Progress]),
+    from: Block,
+    to: Block,
+) -> MoveReason {
     if from.start < problem.now {
         return MoveReason::Passed { now: problem.now };
     }
@@ -389,7 +409,6 @@ fn move_reason(problem: &Problem, desk: &Desk, blocks: &[Block], from: Block, to
     if !desk.jobs.get(from.task).is_some_and(stands) {
         return MoveReason::NotAllowed;
     }
-    let progress = score::progress(problem, blocks);
     let after = problem.tasks.get(from.task).map_or(&[][..], |task| &task.after);
     if let Some(task) = after.iter().find(|at| progress.get(**at).is_some_and(|done| done.end > from.start)) {
         return MoveReason::WaitsFor { task: *task };

@@ -3,15 +3,21 @@
 use super::{
     chance::Chance,
     insert::{Inserter, Order},
+    meter::{LOOK, Meter, work},
     piece::{NONE, Piece},
     problem::Tick,
-    sequence::{Desk, Room},
+    room::Room,
+    sequence::Desk,
 };
 
 /// Most tasks taken out at once.
 const TASKS_AT_ONCE: usize = 5;
 /// The same where a plan is taken apart.
 const TASKS_APART: usize = 12;
+/// Rows that are moved up in the time of one look.
+const ROWS_MOVED: usize = 16;
+/// Most pieces that what has found no place is cut into; what is left of it is one that never has a place.
+const REST_PIECES_MAX: usize = 16;
 /// One rebuild in so many goes by whim where an early end is worth something.
 const WHIM_ONCE_IN: usize = 4;
 
@@ -35,10 +41,26 @@ pub struct How {
     pub apart: bool,
 }
 
-/// Room for rebuilding, used again and again.
-#[derive(Clone, Debug, Default)]
-pub struct Rebuilder {
-    inserter: Inserter,
+/// What of a task is placed.
+#[derive(Clone, Copy, Debug)]
+struct Done {
+    /// Ticks.
+    ticks: Tick,
+    /// First tick of its first piece, or `NONE`.
+    start: Tick,
+    /// First tick after its last piece.
+    end: Tick,
+}
+
+const NOTHING: Done = Done { ticks: 0, start: NONE, end: 0 };
+
+/// Room for rebuilding, used again and again. All of it is counted on its meter.
+#[derive(Debug)]
+pub struct Rebuilder<'a> {
+    meter: &'a Meter<'a>,
+    inserter: Inserter<'a>,
+    /// By task.
+    done: Vec<Done>,
     /// What has found no place, to be put behind everything.
     skipped: Vec<Piece>,
     tasks: Vec<u32>,
@@ -46,10 +68,23 @@ pub struct Rebuilder {
     whim: u64,
 }
 
-impl Rebuilder {
+impl<'a> Rebuilder<'a> {
+    /// Empty.
+    pub fn new(meter: &'a Meter<'a>) -> Self {
+        let (done, skipped, tasks) = (Vec::new(), Vec::new(), Vec::new());
+        Self { meter, inserter: Inserter::new(meter), done, skipped, tasks, whim: 0 }
+    }
+
     /// Takes some tasks out by chance and puts them back in an order by chance. Now and then at places by whim, since the best
     /// place for one is often the only one for another: half of the time where an early end is worth nothing.
-    pub fn rebuild(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, how: How, room: &mut Room, chance: &mut Chance) {
+    pub fn rebuild(
+        &mut self,
+        desk: &Desk,
+        pieces: &mut Vec<Piece>,
+        how: How,
+        room: &mut Room<'_>,
+        chance: &mut Chance,
+    ) {
         let How { early, apart } = how;
         self.tasks.clear();
         for _ in 0..=chance.below(if apart { TASKS_APART } else { TASKS_AT_ONCE }) {
@@ -78,6 +113,7 @@ impl Rebuilder {
         self.skipped.clear();
         self.skipped.extend(pieces.iter().filter(|piece| !piece.is_placed()));
         pieces.retain(Piece::is_placed);
+        self.count(desk, pieces);
         self.put_all(desk, pieces, split_cost);
         pieces.append(&mut self.skipped);
     }
@@ -87,7 +123,8 @@ impl Rebuilder {
         self.skipped.clear();
         self.whim = 0;
         self.tasks.clear();
-        self.tasks.extend(order.filter(|task| missing(desk, pieces, *task) > 0));
+        self.count(desk, pieces);
+        self.tasks.extend(order.filter(|task| missing(desk, &self.done, *task) > 0));
         self.put_all(desk, pieces, desk.split_cost);
         pieces.append(&mut self.skipped);
     }
@@ -101,6 +138,9 @@ impl Rebuilder {
                 let before = self.tasks.len();
                 let mut at = 0;
                 while let Some(task) = self.tasks.get(at).copied() {
+                    if self.meter.is_over() {
+                        break;
+                    }
                     if self.put(desk, pieces, task, split_cost, pass) {
                         self.tasks.remove(at);
                     } else {
@@ -108,22 +148,56 @@ impl Rebuilder {
                     }
                 }
                 // Once more, if a task may have become possible by what it waits for.
-                found = desk.chained && self.tasks.len() < before;
+                found = desk.chained && self.tasks.len() < before && !self.meter.is_over();
             }
+        }
+        // For what is left there was no time.
+        while let Some(task) = self.tasks.pop() {
+            self.skip(desk, task, missing(desk, &self.done, task));
+        }
+    }
+
+    /// Counts what of each task is placed.
+    fn count(&mut self, desk: &Desk, pieces: &[Piece]) {
+        self.meter.spend(work(desk.jobs.len()) + LOOK * work(pieces.len()));
+        self.done.clear();
+        self.done.resize(desk.jobs.len(), NOTHING);
+        for piece in pieces {
+            self.add(piece.task, piece.start, piece.length);
+        }
+    }
+
+    fn add(&mut self, task: u32, start: Tick, length: Tick) {
+        if let Some(done) = self.done.get_mut(task as usize) {
+            done.ticks += length;
+            (done.start, done.end) = (done.start.min(start), done.end.max(start.saturating_add(length)));
+        }
+    }
+
+    /// Puts so many ticks of a task behind everything, in pieces that may find a place there or later.
+    fn skip(&mut self, desk: &Desk, task: u32, ticks: Tick) {
+        let job = desk.job(task);
+        let (mut rest, mut cut) = (ticks, 1);
+        while rest > 0 {
+            let length = if cut < REST_PIECES_MAX { cut_off(rest, job.chunk_min, job.chunk_max) } else { rest };
+            self.skipped.push(Piece::new(task, length));
+            rest -= length;
+            cut += 1;
         }
     }
 
     /// Puts one task. False: it cannot be put so.
     fn put(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, task: u32, split_cost: u32, pass: Pass) -> bool {
         let job = desk.job(task);
-        let from = ready(desk, pieces, task);
+        self.meter.spend(LOOK * (1 + work(self.tasks.len() / ROWS_MOVED + job.after.len() + job.before.len())));
+        let from = ready(desk, &self.done, task);
         if from == NONE && pass != Pass::Part {
             return false;
         }
         let mut until = job.until;
         if desk.chained {
-            let waits = |piece: &&Piece| desk.job(piece.task).after.contains(&(task as usize));
-            until = until.min(pieces.iter().find(waits).map_or(NONE, |piece| piece.start));
+            let start = |before: &usize| self.done.get(*before).map_or(NONE, |done| done.start);
+            until = until.min(job.before.iter().map(start).min().unwrap_or(NONE));
         }
         match pass {
             Pass::OnTime => until = until.min(job.due),
@@ -131,43 +205,38 @@ impl Rebuilder {
             Pass::Whole if !desk.chained && until <= job.due => return false,
             Pass::Whole | Pass::Part => {}
         }
-        let ticks = missing(desk, pieces, task);
+        let ticks = missing(desk, &self.done, task);
         let whim = self.whim.wrapping_mul(u64::from(task) * 2 + 1);
         let whole = pass != Pass::Part;
         let placed = self.inserter.insert(desk, pieces, &Order { task, ticks, from, until, split_cost, whim, whole });
         if placed < ticks && pass != Pass::Part {
             return false;
         }
-        for (start, length) in self.inserter.found.iter().copied() {
+        for at in 0..self.inserter.found.len() {
+            let Some((start, length)) = self.inserter.found.get(at).copied() else { break };
             let at = pieces.partition_point(|piece| piece.start < start);
             pieces.insert(at, Piece { start, ..Piece::new(task, length) });
+            self.add(task, start, length);
         }
-        let mut rest = ticks - placed;
-        while rest > 0 {
-            let length = cut_off(rest, job.chunk_min, job.chunk_max);
-            self.skipped.push(Piece::new(task, length));
-            rest -= length;
-        }
+        self.skip(desk, task, ticks - placed);
         true
     }
 }
 
 /// Ticks of a task that no piece has.
-fn missing(desk: &Desk, pieces: &[Piece], task: u32) -> Tick {
-    let own = pieces.iter().filter(|piece| piece.task == task);
-    desk.job(task).work.saturating_sub(own.map(|piece| piece.length).sum())
+fn missing(desk: &Desk, done: &[Done], task: u32) -> Tick {
+    desk.job(task).work.saturating_sub(done.get(task as usize).map_or(0, |done| done.ticks))
 }
 
 /// When all is done that a task waits for; `NONE`, if that is not.
-fn ready(desk: &Desk, pieces: &[Piece], task: u32) -> Tick {
+fn ready(desk: &Desk, done: &[Done], task: u32) -> Tick {
     let mut from = desk.now;
     for after in &desk.job(task).after {
-        let own = pieces.iter().filter(|piece| piece.task as usize == *after);
-        let (done, end) = own.fold((0, 0), |(done, end), piece| (done + piece.length, piece.end().max(end)));
-        if desk.jobs.get(*after).is_none_or(|job| done < job.work.max(1)) {
+        let done = done.get(*after).copied().unwrap_or(NOTHING);
+        if desk.jobs.get(*after).is_none_or(|job| done.ticks < job.work.max(1)) {
             return NONE;
         }
-        from = from.max(end);
+        from = from.max(done.end);
     }
     from
 }

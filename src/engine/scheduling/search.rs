@@ -11,26 +11,47 @@
 //! each other. Where nobody waits, the last third of the steps, if it is long enough, is one more try, so hot that it forgets
 //! where it began: some plans have no way to a better one that does not first miss a deadline or leave a heavy task to the end.
 //! And then the best one is taken apart.
+//!
+//! Every trial counts its steps, and every step its work ([`Meter`]); a trial that takes no step is the last one, since the next
+//! would take none either. The steps end what is usual, the work ends what is large, and both are counts: where a plan ends is
+//! the same everywhere. A [`Stop`] ends it before that; what is found by then is a valid plan.
 
 use super::{
     anneal::{Aim, Best, anneal},
     certify,
     chance::Chance,
+    meter::{Meter, Stop},
     piece::Piece,
     problem::Problem,
     rebuild::Rebuilder,
+    room::Room,
     score::Score,
     seed,
-    sequence::{Desk, Kept, Room, WHOLE},
+    sequence::{Desk, Kept, WHOLE},
 };
 
-/// How long to search. The budgets are counts of steps, fewer for larger problems, never time.
+/// How long to search. The budgets are counts of steps, fewer for larger problems, and of work, never time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// Somebody waits: a few milliseconds at most.
+    /// Somebody waits: a few milliseconds for a list of some dozens, some tenths of a second for one of hundreds.
     Interactive,
     /// Nobody waits: some ten times that, and no answer is believed before it has come many times.
     Background,
+}
+
+/// Work that each part of planning may do, in units of about a nanosecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// Rules of thumb, of which the first is always tried.
+    pub seeds: u64,
+    /// What shows that nothing is left to be gained.
+    pub bounds: u64,
+    /// The search.
+    pub search: u64,
+    /// Filling up what is left, and the plan in force once more.
+    pub finish: u64,
+    /// Reasons.
+    pub reasons: u64,
 }
 
 /// Pieces up to which a problem may take the whole budget; a step takes as long as there are pieces.
@@ -63,6 +84,20 @@ const APART_COST: u64 = 10_000;
 const CHAINED_LESS: u64 = 3;
 
 impl Budget {
+    /// Work, part by part. No problem of some dozens of tasks comes near it.
+    #[must_use]
+    pub const fn work(self) -> Work {
+        const M: u64 = 1_000_000;
+        match self {
+            Self::Interactive => {
+                Work { seeds: 50 * M, bounds: 30 * M, search: 80 * M, finish: 30 * M, reasons: 60 * M }
+            }
+            Self::Background => {
+                Work { seeds: 100 * M, bounds: 100 * M, search: 700 * M, finish: 50 * M, reasons: 100 * M }
+            }
+        }
+    }
+
     /// Steps, in all.
     fn steps(self, pieces: u64) -> u64 {
         let steps = match self {
@@ -94,11 +129,41 @@ impl Budget {
 /// What a plan in force must be worse by to be given up, in hundredths of the better one's cost.
 const HYSTERESIS_PERCENT: u64 = 10;
 
+/// The meters of one search.
+#[derive(Debug)]
+pub struct Meters<'a> {
+    /// Of the rules of thumb.
+    pub seeds: Meter<'a>,
+    /// Of what shows that nothing is left to be gained.
+    pub bounds: Meter<'a>,
+    /// Of the search.
+    pub search: Meter<'a>,
+    /// Of what is done with its result.
+    pub finish: Meter<'a>,
+    /// Of the reasons.
+    pub reasons: Meter<'a>,
+}
+
+impl<'a> Meters<'a> {
+    /// Nothing is spent yet.
+    pub fn new(work: Work, stop: &'a dyn Stop) -> Self {
+        let of = |limit| Meter::new(limit, stop);
+        let (seeds, bounds, search) = (of(work.seeds), of(work.bounds), of(work.search));
+        Self { seeds, bounds, search, finish: of(work.finish), reasons: of(work.reasons) }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> [&Meter<'a>; 5] {
+        [&self.seeds, &self.bounds, &self.search, &self.finish, &self.reasons]
+    }
+}
+
 /// The best sequence that the budget finds.
-pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chance) -> Best {
-    let first = seed::seed(desk);
+pub fn search(problem: &Problem, desk: &Desk, budget: Budget, meters: &Meters<'_>, chance: &mut Chance) -> Best {
+    let first = seed::seed(desk, &meters.seeds);
     let mut best = first.clone();
-    let bound = certify::bound(desk);
+    let bound = certify::bound(desk, &meters.bounds);
+    let meter = &meters.search;
     let pieces = best.pieces.len() as u64;
     let steps = budget.steps(pieces);
     let measure = (45 * pieces * pieces).clamp(1_000, 12_000).min(steps);
@@ -107,12 +172,13 @@ pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chanc
     let mut left = steps - held;
     let mut again = 0;
     for trial in 0.. {
-        if best.score <= bound || left < measure / 10 || again >= budget.again() {
+        if best.score <= bound || left < measure / 10 || again >= budget.again() || meter.is_over() {
             break;
         }
         let longer = 100 + LONGER * (trial / 2);
         let mut own = Trial {
             desk,
+            meter,
             scale: Scale::of(desk),
             fit: measure * FIT_SHARE * longer / 10_000,
             cost: measure * COST_SHARE * longer / 10_000,
@@ -123,6 +189,7 @@ pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chanc
         };
         // Every other trial does not look for fewer missed deadlines and less unplaced work than are known to be possible.
         own.run(if trial % 2 == 0 { bound } else { best.score }, bound, chance);
+        let steps = left - own.left;
         left = own.left;
         if own.best.score < best.score {
             again = 0;
@@ -130,26 +197,30 @@ pub fn search(problem: &Problem, desk: &Desk, budget: Budget, chance: &mut Chanc
             again += 1;
         }
         best.offer(own.best.score, &own.best.pieces);
+        if steps == 0 {
+            break;
+        }
     }
     if held > 0 && best.score > bound {
         let (heat, rebuild_once_in) = (LAST_HEAT, LAST_REBUILD_ONCE_IN);
         let (fit, cost, left, scale) =
             (measure * FIT_SHARE * LAST_FIT / 100, left + held, left + held, Scale::of(desk));
-        let mut last = Trial { desk, scale, fit, cost, heat, rebuild_once_in, left, best: first };
+        let mut last = Trial { desk, meter, scale, fit, cost, heat, rebuild_once_in, left, best: first };
         last.run(bound, bound, chance);
         best.offer(last.best.score, &last.best.pieces);
     }
     if budget == Budget::Background && best.score > bound {
-        take_apart(desk, bound, measure, chance, &mut best);
+        take_apart(desk, bound, measure, meter, chance, &mut best);
     }
-    fill_up(desk, &mut best);
-    stay(problem, desk, &mut best);
+    fill_up(desk, &meters.finish, &mut best);
+    stay(problem, desk, &meters.finish, &mut best);
     best
 }
 
 /// The three searches, one after the other.
 struct Trial<'a> {
     desk: &'a Desk,
+    meter: &'a Meter<'a>,
     scale: Scale,
     /// Steps for deadlines, and again for what is unplaced.
     fit: u64,
@@ -169,19 +240,20 @@ impl Trial<'_> {
     fn run(&mut self, enough: Score, bound: Score, chance: &mut Chance) {
         if self.best.score.missed > enough.missed {
             let steps = self.fit.min(self.left);
-            self.left -= deadlines(self.desk, &self.scale, steps, enough.missed, chance, &mut self.best);
+            let goal = enough.missed;
+            self.left -= deadlines(self.desk, &self.scale, (steps, goal), self.meter, chance, &mut self.best);
         }
         let goal = Score { missed: self.best.score.missed, unplaced: enough.unplaced, cost: u64::MAX };
         let aim = self.scale.unplaced(self.fit.min(self.left), goal);
-        self.left -= anneal(self.desk, &aim, chance, &mut self.best);
+        self.left -= anneal(self.desk, &aim, chance, self.meter, &mut self.best);
         let aim = self.scale.cost(self.cost.min(self.left), self.heat, self.rebuild_once_in, bound);
-        self.left -= anneal(self.desk, &aim, chance, &mut self.best);
+        self.left -= anneal(self.desk, &aim, chance, self.meter, &mut self.best);
     }
 }
 
 /// Takes the best plan apart again and again, and keeps whatever is no worse. The good plans of a small problem may have hardly
 /// a block in common: the way from one to another leads through none that a search by small steps would take, at whatever heat.
-fn take_apart(desk: &Desk, bound: Score, measure: u64, chance: &mut Chance, best: &mut Best) {
+fn take_apart(desk: &Desk, bound: Score, measure: u64, meter: &Meter<'_>, chance: &mut Chance, best: &mut Best) {
     let scale = Scale::of(desk);
     let pieces = best.pieces.len() as u64;
     let steps = |steps: u64| {
@@ -191,15 +263,15 @@ fn take_apart(desk: &Desk, bound: Score, measure: u64, chance: &mut Chance, best
     if (best.score.missed, best.score.unplaced) > (bound.missed, bound.unplaced) {
         let aim = scale.unplaced(steps(APART_FIT), Score { cost: u64::MAX, ..bound });
         let mut found = best.clone();
-        anneal(desk, &Aim { apart: true, rebuild_once_in: 1, hot: 0, ..aim }, chance, &mut found);
+        anneal(desk, &Aim { apart: true, rebuild_once_in: 1, hot: 0, ..aim }, chance, meter, &mut found);
         if (found.score.missed, found.score.unplaced) < (best.score.missed, best.score.unplaced) {
             let aim = scale.cost(measure * COST_SHARE / 100, 1, REBUILD_ONCE_IN, bound);
-            anneal(desk, &aim, chance, &mut found);
+            anneal(desk, &aim, chance, meter, &mut found);
             best.offer(found.score, &found.pieces);
         }
     }
     let aim = scale.cost(steps(APART_COST), 1, 1, bound);
-    anneal(desk, &Aim { apart: true, hot: 0, ..aim }, chance, best);
+    anneal(desk, &Aim { apart: true, hot: 0, ..aim }, chance, meter, best);
 }
 
 /// Greatest measure of work: every price times what it is for must be a number.
@@ -243,8 +315,15 @@ impl Scale {
 }
 
 /// Searches for a plan that keeps more deadlines, and completes it. Answers the steps that it took.
-fn deadlines(desk: &Desk, scale: &Scale, steps: u64, goal: u64, chance: &mut Chance, best: &mut Best) -> u64 {
-    let (mut room, mut rebuilder) = (Room::default(), Rebuilder::default());
+fn deadlines(
+    desk: &Desk,
+    scale: &Scale,
+    (steps, goal): (u64, u64),
+    meter: &Meter<'_>,
+    chance: &mut Chance,
+    best: &mut Best,
+) -> u64 {
+    let (mut room, mut rebuilder) = (Room::new(meter), Rebuilder::new(meter));
     let alone = desk.with_deadlines_alone();
     let mut pieces: Vec<Piece> = best.pieces.iter().filter(|piece| alone.job(piece.task).work > 0).copied().collect();
     for piece in &mut pieces {
@@ -253,7 +332,7 @@ fn deadlines(desk: &Desk, scale: &Scale, steps: u64, goal: u64, chance: &mut Cha
     let score = alone.place(&mut pieces, 0, &mut room);
     let mut found = Best { score, pieces };
     let goal = Score { missed: goal, unplaced: u64::MAX, cost: u64::MAX };
-    let used = anneal(&alone, &scale.missed(steps, goal), chance, &mut found);
+    let used = anneal(&alone, &scale.missed(steps, goal), chance, meter, &mut found);
     if found.score.missed >= best.score.missed {
         return used;
     }
@@ -274,18 +353,18 @@ fn deadlines(desk: &Desk, scale: &Scale, steps: u64, goal: u64, chance: &mut Cha
 }
 
 /// Puts what is unplaced wherever there still is room.
-fn fill_up(desk: &Desk, best: &mut Best) {
+fn fill_up(desk: &Desk, meter: &Meter<'_>, best: &mut Best) {
     if best.score.unplaced > 0 {
         let mut pieces: Vec<Piece> = best.pieces.iter().filter(|piece| piece.is_placed()).copied().collect();
-        Rebuilder::default().complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
-        let score = desk.place(&mut pieces, 0, &mut Room::default());
+        Rebuilder::new(meter).complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
+        let score = desk.place(&mut pieces, 0, &mut Room::new(meter));
         best.offer(score, &pieces);
     }
 }
 
 /// Keeps the plan in force, if it may stand as it is and the gain is in the cost alone and small: a plan that changes without
 /// need is worse than one that is a little longer.
-fn stay(problem: &Problem, desk: &Desk, best: &mut Best) {
+fn stay(problem: &Problem, desk: &Desk, meter: &Meter<'_>, best: &mut Best) {
     let stands: usize = desk.jobs.iter().map(|job| job.kept.len()).sum();
     if stands < problem.previous.len() || stands == 0 {
         return;
@@ -303,12 +382,12 @@ fn stay(problem: &Problem, desk: &Desk, best: &mut Best) {
     if !fits {
         return;
     }
-    let mut room = Room::default();
+    let mut room = Room::new(meter);
     desk.place(&mut pieces, 0, &mut room);
     if pieces.iter().any(|piece| piece.start != piece.want) {
         return;
     }
-    Rebuilder::default().complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
+    Rebuilder::new(meter).complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
     let score = desk.place(&mut pieces, 0, &mut room);
     let spared = score.cost.saturating_sub(best.score.cost) * 100 <= best.score.cost * HYSTERESIS_PERCENT;
     if (score.missed, score.unplaced) <= (best.score.missed, best.score.unplaced) && spared {

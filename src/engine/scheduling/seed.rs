@@ -4,11 +4,13 @@ use std::cmp::Reverse;
 
 use super::{
     anneal::Best,
+    meter::Meter,
     piece::{NONE, Piece},
     problem::Tick,
     rebuild::Rebuilder,
+    room::Room,
     score::Score,
-    sequence::{Desk, Room},
+    sequence::Desk,
 };
 
 /// In which order the tasks choose their places.
@@ -29,15 +31,15 @@ enum Rule {
 const RULES: [Rule; 7] =
     [Rule::Due, Rule::Weight, Rule::Ratio, Rule::Slack, Rule::Outlook(8), Rule::Outlook(24), Rule::Outlook(64)];
 
-/// The best of what the rules make.
-pub fn seed(desk: &Desk) -> Best {
-    let (mut room, mut rebuilder) = (Room::default(), Rebuilder::default());
+/// The best of what the rules make; of as many of them as the meter allows, and of one at least.
+pub fn seed(desk: &Desk, meter: &Meter<'_>) -> Best {
+    let (mut room, mut rebuilder) = (Room::new(meter), Rebuilder::new(meter));
     let mut best = Best { score: Score::WORST, pieces: Vec::new() };
     let kept = kept(desk, &mut room);
     for rule in RULES {
         let order = order(desk, rule);
         for keep in [true, false] {
-            if keep && kept.is_empty() {
+            if (keep && kept.is_empty()) || (meter.is_over() && best.score < Score::WORST) {
                 continue;
             }
             let mut pieces = if keep { kept.clone() } else { Vec::new() };
@@ -79,7 +81,7 @@ fn order(desk: &Desk, rule: Rule) -> Vec<u32> {
 
 /// What may stay of the plan in force: its blocks in order of time, without those that stand in each other's way, are more
 /// than there is work, or leave a rest that is too short.
-fn kept(desk: &Desk, room: &mut Room) -> Vec<Piece> {
+fn kept(desk: &Desk, room: &mut Room<'_>) -> Vec<Piece> {
     let mut all: Vec<Piece> = Vec::new();
     for (task, job) in (0..).zip(&desk.jobs) {
         let mut rest = job.work;

@@ -10,8 +10,10 @@
 
 use super::{
     caps::Caps,
+    meter::{LOOK, Meter, work},
     piece::{NONE, Piece},
     problem::{Problem, Span, Tick},
+    room::{Line, Room, Sum},
     score::Score,
     slots::{self, Free},
 };
@@ -58,60 +60,10 @@ pub struct Job {
     pub map: usize,
     /// Tasks that must be done first.
     pub after: Vec<usize>,
+    /// Tasks that wait for it.
+    pub before: Vec<usize>,
     /// Its blocks of the plan in force, as far as they may still stand.
     pub kept: Vec<Kept>,
-}
-
-/// What of a task is read in every step, apart from the rest.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Line {
-    weight: i64,
-    /// Of its deadline; nought without one.
-    missed: u64,
-    /// Of an unplaced tick.
-    tick: u64,
-    work: Tick,
-    release: Tick,
-    due: Tick,
-    until: Tick,
-    chunk_max: Tick,
-    gap_after: Tick,
-    /// Index in [`Desk::cells`] of its time map's first tick.
-    cells_at: u32,
-    waits: bool,
-}
-
-/// What the pieces placed so far come to.
-#[derive(Clone, Copy, Debug)]
-struct Sum {
-    /// Weights of deadlines that are missed, or whose tasks are not done yet.
-    missed: u64,
-    /// Ends of the tasks that are done, times their weights; less the releases of all.
-    ended: i64,
-    /// Weights of the tasks that are not done yet.
-    open: i64,
-    /// Tasks that are done.
-    done: usize,
-}
-
-impl Sum {
-    #[inline]
-    const fn add(&mut self, line: &Line, end: Tick) {
-        self.ended += line.weight * end as i64;
-        self.open -= line.weight;
-        self.done += 1;
-        self.missed -= if end > line.due { 0 } else { line.missed };
-    }
-}
-
-/// Room for placing, used again and again.
-#[derive(Clone, Debug, Default)]
-pub struct Room {
-    /// Of each task, the ticks not placed yet.
-    rests: Vec<Tick>,
-    /// Of each day, the ticks that may still be worked; none, if no day is capped.
-    left: Vec<Tick>,
 }
 
 /// A problem as the search reads it.
@@ -174,9 +126,15 @@ impl Desk {
                 gap_after: task.gap_after.unwrap_or(problem.gap),
                 map: task.map,
                 after: task.after.clone(),
+                before: Vec::new(),
                 kept: Vec::new(),
             })
             .collect();
+        for (at, task) in problem.tasks.iter().enumerate() {
+            for after in &task.after {
+                jobs.get_mut(*after).into_iter().for_each(|job| job.before.push(at));
+            }
+        }
         for previous in &problem.previous {
             let block = previous.block;
             let Some(job) = jobs.get_mut(block.task) else { continue };
@@ -210,6 +168,8 @@ impl Desk {
     /// Writes down what is read in every step.
     fn tabulate(&mut self) {
         let width = self.horizon + 1;
+        let of_map = |free: &Free| free.spans().iter().map(|span| span.len()).max().unwrap_or(0);
+        let longest: Vec<Tick> = self.free.iter().map(of_map).collect();
         let line = |job: &Job| Line {
             weight: signed(job.weight),
             missed: if job.due == NONE { 0 } else { job.weight },
@@ -218,7 +178,8 @@ impl Desk {
             release: job.release,
             due: job.due,
             until: job.until,
-            chunk_max: job.chunk_max,
+            // What is longer than every free span has no place; it need not be looked for.
+            chunk_max: job.chunk_max.min(longest.get(job.map).copied().unwrap_or(0)),
             gap_after: job.gap_after,
             cells_at: u32::try_from(job.map).unwrap_or(0) * width,
             waits: !job.after.is_empty(),
@@ -277,12 +238,12 @@ impl Desk {
     }
 
     /// Places the pieces from an index on in their order, those before it being where they are, and scores the whole.
-    pub fn place(&self, pieces: &mut [Piece], from: usize, room: &mut Room) -> Score {
+    pub fn place(&self, pieces: &mut [Piece], from: usize, room: &mut Room<'_>) -> Score {
         self.place_below(pieces, from, u64::MAX, room).unwrap_or(Score::WORST)
     }
 
     /// The same; none, as soon as it is certain that the cost comes to more than a limit. The pieces are then of no use.
-    pub fn place_below(&self, pieces: &mut [Piece], from: usize, limit: u64, room: &mut Room) -> Option<Score> {
+    pub fn place_below(&self, pieces: &mut [Piece], from: usize, limit: u64, room: &mut Room<'_>) -> Option<Score> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         room.rests.resize(self.blank.len(), 0);
         room.rests.copy_from_slice(&self.blank);
@@ -291,7 +252,9 @@ impl Desk {
             (true, true) => self.sum::<true, false>(pieces, from, limit, room),
             (false, false) => self.sum::<false, true>(pieces, from, limit, room),
             (true, false) => self.sum::<true, true>(pieces, from, limit, room),
-        }?;
+        };
+        room.meter.spend(work(room.rests.len()) + LOOK * (work(pieces.len()) + std::mem::take(&mut room.looks)));
+        let sum = sum?;
         let (mut extra, mut unplaced) = (pieces.len() - sum.done, 0);
         if sum.done < self.asked {
             extra -= pieces.iter().filter(|piece| piece.start == NONE).count();
@@ -300,7 +263,7 @@ impl Desk {
                 unplaced += line.tick * u64::from(*rest);
             }
         }
-        let kept = if self.moves == 0 { 0 } else { self.kept(pieces) };
+        let kept = if self.moves == 0 { 0 } else { self.kept(pieces, room.meter) };
         let flow = (sum.ended + sum.open * i64::from(self.horizon)).unsigned_abs();
         let cost = flow + u64::from(self.split_cost) * extra as u64 + self.moves - kept;
         Some(Score { missed: sum.missed, unplaced, cost })
@@ -314,9 +277,9 @@ impl Desk {
         pieces: &mut [Piece],
         from: usize,
         limit: i64,
-        room: &mut Room,
+        room: &mut Room<'_>,
     ) -> Option<Sum> {
-        let Room { rests, left } = room;
+        let Room { rests, left, looks, .. } = room;
         let (lines, rests) = (self.lines.as_slice(), &mut rests[..self.lines.len()]);
         if CAPPED {
             left.clear();
@@ -341,17 +304,21 @@ impl Desk {
         for piece in after {
             let at = piece.task as usize;
             let line = &lines[at];
+            if piece.length > line.chunk_max {
+                piece.start = NONE;
+                continue;
+            }
             // Two pieces of one task do not touch.
             let from = open_from.max(last_end + Tick::from(last_task == piece.task));
             let from = from.max(line.release).max(piece.want);
             let start = if CAPPED {
-                self.start_in_a_day(line, from, piece.length, left)
+                self.start_in_a_day(line, from, piece.length, left, looks)
             } else {
-                self.start(line, from, piece.length)
+                self.start(line, from, piece.length, looks)
             };
             let end = start.wrapping_add(piece.length);
-            let nowhere = end > line.until || piece.length > line.chunk_max || start == NONE;
-            if nowhere || (WAITS && line.waits && self.waits(piece.task, rests)) {
+            let nowhere = end > line.until || start == NONE;
+            if nowhere || (WAITS && line.waits && self.waits(piece.task, rests, looks)) {
                 piece.start = NONE;
                 continue;
             }
@@ -375,9 +342,10 @@ impl Desk {
     /// The earliest start of so many ticks, not before a tick; behind the horizon, if there is none.
     #[expect(clippy::indexing_slicing, reason = "a time map has a cell for each tick up to the horizon")]
     #[inline]
-    fn start(&self, line: &Line, from: Tick, length: Tick) -> Tick {
+    fn start(&self, line: &Line, from: Tick, length: Tick, looks: &mut u64) -> Tick {
         let mut from = from;
         loop {
+            *looks += 1;
             let free = self.cells[(line.cells_at + from.min(self.horizon)) as usize];
             let start = free.start.max(from);
             if start + length <= free.end {
@@ -388,10 +356,10 @@ impl Desk {
     }
 
     /// The same, on a day of which so many ticks may still be worked.
-    fn start_in_a_day(&self, line: &Line, from: Tick, length: Tick, left: &[Tick]) -> Tick {
+    fn start_in_a_day(&self, line: &Line, from: Tick, length: Tick, left: &[Tick], looks: &mut u64) -> Tick {
         let mut from = from;
         loop {
-            let start = self.start(line, from, length);
+            let start = self.start(line, from, length, looks);
             let Some(day) = self.caps.day(start) else { return start };
             if left.get(day).is_some_and(|left| *left >= length) {
                 return start;
@@ -415,18 +383,24 @@ impl Desk {
         self.job(one).gap_after.max(Tick::from(one == next))
     }
 
-    fn waits(&self, task: u32, rests: &[Tick]) -> bool {
+    fn waits(&self, task: u32, rests: &[Tick], looks: &mut u64) -> bool {
         let open = |after: &usize| rests.get(*after).is_none_or(|rest| *rest > 0);
-        self.job(task).after.iter().any(open)
+        let after = &self.job(task).after;
+        *looks += work(after.len());
+        after.iter().any(open)
     }
 
     /// What is spared by blocks of the plan in force that stay.
-    fn kept(&self, pieces: &[Piece]) -> u64 {
+    fn kept(&self, pieces: &[Piece], meter: &Meter<'_>) -> u64 {
+        let mut looks = 0;
         let spared = |piece: &Piece| {
+            looks += work(self.job(piece.task).kept.len());
             let same = |block: &&Kept| block.start == piece.start && block.length == piece.length;
             self.job(piece.task).kept.iter().find(same).map_or(0, |block| block.cost)
         };
-        pieces.iter().map(spared).sum()
+        let spared = pieces.iter().map(spared).sum();
+        meter.spend(LOOK * looks);
+        spared
     }
 
     /// Where a task could start in front of the piece at an index, and the end of the free time there.

@@ -1,5 +1,6 @@
 //! Small problems, each made to show one thing; the large ones of the benchmark are in `tests/it/planning.rs`.
 
+mod budget;
 mod exact;
 mod explain;
 mod odd;

@@ -23,6 +23,7 @@ use crate::{
     engine::{
         agenda::{Agenda, Compiled, compile},
         day::Days,
+        scheduling::TASKS_MAX,
     },
     store::{Mode, StoreError, Tx},
 };
@@ -66,9 +67,15 @@ impl Gathered {
     /// Whether tasks, blocks and rules are as they were: what is written from here would undo a change made meanwhile.
     pub(super) async fn is_current(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let rules = rules_of(tx, &self.user.id).await?;
-        let (tasks, blocks) = (tx.open_tasks(&self.user.id).await?, tx.live_blocks(&self.user.id, self.now).await?);
+        let (tasks, blocks) = (planned_tasks(tx, &self.user.id).await?, tx.live_blocks(&self.user.id, self.now).await?);
         Ok(rules == self.rules && tasks == self.tasks && blocks == self.blocks)
     }
+}
+
+/// The tasks that are to be planned: one more than can be, if there are too many.
+async fn planned_tasks(tx: &mut Tx, user: &UserId) -> Result<Vec<Task>, StoreError> {
+    let most = u32::try_from(TASKS_MAX).unwrap_or(u32::MAX).saturating_add(1);
+    tx.tasks_of(&Scope::Whole, user, true, None, None, most).await
 }
 
 impl Services {
@@ -77,7 +84,11 @@ impl Services {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let user = person(&mut tx, scope, user).await?;
         let (rules, rules_version) = tx.planning_rules(&user.id).await?.unwrap_or_default();
-        let tasks = tx.open_tasks(&user.id).await?;
+        let tasks = planned_tasks(&mut tx, &user.id).await?;
+        if tasks.len() > TASKS_MAX {
+            let why = format!("a plan takes at most {TASKS_MAX} open tasks of a user: close or delete some");
+            return Err(EditError::Invalid { field: "tasks", why });
+        }
         let blocks = tx.live_blocks(&user.id, now).await?;
         // From the begin of the day, so that what is seen is the same all day long.
         let days = days_of(&user, &rules);

@@ -7,11 +7,13 @@
 
 pub mod availability;
 pub mod blocks;
+pub mod compute;
 pub mod contexts;
 pub mod due;
 mod gather;
 mod imports;
 mod outside;
+pub mod pace;
 mod person;
 pub mod plan_day;
 mod planned;

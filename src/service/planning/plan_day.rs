@@ -2,10 +2,15 @@
 //!
 //! **Invariant:** nothing reaches a calendar before a person accepts, unless they have chosen that plans are carried out.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Duration, Utc};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{Services, edit_event::EditError},
+    compute::NoPlan,
     gather::Gathered,
 };
 use crate::{
@@ -20,15 +25,18 @@ use crate::{
     engine::{
         agenda::{Compiled, moves},
         replan::{Handling, handling},
-        scheduling::{self, Budget, Plan},
+        scheduling::Plan,
     },
     store::{Mode, StoreError},
 };
 
 /// Owed plans made in one go.
 const PLANS_AT_ONCE: u32 = 50;
-/// How long a plan that could not be made is put off.
+/// How long a plan that could not be made is put off, and one for which there was no room.
 const PUT_OFF: Duration = Duration::minutes(5);
+const PUT_OFF_BUSY: Duration = Duration::seconds(10);
+/// When a caller may ask again for whose plan there was no room.
+const RETRY_AFTER_S: u32 = 2;
 
 /// A plan as its user sees it.
 #[derive(Clone, Debug)]
@@ -38,7 +46,7 @@ pub struct Planned {
     /// What the plan's numbers stand for.
     pub compiled: Compiled,
     /// The plan.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// Accounts that cannot be heard: their calendars may be fuller than known.
     pub unheard: Vec<AccountId>,
 }
@@ -46,12 +54,29 @@ pub struct Planned {
 impl Services {
     /// Makes a plan for a user, and offers it or carries it out as they have chosen.
     pub async fn plan(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, EditError> {
-        again!(self.try_plan(scope, user, cause), EditError::Stale | EditError::Store(StoreError::Busy))
+        self.plan_while(scope, user, cause, &CancellationToken::new()).await
     }
 
-    async fn try_plan(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, EditError> {
+    /// The same, given up when its caller has gone before it is computed.
+    pub async fn plan_while(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        cause: PlanCause,
+        gone: &CancellationToken,
+    ) -> Result<Planned, EditError> {
+        again!(self.try_plan(scope, user, cause, gone), EditError::Stale | EditError::Store(StoreError::Busy))
+    }
+
+    async fn try_plan(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        cause: PlanCause,
+        gone: &CancellationToken,
+    ) -> Result<Planned, EditError> {
         let gathered = self.gather(scope, user).await?;
-        let planned = self.decide(&gathered, cause)?;
+        let planned = self.decide(&gathered, cause, gone).await?;
         let proposal = self.offer(&gathered, planned.proposal, handling(gathered.rules.mode, cause)).await?;
         Ok(Planned { proposal, ..planned })
     }
@@ -59,13 +84,17 @@ impl Services {
     /// The same, and nothing is stored.
     pub async fn plan_dry(&self, scope: &Scope, user: &UserId) -> Result<Planned, EditError> {
         let gathered = self.gather(scope, user).await?;
-        self.decide(&gathered, PlanCause::Asked)
+        self.decide(&gathered, PlanCause::Asked, &CancellationToken::new()).await
     }
 
-    fn decide(&self, gathered: &Gathered, cause: PlanCause) -> Result<Planned, EditError> {
+    async fn decide(
+        &self,
+        gathered: &Gathered,
+        cause: PlanCause,
+        gone: &CancellationToken,
+    ) -> Result<Planned, EditError> {
         let compiled = gathered.compiled(&gathered.blocks);
-        let plan = scheduling::plan(&compiled.problem, Budget::Interactive)
-            .map_err(|refused| EditError::Invalid { field: "planning", why: refused.to_string() })?;
+        let plan = self.computing.plan(&gathered.user.id, &compiled.problem, gone).await.map_err(no_plan)?;
         let found = moves(&compiled, &plan);
         let run = self.world.new_id::<PlanRunId>();
         let changes: Vec<_> = found
@@ -150,15 +179,34 @@ impl Services {
             if owed.is_empty() {
                 return Ok(next);
             }
-            for (user, cause, wishes) in owed {
-                let done = self.plan(&Scope::Whole, &user, cause).await;
-                if let Err(why) = &done {
-                    tracing::warn!(%why, "a plan could not be made; it is tried again");
-                }
-                let owed = done.is_err().then_some((cause, now + PUT_OFF));
-                again!(self.settle(&user, wishes, owed), StoreError::Busy)?;
+            let each = stream::iter(owed).map(|(user, cause, wishes)| self.make_owed_plan(user, cause, wishes));
+            each.buffer_unordered(self.computing.at_once()).try_collect::<()>().await?;
+        }
+    }
+
+    /// Makes one of them, or puts it off: over the person's pace, without room, or because it could not be made.
+    async fn make_owed_plan(&self, user: UserId, cause: PlanCause, wishes: i64) -> Result<(), EditError> {
+        let now = self.world.now();
+        if let Err(at) = self.pace.admit(&user, now) {
+            return Ok(again!(self.put_off(&user, at), StoreError::Busy)?);
+        }
+        match self.plan(&Scope::Whole, &user, cause).await {
+            Ok(_) => Ok(again!(self.settle(&user, wishes, None), StoreError::Busy)?),
+            Err(why @ EditError::Busy { .. }) => {
+                tracing::info!(%why, "a plan has to wait");
+                Ok(again!(self.put_off(&user, now + PUT_OFF_BUSY), StoreError::Busy)?)
+            }
+            Err(why) => {
+                tracing::warn!(%why, "a plan could not be made; it is tried again");
+                Ok(again!(self.settle(&user, wishes, Some((cause, now + PUT_OFF))), StoreError::Busy)?)
             }
         }
+    }
+
+    async fn put_off(&self, user: &UserId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        tx.put_off_plan(user, at).await?;
+        tx.commit().await
     }
 
     /// The plan that was owed is made, or put off.
@@ -174,6 +222,20 @@ impl Services {
             tx.owe_plan(user, cause, at).await?;
         }
         tx.commit().await
+    }
+}
+
+/// What a caller is told of a list without a plan.
+fn no_plan(why: NoPlan) -> EditError {
+    let busy = |why| EditError::Busy { why, retry_after_s: RETRY_AFTER_S };
+    match why {
+        NoPlan::Refused(refused) => EditError::Invalid { field: "planning", why: refused.to_string() },
+        // The list has changed meanwhile: read it again, and join whoever brought the newer one.
+        NoPlan::Superseded => EditError::Stale,
+        NoPlan::Full => busy("too many plans are being made"),
+        NoPlan::Abandoned => busy("nobody waits for this plan"),
+        NoPlan::Stopping => busy("the server is stopping"),
+        NoPlan::Lost => EditError::Store(StoreError::Corrupt("a list of tasks that the planner fell over".to_owned())),
     }
 }
 

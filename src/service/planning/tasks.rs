@@ -1,6 +1,6 @@
 //! Tasks: made, changed, closed and opened again; their blocks follow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -303,22 +303,70 @@ fn close(block: &mut TimeBlock, now: DateTime<Utc>) {
     block.touch(now);
 }
 
-/// A task that waits for others must find them, and not, by way of them, itself.
+/// Looks for tasks that are not open any more, but that are waited for by way of others.
+const LOOKUPS_MAX: usize = 4;
+
+/// A task that waits for others must find them, and not, by way of them, itself. However long the chain, it is read at once: what is
+/// open in one query; what is over waits for nothing, and only the next few behind it are looked at.
 async fn check_after(tx: &mut Tx, scope: &Scope, task: &Task, after: &[TaskId]) -> Result<(), EditError> {
     let invalid = |why: &str| Err(EditError::Invalid { field: "after", why: why.to_owned() });
-    let mut open: Vec<TaskId> = after.to_vec();
-    let mut seen = BTreeSet::new();
-    while !open.is_empty() {
-        if open.contains(&task.id) {
+    let wanted: BTreeSet<TaskId> = after.iter().copied().collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let found = tx.tasks_by_ids(&Vec::from_iter(wanted.iter().copied())).await?;
+    let ours = found.iter().filter(|held| held.user_id == task.user_id && scope.admits(&held.space_id)).count();
+    if ours < wanted.len() {
+        return invalid("there is no such task of this user");
+    }
+    let open = tx.open_tasks(&task.user_id).await?;
+    let link = |held: Task| (held.id, held.facts.after);
+    let mut links: BTreeMap<TaskId, Vec<TaskId>> = open.into_iter().chain(found).map(link).collect();
+    links.insert(task.id, after.to_vec());
+    for _ in 0..=LOOKUPS_MAX {
+        let Some(unknown) = unread(&links, task.id) else {
             return invalid("the task would wait, by way of others, for itself");
+        };
+        if unknown.is_empty() {
+            break;
         }
-        let wanted: Vec<_> = open.drain(..).filter(|id| seen.insert(*id)).collect();
-        let found = tx.tasks_by_ids(&wanted).await?;
-        let ours = found.iter().filter(|held| held.user_id == task.user_id && scope.admits(&held.space_id)).count();
-        if ours < wanted.len() {
-            return invalid("there is no such task of this user");
-        }
-        open = found.into_iter().flat_map(|held| held.facts.after).collect();
+        links.extend(unknown.iter().map(|id| (*id, Vec::new())));
+        links.extend(tx.tasks_by_ids(&unknown).await?.into_iter().map(link));
     }
     Ok(())
+}
+
+/// What a task waits for by way of others, as far as it was not read yet; none, if that is the task itself.
+fn unread(links: &BTreeMap<TaskId, Vec<TaskId>>, task: TaskId) -> Option<Vec<TaskId>> {
+    let (mut ahead, mut seen) = (links.get(&task).cloned().unwrap_or_default(), BTreeSet::new());
+    let mut unknown = Vec::new();
+    while let Some(id) = ahead.pop() {
+        if id == task {
+            return None;
+        }
+        if !seen.insert(id) {
+            continue;
+        }
+        match links.get(&id) {
+            Some(after) => ahead.extend(after),
+            None => unknown.push(id),
+        }
+    }
+    Some(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_is_walked_in_one_go_and_a_ring_is_seen() {
+        let id = |number: u128| TaskId(uuid::Uuid::from_u128(number));
+        let mut links: BTreeMap<TaskId, Vec<TaskId>> = (1..900).map(|at| (id(at), vec![id(at + 1)])).collect();
+        assert_eq!(unread(&links, id(1)), Some(vec![id(900)]));
+        links.insert(id(900), vec![id(450)]);
+        assert_eq!(unread(&links, id(1)), Some(Vec::new()), "a ring that it is not part of");
+        links.insert(id(900), vec![id(1)]);
+        assert_eq!(unread(&links, id(1)), None);
+    }
 }

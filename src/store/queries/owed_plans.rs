@@ -41,3 +41,9 @@ pub async fn settle_plan(conn: &mut Conn, user: &UserId, wishes: i64) -> Done<()
     diesel::delete(made).execute(conn).await?;
     Ok(())
 }
+
+pub async fn put_off_plan(conn: &mut Conn, user: &UserId, due_at: DateTime<Utc>) -> Done<()> {
+    let owed = owed_plans::table.filter(owed_plans::user_id.eq(user));
+    diesel::update(owed).set(owed_plans::due_at.eq(Ts::from(due_at))).execute(conn).await?;
+    Ok(())
+}

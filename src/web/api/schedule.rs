@@ -49,8 +49,12 @@ pub struct PlanView {
     proposal: Option<ProposalView>,
     /// Weight of what misses its deadline, weight of what has no place, and cost: less is better, from left to right.
     score: [u64; 3],
-    /// What is not, not wholly or not in time done, and why.
+    /// What is not, not wholly or not in time done, and why: the first 100 of them.
     unplaced: Vec<UnplacedView>,
+    /// How many of them there are.
+    unplaced_count: usize,
+    /// Whether the search was ended early because it took too long: a later plan may be better.
+    ended_early: bool,
     /// Accounts that cannot be heard: their calendars may be fuller than known.
     #[schema(value_type = Vec<uuid::Uuid>)]
     unheard_accounts: Vec<AccountId>,
@@ -144,7 +148,9 @@ impl From<Planned> for PlanView {
     fn from(planned: Planned) -> Self {
         let score = planned.plan.score;
         Self {
-            unplaced: UnplacedView::all(&planned),
+            unplaced: UnplacedView::first(&planned),
+            unplaced_count: planned.plan.misfits.len(),
+            ended_early: planned.plan.stopped,
             proposal: planned.proposal.map(ProposalView::from),
             score: [score.missed, score.unplaced, score.cost],
             unheard_accounts: planned.unheard,
@@ -155,7 +161,7 @@ impl From<Planned> for PlanView {
 /// `POST /v1/schedule`
 pub async fn plan(ask: Ask) -> Answer {
     let body: PlanBody = ask.body()?;
-    let planned = ask.services().plan(ask.scope(), &body.user_id, PlanCause::Asked).await?;
+    let planned = ask.services().plan_while(ask.scope(), &body.user_id, PlanCause::Asked, &ask.gone).await?;
     json(200, &PlanView::from(planned))
 }
 

@@ -11,6 +11,11 @@ use crate::{
     service::planning::plan_day::Planned,
 };
 
+/// Tasks without a place that are told in one answer; how many there are is told beside.
+const UNPLACED_MAX: usize = 100;
+/// Tasks, blocks or ways out that are named in one reason.
+const NAMED_MAX: usize = 20;
+
 /// A task that is not, not wholly or not in time done.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Unplaced)]
@@ -65,9 +70,11 @@ pub enum ReasonView {
     },
     /// It would fit, were it not for blocks that may not move.
     LockedBlocks {
-        /// The blocks, by time.
+        /// The blocks, by time: the first 20 of them.
         #[schema(value_type = Vec<uuid::Uuid>)]
         block_ids: Vec<BlockId>,
+        /// How many there are.
+        block_count: usize,
     },
     /// Even alone it does not fit: the gaps are too small for its pieces.
     LargestGapTooSmall {
@@ -88,15 +95,19 @@ pub enum ReasonView {
         supply_min: u32,
         /// Minutes of work.
         demand_min: u32,
-        /// The tasks.
+        /// The tasks: the first 20 of them.
         #[schema(value_type = Vec<uuid::Uuid>)]
         task_ids: Vec<TaskId>,
+        /// How many there are.
+        task_count: usize,
     },
     /// Others have the time it would need.
     Outranked {
-        /// The tasks, those that matter most first.
+        /// The tasks, those that matter most first: 20 of them at most.
         #[schema(value_type = Vec<uuid::Uuid>)]
         task_ids: Vec<TaskId>,
+        /// How many there are.
+        task_count: usize,
     },
 }
 
@@ -161,25 +172,25 @@ pub enum ActionView {
 }
 
 impl UnplacedView {
-    /// Every task that does not fit.
-    pub(super) fn all(planned: &Planned) -> Vec<Self> {
+    /// The first tasks that do not fit.
+    pub(super) fn first(planned: &Planned) -> Vec<Self> {
         let told = |misfit: &Misfit| {
             Some(Self {
                 task_id: planned.task(misfit.task)?,
                 rest_min: planned.minutes(misfit.rest),
                 late: misfit.late,
                 reason: reason(planned, &misfit.reason),
-                actions: misfit.actions.iter().map(|one| action(planned, one)).collect(),
+                actions: misfit.actions.iter().take(NAMED_MAX).map(|one| action(planned, one)).collect(),
             })
         };
-        planned.plan.misfits.iter().filter_map(told).collect()
+        planned.plan.misfits.iter().take(UNPLACED_MAX).filter_map(told).collect()
     }
 }
 
 fn reason(planned: &Planned, reason: &Reason) -> ReasonView {
     let at = |tick: Tick| planned.instant(tick);
     let minutes = |ticks: Tick| planned.minutes(ticks);
-    let tasks = |indices: &[usize]| indices.iter().filter_map(|index| planned.task(*index)).collect();
+    let tasks = |indices: &[usize]| indices.iter().take(NAMED_MAX).filter_map(|index| planned.task(*index)).collect();
     match reason {
         Reason::NoEstimate => ReasonView::NoEstimate,
         Reason::StartsAfterHorizon { release, horizon } => {
@@ -194,7 +205,8 @@ fn reason(planned: &Planned, reason: &Reason) -> ReasonView {
             ReasonView::AvailabilityUnknown { account_id: planned.account(*source) }
         }
         Reason::LockedBlocks { ids } => {
-            ReasonView::LockedBlocks { block_ids: ids.iter().filter_map(|id| planned.held(*id)).collect() }
+            let block_ids = ids.iter().take(NAMED_MAX).filter_map(|id| planned.held(*id)).collect();
+            ReasonView::LockedBlocks { block_ids, block_count: ids.len() }
         }
         Reason::LargestGapTooSmall { gap, chunk_min, placeable } => ReasonView::LargestGapTooSmall {
             gap_min: minutes(*gap),
@@ -207,8 +219,9 @@ fn reason(planned: &Planned, reason: &Reason) -> ReasonView {
             supply_min: minutes(overload.supply),
             demand_min: minutes(overload.demand),
             task_ids: tasks(&overload.tasks),
+            task_count: overload.tasks.len(),
         },
-        Reason::Outranked { by } => ReasonView::Outranked { task_ids: tasks(by) },
+        Reason::Outranked { by } => ReasonView::Outranked { task_ids: tasks(by), task_count: by.len() },
     }
 }
 

@@ -387,6 +387,7 @@ fn settings(google: Option<oauth::App>) -> Settings {
         notices_kept_days: 90,
         audit_kept_days: 365,
         return_to: ReturnHosts::new(&"https://calwarden.test".parse().expect("a URL"), &["app.example.org".to_owned()]),
+        plans_per_minute: 6,
         webhook: google.as_ref().map(|app| app.redirect_uri.join(GOOGLE_WEBHOOK).expect("a URL")),
         google,
     }

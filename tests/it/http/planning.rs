@@ -440,3 +440,52 @@ async fn people_are_free_where_their_hours_are_and_their_blocks_are_not() {
     assert_eq!(field(&query(many).await), (422, "suggestions".into()));
     assert_eq!(query(body(json!(["eve"]), "2026-03-03T00:00:00Z")).await.status, 404);
 }
+
+/// Tasks of a person with hardly any hours.
+const MANY: usize = 130;
+
+#[actix_web::test]
+async fn the_answer_to_a_list_that_does_not_fit_is_bounded_and_counts_the_rest() {
+    let (app, account, _) = App::with_ada().await;
+    let user = account.user_id.as_str();
+    let weekly = json!({"mon": [["09:00", "10:00"]]});
+    app.put(&format!("/v1/users/{user}/planning"), json!({"hours": {"work": {"weekly": weekly}}})).await.ok();
+    for at in 0..MANY {
+        let task = json!({"user_id": user, "title": format!("Task {at}"), "estimate_min": 60, "due": {"at": {"date": "2026-03-04"}, "firmness": "soft"}});
+        app.post("/v1/tasks", task).await.ok();
+    }
+    let plan = app.post("/v1/schedule", json!({ "user_id": user })).await.ok();
+    let unplaced = plan["unplaced"].as_array().expect("a list");
+    assert_eq!((unplaced.len(), &plan["ended_early"]), (100, &json!(false)));
+    assert!(plan["unplaced_count"].as_u64().expect("a number") >= MANY as u64 - 5, "{}", plan["unplaced_count"]);
+    let mut counted = 0;
+    for one in unplaced {
+        let reason = &one["reason"];
+        if let Some(named) = reason["task_ids"].as_array() {
+            assert!(named.len() <= 20 && reason["task_count"].as_u64() >= Some(named.len() as u64), "{reason}");
+            counted += 1;
+        }
+    }
+    assert!(counted > 0, "{plan}");
+}
+
+#[actix_web::test]
+async fn a_chain_of_tasks_may_be_long_and_may_not_close() {
+    let (app, account, _) = App::with_ada().await;
+    let user = account.user_id.as_str();
+    let mut chain: Vec<Value> = Vec::new();
+    for at in 0..30 {
+        let after: Vec<&Value> = chain.last().into_iter().collect();
+        let task = app.post("/v1/tasks", json!({"user_id": user, "title": format!("Task {at}"), "after": after})).await;
+        chain.push(task.ok()["id"].clone());
+    }
+    let close = async |first: &Value, last: &Value| {
+        app.patch(&format!("/v1/tasks/{}", first.as_str().expect("an id")), json!({"after": [last]})).await
+    };
+    assert_eq!(field(&close(&chain[0], &chain[29]).await), (422, "after".into()));
+    // Through what is over, too.
+    let middle = format!("/v1/tasks/{}", chain[15].as_str().expect("an id"));
+    app.patch(&middle, json!({"status": "done"})).await.ok();
+    assert_eq!(field(&close(&chain[0], &chain[29]).await), (422, "after".into()));
+    assert_eq!(field(&close(&chain[0], &json!(BlockId(uuid::Uuid::nil()))).await), (422, "after".into()));
+}

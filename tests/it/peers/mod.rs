@@ -9,5 +9,6 @@ mod kills;
 mod midnight;
 mod planned;
 mod planned_google;
+mod plans;
 mod repeats;
 mod two_way;

@@ -5,8 +5,10 @@ use super::{
         certify,
         chance::Chance,
         insert::{Inserter, Order},
+        meter::Meter,
         piece::Piece,
-        sequence::{self, Desk},
+        room::Room,
+        sequence::Desk,
     },
     *,
 };
@@ -73,7 +75,8 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
             (job.work - placed, late, if whole { job.weight * u64::from(end) + splits } else { 0 })
         };
         let best = all.iter().map(|blocks| cost(blocks)).min().expect("to place nothing is a way");
-        let mut inserter = Inserter::default();
+        let meter = Meter::new(u64::MAX, &Unstopped);
+        let mut inserter = Inserter::new(&meter);
         let order = Order {
             task: 0,
             ticks: job.work,
@@ -103,7 +106,7 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
 /// Every order and every cut of up to four tasks, placed as early as they can be: among them is the best schedule.
 fn best_of_all(desk: &Desk, pieces: &mut Vec<Piece>, rests: &mut Vec<Tick>, best: &mut Score) {
     if rests.iter().all(|rest| *rest == 0) {
-        *best = (*best).min(desk.place(&mut pieces.clone(), 0, &mut sequence::Room::default()));
+        *best = (*best).min(desk.place(&mut pieces.clone(), 0, &mut Room::new(&Meter::new(u64::MAX, &Unstopped))));
         return;
     }
     for task in 0..rests.len() {
@@ -144,7 +147,7 @@ fn tiny_problems_are_planned_as_well_as_they_can_be_and_no_bound_is_above() {
         best_of_all(&desk, &mut Vec::new(), &mut rests, &mut best);
         let plan = planned(&problem);
         assert_eq!(plan.score, best, "{problem:?}\n{plan:?}");
-        let bound = certify::bound(&desk);
+        let bound = certify::bound(&desk, &Meter::new(u64::MAX, &Unstopped));
         assert!(bound.missed <= best.missed && bound.cost <= best.cost, "{bound:?} {best:?}\n{problem:?}");
         assert!(bound.unplaced <= best.unplaced, "{bound:?} {best:?}\n{problem:?}");
         late += u32::from(best.missed > 0);
