@@ -10,4 +10,5 @@ mod midnight;
 mod planned;
 mod planned_google;
 mod repeats;
+mod strangers;
 mod two_way;
