@@ -87,7 +87,7 @@ impl Middleman {
     }
 
     /// The last exchanges, for a failure's message.
-    pub fn told(&self) -> String {
+    pub fn recent(&self) -> String {
         let seen = self.inner.seen.lock().map(|seen| seen.iter().cloned().collect::<Vec<_>>());
         seen.unwrap_or_default().join("\n")
     }
@@ -129,7 +129,7 @@ impl Inner {
         let show = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).into_owned();
         let condition: Vec<_> =
             request.head.iter().filter(|line| line.to_ascii_lowercase().starts_with("if-")).cloned().collect();
-        let told = format!(
+        let exchange = format!(
             ">>> {} {} {} ({became})\n{}\n<<< {}\n",
             request.method,
             request.path,
@@ -138,7 +138,7 @@ impl Inner {
             show(answer)
         );
         if let Ok(mut seen) = self.seen.lock() {
-            seen.push_back(told);
+            seen.push_back(exchange);
             if seen.len() > KEPT {
                 seen.pop_front();
             }

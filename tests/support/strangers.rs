@@ -169,7 +169,7 @@ impl Stranger {
     }
 
     /// `start`, `stop`, `keep`, `restore` or `forget`: see `servers.py`.
-    pub fn tell(&self, word: &str) {
+    pub fn command(&self, word: &str) {
         let mut pipes = self.pipes.lock().expect("nobody fell");
         writeln!(pipes.0, "{word}").expect("the keeper listens");
         let mut line = String::new();
@@ -189,7 +189,7 @@ pub fn read_objects(texts: &[String]) -> (Vec<[String; 3]>, Vec<String>) {
     reader.stdin.take().expect("a pipe").write_all(line.as_bytes()).expect("python listens");
     let ended = reader.wait_with_output().expect("python ends");
     let errors = String::from_utf8_lossy(&ended.stderr).into_owned();
-    let told: Value = serde_json::from_slice(&ended.stdout).unwrap_or_else(|_| panic!("{errors}\n{texts:#?}"));
-    let rows = serde_json::from_value(told["seen"].clone()).expect("rows");
-    (rows, serde_json::from_value(told["wrong"].clone()).expect("sentences"))
+    let answer: Value = serde_json::from_slice(&ended.stdout).unwrap_or_else(|_| panic!("{errors}\n{texts:#?}"));
+    let rows = serde_json::from_value(answer["seen"].clone()).expect("rows");
+    (rows, serde_json::from_value(answer["wrong"].clone()).expect("sentences"))
 }

@@ -334,8 +334,8 @@ pub async fn what_is_deleted_here_while_it_is_edited_there(kind: Kind) {
     world.a_day_passes().await;
     assert_eq!(world.rest().await, rows, "it stays as it was decided");
     // Whoever won, no edit is lost: it is on both sides, or in the history.
-    let (kept, told) = (json!(rows).to_string(), json!(conflicts(&world).await).to_string());
+    let (kept, history) = (json!(rows).to_string(), json!(conflicts(&world).await).to_string());
     for title in ["One there", "Two here"] {
-        assert!(kept.contains(title) || told.contains(title), "{title}: {kept}\n{told}");
+        assert!(kept.contains(title) || history.contains(title), "{title}: {kept}\n{history}");
     }
 }

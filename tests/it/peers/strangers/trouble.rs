@@ -44,14 +44,14 @@ pub async fn every_address_of_a_server_leads_to_its_calendars(kind: Kind) {
 pub async fn a_server_that_is_away_is_met_again(kind: Kind) {
     let mut world = World::alone(kind, &numbered(20, 0)).await;
     world.rest().await;
-    world.server.tell("stop");
+    world.server.command("stop");
     world.make("Made meanwhile", json!({})).await;
     world.edit("Number 3", "", json!({"title": "Renamed meanwhile"})).await;
     world.delete("Number 4", "").await;
     world.sync().await;
     world.a_day_passes().await;
     assert_eq!(world.here().await.len(), 20, "nothing goes because a server is away");
-    world.server.tell("start");
+    world.server.command("start");
     world.dav.put(&format!("{}new.ics", world.path), &new()).await;
     let rows = world.rest().await;
     assert_eq!(rows.len(), 21);
@@ -172,7 +172,7 @@ pub async fn a_token_that_was_never_given_hides_nothing_for_longer_than_a_day(ki
         assert!(rows.iter().any(|row| row[0] == title), "{title}: {rows:#?}");
     }
     if kind.habits().forgets {
-        world.server.tell("forget");
+        world.server.command("forget");
         world.edit_there("Number 5", "SUMMARY:Number 5", "SUMMARY:After it was forgotten").await;
         world.delete_there("Number 6").await;
         world.sync().await;
@@ -197,13 +197,13 @@ async fn approve_all(world: &mut World) {
 pub async fn a_backup_that_is_restored_ends_in_the_same_on_both_sides(kind: Kind) {
     let mut world = World::alone(kind, &numbered(20, 0)).await;
     world.rest().await;
-    world.server.tell("keep");
+    world.server.command("keep");
     world.edit_there("Number 1", "SUMMARY:Number 1", "SUMMARY:Renamed there").await;
     world.edit("Number 2", "", json!({"title": "Renamed here"})).await;
     world.make("Ours", json!({})).await;
     world.delete_there("Number 3").await;
     world.rest().await;
-    world.server.tell("restore");
+    world.server.command("restore");
     // What is edited right after the backup is back must not hide behind a token from the time that is gone.
     world.edit_there("Number 4", "SUMMARY:Number 4", "SUMMARY:After it").await;
     approve_all(&mut world).await;

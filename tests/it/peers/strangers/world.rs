@@ -57,7 +57,7 @@ pub struct World {
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("the last exchanges with {:?}:\n{}", self.server.kind, self.wire.told());
+            println!("the last exchanges with {:?}:\n{}", self.server.kind, self.wire.recent());
         }
     }
 }
@@ -214,7 +214,7 @@ impl World {
 
     /// Rounds until both sides say the same; panics when they never do.
     pub async fn rest(&self) -> Vec<[String; 3]> {
-        let (mut last, mut told) = ((Vec::new(), Vec::new()), String::new());
+        let (mut last, mut seen) = ((Vec::new(), Vec::new()), String::new());
         for _ in 0..ROUNDS {
             let account = self.sync().await;
             let waiting = self.service.ok("GET", &format!("/v1/accounts/{}/outbox", self.account), None).await;
@@ -222,13 +222,13 @@ impl World {
             if last.0 == last.1 && waiting["data"] == json!([]) && account["status"] == "active" {
                 return last.0;
             }
-            told = format!("{account:#}\nwaiting: {waiting:#}");
+            seen = format!("{account:#}\nwaiting: {waiting:#}");
         }
         let only = |these: &[[String; 3]], those: &[[String; 3]]| {
             these.iter().filter(|row| !those.contains(row)).cloned().collect::<Vec<_>>()
         };
         panic!(
-            "after {ROUNDS} rounds both sides do not say the same; only here: {:#?}\nonly there: {:#?}\n{} and {} rows\n{told}\n{}",
+            "after {ROUNDS} rounds both sides do not say the same; only here: {:#?}\nonly there: {:#?}\n{} and {} rows\n{seen}\n{}",
             only(&last.0, &last.1),
             only(&last.1, &last.0),
             last.0.len(),
