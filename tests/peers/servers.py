@@ -405,7 +405,12 @@ def main():
     finally:
         with contextlib.suppress(Exception):
             server.end()
-        shutil.rmtree(folder, ignore_errors=True)
+        # What it was writing when it was stopped may come while its folder goes.
+        for _ in range(20):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.exists(folder):
+                break
+            time.sleep(0.1)
 
 
 if __name__ == "__main__":

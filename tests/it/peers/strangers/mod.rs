@@ -28,8 +28,7 @@ macro_rules! beside {
 mod plain {
     beside! { [radicale Radicale xandikos Xandikos cyrus Cyrus davical Davical sogo Sogo] {
         edits: both_edit_one_event
-            an_edit_comes_before_our_write
-            what_is_deleted_here_while_it_is_edited_there;
+            an_edit_comes_before_our_write;
         deletions: a_deletion_of_less_than_half_needs_no_word;
     } }
 }
@@ -40,7 +39,8 @@ mod asked {
         edits: edits_of_every_kind_travel_both_ways
             whole_days_end_after_they_begin
             three_hundred_mixed_events_are_the_same_on_both_sides
-            an_event_without_length_has_no_end_before_it_begins;
+            an_event_without_length_has_no_end_before_it_begins
+            what_is_deleted_here_while_it_is_edited_there;
         deletions: an_approval_is_used_up
             a_refusal_lasts_for_days;
         trouble: every_address_of_a_server_leads_to_its_calendars
