@@ -20,7 +20,8 @@ impl Dav {
     /// The same for another person.
     pub fn as_user(base: &str, user: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().no_proxy().build().expect("a client");
+        // No kept connections: SOGo closes them when it likes.
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
         Self { user: user.to_owned(), base: base.trim_end_matches('/').to_owned(), client }
     }
 
@@ -47,7 +48,13 @@ impl Dav {
         assert!(answer.status().is_success(), "PUT {path}: {}", answer.status());
     }
 
-    /// Deletes an object.
+    /// The same of an object that the server may refuse.
+    pub async fn try_put(&self, path: &str, text: &str) -> StatusCode {
+        let kind = [("content-type", "text/calendar; charset=utf-8")];
+        self.send("PUT", path, &kind, text.to_owned()).await.status()
+    }
+
+    /// Deletes an object, or a calendar.
     pub async fn delete(&self, path: &str) {
         let status = self.send("DELETE", path, &[], String::new()).await.status();
         assert!(status.is_success(), "DELETE {path}: {status}");

@@ -4,12 +4,14 @@
 pub mod dav;
 pub mod discovery;
 pub mod google;
+pub mod middleman;
 pub mod numbers;
 pub mod page;
 pub mod peers;
 pub mod postgres;
 pub mod process;
 pub mod service;
+pub mod strangers;
 pub mod wire;
 
 use std::path::PathBuf;

@@ -11,4 +11,5 @@ mod planned;
 mod planned_google;
 mod plans;
 mod repeats;
+mod strangers;
 mod two_way;
