@@ -164,11 +164,12 @@ export async function listener() {
 }
 export const close = () => hook?.close();
 
-/** The notifications of a channel, once there are so many. */
+/** The notifications of a channel by their numbers, once there are so many. */
 export async function notified(channel, least) {
   for (let tries = 0; tries < 500; tries += 1) {
     const found = heard.filter((headers) => headers['x-goog-channel-id'] === channel);
-    if (found.length >= least) return found;
+    const number = (headers) => Number(headers['x-goog-message-number']);
+    if (found.length >= least) return found.sort((one, other) => number(one) - number(other));
     await new Promise((later) => setTimeout(later, 20));
   }
   throw new Error(`${channel}: fewer than ${least} notifications`);

@@ -179,7 +179,7 @@ it('list: with singleEvents and showDeleted no deleted series comes', async () =
 it('list: updatedMin', async () => {
   const { calls, made } = await full('a', 'b');
   const { updated } = await calls.patch(made[1].id, { location: 'Here' });
-  eq((await calls.list({ updatedMin: updated })).items.at(-1).id, made[1].id);
+  eq((await calls.list({ updatedMin: updated, orderBy: 'updated' })).items.at(-1).id, made[1].id);
   eq((await calls.list({ updatedMin: new Date(Date.now() + 60_000).toISOString() })).items, []);
 });
 it('list: updatedMin brings deletions without showDeleted', async () => {
