@@ -8,7 +8,7 @@ use super::{Answer, Caller, Google, MAY_ASK_BUSY, calendars::Calendar, checks, e
 use crate::{domain::time::Window, sandbox::reply::Asked};
 
 /// Most calendars that are answered for in one request.
-const CALENDARS_MAX: u64 = 50;
+const CALENDARS_MAX: usize = 50;
 /// Most calendars that an answer names, those with an error included.
 const ITEMS_MAX: usize = 1_000;
 
@@ -29,7 +29,8 @@ impl Google {
         }
         let zone = body.get("timeZone").and_then(Value::as_str).unwrap_or("UTC");
         let zone: Tz = zone.parse().map_err(|_| Refusal::invalid("Invalid time zone."))?;
-        let most = body.get("calendarExpansionMax").and_then(Value::as_u64).unwrap_or(CALENDARS_MAX);
+        let most = body.get("calendarExpansionMax").and_then(Value::as_u64).map(usize::try_from);
+        let most = most.map_or(CALENDARS_MAX, |most| most.unwrap_or(usize::MAX));
         if most > CALENDARS_MAX {
             return Err(Refusal::invalid("Invalid value for: calendarExpansionMax. The maximum is 50."));
         }
@@ -43,7 +44,7 @@ impl Google {
                 |domain: &str, reason: &str| json!({ "errors": [{ "domain": domain, "reason": reason }], "busy": [] });
             // Each calendar fails by itself.
             let told = match self.calendar(&caller.email, id) {
-                _ if calendars.len() as u64 >= most => failed("calendar", "tooManyCalendarsRequested"),
+                _ if calendars.len() >= most => failed("calendar", "tooManyCalendarsRequested"),
                 Ok(held) => json!({ "busy": spans(held, window, zone) }),
                 Err(_) => failed("global", "notFound"),
             };

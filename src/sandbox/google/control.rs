@@ -117,16 +117,7 @@ impl Google {
                 done()
             }
             ("POST", "revoke") => {
-                let email = need("email")?;
-                let gone: Vec<_> = self
-                    .grants
-                    .iter()
-                    .filter(|(_, grant)| grant.email == email)
-                    .map(|(name, _)| name.clone())
-                    .collect();
-                for name in &gone {
-                    self.end_grant(name);
-                }
+                self.end_grants_of(&need("email")?);
                 done()
             }
             ("POST", "settings") => {
@@ -155,6 +146,14 @@ impl Google {
                 done()
             }
             _ => Err(Refusal::new(404, "global", "notFound")),
+        }
+    }
+
+    fn end_grants_of(&mut self, email: &str) {
+        let held = self.grants.iter().filter(|(_, grant)| grant.email == email);
+        let gone: Vec<_> = held.map(|(name, _)| name.clone()).collect();
+        for name in &gone {
+            self.end_grant(name);
         }
     }
 

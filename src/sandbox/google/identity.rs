@@ -56,7 +56,8 @@ impl Google {
             return refused(401, "invalid_request", "Invalid Credentials");
         }
         let (id, verified) = if old { ("id", "verified_email") } else { ("sub", "email_verified") };
-        let mut body = Map::from_iter([(id.to_owned(), json!(subject(&token.email)))]);
+        let mut body = Map::new();
+        body.insert(id.to_owned(), json!(subject(&token.email)));
         if grants(token, &SHOW_EMAIL) {
             body.insert("email".to_owned(), json!(token.email));
             body.insert(verified.to_owned(), json!(true));

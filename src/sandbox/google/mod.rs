@@ -260,7 +260,7 @@ impl Google {
 
 fn is_same_but_reminders(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
     const APART: [&str; 3] = ["etag", "reminders", "updated"];
-    let rest = |item: &'_ Map<String, Value>| -> Map<String, Value> {
+    let rest = |item: &Map<String, Value>| -> Map<String, Value> {
         item.iter().filter(|(name, _)| !APART.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect()
     };
     rest(one) == rest(other)
