@@ -34,6 +34,12 @@ pub fn peers_python() -> String {
     setting("CALWARDEN_PEERS_PYTHON").unwrap_or_else(|| "python3".to_owned())
 }
 
+/// The folder in which npm has put `googleapis`.
+pub fn peers_node() -> PathBuf {
+    let usual = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/peers/node");
+    setting("CALWARDEN_PEERS_NODE").map_or_else(usual, PathBuf::from)
+}
+
 /// An environment variable, if it is set and not empty.
 pub fn setting(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "tests have no configuration file to be told by")]

@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Answer, Google, errors::Refusal};
+use super::{Answer, Google, errors::Refusal, routes};
 use crate::sandbox::reply::{Asked, Reply};
 
 /// Requests in one batch.
 const PARTS_MAX: usize = 1_000;
+/// Longest answer: what comes after it is refused part by part.
+const ANSWER_MAX: usize = 64 * 1024 * 1024;
 const BOUNDARY: &str = "batch_sandbox";
 
 impl Google {
@@ -31,6 +33,7 @@ impl Google {
                 name.eq_ignore_ascii_case("content-id").then(|| value.trim().trim_matches(['<', '>']).to_owned())
             });
             let reply = match inner(inside, asked) {
+                Some(_) if out.len() > ANSWER_MAX => Refusal::new(403, "usageLimits", "quotaExceeded").reply(),
                 Some(request) => {
                     let reply = self.route(now, &request);
                     *self.counts.entry("batched".to_owned()).or_default() += 1;
@@ -74,7 +77,7 @@ fn inner(text: &str, outer: &Asked) -> Option<Asked> {
     }
     asked.body = body.trim_end().as_bytes().to_vec();
     // A batch holds calls of this API and no other batch.
-    asked.path.starts_with("/google/calendar/v3/").then_some(asked)
+    routes::is_api(&asked).then_some(asked)
 }
 
 fn words(status: u16) -> &'static str {

@@ -1,18 +1,21 @@
 //! `freebusy.query`.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Calendar, Caller, Google, MAY_ASK_BUSY, errors::Refusal, expand};
-use crate::{
-    domain::time::Window,
-    sandbox::reply::{Asked, Reply},
-};
+use super::{Answer, Caller, Google, MAY_ASK_BUSY, calendars::Calendar, checks, errors::Refusal, expand, shape};
+use crate::{domain::time::Window, sandbox::reply::Asked};
+
+/// Most calendars that are answered for in one request.
+const CALENDARS_MAX: usize = 50;
+/// Most calendars that an answer names, those with an error included.
+const ITEMS_MAX: usize = 1_000;
 
 impl Google {
     pub(super) fn free_busy(&mut self, caller: &Caller, asked: &Asked) -> Answer {
         caller.needs(MAY_ASK_BUSY)?;
-        let body = asked.json().ok_or_else(|| Refusal::new(400, "global", "parseError"))?;
+        let body = checks::body(asked)?;
         let at = |name: &str| {
             let text =
                 body.get(name).and_then(Value::as_str).ok_or_else(|| Refusal::required(format!("Missing {name}.")))?;
@@ -22,29 +25,41 @@ impl Google {
         };
         let window = Window { from: at("timeMin")?, to: at("timeMax")? };
         if window.from >= window.to {
-            return Err(Refusal::new(400, "global", "timeRangeEmpty"));
+            return Err(Refusal::new(400, "calendar", "timeRangeEmpty"));
+        }
+        let zone = body.get("timeZone").and_then(Value::as_str).unwrap_or("UTC");
+        let zone: Tz = zone.parse().map_err(|_| Refusal::invalid("Invalid time zone."))?;
+        let most = body.get("calendarExpansionMax").and_then(Value::as_u64).map(usize::try_from);
+        let most = most.map_or(CALENDARS_MAX, |most| most.unwrap_or(usize::MAX));
+        if most > CALENDARS_MAX {
+            return Err(Refusal::invalid("Invalid value for: calendarExpansionMax. The maximum is 50."));
         }
         if window.to - window.from > chrono::Duration::days(92) {
             return Err(Refusal::new(400, "calendar", "timeRangeTooLong"));
         }
         let items = body.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-        if items.len() > 50 {
-            return Err(Refusal::new(400, "calendar", "tooManyCalendarsRequested"));
-        }
         let mut calendars = Map::new();
         for id in items.iter().filter_map(|item| item.get("id")?.as_str()) {
+            let failed =
+                |domain: &str, reason: &str| json!({ "errors": [{ "domain": domain, "reason": reason }], "busy": [] });
+            // Each calendar fails by itself.
             let told = match self.calendar(&caller.email, id) {
-                Ok(held) => json!({ "busy": spans(held, window) }),
-                Err(_) => json!({ "errors": [{ "domain": "global", "reason": "notFound" }], "busy": [] }),
+                _ if calendars.len() >= most => failed("calendar", "tooManyCalendarsRequested"),
+                Ok(held) => json!({ "busy": spans(held, window, zone) }),
+                Err(_) => failed("global", "notFound"),
             };
+            if calendars.len() > ITEMS_MAX {
+                break;
+            }
             calendars.insert(id.to_owned(), told);
         }
-        let body = json!({ "kind": "calendar#freeBusy", "timeMin": stamp(window.from), "timeMax": stamp(window.to), "calendars": calendars });
-        Ok(Reply::json(200, &body))
+        let body = json!({ "kind": "calendar#freeBusy", "timeMin": stamp(window.from, Tz::UTC), "timeMax": stamp(window.to, Tz::UTC),
+            "calendars": calendars });
+        shape::answer(asked, body)
     }
 }
 
-fn spans(calendar: &Calendar, window: Window) -> Vec<Value> {
+fn spans(calendar: &Calendar, window: Window, zone: Tz) -> Vec<Value> {
     let mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)> = Vec::new();
     for one in calendar.events.values().filter(|one| !one.item.contains_key("recurringEventId") && !one.cancelled()) {
         let items = if one.item.contains_key("recurrence") {
@@ -69,7 +84,7 @@ fn spans(calendar: &Calendar, window: Window) -> Vec<Value> {
             _ => merged.push((start, end)),
         }
     }
-    merged.into_iter().map(|(start, end)| json!({ "start": stamp(start), "end": stamp(end) })).collect()
+    merged.into_iter().map(|(start, end)| json!({ "start": stamp(start, zone), "end": stamp(end, zone) })).collect()
 }
 
 fn takes_time(item: &Map<String, Value>) -> bool {
@@ -81,6 +96,6 @@ fn takes_time(item: &Map<String, Value>) -> bool {
     text("transparency") != Some("transparent") && text("status") != Some("cancelled") && !declined
 }
 
-fn stamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+fn stamp(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,17 +1,20 @@
 //! `/control`: people, faults and figures for tests.
 
-use chrono::{DateTime, Duration, Timelike, Utc};
-use serde_json::{Map, Value, json};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 
-use super::{Answer, Calendar, Google, Person, errors::Refusal, watch::Mode};
+use super::{Answer, Google, errors::Refusal, watch::Mode};
 use crate::sandbox::reply::{Asked, Reply};
 
-/// Scopes of tokens that are handed out without a consent.
-const ALL: [&str; 2] = ["https://www.googleapis.com/auth/calendar", "openid"];
 /// Longest that an answer is made to take, in milliseconds.
 const LATENCY_MAX_MS: u64 = 60_000;
 /// Most events that one request seeds.
 const SEED_MAX: u64 = 50_000;
+
+/// Most faults that wait for their requests.
+const FAULTS_MAX: usize = 10_000;
+/// Most scopes that are unticked.
+const UNTICKED_MAX: usize = 100;
 
 /// Something that goes wrong with the next requests of a kind.
 #[derive(Clone, Debug)]
@@ -88,7 +91,9 @@ impl Google {
                 Ok(Reply::json(200, &json!({ "sandbox": "google", "people": self.people.keys().collect::<Vec<_>>() })))
             }
             ("POST", "users") => self.make_person(now, &need("email")?, text("time_zone").as_deref()),
-            ("POST", "calendars") => self.make_calendar(&need("email")?, &need("summary")?, text("role").as_deref()),
+            ("POST", "calendars") => {
+                self.make_calendar(now, &need("email")?, &need("summary")?, text("role").as_deref())
+            }
             ("POST", "seed") => {
                 let email = need("email")?;
                 let calendar = text("calendar").unwrap_or_else(|| email.clone());
@@ -97,6 +102,9 @@ impl Google {
             ("POST", "events") => self.put_raw(now, &need("email")?, text("calendar").as_deref(), &body),
             ("POST", "restore") => self.restore(now, &need("email")?, text("calendar").as_deref(), &need("id")?),
             ("POST", "faults") => {
+                if self.faults.len() >= FAULTS_MAX {
+                    return Err(Refusal::invalid(format!("faults: no more than {FAULTS_MAX} can wait")));
+                }
                 self.faults.push(Fault::read(&body));
                 done()
             }
@@ -105,10 +113,10 @@ impl Google {
                 done()
             }
             ("POST", "expire-sync-tokens") => {
-                self.people
-                    .values_mut()
-                    .flat_map(|person| person.calendars.values_mut())
-                    .for_each(|held| held.epoch += 1);
+                for person in self.people.values_mut() {
+                    person.list_epoch += 1;
+                    person.calendars.values_mut().for_each(|held| held.epoch += 1);
+                }
                 done()
             }
             ("POST", "expire-access-tokens") => {
@@ -116,16 +124,7 @@ impl Google {
                 done()
             }
             ("POST", "revoke") => {
-                let email = need("email")?;
-                let gone: Vec<_> = self
-                    .grants
-                    .iter()
-                    .filter(|(_, grant)| grant.email == email)
-                    .map(|(name, _)| name.clone())
-                    .collect();
-                for name in &gone {
-                    self.end_grant(name);
-                }
+                self.end_grants_of(&need("email")?);
                 done()
             }
             ("POST", "settings") => {
@@ -142,6 +141,11 @@ impl Google {
                 );
                 done()
             }
+            ("GET", "mails") => Ok(Reply::json(200, &json!({ "mails": self.mails }))),
+            ("DELETE", "mails") => {
+                self.mails.clear();
+                done()
+            }
             ("GET", "channels") => Ok(Reply::json(200, &self.tell_channels())),
             ("GET", "requests") => Ok(Reply::json(200, &json!(self.counts))),
             ("DELETE", "requests") => {
@@ -149,6 +153,14 @@ impl Google {
                 done()
             }
             _ => Err(Refusal::new(404, "global", "notFound")),
+        }
+    }
+
+    fn end_grants_of(&mut self, email: &str) {
+        let held = self.grants.iter().filter(|(_, grant)| grant.email == email);
+        let gone: Vec<_> = held.map(|(name, _)| name.clone()).collect();
+        for name in &gone {
+            self.end_grant(name);
         }
     }
 
@@ -167,6 +179,11 @@ impl Google {
         settings.auto_approve = flag("auto_approve", settings.auto_approve);
         settings.keeps_exceptions = flag("keep_exceptions", settings.keeps_exceptions);
         settings.lasting = flag("refresh_tokens", settings.lasting);
+        if let Some(scopes) = body.get("untick_scopes") {
+            let scopes = scopes.as_array().filter(|scopes| scopes.len() <= UNTICKED_MAX);
+            let scopes = scopes.ok_or_else(|| Refusal::invalid("untick_scopes: a list of scopes"))?;
+            settings.unticked = scopes.iter().filter_map(Value::as_str).map(whole_scope).collect();
+        }
         match body.get("notifications").and_then(Value::as_str) {
             Some("normal") => settings.notifications = Mode::Normal,
             Some("drop") => settings.notifications = Mode::Drop,
@@ -182,7 +199,7 @@ impl Google {
             .channels
             .iter()
             .map(|(id, held)| {
-                json!({ "id": id, "calendar": held.calendar, "address": held.address, "resourceId": held.resource,
+                json!({ "id": id, "calendar": held.place, "address": held.address, "resourceId": held.resource,
                     "expires": held.expires.to_rfc3339() })
             })
             .collect();
@@ -199,124 +216,6 @@ impl Google {
             self.faults.remove(at);
         }
         Some(drawn)
-    }
-
-    fn make_person(&mut self, now: DateTime<Utc>, email: &str, zone: Option<&str>) -> Answer {
-        if !email.contains('@') {
-            return Err(Refusal::invalid("email: an address"));
-        }
-        let zone = zone.unwrap_or("Europe/Paris");
-        if zone.parse::<chrono_tz::Tz>().is_err() {
-            return Err(Refusal::invalid("time_zone: an IANA name"));
-        }
-        self.add_person(email, zone);
-        let scopes: Vec<String> = ALL.iter().map(|scope| (*scope).to_owned()).collect();
-        let refresh = format!("1//{}", self.invent("refresh"));
-        let grant =
-            super::oauth::Grant { email: email.to_owned(), client: "control".to_owned(), scopes: scopes.clone() };
-        self.grants.insert(refresh.clone(), grant);
-        let access = self.make_token(now, email, &scopes, Some(&refresh));
-        let person = self.people.get(email);
-        let calendars: Vec<_> = person.into_iter().flat_map(|held| held.calendars.keys().cloned()).collect();
-        Ok(Reply::json(
-            200,
-            &json!({ "email": email, "access_token": access, "refresh_token": refresh, "client_id": "control",
-            "calendars": calendars }),
-        ))
-    }
-
-    /// A person with a primary calendar and one more; known people stay as they are.
-    pub fn add_person(&mut self, email: &str, zone: &str) {
-        let calendar = |id: &str, summary: &str, primary| Calendar {
-            id: id.to_owned(),
-            summary: summary.to_owned(),
-            time_zone: zone.to_owned(),
-            role: "owner".to_owned(),
-            primary,
-            events: std::collections::BTreeMap::new(),
-            changes: 0,
-            epoch: 1,
-        };
-        let family = format!("family-{}@group.calendar.google.com", email.replace('@', "-at-"));
-        self.people.entry(email.to_owned()).or_insert_with(|| Person {
-            calendars: [
-                (email.to_owned(), calendar(email, email, true)),
-                (family.clone(), calendar(&family, "Family", false)),
-            ]
-            .into(),
-        });
-    }
-
-    fn make_calendar(&mut self, email: &str, summary: &str, role: Option<&str>) -> Answer {
-        let id = format!("{}@group.calendar.google.com", self.invent("calendar"));
-        let person = self.people.get_mut(email).ok_or_else(|| Refusal::new(404, "global", "notFound"))?;
-        let zone = person.calendars.values().next().map_or_else(|| "UTC".to_owned(), |held| held.time_zone.clone());
-        let held = Calendar {
-            id: id.clone(),
-            summary: summary.to_owned(),
-            time_zone: zone,
-            role: role.unwrap_or("owner").to_owned(),
-            primary: false,
-            events: std::collections::BTreeMap::new(),
-            changes: 0,
-            epoch: 1,
-        };
-        person.calendars.insert(id.clone(), held);
-        Ok(Reply::json(200, &json!({ "id": id })))
-    }
-
-    /// A busy fortnight and beyond: meetings through the weeks, one series in every ten.
-    pub(super) fn seed_events(&mut self, now: DateTime<Utc>, email: &str, calendar: &str, events: u64) -> Answer {
-        const TITLES: [&str; 8] = [
-            "Stand-up",
-            "School run",
-            "Dentist",
-            "Piano lesson",
-            "Review",
-            "Lunch with Sam",
-            "Swimming",
-            "Parents' evening",
-        ];
-        let zone = self.calendar(email, calendar)?.time_zone.clone();
-        let morning = now
-            .with_hour(7)
-            .and_then(|at| at.with_minute(0))
-            .and_then(|at| at.with_second(0))
-            .and_then(|at| at.with_nanosecond(0))
-            .unwrap_or(now);
-        for n in 0..events {
-            let start = morning
-                + Duration::days(i64::try_from(n / 6).unwrap_or(0) % 300)
-                + Duration::minutes(i64::try_from(n % 6).unwrap_or(0) * 100);
-            let id = self.invent("event");
-            let title = TITLES.get(usize::try_from(n).unwrap_or(0) % TITLES.len()).copied().unwrap_or_default();
-            let time = |at: DateTime<Utc>| {
-                let tz: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
-                json!({ "dateTime": at.with_timezone(&tz).to_rfc3339_opts(chrono::SecondsFormat::Secs, true), "timeZone": zone })
-            };
-            let mut item = complete(now, email, &id);
-            item.insert("summary".to_owned(), json!(format!("{title} {n}")));
-            item.insert("start".to_owned(), time(start));
-            item.insert("end".to_owned(), time(start + Duration::minutes(45)));
-            if n % 10 == 9 {
-                item.insert("recurrence".to_owned(), json!(["RRULE:FREQ=WEEKLY;COUNT=12"]));
-            }
-            self.keep(now, email, calendar, item)?;
-        }
-        Ok(Reply::json(200, &json!({ "events": events })))
-    }
-
-    /// Puts an item there as it is, for kinds of events that nobody can make by request. What it lacks is filled in.
-    pub(super) fn put_raw(&mut self, now: DateTime<Utc>, email: &str, calendar: Option<&str>, body: &Value) -> Answer {
-        let item = body.get("event").and_then(Value::as_object).ok_or_else(|| Refusal::required("Missing event."))?;
-        let id = match item.get("id").and_then(Value::as_str) {
-            Some(id) => id.to_owned(),
-            None => self.invent("event"),
-        };
-        let mut whole = complete(now, email, &id);
-        whole.extend(item.clone());
-        let kept = self.keep(now, email, calendar.unwrap_or("primary"), whole)?;
-        Ok(Reply::json(200, &Value::Object(kept)))
     }
 }
 
@@ -338,14 +237,7 @@ impl Google {
     }
 }
 
-/// What every event has that a person made.
-fn complete(now: DateTime<Utc>, email: &str, id: &str) -> Map<String, Value> {
-    let item = json!({
-        "kind": "calendar#event", "id": id, "status": "confirmed",
-        "created": now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-        "htmlLink": format!("https://www.google.com/calendar/event?eid={id}"), "iCalUID": format!("{id}@google.com"),
-        "sequence": 0, "creator": { "email": email, "self": true }, "organizer": { "email": email, "self": true },
-        "reminders": { "useDefault": true }, "eventType": "default",
-    });
-    item.as_object().cloned().unwrap_or_default()
+/// A scope by its whole name, or by what it is called below Google's.
+fn whole_scope(name: &str) -> String {
+    if name.starts_with("calendar") { format!("https://www.googleapis.com/auth/{name}") } else { name.to_owned() }
 }

@@ -1,9 +1,16 @@
-//! Single events: get, insert, import, patch, update, delete, move.
+//! Single events: get, patch, update, delete, move.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Caller, Google, MAY_READ, Stored, errors::Refusal, expand};
+use super::{
+    Answer, Caller, Google, MAY_READ, Stored, checks,
+    conference::Reach,
+    errors::Refusal,
+    expand,
+    mails::Audience,
+    shape::{self, View},
+};
 use crate::sandbox::reply::{Asked, Reply};
 
 /// What a caller may say of an event; everything else is ignored, as Google does.
@@ -40,10 +47,8 @@ impl Google {
     pub(super) fn get(&mut self, caller: &Caller, calendar: &str, id: &str, asked: &Asked) -> Answer {
         caller.needs(MAY_READ)?;
         let item = self.find(caller, calendar, id)?;
-        if asked.header("if-none-match").is_some_and(|etag| Some(etag) == item.get("etag").and_then(Value::as_str)) {
-            return Ok(Reply::empty(304));
-        }
-        Ok(Reply::json(200, &Value::Object(item)))
+        let view = View::read(asked, self.calendar(&caller.email, calendar)?)?;
+        shape::answer(asked, view.event(item))
     }
 
     /// An event that is stored, or an occurrence that follows from one.
@@ -62,59 +67,6 @@ impl Google {
         found.ok_or_else(|| Refusal::new(404, "global", "notFound"))
     }
 
-    pub(super) fn insert(
-        &mut self,
-        now: DateTime<Utc>,
-        caller: &Caller,
-        calendar: &str,
-        asked: &Asked,
-        import: bool,
-    ) -> Answer {
-        self.writable(caller, calendar)?;
-        let given = asked
-            .json()
-            .and_then(|value| value.as_object().cloned())
-            .ok_or_else(|| Refusal::new(400, "global", "parseError"))?;
-        let uid = given.get("iCalUID").and_then(Value::as_str);
-        let id = match given.get("id").and_then(Value::as_str) {
-            Some(_) if uid.is_some() && !import => return Err(Refusal::invalid("id and iCalUID cannot both be given")),
-            Some(id) => id.to_owned(),
-            None => self.invent("event"),
-        };
-        let fits = (5..=1024).contains(&id.len()) && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'));
-        if !fits {
-            return Err(Refusal::invalid("Invalid resource id value."));
-        }
-        if import && uid.is_none() {
-            return Err(Refusal::required("Missing iCalUID."));
-        }
-        let kind = given.get("eventType").and_then(Value::as_str).unwrap_or("default");
-        if kind == "fromGmail" || (import && kind != "default") {
-            return Err(Refusal::new(400, "calendar", "eventTypeRestriction"));
-        }
-        let held = self.calendar(&caller.email, calendar)?;
-        if held.events.contains_key(&id) {
-            return Err(Refusal::new(409, "global", "duplicate"));
-        }
-        let (place, zone) = (held.id.clone(), held.time_zone.clone());
-        let mut item = Map::new();
-        let uid = uid.map_or_else(|| format!("{id}@google.com"), str::to_owned);
-        let base = json!({
-            "kind": "calendar#event", "id": id, "status": "confirmed", "created": now.to_rfc3339_opts(SecondsFormat::Millis, true),
-            "htmlLink": format!("https://www.google.com/calendar/event?eid={id}"), "iCalUID": uid, "sequence": 0,
-            "creator": { "email": caller.email, "self": true }, "organizer": { "email": place, "self": true },
-            "reminders": { "useDefault": true }, "eventType": kind,
-        });
-        item.extend(base.as_object().cloned().unwrap_or_default());
-        if import && let Some(organizer) = given.get("organizer") {
-            item.insert("organizer".to_owned(), organizer.clone());
-        }
-        merge(&mut item, &given);
-        settle(&mut item, &zone)?;
-        let kept = self.keep(now, &caller.email, calendar, item)?;
-        Ok(Reply::json(200, &Value::Object(kept)))
-    }
-
     pub(super) fn change(
         &mut self,
         now: DateTime<Utc>,
@@ -124,40 +76,49 @@ impl Google {
         asked: &Asked,
     ) -> Answer {
         self.writable(caller, calendar)?;
-        let given = asked
-            .json()
-            .and_then(|value| value.as_object().cloned())
-            .ok_or_else(|| Refusal::new(400, "global", "parseError"))?;
+        let (audience, reach, given) = (Audience::read(asked)?, Reach::read(asked)?, checks::body(asked)?);
+        checks::given(&given)?;
         let before = self.find(caller, calendar, id)?;
-        guard(asked, &before)?;
+        checks::guard(asked, before.get("etag"))?;
         if before.get("locked") == Some(&Value::Bool(true)) {
             return Err(Refusal::new(403, "calendar", "forbidden"));
         }
-        if given.get("sequence").and_then(Value::as_i64) < before.get("sequence").and_then(Value::as_i64)
-            && given.contains_key("sequence")
-        {
-            return Err(Refusal::invalid("Invalid sequence value."));
+        no_older(&before, &given)?;
+        if given.get("eventType").is_some_and(|kind| Some(kind) != before.get("eventType")) {
+            return Err(Refusal::new(400, "calendar", "eventTypeRestriction").saying("Event type cannot be changed."));
+        }
+        let organized = before.get("organizer").is_none_or(|held| held.get("self") == Some(&Value::Bool(true)));
+        if asked.method == "PUT" && !organized {
+            return Err(Refusal::new(403, "calendar", "forbiddenForNonOrganizer")
+                .saying("Shared properties can only be changed by the organizer of the event."));
         }
         let mut item = before.clone();
         if asked.method == "PUT" {
-            for name in WRITABLE {
-                item.remove(*name);
-            }
-            item.insert("reminders".to_owned(), json!({ "useDefault": true }));
-            item.insert("status".to_owned(), json!("confirmed"));
+            bare(&mut item, &reach);
         }
-        merge(&mut item, &given);
+        merge(&mut item, &given, &reach);
+        let held = self.calendar(&caller.email, calendar)?;
+        let (place, zone, view) = (held.id.clone(), held.time_zone.clone(), View::read(asked, held)?);
+        let operation = if asked.method == "PUT" { "events.update" } else { "events.patch" };
         if item.get("status").and_then(Value::as_str) == Some("cancelled") {
-            return self.remove(now, caller, calendar, &before).map(|item| Reply::json(200, &Value::Object(item)));
+            let left = self.remove(now, caller, calendar, &before)?;
+            self.remember_mail(operation, &place, audience, &[&before]);
+            return shape::answer(asked, view.event(left));
         }
-        let zone = self.calendar(&caller.email, calendar)?.time_zone.clone();
-        settle(&mut item, &zone)?;
-        let moved = item.get("start") != before.get("start") || item.get("recurrence") != before.get("recurrence");
+        self.confer(Some(&before), &mut item)?;
+        settle(&mut item, &place, &zone)?;
+        let differs = |name: &str| item.get(name) != before.get(name);
+        let moved = differs("start") || differs("recurrence");
+        if (moved || differs("end")) && !given.contains_key("sequence") {
+            let sequence = before.get("sequence").and_then(Value::as_i64).unwrap_or(0) + 1;
+            item.insert("sequence".to_owned(), json!(sequence));
+        }
         let kept = self.keep(now, &caller.email, calendar, item)?;
         if moved && !self.settings.keeps_exceptions && kept.contains_key("recurrence") {
             self.drop_strays(now, caller, calendar, &kept)?;
         }
-        Ok(Reply::json(200, &Value::Object(kept)))
+        self.remember_mail(operation, &place, audience, &[&before, &kept]);
+        shape::answer(asked, view.event(kept))
     }
 
     /// Exceptions of occurrences that a changed rule no longer has go.
@@ -198,12 +159,15 @@ impl Google {
         asked: &Asked,
     ) -> Answer {
         self.writable(caller, calendar)?;
+        let audience = Audience::read(asked)?;
         let before = self.find(caller, calendar, id)?;
         if before.get("status").and_then(Value::as_str) == Some("cancelled") {
             return Err(Refusal::new(410, "global", "deleted"));
         }
-        guard(asked, &before)?;
+        checks::guard(asked, before.get("etag"))?;
         self.remove(now, caller, calendar, &before)?;
+        let place = self.calendar(&caller.email, calendar)?.id.clone();
+        self.remember_mail("events.delete", &place, audience, &[&before]);
         Ok(Reply::empty(204))
     }
 
@@ -242,30 +206,61 @@ impl Google {
         asked: &Asked,
     ) -> Answer {
         self.writable(caller, calendar)?;
+        let audience = Audience::read(asked)?;
         let to = asked.param("destination").ok_or_else(|| Refusal::required("Missing destination."))?.to_owned();
-        self.writable(caller, &to)?;
-        let mut item = self.find(caller, calendar, id)?;
-        if item.get("eventType").and_then(Value::as_str) != Some("default") || item.contains_key("recurringEventId") {
-            return Err(Refusal::new(400, "calendar", "cannotChangeOrganizer"));
+        let target = self.writable(caller, &to)?;
+        let (place, view) = (target.id.clone(), View::read(asked, target)?);
+        let item = self.find(caller, calendar, id)?;
+        if item.get("status").and_then(Value::as_str) == Some("cancelled") {
+            return Err(Refusal::new(404, "global", "notFound"));
         }
+        if item.get("eventType").and_then(Value::as_str) != Some("default") || item.contains_key("recurringEventId") {
+            return Err(Refusal::new(400, "calendar", "cannotChangeOrganizer")
+                .saying("Cannot change the organizer of an instance, or of this type of event."));
+        }
+        let from = self.calendar(&caller.email, calendar)?;
+        if from.id == place {
+            return Err(Refusal::invalid("The event is in this calendar already."));
+        }
+        let exceptions: Vec<_> =
+            from.events.values().filter(|one| one.text("recurringEventId") == id).map(|one| one.item.clone()).collect();
         self.remove(now, caller, calendar, &item)?;
-        let place = self.calendar(&caller.email, &to)?.id.clone();
-        item.insert("organizer".to_owned(), json!({ "email": place, "self": true }));
-        let kept = self.keep(now, &caller.email, &to, item)?;
-        Ok(Reply::json(200, &Value::Object(kept)))
+        let organizer = json!({ "email": place, "self": true });
+        let mut moved = Map::new();
+        for mut one in std::iter::once(item).chain(exceptions) {
+            if one.get("status").and_then(Value::as_str) != Some("cancelled") {
+                one.insert("organizer".to_owned(), organizer.clone());
+            }
+            let kept = self.keep(now, &caller.email, &to, one)?;
+            if moved.is_empty() {
+                moved = kept;
+            }
+        }
+        self.remember_mail("events.move", &place, audience, &[&moved]);
+        shape::answer(asked, view.event(moved))
     }
 }
 
-fn guard(asked: &Asked, item: &Map<String, Value>) -> Result<(), Refusal> {
-    let etag = item.get("etag").and_then(Value::as_str);
-    match asked.header("if-match") {
-        Some(wanted) if wanted != "*" && Some(wanted) != etag => Err(Refusal::new(412, "global", "conditionNotMet")),
+/// Refuses a sequence number that is lower than the one that is there.
+pub(super) fn no_older(before: &Map<String, Value>, given: &Map<String, Value>) -> Result<(), Refusal> {
+    let number = |item: &Map<String, Value>| item.get("sequence").and_then(Value::as_i64);
+    match number(given) {
+        Some(said) if Some(said) < number(before) => Err(Refusal::invalid("Invalid sequence value.")),
         _ => Ok(()),
     }
 }
 
+/// Takes away what an update replaces.
+pub(super) fn bare(item: &mut Map<String, Value>, reach: &Reach) {
+    for name in WRITABLE.iter().filter(|name| reach.covers(name) && **name != "sequence") {
+        item.remove(*name);
+    }
+    item.insert("reminders".to_owned(), json!({ "useDefault": true }));
+    item.insert("status".to_owned(), json!("confirmed"));
+}
+
 /// What is left of an event that is cancelled.
-fn cancelled(item: &Map<String, Value>) -> Map<String, Value> {
+pub(super) fn cancelled(item: &Map<String, Value>) -> Map<String, Value> {
     let kept = ["kind", "id", "recurringEventId", "originalStartTime"];
     let mut left: Map<_, _> = item
         .iter()
@@ -277,9 +272,23 @@ fn cancelled(item: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// A patch: objects merge, lists are replaced, `null` takes away.
-fn merge(item: &mut Map<String, Value>, given: &Map<String, Value>) {
-    for (name, value) in given.iter().filter(|(name, _)| WRITABLE.contains(&name.as_str())) {
+pub(super) fn merge(item: &mut Map<String, Value>, given: &Map<String, Value>, reach: &Reach) {
+    for (name, value) in given.iter().filter(|(name, _)| WRITABLE.contains(&name.as_str()) && reach.covers(name)) {
         put(item, name, value);
+    }
+    // Who goes back to the calendar's reminders need not name those that end.
+    let reminders = given.get("reminders");
+    if reminders.and_then(|said| said.get("useDefault")) == Some(&Value::Bool(true))
+        && reminders.is_some_and(|said| said.get("overrides").is_none())
+        && let Some(Value::Object(held)) = item.get_mut("reminders")
+    {
+        held.remove("overrides");
+    }
+    // Defaults are not written out.
+    for (name, default) in [("transparency", "opaque"), ("visibility", "default")] {
+        if item.get(name).and_then(Value::as_str) == Some(default) {
+            item.remove(name);
+        }
     }
 }
 
@@ -307,7 +316,9 @@ fn put(into: &mut Map<String, Value>, name: &str, value: &Value) {
 }
 
 /// Checks an event as it would be, and spells its times as Google does.
-fn settle(item: &mut Map<String, Value>, zone: &str) -> Result<(), Refusal> {
+pub(super) fn settle(item: &mut Map<String, Value>, place: &str, zone: &str) -> Result<(), Refusal> {
+    checks::event(item)?;
+    invite(item, place);
     let recurs = item.get("recurrence").and_then(Value::as_array).is_some_and(|lines| !lines.is_empty());
     if !recurs {
         item.remove("recurrence");
@@ -321,8 +332,16 @@ fn settle(item: &mut Map<String, Value>, zone: &str) -> Result<(), Refusal> {
                 time.remove("timeZone");
             }
             (false, true) => {
-                if recurs && !time.contains_key("timeZone") {
-                    return Err(Refusal::required(format!("Missing time zone definition for {name} time.")));
+                let said = time.get("dateTime").and_then(Value::as_str).unwrap_or_default();
+                let instant = DateTime::parse_from_rfc3339(said).is_ok();
+                match time.get("timeZone").and_then(Value::as_str) {
+                    None if recurs || !instant => {
+                        return Err(Refusal::required(format!("Missing time zone definition for {name} time.")));
+                    }
+                    Some(named) if named.parse::<chrono_tz::Tz>().is_err() => {
+                        return Err(Refusal::invalid(format!("Invalid time zone definition for {name} time.")));
+                    }
+                    _ => {}
                 }
                 let read = expand::read_time(&Value::Object(time.clone()))
                     .ok_or_else(|| Refusal::invalid(format!("Invalid {name} time.")))?;
@@ -346,4 +365,24 @@ fn settle(item: &mut Map<String, Value>, zone: &str) -> Result<(), Refusal> {
         return Err(Refusal::invalid("Invalid recurrence rule."));
     }
     Ok(())
+}
+
+/// Fills in what Google says of guests: who has not answered, who is the organizer, whose calendar this is.
+fn invite(item: &mut Map<String, Value>, place: &str) {
+    let organizer = item.get("organizer").and_then(|held| held.get("email")?.as_str()).unwrap_or_default().to_owned();
+    let Some(Value::Array(attendees)) = item.get_mut("attendees") else { return };
+    for one in attendees.iter_mut().filter_map(Value::as_object_mut) {
+        one.entry("responseStatus").or_insert_with(|| json!("needsAction"));
+        let email = one.get("email").and_then(Value::as_str).unwrap_or_default().to_owned();
+        for (name, whose) in [("self", place), ("organizer", organizer.as_str())] {
+            if email == whose {
+                one.insert(name.to_owned(), json!(true));
+            } else {
+                one.remove(name);
+            }
+        }
+    }
+    if attendees.is_empty() {
+        item.remove("attendees");
+    }
 }

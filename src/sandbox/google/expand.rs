@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::Calendar;
+use super::calendars::Calendar;
 use crate::{
     domain::{
         event::{EventContent, Facts},
@@ -112,4 +112,9 @@ fn written(time: &EventTime) -> Value {
 pub(super) fn bounds(item: &Map<String, Value>, zone: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     let tz: Tz = zone.parse().unwrap_or(Tz::UTC);
     Some((read_time(item.get("start")?)?.instant(tz), read_time(item.get("end")?)?.instant(tz)))
+}
+
+/// Whether an item is within a time: it ends after its beginning and begins before its end.
+pub(super) fn overlaps(item: &Map<String, Value>, zone: &str, window: Window) -> bool {
+    bounds(item, zone).is_some_and(|(start, end)| end > window.from && start < window.to)
 }

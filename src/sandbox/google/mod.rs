@@ -2,15 +2,32 @@
 //!
 //! **Invariant:** every write gives the event a new `etag` and its calendar a new change number; a sync token is such a number.
 
+mod acl;
 mod batch;
 mod busy;
+mod calendar_list;
+mod calendars;
+mod checks;
+mod colors;
+mod conference;
 mod control;
 mod errors;
 mod events;
 mod expand;
+mod fields;
+mod filter;
+mod identity;
+mod insert;
 mod listing;
+mod mails;
 mod oauth;
 mod page;
+mod people;
+mod quick_add;
+mod routes;
+mod settings;
+mod shape;
+mod tokens;
 mod watch;
 
 #[cfg(test)]
@@ -18,11 +35,12 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 pub use self::watch::Push;
 use self::{
+    calendars::{Calendar, stamp},
     control::Fault,
     errors::Refusal,
     oauth::{Code, Grant, Token},
@@ -30,15 +48,22 @@ use self::{
 };
 use super::reply::{Asked, Reply};
 
-/// Where everything of this look-alike begins.
-const ROOT: &str = "/google";
 /// Scopes that may change events.
 const MAY_WRITE: &[&str] = &["calendar", "calendar.events", "calendar.events.owned", "calendar.app.created"];
 /// Scopes that may read events.
-const MAY_READ: &[&str] =
-    &["calendar", "calendar.readonly", "calendar.events", "calendar.events.readonly", "calendar.events.owned"];
-/// Scopes that may list calendars.
-const MAY_LIST: &[&str] = &["calendar", "calendar.readonly", "calendar.calendarlist", "calendar.calendarlist.readonly"];
+const MAY_READ: &[&str] = &[
+    "calendar",
+    "calendar.app.created",
+    "calendar.events",
+    "calendar.events.freebusy",
+    "calendar.events.owned",
+    "calendar.events.owned.readonly",
+    "calendar.events.public.readonly",
+    "calendar.events.readonly",
+    "calendar.readonly",
+];
+/// Most bytes of events, as JSON, that one world holds.
+const STORED_MAX: usize = 256 * 1024 * 1024;
 /// Scopes that may ask for busy time.
 const MAY_ASK_BUSY: &[&str] = &["calendar", "calendar.readonly", "calendar.freebusy", "calendar.events.freebusy"];
 
@@ -53,6 +78,9 @@ pub struct Google {
     pushes: VecDeque<Push>,
     faults: Vec<Fault>,
     counts: BTreeMap<String, u64>,
+    mails: VecDeque<Value>,
+    /// Bytes of all events.
+    weight: usize,
     settings: Settings,
     seed: u64,
     made: u64,
@@ -64,6 +92,8 @@ struct Settings {
     latency_ms: u64,
     token_ttl_s: i64,
     auto_approve: bool,
+    /// Scopes that nobody grants: unticked on the consent page.
+    unticked: Vec<String>,
     notifications: watch::Mode,
     notification_delay_ms: i64,
     page_max: usize,
@@ -80,6 +110,7 @@ impl Default for Settings {
             latency_ms: 0,
             token_ttl_s: 3_599,
             auto_approve: false,
+            unticked: Vec::new(),
             notifications: watch::Mode::Normal,
             notification_delay_ms: 50,
             page_max: 2_500,
@@ -92,20 +123,10 @@ impl Default for Settings {
 #[derive(Clone, Debug)]
 struct Person {
     calendars: BTreeMap<String, Calendar>,
-}
-
-#[derive(Clone, Debug)]
-struct Calendar {
-    id: String,
-    summary: String,
-    time_zone: String,
-    role: String,
-    primary: bool,
-    events: BTreeMap<String, Stored>,
-    /// Grows with every write.
-    changes: u64,
-    /// Grows when its sync tokens expire.
-    epoch: u64,
+    /// Grows with every change to the calendar list.
+    list_changes: u64,
+    /// Grows when the list's sync tokens expire.
+    list_epoch: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -116,6 +137,14 @@ struct Stored {
     bin: Option<Map<String, Value>>,
     /// An exception that was deleted because its series was.
     with_series: bool,
+    /// When it was written.
+    at: DateTime<Utc>,
+    /// Its type, which a deleted event no longer says.
+    kind: String,
+    /// Whether it is, or was before it was deleted, a series.
+    series: bool,
+    /// Its length as JSON, in bytes.
+    weight: usize,
 }
 
 impl Stored {
@@ -159,9 +188,9 @@ impl Google {
         if asked.path == "/control" || asked.path.starts_with("/control/") {
             return self.control(now, asked).unwrap_or_else(|refusal| refusal.reply());
         }
-        let name = operation(asked);
-        *self.counts.entry(name.clone()).or_default() += 1;
-        let fault = self.draw(&name);
+        let name = routes::operation(asked);
+        *self.counts.entry(name.to_owned()).or_default() += 1;
+        let fault = self.draw(name);
         let mut reply = match &fault {
             Some(fault) if !fault.applies => fault.reply(),
             Some(fault) => {
@@ -174,72 +203,12 @@ impl Google {
         reply
     }
 
-    fn route(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
-        let Some(path) = asked.path.strip_prefix(ROOT) else {
-            return Refusal::new(404, "global", "notFound").reply();
-        };
-        let done = match path {
-            "/o/oauth2/v2/auth" => Ok(self.consent(now, asked)),
-            "/token" => Ok(self.token(now, asked)),
-            "/revoke" => Ok(self.revoke(asked)),
-            "/batch/calendar/v3" => self.batch(now, asked),
-            _ => match path.strip_prefix("/calendar/v3/") {
-                Some(_) => self.calendar_api(now, asked),
-                None => Err(Refusal::new(404, "global", "notFound")),
-            },
-        };
-        done.unwrap_or_else(|refusal| refusal.reply())
-    }
-
-    fn calendar_api(&mut self, now: DateTime<Utc>, asked: &Asked) -> Answer {
-        let caller = self.caller(now, asked)?;
-        let pieces = asked.pieces();
-        let pieces: Vec<&str> = pieces.iter().skip(3).map(String::as_str).collect();
-        let method = asked.method.as_str();
-        match (method, pieces.as_slice()) {
-            ("GET", ["users", "me", "calendarList"]) => self.calendar_list(&caller, asked),
-            ("GET", ["users", "me", "calendarList", id]) => self.calendar_entry(&caller, id),
-            ("GET", ["users", "me", "settings"]) => {
-                Ok(Reply::json(200, &json!({ "kind": "calendar#settings", "etag": "\"s0\"", "items": [] })))
-            }
-            ("GET", ["colors"]) => {
-                Ok(Reply::json(200, &json!({ "kind": "calendar#colors", "calendar": {}, "event": {} })))
-            }
-            ("GET", ["calendars", id]) => self.calendar_resource(&caller, id),
-            ("POST", ["freeBusy"]) => self.free_busy(&caller, asked),
-            ("POST", ["channels", "stop"]) => self.stop(&caller, asked),
-            ("GET", ["calendars", id, "events"]) => self.list_events(&caller, id, asked),
-            ("POST", ["calendars", id, "events"]) => self.insert(now, &caller, id, asked, false),
-            ("POST", ["calendars", id, "events", "import"]) => self.insert(now, &caller, id, asked, true),
-            ("POST", ["calendars", id, "events", "watch"]) => self.watch(now, &caller, id, asked),
-            ("GET", ["calendars", id, "events", event]) => self.get(&caller, id, event, asked),
-            ("PATCH" | "PUT", ["calendars", id, "events", event]) => self.change(now, &caller, id, event, asked),
-            ("DELETE", ["calendars", id, "events", event]) => self.delete(now, &caller, id, event, asked),
-            ("POST", ["calendars", id, "events", event, "move"]) => self.move_event(now, &caller, id, event, asked),
-            ("GET", ["calendars", id, "events", event, "instances"]) => self.instances(&caller, id, event, asked),
-            _ => Err(Refusal::new(404, "global", "notFound")),
-        }
-    }
-
     /// Whose token this is, if it is good.
     fn caller(&self, now: DateTime<Utc>, asked: &Asked) -> Result<Caller, Refusal> {
         let bearer = asked.header("authorization").and_then(|text| text.strip_prefix("Bearer "));
         let token = bearer.and_then(|text| self.tokens.get(text)).filter(|token| token.expires > now);
         let token = token.ok_or_else(|| Refusal::new(401, "global", "authError"))?;
         Ok(Caller { email: token.email.clone(), scopes: token.scopes.clone() })
-    }
-
-    /// A calendar that somebody sees, by its id or as `primary`.
-    fn calendar(&self, email: &str, id: &str) -> Result<&Calendar, Refusal> {
-        let person = self.people.get(email).ok_or_else(|| Refusal::new(404, "global", "notFound"))?;
-        let id = if id == "primary" { email } else { id };
-        person.calendars.get(id).ok_or_else(|| Refusal::new(404, "global", "notFound"))
-    }
-
-    fn calendar_mut(&mut self, email: &str, id: &str) -> Result<&mut Calendar, Refusal> {
-        let id = if id == "primary" { email } else { id };
-        let person = self.people.get_mut(email).ok_or_else(|| Refusal::new(404, "global", "notFound"))?;
-        person.calendars.get_mut(id).ok_or_else(|| Refusal::new(404, "global", "notFound"))
     }
 
     fn writable(&self, caller: &Caller, id: &str) -> Result<&Calendar, Refusal> {
@@ -262,18 +231,32 @@ impl Google {
         self.made += 1;
         let etag = format!("\"{}\"", 3_500_000_000_000_000_u64 + self.made * 2);
         item.insert("etag".to_owned(), json!(etag));
-        // Of a deleted event nothing is told that need not be.
-        if item.get("status").and_then(Value::as_str) != Some("cancelled") {
-            item.insert("updated".to_owned(), json!(now.to_rfc3339_opts(SecondsFormat::Millis, true)));
+        let text = |name: &str| item.get(name).and_then(Value::as_str);
+        let cancelled = text("status") == Some("cancelled");
+        let (id, kind) = (text("id").unwrap_or_default().to_owned(), text("eventType").unwrap_or("default").to_owned());
+        let before = self.calendar(email, calendar)?.events.get(&id);
+        // Of a deleted event nothing is told that need not be. Reminders are a person's own and no change of the event.
+        if !cancelled {
+            let same = before.filter(|one| is_same_but_reminders(&one.item, &item));
+            let updated = same.and_then(|one| one.item.get("updated").cloned()).unwrap_or_else(|| json!(stamp(now)));
+            item.insert("updated".to_owned(), updated);
         }
+        let weight = Value::Object(item.clone()).to_string().len();
+        let after = self.weight.saturating_sub(before.map_or(0, |one| one.weight)) + weight;
+        if after > STORED_MAX && !cancelled {
+            return Err(Refusal::new(403, "usageLimits", "quotaExceeded"));
+        }
+        let series = item.contains_key("recurrence") || (cancelled && before.is_some_and(|one| one.series));
+        let kind = before.filter(|_| cancelled).map_or(kind, |one| one.kind.clone());
+        self.weight = after;
         let held = self.calendar_mut(email, calendar)?;
         held.changes += 1;
+        held.updated = now;
         let change = held.changes;
-        let id = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let gone = item.get("status").and_then(Value::as_str) == Some("cancelled");
-        let old = held.events.remove(&id).filter(|_| gone);
+        let old = held.events.remove(&id).filter(|_| cancelled);
         let bin = old.and_then(|old| if old.cancelled() { old.bin } else { Some(old.item) });
-        held.events.insert(id, Stored { item: item.clone(), change, bin, with_series: false });
+        let stored = Stored { item: item.clone(), change, bin, with_series: false, at: now, kind, series, weight };
+        held.events.insert(id, stored);
         let calendar = held.id.clone();
         self.tell(now, email, &calendar);
         Ok(item)
@@ -289,30 +272,10 @@ impl Google {
     }
 }
 
-/// The name of what is asked, as the discovery document has it: what counts and faults are filed under.
-fn operation(asked: &Asked) -> String {
-    let pieces = asked.pieces();
-    let pieces: Vec<&str> = pieces.iter().skip(1).map(String::as_str).collect();
-    let name = match (asked.method.as_str(), pieces.as_slice()) {
-        (_, ["token"]) => "token",
-        (_, ["revoke"]) => "revoke",
-        (_, ["o", ..]) => "consent",
-        (_, ["batch", ..]) => "batch",
-        ("GET", [_, _, "users", "me", "calendarList"]) => "calendarList.list",
-        ("GET", [_, _, "users", "me", "calendarList", _]) => "calendarList.get",
-        ("POST", [_, _, "freeBusy"]) => "freebusy.query",
-        ("POST", [_, _, "channels", "stop"]) => "channels.stop",
-        ("GET", [_, _, "calendars", _, "events"]) => "events.list",
-        ("POST", [_, _, "calendars", _, "events"]) => "events.insert",
-        ("POST", [_, _, "calendars", _, "events", "import"]) => "events.import",
-        ("POST", [_, _, "calendars", _, "events", "watch"]) => "events.watch",
-        ("GET", [_, _, "calendars", _, "events", _]) => "events.get",
-        ("PATCH", [_, _, "calendars", _, "events", _]) => "events.patch",
-        ("PUT", [_, _, "calendars", _, "events", _]) => "events.update",
-        ("DELETE", [_, _, "calendars", _, "events", _]) => "events.delete",
-        ("POST", [_, _, "calendars", _, "events", _, "move"]) => "events.move",
-        ("GET", [_, _, "calendars", _, "events", _, "instances"]) => "events.instances",
-        _ => "other",
+fn is_same_but_reminders(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    const APART: [&str; 3] = ["etag", "reminders", "updated"];
+    let rest = |item: &Map<String, Value>| -> Map<String, Value> {
+        item.iter().filter(|(name, _)| !APART.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect()
     };
-    name.to_owned()
+    rest(one) == rest(other)
 }

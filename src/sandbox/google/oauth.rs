@@ -13,6 +13,18 @@ use crate::sandbox::reply::{Asked, Reply};
 /// How long a code is good.
 const CODE_TTL: Duration = Duration::minutes(10);
 
+/// Most live refresh tokens of one account and one client: the oldest ends when there is one more.
+const GRANTS_MAX: usize = 100;
+/// The same for the tokens that `/control/users` hands out.
+const CONTROL_GRANTS_MAX: usize = 10_000;
+/// Most codes, and most access tokens, that are good at a time: the oldest end first.
+const CODES_MAX: usize = 10_000;
+const TOKENS_MAX: usize = 100_000;
+/// What the consent page sends beside its ticks.
+const SHOWN: &str = "scopes_shown";
+/// The client of what `/control/users` hands out.
+pub(super) const CONTROL: &str = "control";
+
 /// A consent that was given and not yet exchanged.
 #[derive(Clone, Debug)]
 pub(super) struct Code {
@@ -31,12 +43,15 @@ pub(super) struct Grant {
     pub email: String,
     pub client: String,
     pub scopes: Vec<String>,
+    /// Grows from one to the next.
+    made: u64,
 }
 
 /// An access token.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub email: String,
+    pub client: String,
     pub scopes: Vec<String>,
     pub grant: Option<String>,
     pub expires: DateTime<Utc>,
@@ -77,8 +92,20 @@ impl Google {
                 return Reply::redirect(back.as_str());
             }
         }
-        let ticked = |scope: &String| !form.contains_key(&format!("no:{scope}"));
+        // The page names what is ticked; who answers without it names what is not.
+        let page = form.contains_key(SHOWN);
+        let ticked = |scope: &String| {
+            if page {
+                form.contains_key(&format!("yes:{scope}"))
+            } else {
+                !form.contains_key(&format!("no:{scope}")) && !self.settings.unticked.contains(scope)
+            }
+        };
         let mut scopes: Vec<String> = asked_for.into_iter().filter(ticked).collect();
+        if scopes.is_empty() {
+            back.query_pairs_mut().append_pair("error", "access_denied");
+            return Reply::redirect(back.as_str());
+        }
         if given("include_granted_scopes") == Some("true") {
             let earlier = self.grants.values().filter(|grant| grant.email == email && grant.client == client);
             scopes.extend(earlier.flat_map(|grant| grant.scopes.clone()));
@@ -94,6 +121,10 @@ impl Google {
         let expires = now + CODE_TTL;
         let challenge = given("code_challenge").map(str::to_owned);
         let (client, redirect) = (client.to_owned(), redirect.to_owned());
+        self.codes.retain(|_, held| held.expires > now);
+        while self.codes.len() >= CODES_MAX {
+            self.codes.pop_first();
+        }
         self.codes.insert(code, Code { email, client, redirect, challenge, scopes, offline, expires });
         Reply::redirect(back.as_str())
     }
@@ -108,8 +139,14 @@ impl Google {
                     @for email in self.people.keys() {
                         p { label { input type="radio" name="account" required value=(email); " " (email) } }
                     }
-                    p { "The application asks for:" }
-                    ul { @for scope in scopes { li { code { (scope) } } } }
+                    p { "The application asks for these; what is unticked is not granted:" }
+                    input type="hidden" name=(SHOWN) value="1";
+                    @for scope in scopes {
+                        p { label {
+                            input type="checkbox" name=(format!("yes:{scope}")) value="1" checked[!self.settings.unticked.contains(scope)];
+                            " " code { (scope) }
+                        } }
+                    }
                     button name="decision" value="allow" { "Allow" } " "
                     button name="decision" value="deny" formnovalidate { "Deny" }
                 }
@@ -144,9 +181,7 @@ impl Google {
                 }
                 let grant = code.offline.then(|| format!("1//{}", self.invent("refresh")));
                 if let Some(name) = &grant {
-                    let held =
-                        Grant { email: code.email.clone(), client: code.client.clone(), scopes: code.scopes.clone() };
-                    self.grants.insert(name.clone(), held);
+                    self.add_grant(name, &code.email, &code.client, &code.scopes);
                 }
                 self.issue(now, &code.email, &code.scopes, grant.as_deref(), grant.as_deref(), &code.client)
             }
@@ -170,7 +205,7 @@ impl Google {
         shown: Option<&str>,
         client: &str,
     ) -> Reply {
-        let access = self.make_token(now, email, scopes, grant);
+        let access = self.make_token(now, email, scopes, grant, client);
         let mut body = json!({
             "access_token": access, "expires_in": self.settings.token_ttl_s, "scope": scopes.join(" "), "token_type": "Bearer",
         });
@@ -191,17 +226,43 @@ impl Google {
         Reply::json(200, &body)
     }
 
+    /// Keeps a refresh token; where there are too many of an account and a client, the oldest ends.
+    pub(super) fn add_grant(&mut self, name: &str, email: &str, client: &str, scopes: &[String]) {
+        let most = if client == CONTROL { CONTROL_GRANTS_MAX } else { GRANTS_MAX };
+        let same: Vec<_> =
+            self.grants.iter().filter(|(_, held)| held.email == email && held.client == client).collect();
+        let oldest = same.iter().min_by_key(|(_, held)| held.made).map(|(name, _)| (*name).clone());
+        if let Some(oldest) = oldest.filter(|_| same.len() >= most) {
+            self.end_grant(&oldest);
+        }
+        let (email, client) = (email.to_owned(), client.to_owned());
+        let grant = Grant { email, client, scopes: scopes.to_vec(), made: self.made };
+        self.grants.insert(name.to_owned(), grant);
+    }
+
     pub(super) fn make_token(
         &mut self,
         now: DateTime<Utc>,
         email: &str,
         scopes: &[String],
         grant: Option<&str>,
+        client: &str,
     ) -> String {
         let name = format!("ya29.{}", self.invent("access"));
         let expires = now + Duration::seconds(self.settings.token_ttl_s);
-        let token =
-            Token { email: email.to_owned(), scopes: scopes.to_vec(), grant: grant.map(str::to_owned), expires };
+        let token = Token {
+            email: email.to_owned(),
+            client: client.to_owned(),
+            scopes: scopes.to_vec(),
+            grant: grant.map(str::to_owned),
+            expires,
+        };
+        if self.tokens.len() >= TOKENS_MAX {
+            self.tokens.retain(|_, held| held.expires > now);
+            while self.tokens.len() >= TOKENS_MAX {
+                self.tokens.pop_first();
+            }
+        }
         self.tokens.insert(name.clone(), token);
         name
     }
@@ -231,7 +292,7 @@ impl Google {
 }
 
 /// The stable number of a person.
-fn subject(email: &str) -> String {
+pub(super) fn subject(email: &str) -> String {
     let digest = Sha256::digest(email);
     let number = digest.iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
     format!("{number:021}")
@@ -247,7 +308,7 @@ fn basic(asked: &Asked) -> Option<(String, String)> {
     Some((plain(id)?, plain(secret)?))
 }
 
-fn refused(status: u16, error: &str, words: &str) -> Reply {
+pub(super) fn refused(status: u16, error: &str, words: &str) -> Reply {
     Reply::json(status, &json!({ "error": error, "error_description": words }))
 }
 

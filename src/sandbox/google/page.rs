@@ -50,7 +50,7 @@ impl Google {
         let window = Window { from: now, to: now + AHEAD };
         let mut rows = Vec::new();
         for (email, person) in &self.people {
-            for calendar in person.calendars.values() {
+            for calendar in person.calendars.values().filter(|held| !held.deleted) {
                 for stored in calendar.events.values().filter(|one| !one.cancelled()) {
                     if stored.text("recurringEventId").is_empty() {
                         let shown = expand::occurrences(calendar, &stored.item, Some(window));

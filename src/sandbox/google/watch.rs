@@ -4,7 +4,10 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Answer, Caller, Google, MAY_READ, errors::Refusal};
+use super::{
+    Answer, Caller, Google, MAY_READ, acl::MAY_READ_RULES, calendar_list::MAY_LIST, checks, errors::Refusal,
+    settings::MAY_READ_SETTINGS, shape,
+};
 use crate::sandbox::reply::{Asked, Reply};
 
 /// Longest life of a channel, in seconds.
@@ -13,6 +16,30 @@ const TTL_MAX_S: i64 = 2_592_000;
 const TTL_S: i64 = 604_800;
 /// How often a notification is tried.
 const ATTEMPTS_MAX: u32 = 6;
+
+/// Most channels that are open at a time.
+const CHANNELS_MAX: usize = 10_000;
+/// Most notifications that wait; the oldest are lost first.
+const PUSHES_MAX: usize = 100_000;
+
+/// What a channel is about.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    Events(&'a str),
+    Rules(&'a str),
+    List,
+    Settings,
+}
+
+/// What channels of a person's calendar list are filed under.
+const LIST: &str = "users/me/calendarList";
+/// What channels of a person's settings are filed under.
+const SETTINGS: &str = "users/me/settings";
+
+/// What channels of a calendar's rules are filed under.
+pub(super) fn rules_of(calendar: &str) -> String {
+    format!("{calendar}/acl")
+}
 
 /// What happens to notifications.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +54,8 @@ pub(super) enum Mode {
 #[derive(Clone, Debug)]
 pub(super) struct Channel {
     pub email: String,
-    pub calendar: String,
+    /// A calendar's id: its events; anything else: see [`Subject`].
+    pub place: String,
     pub address: String,
     pub token: Option<String>,
     pub resource: String,
@@ -49,15 +77,14 @@ pub struct Push {
 }
 
 impl Google {
-    pub(super) fn watch(&mut self, now: DateTime<Utc>, caller: &Caller, calendar: &str, asked: &Asked) -> Answer {
-        caller.needs(MAY_READ)?;
-        let place = self.calendar(&caller.email, calendar)?.id.clone();
-        let body = asked.json().ok_or_else(|| Refusal::new(400, "global", "parseError"))?;
+    pub(super) fn watch(&mut self, now: DateTime<Utc>, caller: &Caller, subject: Subject<'_>, asked: &Asked) -> Answer {
+        let place = self.subject_place(caller, subject)?;
+        let body = checks::body(asked)?;
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
         let (Some(id), Some(address)) = (text("id"), text("address")) else {
             return Err(Refusal::required("Missing channel id or address."));
         };
-        if text("type").as_deref() != Some("web_hook") {
+        if !matches!(text("type").as_deref(), Some("web_hook" | "webhook")) {
             return Err(Refusal::invalid("Unknown channel type."));
         }
         if id.len() > 64 || text("token").is_some_and(|token| token.len() > 256) {
@@ -71,6 +98,12 @@ impl Google {
         if self.channels.contains_key(&id) {
             return Err(Refusal::new(400, "global", "channelIdNotUnique"));
         }
+        if self.channels.len() >= CHANNELS_MAX {
+            self.channels.retain(|_, held| held.expires > now);
+        }
+        if self.channels.len() >= CHANNELS_MAX {
+            return Err(Refusal::new(403, "usageLimits", "quotaExceeded"));
+        }
         let ttl =
             body.get("params").and_then(|params| params.get("ttl")?.as_str()?.parse::<i64>().ok()).unwrap_or(TTL_S);
         let asked_end =
@@ -82,11 +115,11 @@ impl Google {
         let resource = self
             .channels
             .values()
-            .find(|held| held.calendar == place && held.email == caller.email)
+            .find(|held| held.place == place && held.email == caller.email)
             .map_or(resource, |held| held.resource.clone());
         let channel = Channel {
             email: caller.email.clone(),
-            calendar: place.clone(),
+            place: place.clone(),
             address,
             token: text("token"),
             resource: resource.clone(),
@@ -102,11 +135,32 @@ impl Google {
         if let (Some(token), Some(fields)) = (text("token"), answer.as_object_mut()) {
             fields.insert("token".to_owned(), json!(token));
         }
-        Ok(Reply::json(200, &answer))
+        shape::answer(asked, answer)
+    }
+
+    fn subject_place(&self, caller: &Caller, subject: Subject<'_>) -> Result<String, Refusal> {
+        match subject {
+            Subject::Events(id) => {
+                caller.needs(MAY_READ)?;
+                Ok(self.calendar(&caller.email, id)?.id.clone())
+            }
+            Subject::Rules(id) => {
+                caller.needs(MAY_READ_RULES)?;
+                self.owned(&caller.email, id)?;
+                Ok(rules_of(&self.calendar(&caller.email, id)?.id))
+            }
+            Subject::List => caller.needs(MAY_LIST).map(|()| LIST.to_owned()),
+            Subject::Settings => caller.needs(MAY_READ_SETTINGS).map(|()| SETTINGS.to_owned()),
+        }
+    }
+
+    /// Tells the channels of a person's calendar list that something changed.
+    pub(super) fn tell_list(&mut self, now: DateTime<Utc>, email: &str) {
+        self.tell(now, email, LIST);
     }
 
     pub(super) fn stop(&mut self, caller: &Caller, asked: &Asked) -> Answer {
-        let body = asked.json().ok_or_else(|| Refusal::new(400, "global", "parseError"))?;
+        let body = checks::body(asked)?;
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
         let held = self
             .channels
@@ -119,12 +173,12 @@ impl Google {
         Ok(Reply::empty(204))
     }
 
-    /// Tells every channel of a calendar that something changed.
-    pub(super) fn tell(&mut self, now: DateTime<Utc>, email: &str, calendar: &str) {
+    /// Tells every channel of a place that something changed.
+    pub(super) fn tell(&mut self, now: DateTime<Utc>, email: &str, place: &str) {
         let told: Vec<_> = self
             .channels
             .iter()
-            .filter(|(_, held)| held.email == email && held.calendar == calendar && held.expires > now)
+            .filter(|(_, held)| held.email == email && held.place == place && held.expires > now)
             .map(|(id, _)| id.clone())
             .collect();
         for id in told {
@@ -142,12 +196,15 @@ impl Google {
             ("X-Goog-Message-Number", channel.number.to_string()),
             ("X-Goog-Resource-ID", channel.resource.clone()),
             ("X-Goog-Resource-State", state.to_owned()),
-            ("X-Goog-Resource-URI", resource_uri(&channel.calendar)),
+            ("X-Goog-Resource-URI", resource_uri(&channel.place)),
             ("X-Goog-Channel-Expiration", channel.expires.format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
         ];
         headers.extend(channel.token.clone().map(|token| ("X-Goog-Channel-Token", token)));
         let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let push = Push { address: channel.address.clone(), headers, due, attempt: 0 };
+        while self.pushes.len() >= PUSHES_MAX {
+            self.pushes.pop_front();
+        }
         match self.settings.notifications {
             Mode::Normal => self.pushes.push_back(push),
             Mode::Duplicate => self.pushes.extend([push.clone(), push]),
@@ -192,7 +249,12 @@ impl Google {
     }
 }
 
-fn resource_uri(calendar: &str) -> String {
+fn resource_uri(place: &str) -> String {
+    const API: &str = "https://www.googleapis.com/calendar/v3";
+    if place.starts_with("users/me/") {
+        return format!("{API}/{place}?alt=json");
+    }
+    let (calendar, collection) = place.strip_suffix("/acl").map_or((place, "events"), |calendar| (calendar, "acl"));
     let escaped: String = url::form_urlencoded::byte_serialize(calendar.as_bytes()).collect();
-    format!("https://www.googleapis.com/calendar/v3/calendars/{escaped}/events?alt=json")
+    format!("{API}/calendars/{escaped}/{collection}?alt=json")
 }

@@ -5,6 +5,7 @@ mod crashes;
 mod feeds;
 mod full_disk;
 mod google;
+mod googleapis;
 mod kills;
 mod midnight;
 mod planned;
