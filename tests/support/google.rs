@@ -61,7 +61,10 @@ impl Wire {
         let reply = self.google().answer(self.world.now(), asked);
         if let Some(path) = asked.path.strip_prefix(API) {
             let mut wrong = document().request(&asked.method, path, &asked.query, &asked.body);
-            if (200..300).contains(&reply.status) && !reply.dropped {
+            // A page of somebody else's is not Google's to describe.
+            let page =
+                reply.headers.iter().any(|(name, value)| name == "content-type" && value.starts_with("text/html"));
+            if (200..300).contains(&reply.status) && !reply.dropped && !page {
                 wrong.extend(document().answer(&asked.method, path, reply.status, &reply.body));
             }
             self.strangers.lock().expect("no panic").extend(wrong);

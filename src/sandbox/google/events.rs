@@ -43,6 +43,10 @@ const WRITABLE: &[&str] = &[
     "workingLocationProperties",
 ];
 
+/// What an occurrence has from its series, whoever changes it.
+const OF_SERIES: &[&str] =
+    &["kind", "iCalUID", "created", "creator", "organizer", "eventType", "htmlLink", "sequence", "reminders"];
+
 impl Google {
     pub(super) fn get(&mut self, caller: &Caller, calendar: &str, id: &str, asked: &Asked) -> Answer {
         caller.needs(MAY_READ)?;
@@ -93,6 +97,15 @@ impl Google {
                 .saying("Shared properties can only be changed by the organizer of the event."));
         }
         let mut item = before.clone();
+        let master = before.get("recurringEventId").and_then(Value::as_str);
+        if let Some(master) = master.and_then(|id| self.calendar(&caller.email, calendar).ok()?.events.get(id)) {
+            // An occurrence that was cancelled and is back is one of its series, as any other.
+            for name in OF_SERIES {
+                if let Some(value) = master.item.get(*name).filter(|_| !item.contains_key(*name)) {
+                    item.insert((*name).to_owned(), value.clone());
+                }
+            }
+        }
         if asked.method == "PUT" {
             bare(&mut item, &reach);
         }
