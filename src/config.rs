@@ -58,6 +58,8 @@ pub struct Config {
     pub allow_private_networks: bool,
     /// Hosts, addresses and networks that are allowed although private.
     pub allowed_hosts: Vec<String>,
+    /// Hosts that people may be sent back to after a consent, beside our own.
+    pub return_to_hosts: Vec<String>,
     /// Whether an actor may be made to panic.
     pub allow_fault_injection: bool,
     /// The log filter.
@@ -174,6 +176,12 @@ pub struct Retention {
 pub struct Limits {
     /// A request's body, in bytes.
     pub body_bytes: u32,
+    /// Requests per API key and minute; nought: no limit.
+    pub key_requests_per_minute: u32,
+    /// Requests without a good key per address and minute; nought: no limit.
+    pub address_requests_per_minute: u32,
+    /// Connections at once; nought: half the file descriptors.
+    pub connections: u32,
     /// Syncs asked for, per account and hour.
     pub sync_requests_per_hour: u32,
 }

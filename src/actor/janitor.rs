@@ -40,6 +40,10 @@ impl Janitor {
     /// Runs what is due, else sleeps until something is.
     fn look(&mut self, ctx: &mut Context<Self>) {
         let now = self.tools.world.now();
+        for (sweep, at) in &mut self.due {
+            // A clock that was set back must not put a sweep off.
+            *at = (*at).min(next(*sweep, now));
+        }
         let next = self.due.iter().min_by_key(|(_, at)| **at).map(|(sweep, at)| (*sweep, *at));
         match next {
             Some((sweep, at)) if at <= now => self.sweep(sweep, now, ctx),

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, thread};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use url::Url;
 
 use crate::{
     config::{Config, Database},
-    domain::ports::World,
+    domain::{notice::counted, person::Scope, ports::World},
     engine::sync::brake::BrakeRules,
     provider::{
         oauth,
@@ -17,9 +17,9 @@ use crate::{
             guard::AddressPolicy,
         },
     },
-    service::{Services, Settings, connections::Connections, keep_channels::GOOGLE_WEBHOOK},
-    store::{self, Blocking, Store, StoreConfig},
-    vault::KeyRing,
+    service::{Services, Settings, connections::Connections, consent::ReturnHosts, keep_channels::GOOGLE_WEBHOOK},
+    store::{self, Blocking, Mode, Standing, Store, StoreConfig},
+    vault::{KEY_FILE_NAME, KeyRing},
 };
 
 /// Reading connections to the database; more than processors do not help.
@@ -39,8 +39,47 @@ pub fn store_config(config: &Config) -> StoreConfig {
 /// Brings the database up to date and opens it. Run on the runtime that does the work.
 pub async fn open_store(config: &Config) -> Result<Store> {
     let store_config = store_config(config);
+    if let Some(warning) = store_config.unencrypted() {
+        tracing::warn!("{warning}");
+    }
     store::migrate(&store_config).await.context("the database cannot be brought up to date")?;
+    let store = Store::open(store_config).await.context("the database cannot be opened")?;
+    keys_are_there(config, &store).await?;
+    Ok(store)
+}
+
+/// Opens a database that is there and up to date, to look at it: nothing is made and nothing is migrated.
+pub async fn look_at_store(config: &Config) -> Result<Store> {
+    let store_config = store_config(config);
+    match store::standing(&store_config).await.context("the database cannot be read")? {
+        Standing::Current => {}
+        Standing::Missing => bail!("there is no database yet: `calwarden serve` or `calwarden migrate` makes it"),
+        Standing::Behind(count) => {
+            bail!("the database is of an older version, by {}: run `calwarden migrate`", counted(count, "migration"))
+        }
+        Standing::Ahead(version) => {
+            bail!("a newer calwarden has changed the database (migration {version}): run that version")
+        }
+    }
     Store::open(store_config).await.context("the database cannot be opened")
+}
+
+/// A lost key file must not be made anew beside secrets that only the lost one opens.
+pub async fn keys_are_there(config: &Config, store: &Store) -> Result<()> {
+    if KeyRing::is_there(&config.data_dir, config.token_encryption_key.as_ref())? {
+        return Ok(());
+    }
+    let mut tx = store.begin(Mode::Read, &Scope::Whole).await?;
+    let sealed = !tx.secrets_not_under("", 1).await?.is_empty();
+    tx.commit().await?;
+    if sealed {
+        bail!(
+            "{} is missing, and the database holds credentials that only its keys open: put it back from its backup, or set \
+             TOKEN_ENCRYPTION_KEY to a key that it held",
+            config.data_dir.join(KEY_FILE_NAME).display()
+        );
+    }
+    Ok(())
 }
 
 /// The use cases on a store.
@@ -97,6 +136,7 @@ pub fn settings(config: &Config) -> Result<Settings> {
         notices_kept_days: config.retention.notices_days,
         audit_kept_days: config.retention.audit_days,
         google: google(config)?,
+        return_to: ReturnHosts::new(&Url::parse(&config.base_url()).context("api_base_url")?, &config.return_to_hosts),
         webhook: webhook.transpose().context("api_base_url")?,
     })
 }

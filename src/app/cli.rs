@@ -48,6 +48,8 @@ pub enum Command {
     ApiKey(ApiKeyCommand),
     /// List the connected accounts with their state
     Accounts,
+    /// Write a copy of the SQLite database to a new file, while a server runs or not
+    Backup(Backup),
     /// Sync one account now, in this process
     Sync(Sync),
     /// List or rotate the keys that seal stored credentials
@@ -142,6 +144,13 @@ pub struct ApiKeyCreate {
     pub expires_days: Option<u32>,
 }
 
+/// Where the copy goes.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Backup {
+    /// A file that does not exist yet
+    pub file: PathBuf,
+}
+
 /// The account to sync.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct Sync {
@@ -201,6 +210,7 @@ mod tests {
             ("migrate", Command::Migrate),
             ("doctor", Command::Doctor),
             ("accounts", Command::Accounts),
+            ("backup copy.db", Command::Backup(Backup { file: "copy.db".into() })),
             ("openapi", Command::Openapi),
             (
                 "plan --instance a.json b.json --budget background",

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     assemble,
-    cli::{ApiKeyCommand, Plan, Sync},
+    cli::{ApiKeyCommand, Backup, Plan, Sync},
 };
 use crate::{
     config::Config,
@@ -21,6 +21,7 @@ use crate::{
         round::Cause,
     },
     store::{self, Mode, Store},
+    vault::KeyRing,
 };
 
 /// Accounts listed at a time.
@@ -41,25 +42,17 @@ pub async fn migrate(config: &Config, out: &mut impl Write) -> Result<()> {
 /// `api-key …`.
 pub async fn api_key(command: ApiKeyCommand, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
     let now = world.now();
+    if matches!(command, ApiKeyCommand::List) {
+        return list_api_keys(&assemble::look_at_store(config).await?, out).await;
+    }
     let services = assemble::services(config, world, assemble::open_store(config).await?)?;
     match command {
+        ApiKeyCommand::List => {}
         ApiKeyCommand::Create(wanted) => {
             let expires_at = wanted.expires_days.map(|days| now + chrono::Duration::days(i64::from(days)));
             let (key, secret) = services.create_api_key(&wanted.name, wanted.scopes, expires_at).await?;
             eprintln!("key {} was made; it is shown this once", key.id);
             writeln!(out, "{}", secret.expose())?;
-        }
-        ApiKeyCommand::List => {
-            for key in services.api_keys().await? {
-                let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-                let state = match (key.revoked_at, key.expires_at) {
-                    (Some(at), _) => format!("revoked {}", at.format("%F")),
-                    (None, Some(at)) => format!("until {}", at.format("%F")),
-                    (None, None) => "active".to_owned(),
-                };
-                let made = key.created_at.format("%F");
-                writeln!(out, "{}  {}  {state}  made {made}  {}", key.id, scopes.join(","), key.name)?;
-            }
         }
         ApiKeyCommand::Revoke { id } => {
             services.revoke_api_key(id).await?;
@@ -69,9 +62,33 @@ pub async fn api_key(command: ApiKeyCommand, config: &Config, world: World, out:
     Ok(())
 }
 
+async fn list_api_keys(store: &Store, out: &mut impl Write) -> Result<()> {
+    let mut tx = store.begin(Mode::Read, &Scope::Whole).await?;
+    let keys = tx.api_keys().await?;
+    tx.commit().await?;
+    for key in keys {
+        let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+        let state = match (key.revoked_at, key.expires_at) {
+            (Some(at), _) => format!("revoked {}", at.format("%F")),
+            (None, Some(at)) => format!("until {}", at.format("%F")),
+            (None, None) => "active".to_owned(),
+        };
+        let made = key.created_at.format("%F");
+        writeln!(out, "{}  {}  {state}  made {made}  {}", key.id, scopes.join(","), key.name)?;
+    }
+    Ok(())
+}
+
+/// `backup FILE`.
+pub async fn back_up(asked: &Backup, config: &Config, out: &mut impl Write) -> Result<()> {
+    store::back_up(&assemble::store_config(config), asked.file.clone()).await.context("no backup was made")?;
+    writeln!(out, "{}; keep keys.toml too, apart from it", asked.file.display())?;
+    Ok(())
+}
+
 /// `accounts`.
 pub async fn accounts(config: &Config, out: &mut impl Write) -> Result<()> {
-    let store = assemble::open_store(config).await?;
+    let store = assemble::look_at_store(config).await?;
     let mut after = None;
     loop {
         let mut tx = store.begin(Mode::Read, &Scope::Whole).await?;
@@ -187,13 +204,21 @@ pub async fn doctor(config: &Config, world: World, out: &mut impl Write) -> Resu
         Ok(())
     };
     check("settings", Ok(format!("listening on {}", config.listen)))?;
-    let store = assemble::open_store(config).await;
+    if let Some(warning) = assemble::store_config(config).unencrypted() {
+        check("encryption", Err(anyhow::anyhow!(warning)))?;
+    }
+    let store = assemble::look_at_store(config).await;
     let answer = match &store {
         Ok(store) => takes_writes(store, &world).await,
         Err(why) => Err(anyhow::anyhow!("{why:#}")),
     };
     check("database", answer)?;
     if let Ok(store) = store {
+        if !KeyRing::is_there(&config.data_dir, config.token_encryption_key.as_ref())? {
+            let missing = assemble::keys_are_there(config, &store).await;
+            check("sealing keys", missing.map(|()| "none yet; `calwarden serve` makes one".to_owned()))?;
+            return if sick > 0 { bail!("{sick} checks failed") } else { Ok(()) };
+        }
         let services = assemble::services(config, world, store);
         let keys = services.as_ref().map_err(|why| anyhow::anyhow!("{why:#}"));
         check("sealing keys", keys.and_then(|s| Ok(format!("key {} seals", s.vault.current_id()?))))?;

@@ -13,6 +13,11 @@ use crate::{
 
 /// Runs one of the commands. A server that is running sees a rotation by itself and is not in the way of the re-sealing.
 pub(super) async fn run(command: KeysCommand, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
+    if !KeyRing::is_there(&config.data_dir, config.token_encryption_key.as_ref())?
+        && let Ok(store) = assemble::look_at_store(config).await
+    {
+        assemble::keys_are_there(config, &store).await?;
+    }
     let ring = KeyRing::load(&config.data_dir, config.token_encryption_key.as_ref(), world.clone())?;
     match command {
         KeysCommand::Rotate => {

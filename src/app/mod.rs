@@ -33,6 +33,7 @@ pub fn run(command: Command, config: &Config) -> Result<()> {
         Command::Doctor => wait(commands::doctor(config, world, out)),
         Command::ApiKey(command) => wait(commands::api_key(command, config, world, out)),
         Command::Accounts => wait(commands::accounts(config, out)),
+        Command::Backup(asked) => wait(commands::back_up(&asked, config, out)),
         Command::Sync(asked) => wait(commands::sync(&asked, config, world, out)),
         Command::Keys(command) => wait(keys::run(command, config, world, out)),
         Command::Sandbox(asked) => look_alike::run(&asked, world, out),

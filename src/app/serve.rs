@@ -3,9 +3,9 @@
 //! Rounds run on a runtime of their own; the actors keep time on theirs; each HTTP worker has one too. What is slow in one
 //! holds up none of the others.
 
-use std::{io::Write, net::TcpListener, sync::Arc, time::Duration};
+use std::{cell::Cell, io::Write, net::TcpListener, rc::Rc, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tokio::runtime;
 
 use super::{
@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     domain::ports::World,
     service::{Services, promises},
+    store::InstanceLock,
     telemetry::Metrics,
     web::{self, Demo, Desk, Front, WebSettings},
 };
@@ -64,13 +65,22 @@ pub(super) fn serve(config: &Config, world: World, company: Option<Company>) -> 
     let work = builder.build().context("the worker threads cannot be started")?;
     let listener = TcpListener::bind(config.listen)
         .with_context(|| format!("cannot listen on {}: choose another address in CALWARDEN_LISTEN", config.listen))?;
-    let (services, _alone) = work.block_on(async {
+    let (services, alone) = work.block_on(async {
         let store = assemble::open_store(config).await?;
         let alone = store.lock_instance().await.context("another calwarden is serving this data")?;
         anyhow::Ok((Arc::new(assemble::services(config, world.clone(), store)?), alone))
     })?;
     let system = actix::System::new();
-    let done = system.block_on(run(config, world, &work, Arc::clone(&services), metrics, listener, company));
+    let alone = Arc::new(alone);
+    let done = system.block_on(run(
+        config,
+        world,
+        &work,
+        (Arc::clone(&services), Arc::clone(&alone)),
+        metrics,
+        listener,
+        company,
+    ));
     drop(services);
     work.shutdown_timeout(Duration::from_secs(u64::from(config.shutdown_s)));
     done
@@ -80,7 +90,7 @@ async fn run(
     config: &Config,
     world: World,
     work: &runtime::Runtime,
-    services: Arc<Services>,
+    (services, alone): (Arc<Services>, Arc<InstanceLock>),
     metrics: Metrics,
     listener: TcpListener,
     company: Option<Company>,
@@ -106,6 +116,9 @@ async fn run(
     let settings = WebSettings {
         body_bytes_max: usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX),
         sync_per_hour: config.limits.sync_requests_per_hour,
+        key_per_minute: config.limits.key_requests_per_minute,
+        address_per_minute: config.limits.address_requests_per_minute,
+        connections_max: connections_max(config.limits.connections),
         shutdown_s: grace_s,
     };
     let front = Arc::new(Front { handle: handle.clone(), work: account_work });
@@ -117,15 +130,37 @@ async fn run(
     let server = web::server(desk, listener, workers)?;
     let serving = server.handle();
     tracing::info!(address = %config.listen, "serving");
+    let taken = Rc::new(Cell::new(false));
+    let lost = Rc::clone(&taken);
     actix::spawn(async move {
-        stop_signal().await;
-        tracing::info!("stopping: running rounds may end");
-        serving.stop(true).await;
+        tokio::select! {
+            () = stop_signal() => tracing::info!("stopping: running rounds may end"),
+            () = alone.lost() => {
+                lost.set(true);
+                tracing::error!("another calwarden has taken over this database: stopping at once");
+            }
+        }
+        serving.stop(!lost.get()).await;
     });
     let ended = server.await;
-    handle.shutdown(Duration::from_secs(grace_s)).await;
+    let lost = taken.get();
+    handle.shutdown(if lost { Duration::ZERO } else { Duration::from_secs(grace_s) }).await;
     tracing::info!("stopped");
+    if lost {
+        bail!("another calwarden has taken over this database; let one process serve it");
+    }
     ended.context("the HTTP server failed")
+}
+
+/// How many connections may be open. Each is a file descriptor, and the database, the rounds and the log need some too.
+fn connections_max(wanted: u32) -> usize {
+    if wanted > 0 {
+        return usize::try_from(wanted).unwrap_or(web::CONNECTIONS_MAX);
+    }
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let files = files.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
+    files.map_or(web::CONNECTIONS_MAX, |files| (files / 2).clamp(1, web::CONNECTIONS_MAX))
 }
 
 fn keep_company(desk: &Desk, services: Arc<Services>, company: Company) -> Result<()> {

@@ -40,6 +40,7 @@ pub(super) const SHAPES: &[(&str, Shape)] = &[
     ("allow_private_networks", Shape::Flag),
     ("allow_fault_injection", Shape::Flag),
     ("allowed_hosts", Shape::List(host_or_network)),
+    ("return_to_hosts", Shape::List(host)),
     ("log", Shape::Text(log_filter)),
     ("log_format", Shape::Text(log_format)),
     ("worker_threads", Shape::Number(0..=1024)),
@@ -170,6 +171,15 @@ fn host_or_network(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("write a host name, an address, or a network such as 192.168.1.0/24".to_owned())
+}
+
+fn host(text: &str) -> Result<(), String> {
+    // As it stands in a URL, so that what is compared is what was meant.
+    let spelt = Url::parse(&format!("https://{text}/")).ok().and_then(|url| url.host_str().map(str::to_lowercase));
+    if spelt.is_some_and(|host| host == text.to_lowercase()) {
+        return Ok(());
+    }
+    Err("write a host name or an address as a URL has it, such as app.example.org".to_owned())
 }
 
 fn log_filter(text: &str) -> Result<(), String> {

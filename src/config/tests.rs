@@ -44,6 +44,7 @@ fn another(key: &str, shape: &Shape) -> String {
         (key, Shape::Text(_)) if key.starts_with("google.") => "https://calendars.example.org/x".to_owned(),
         ("token_encryption_key", _) => "hunter2".to_owned(),
         ("allowed_hosts", _) => "nas.home, 192.168.1.0/24, ::1".to_owned(),
+        ("return_to_hosts", _) => "app.example.org, localhost".to_owned(),
         ("log", _) => "warn,calwarden::provider=debug".to_owned(),
         ("log_format", _) => "json".to_owned(),
         _ => panic!("say what `{key}` may be"),

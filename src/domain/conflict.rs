@@ -1,12 +1,15 @@
 //! Disagreements between the two sides, and what became of them. The loser is kept, readable and restorable.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{
     account::ConflictPolicy,
     event::EventContent,
-    ids::{AccountId, CalendarId, ConflictId, EventId, HoldId, RemoteEventId, SpaceId},
+    ids::{AccountId, CalendarId, ConflictId, EventId, HoldId, RemoteEventId, Revision, SpaceId},
+    mapping::Mapping,
 };
 use crate::words;
 
@@ -107,18 +110,88 @@ impl Conflict {
 }
 
 words! {
-    /// How a held deletion stands.
+    /// How a hold is doing.
     HoldState {
         /// Waiting for a person.
         Held = "held",
-        /// Go ahead and delete.
+        /// Go ahead and delete: the next round does, and the approval is used up.
         Approved = "approved",
-        /// Keep the local events; asked again only when the picture changes.
+        /// Approved, and done.
+        CarriedOut = "carried_out",
+        /// Keep the events; some of them are missing at their calendar still.
         Refused = "refused",
+        /// Refused, and nothing of it is missing at its calendar any more, or a write to it is queued.
+        Restored = "restored",
+        /// What is missing is another picture by now: events came back, or more is missing, which is a hold of its own.
+        Superseded = "superseded",
     }
 }
 
-/// Deletions that the brake stopped (I-15).
+words! {
+    /// What has become of one held deletion.
+    HeldFate {
+        /// It waits for a person, or for the round that does what they said.
+        Open = "open",
+        /// The event is deleted here.
+        Deleted = "deleted",
+        /// Refused: the event stays here, and is written to its calendar as soon as that takes changes.
+        Kept = "kept",
+        /// Refused: the write that puts the event into its calendar again is queued.
+        Restored = "restored",
+        /// Its calendar shows the event again.
+        Back = "back",
+    }
+}
+
+/// One deletion that was stopped: which copy, in which state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredDeletion")]
+pub struct HeldDeletion {
+    /// The remote event.
+    pub remote_id: RemoteEventId,
+    /// The event here.
+    pub event_id: EventId,
+    /// The version that was last read there.
+    pub revision: Option<Revision>,
+    /// What has become of it.
+    pub fate: HeldFate,
+}
+
+impl HeldDeletion {
+    /// The deletion of a copy as it was last read.
+    #[must_use]
+    pub fn of(copy: &Mapping) -> Self {
+        Self {
+            remote_id: copy.remote_id.clone(),
+            event_id: copy.event_id,
+            revision: copy.revision.clone(),
+            fate: HeldFate::Open,
+        }
+    }
+}
+
+/// As stored: the first release kept the remote name alone. Such a deletion names no state, so no answer covers it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredDeletion {
+    Named(RemoteEventId),
+    Whole { remote_id: RemoteEventId, event_id: EventId, revision: Option<Revision>, fate: HeldFate },
+}
+
+impl From<StoredDeletion> for HeldDeletion {
+    fn from(stored: StoredDeletion) -> Self {
+        match stored {
+            StoredDeletion::Named(remote_id) => {
+                Self { remote_id, event_id: EventId(Uuid::nil()), revision: None, fate: HeldFate::Open }
+            }
+            StoredDeletion::Whole { remote_id, event_id, revision, fate } => {
+                Self { remote_id, event_id, revision, fate }
+            }
+        }
+    }
+}
+
+/// Deletions that the brake stopped (I-15): exactly these, each in the state that it was judged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
     /// Ours.
@@ -130,17 +203,25 @@ pub struct Hold {
     /// The calendar.
     pub calendar_id: CalendarId,
     /// What would go.
-    pub removed: Vec<RemoteEventId>,
+    pub removed: Vec<HeldDeletion>,
     /// How many mapped events the calendar had.
     pub mapped: u32,
     /// Why it was held.
     pub reason: String,
-    /// How it stands.
+    /// How it is doing.
     pub state: HoldState,
     /// When it was held.
     pub created_at: DateTime<Utc>,
     /// When a person decided.
     pub decided_at: Option<DateTime<Utc>>,
+}
+
+impl Hold {
+    /// How many of its deletions have come to this.
+    #[must_use]
+    pub fn count(&self, fate: HeldFate) -> usize {
+        self.removed.iter().filter(|held| held.fate == fate).count()
+    }
 }
 
 /// One line of the audit log: who did what to what. Never titles, addresses or secrets.

@@ -74,6 +74,23 @@ pub struct Mapping {
     pub updated_at: DateTime<Utc>,
 }
 
+/// What is left of a copy that its calendar no longer has: an event that is restored is there as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remains {
+    /// The local event.
+    pub event_id: EventId,
+    /// The calendar that had the copy.
+    pub calendar_id: CalendarId,
+    /// Its name there.
+    pub remote_id: RemoteEventId,
+    /// Its `UID` there.
+    pub uid: Uid,
+    /// Its own bytes.
+    pub raw: Vec<u8>,
+    /// When it was found to be gone.
+    pub kept_at: DateTime<Utc>,
+}
+
 /// A remote event as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteEvent {

@@ -1,7 +1,7 @@
 //! What Calwarden promises: each promise has one id and one sentence, the same in tests, simulation, metrics and log.
 //!
 //! Where each is checked, and the fault that proves the check, is told by `tests/README.md`, which a test holds against this list.
-//! `I-…` are about calendars in step, `S…` about what may pass where, `P-…` about planned work, `C-…` about who may speak.
+//! `I-…` are about calendars in step, `S…` about what may pass where, `P-…` about planned work, `C-…` about who may speak, `B-…` about what is bounded.
 
 use crate::words;
 
@@ -47,11 +47,14 @@ promises! {
     Watched = "I-22": "There is always a live channel or a poll that is due.",
     NobodyMailed = "I-24": "Nobody is mailed unless somebody asks for it.",
     OneRound = "I-25": "An account has one round at a time.",
+    OneService = "I-26": "A database has one service at a time.",
     OneRefresh = "I-27": "However many need a token, it is renewed once.",
     TokenKept = "I-28": "A refresh token that was given is kept.",
     AskedLate = "I-29": "A person is asked to connect again only after a second refusal.",
     Durable = "I-30": "What is answered with 2xx outlives the process.",
     GoesOn = "I-32": "An account goes on, or shows why not.",
+    RepeatedOnce = "I-33": "A request that is repeated under its key is done once, whatever stops the process or the database.",
+    OneAccount = "I-34": "A user connects an account of a provider once.",
     Direction = "S2": "Events flow only the ways that their calendar lets them.",
     Privacy = "S4": "A copy says nothing above its privacy level.",
     Absence = "S6": "Absence deletes only where a listing was complete.",
@@ -67,6 +70,8 @@ promises! {
     FocusYields = "P-10": "Focused work goes over no meeting and moves no locked block.",
     Replanned = "P-11": "Whatever concerns a plan has a plan made of it.",
     Proven = "C-1": "A consent or a notification counts only when it proves itself.",
+    Bounded = "B-1": "What one caller, feed or event makes us do is bounded, and what that leaves out is told.",
+    NobodyWaits = "B-2": "However slow or many some callers are, the others are answered.",
 }
 
 impl Promise {

@@ -5,7 +5,9 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Duration, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike as _, Duration, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, Offset, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -124,10 +126,23 @@ impl EventTime {
         match self.zone() {
             Zone::Utc => self.wall().and_utc(),
             Zone::Named(tz) => resolve_wall(self.wall(), tz),
-            Zone::Fixed(seconds) => (self.wall() - Duration::seconds(i64::from(seconds))).and_utc(),
+            Zone::Fixed(seconds) => earlier(self.wall(), seconds).and_utc(),
             Zone::Floating => resolve_wall(self.wall(), floating_in),
         }
     }
+}
+
+/// The years that are accepted, from callers and from calendars: beyond them no calendar format goes, and arithmetic could
+/// overflow.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1..=9_999;
+
+/// What is said of a time outside [`YEARS`].
+pub const YEARS_WORDS: &str = "a time in the years 1 to 9999";
+
+/// Whether an instant is in [`YEARS`].
+#[must_use]
+pub fn is_in_years(at: DateTime<Utc>) -> bool {
+    YEARS.contains(&at.year())
 }
 
 /// The instant of a wall time in a zone: the first of two in an overlap; in a gap, the offset before the gap
@@ -140,9 +155,14 @@ pub fn resolve_wall(wall: NaiveDateTime, tz: Tz) -> DateTime<Utc> {
             // No gap in the database is longer than a day, so the offset a day earlier is the one before the gap.
             let day_before = wall.checked_sub_signed(Duration::days(1)).unwrap_or(wall);
             let offset = tz.offset_from_utc_datetime(&day_before).fix();
-            (wall - Duration::seconds(i64::from(offset.local_minus_utc()))).and_utc()
+            earlier(wall, offset.local_minus_utc()).and_utc()
         }
     }
+}
+
+/// So many seconds earlier; at the end of what can be computed, the same.
+fn earlier(wall: NaiveDateTime, seconds: i32) -> NaiveDateTime {
+    wall.checked_sub_signed(Duration::seconds(i64::from(seconds))).unwrap_or(wall)
 }
 
 /// A half-open span of instants: `from` is in it, `to` is not.
@@ -155,6 +175,15 @@ pub struct Window {
 }
 
 impl Window {
+    /// The part of it that is in [`YEARS`].
+    #[must_use]
+    pub fn within_years(self) -> Self {
+        let (first, end) = (-62_135_596_800, 253_402_300_800);
+        let edge = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::UNIX_EPOCH);
+        let (first, end) = (edge(first), edge(end));
+        Self { from: self.from.clamp(first, end), to: self.to.clamp(first, end) }
+    }
+
     /// Whether a span shares an instant with this window; a span without length counts at its start.
     #[must_use]
     pub fn touches(&self, start: DateTime<Utc>, end: DateTime<Utc>) -> bool {

@@ -20,6 +20,9 @@ pub const OUTBOX_ATTEMPTS_MAX: u32 = 4;
 /// The longest `Retry-After` that is believed; an absurd one must not silence an account for days.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(6);
 
+/// The longest wait of a queued write, its jitter included. What waits longer was queued by a clock that was ahead.
+pub const OUTBOX_WAIT_MAX: Duration = RETRY_AFTER_MAX.saturating_add(Duration::from_hours(1));
+
 /// Steps looked at on a curve; each of them has long reached its longest wait by then.
 const STEPS_MAX: u32 = 32;
 /// A jittered wait lies within this share of its step, to either side.

@@ -5,10 +5,12 @@
 pub mod account;
 pub mod agenda;
 pub mod backoff;
+pub mod busy;
 pub mod conflict;
 pub mod day;
 pub mod focus;
 pub mod imported;
+pub mod listing;
 pub mod outbox;
 pub mod playlist;
 pub mod privacy;

@@ -15,6 +15,8 @@ use crate::domain::{
 
 /// How far ahead the next date is looked for, in days: most rules answer at once, a rule of leap days needs eight years.
 const LOOKS: [i64; 3] = [40, 800, 3_300];
+/// What one look may cost: the days of some centuries. Midnight looks for every task that repeats.
+const LOOK: Bounds = Bounds { instances_max: 3_000, steps_max: 100_000 };
 /// Days of a downtime in which an instance's date may have come.
 const DOWN_DAYS: i64 = 800;
 
@@ -85,7 +87,7 @@ fn dates(rule: &str, first: NaiveDate, from: NaiveDate, to: NaiveDate) -> Option
     let content = EventContent { recurrence, ..EventContent::single(facts) };
     let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
     let window = Window { from: midnight(from), to: midnight(to.succ_opt()?) };
-    let found = expand(&content, window, Tz::UTC, &Bounds::default()).ok()?;
+    let found = expand(&content, window, Tz::UTC, &LOOK).ok()?;
     Some(found.occurrences.iter().map(|one| one.start.date_naive()).collect())
 }
 

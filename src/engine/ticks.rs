@@ -179,8 +179,10 @@ pub struct OpenDay {
 /// The work windows of each date that has one inside `over`, cut to it.
 #[must_use]
 pub fn work_days(days: Days, map: &TimeMap, holidays: &BTreeSet<NaiveDate>, over: Window) -> Vec<WorkDay> {
+    let over = over.within_years();
     // A span ends at most two days after its date begins.
-    let first = days.wall(over.from).date() - Duration::days(2);
+    let first = days.wall(over.from).date();
+    let first = first.checked_sub_signed(Duration::days(2)).unwrap_or(first);
     let last = days.wall(over.to).date();
     first
         .iter_days()
@@ -209,7 +211,10 @@ fn windows_of<'a>(
     date: NaiveDate,
 ) -> impl Iterator<Item = Window> + 'a {
     let midnight = date.and_time(chrono::NaiveTime::MIN);
-    let at = move |minute: u16| reached(midnight + Duration::minutes(i64::from(minute)), days.zone);
+    let at = move |minute: u16| {
+        let wall = midnight.checked_add_signed(Duration::minutes(i64::from(minute)))?;
+        reached(wall, days.zone)
+    };
     map.spans(date, holidays).iter().filter_map(move |span| {
         let window = Window { from: at(span.from_min())?, to: at(span.to_min())? };
         (window.from < window.to).then_some(window)

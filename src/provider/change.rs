@@ -63,6 +63,8 @@ pub enum PageToken {
         page: String,
         /// Those objects, in the provider's own form.
         parts: Vec<Bytes>,
+        /// How many objects it is asked for.
+        size: u32,
     },
     /// Objects that a listing named and that are still to be read.
     Pending {

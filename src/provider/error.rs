@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::domain::failure::FailureClass;
 
+/// The refusal of an answer by its size.
+pub(super) const TOO_LARGE: &str = "the answer is larger than this server accepts";
+
 /// Answers of this layer.
 pub type Result<T> = std::result::Result<T, ProviderError>;
 
@@ -25,6 +28,19 @@ impl ProviderError {
     #[must_use]
     pub fn new(class: FailureClass, detail: impl Into<String>) -> Self {
         Self { class, detail: detail.into(), retry_after: None }
+    }
+
+    /// The answer is larger than [`body_max`](super::transport::client::ClientConfig::body_max): what was asked for may be asked for
+    /// in smaller pieces.
+    #[must_use]
+    pub fn too_large() -> Self {
+        Self::new(FailureClass::Malformed, TOO_LARGE)
+    }
+
+    /// Whether it is [`ProviderError::too_large`].
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.class == FailureClass::Malformed && self.detail == TOO_LARGE
     }
 
     /// The same, with what the provider asked for.

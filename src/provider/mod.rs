@@ -29,7 +29,7 @@ use crate::domain::{
     calendar::RemoteCalendar,
     event::EventContent,
     ids::{RemoteCalendarId, RemoteEventId, Revision, Uid},
-    mapping::RemoteEvent,
+    mapping::{Remains, RemoteEvent},
 };
 
 /// What callers need to know of a provider without asking which one it is.
@@ -58,6 +58,10 @@ pub trait Provider: Send + Sync {
     /// Every event calendar of the account. A `CalDAV` account makes one request of this; the stamps in its answer tell
     /// which calendars need a pull at all.
     async fn calendars(&self) -> Result<Vec<RemoteCalendar>>;
+
+    /// Names of what the account holds, the same whoever connects it and however its address was written; asked of it once
+    /// its calendars are known. They may be secrets.
+    fn identities(&self, calendars: &[RemoteCalendarId]) -> Vec<String>;
 
     /// Somebody asked: what was remembered of the calendars is read again.
     fn forget_listing(&self) {}
@@ -120,6 +124,19 @@ pub trait EventWriter: Send + Sync {
 
     /// Makes the remote copy under the chosen key. Already there: `Conflict`. Unclear: `Ambiguous`; then [`find`](Self::find).
     async fn create(&self, calendar: &RemoteCalendarId, key: &Uid, content: &EventContent) -> Result<RemoteEvent>;
+
+    /// Makes a copy again that is gone there, with everything that it had and we do not model. With the `UID` that it had as the
+    /// key, it is that very copy again, where the provider allows it; `Conflict`: it does not, so another key is to be chosen.
+    /// To be done again after an unclear answer: what lives by then is answered as it is.
+    async fn make_again(
+        &self,
+        calendar: &RemoteCalendarId,
+        key: &Uid,
+        _remains: &Remains,
+        content: &EventContent,
+    ) -> Result<RemoteEvent> {
+        self.create(calendar, key, content).await
+    }
 
     /// Brings the remote copy to `content`; everything not modelled stays. Answers what the server now holds.
     async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent>;

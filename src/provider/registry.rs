@@ -8,7 +8,7 @@ use super::{
     Provider, ProviderError,
     caldav::{Caldav, CaldavConfig, ICLOUD_START},
     feed::{Feed, FeedConfig},
-    google::{Google, GoogleConfig, scopes},
+    google::{self, Google, GoogleConfig, scopes},
     transport::{Credential, Http},
 };
 use crate::domain::{account::ProviderKind, failure::FailureClass, ports::World, secret::Secret};
@@ -98,6 +98,16 @@ pub fn open(
             let config = GoogleConfig { api: endpoints.google_api.clone(), access_token, may_write };
             Ok(Arc::new(Google::new(endpoints.http.clone().unwrap_or(http), world.clone(), config)))
         }
+    }
+}
+
+/// Why nobody may change an event from here, as far as the bytes tell that are kept with its copy; `None`: nothing speaks against it,
+/// and the provider has the last word.
+#[must_use]
+pub fn fixed_because(kind: ProviderKind, raw: &[u8]) -> Option<&'static str> {
+    match kind {
+        ProviderKind::Google => google::fixed_because(raw),
+        ProviderKind::Caldav | ProviderKind::Icloud | ProviderKind::Feed => None,
     }
 }
 

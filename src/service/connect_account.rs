@@ -1,6 +1,6 @@
 //! Connecting an account: the credentials are tried first, and nothing is stored unless they work.
 
-use super::{Services, sync_round::new_calendar};
+use super::{Services, identify_account::names, sync_round::new_calendar};
 use crate::{
     domain::{
         account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SecretKind},
@@ -66,6 +66,11 @@ pub enum ConnectError {
     /// The address may not be contacted.
     #[error("this address may not be contacted: {0}")]
     AddressNotAllowed(String),
+    /// The user has connected it already.
+    #[error(
+        "this is connected already, as account {0}; give that one new credentials with POST /v1/accounts/{0}/reconnect"
+    )]
+    AlreadyConnected(AccountId),
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -113,19 +118,23 @@ impl Services {
         if !scope.admits(&space) || !spaces.contains(&space) {
             return Err(ConnectError::NotFound("space"));
         }
-        let listed = self.try_access(&asked).await?;
+        let (listed, names) = self.try_access(&asked).await?;
         let account = self.new_account(&asked, space);
         let calendars: Vec<_> = listed.iter().map(|remote| new_calendar(self, &account, remote)).collect();
         let mut sealed = Vec::new();
         for (kind, secret) in secrets(&asked) {
             sealed.push(self.vault.seal(account.id, kind, &secret)?);
         }
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        tx.insert_account(&account).await?;
-        tx.put_secrets(&sealed).await?;
-        tx.put_calendars(&calendars).await?;
-        tx.audit(&[self.audit_line(&account, actor, "account.connected")]).await?;
-        tx.commit().await?;
+        let connected = async || -> Result<(), ConnectError> {
+            let mut tx = self.store.begin(Mode::Write, scope).await?;
+            tx.insert_account(&account).await?;
+            self.identify(&mut tx, &account, &names).await?;
+            tx.put_secrets(&sealed).await?;
+            tx.put_calendars(&calendars).await?;
+            tx.audit(&[self.audit_line(&account, actor, "account.connected")]).await?;
+            Ok(tx.commit().await?)
+        };
+        again!(connected(), ConnectError::Store(StoreError::Busy))?;
         self.adopt(account.id);
         Ok((account, calendars))
     }
@@ -138,9 +147,11 @@ impl Services {
         id: AccountId,
         fresh: Connect,
     ) -> Result<Account, ConnectError> {
-        self.try_access(&fresh).await?;
+        let (_, names) = self.try_access(&fresh).await?;
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let mut account = tx.account(scope, id).await?.ok_or(ConnectError::NotFound("account"))?;
+        tx.release_identities(id).await?;
+        self.identify(&mut tx, &account, &names).await?;
         let mut sealed = Vec::new();
         for (kind, secret) in secrets(&fresh) {
             sealed.push(self.vault.seal(id, kind, &secret)?);
@@ -152,11 +163,12 @@ impl Services {
         tx.update_account(&account, account.version).await?;
         tx.audit(&[self.audit_line(&account, actor, "account.reconnected")]).await?;
         tx.commit().await?;
-        self.connections.forget(id);
+        self.reopen(id);
         Ok(account)
     }
 
-    async fn try_access(&self, asked: &Connect) -> Result<Vec<RemoteCalendar>, ConnectError> {
+    /// Tries what a caller gave; answers the calendars, and the names of what was reached.
+    async fn try_access(&self, asked: &Connect) -> Result<(Vec<RemoteCalendar>, Vec<String>), ConnectError> {
         let given = secrets(asked);
         let find = |kind| given.iter().find(|(held, _)| *held == kind).map(|(_, secret)| secret.clone());
         if asked.provider == ProviderKind::Google {
@@ -178,7 +190,8 @@ impl Services {
         if listed.is_empty() {
             return Err(ConnectError::Unreachable("the account has no event calendars".into()));
         }
-        Ok(listed)
+        let names = names(&*provider, listed.iter().map(|calendar| calendar.id.clone()), asked.username.as_ref());
+        Ok((listed, names))
     }
 
     fn new_account(&self, asked: &Connect, space_id: SpaceId) -> Account {

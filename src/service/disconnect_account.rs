@@ -39,6 +39,8 @@ impl Services {
         account.status = AccountStatus::Disconnecting;
         account.delete_copies = delete_copies;
         tx.update_account(&account, account.version).await?;
+        // Who connects it again gets another account.
+        tx.release_identities(id).await?;
         tx.audit(&[self.audit_line(&account, actor, "account.disconnected")]).await?;
         tx.commit().await?;
         Ok(())

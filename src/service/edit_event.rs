@@ -5,7 +5,9 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{Services, planning::Hand, sync_round::changes::join_queue};
+use super::{
+    Services, answer_hold::is_only_here, check_content::check, planning::Hand, sync_round::changes::join_queue,
+};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -21,7 +23,7 @@ use crate::{
     },
     engine::{
         outbox::{Owes, is_withdrawal, owes, priority},
-        recurrence::{span, validate_rule},
+        recurrence::span,
         series::{self, EditScope, SeriesDelete, SeriesEdit},
         sync::plan::Reason,
     },
@@ -40,6 +42,9 @@ pub enum EditError {
     /// The calendar takes no writes from us.
     #[error("the calendar is read-only; choose another, or pair its account with one that takes writes")]
     ReadOnly,
+    /// Its home lets nobody change it from here.
+    #[error("the event cannot be changed here: {0}")]
+    Fixed(&'static str),
     /// A field is wrong.
     #[error("{field}: {why}")]
     Invalid {
@@ -140,6 +145,7 @@ impl Services {
     ) -> Result<Event, EditError> {
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let (mut event, user) = self.editable(&mut tx, scope, id, expected_version).await?;
+        self.refuse_fixed(&mut tx, &event).await?;
         let zone = user.time_zone;
         let tail = match edit_content(&event.content, edit, zone)? {
             SeriesEdit::Changed(content) => {
@@ -206,7 +212,10 @@ impl Services {
         };
         match left {
             SeriesDelete::Whole => event.deleted_at = Some(now),
-            SeriesDelete::Changed(content) => event.content = content,
+            SeriesDelete::Changed(content) => {
+                self.refuse_fixed(&mut tx, &event).await?;
+                event.content = content;
+            }
         }
         touch(&mut event, now);
         put(&mut tx, &event, user.time_zone).await?;
@@ -370,7 +379,11 @@ impl Services {
         }
         if let Some(home) = event.calendar_id {
             let home = tx.calendar(&Scope::Whole, home).await?.ok_or(EditError::NotFound("calendar"))?;
-            self.write_target(tx, home).await?.ok_or(EditError::ReadOnly)?;
+            // What is changed in a calendar that is gone waits, should it come back.
+            let gone = home.gone_at.is_some();
+            if self.write_target(tx, home).await?.is_none() && !gone && !is_only_here(tx, &event).await? {
+                return Err(EditError::ReadOnly);
+            }
         }
         let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
         Ok((event, user))
@@ -414,31 +427,4 @@ fn edit_content(content: &EventContent, edit: Edit, zone: Tz) -> Result<SeriesEd
     let reach = edit.scope.unwrap_or(if edit.recurrence_id.is_some() { EditScope::This } else { EditScope::All });
     series::edit(content, edit.recurrence_id.as_ref(), reach, &facts, edit.recurrence.as_ref(), zone)
         .map_err(|refused| EditError::Invalid { field: "recurrence_id", why: refused.to_string() })
-}
-
-/// Longest title, in characters.
-const TITLE_CHARS_MAX: usize = 1_000;
-/// Longest description, in characters.
-const DESCRIPTION_CHARS_MAX: usize = 100_000;
-
-/// Refuses content that no calendar could hold.
-fn check(content: &EventContent) -> Result<(), EditError> {
-    let invalid = |field, why: &str| Err(EditError::Invalid { field, why: why.to_owned() });
-    let facts = &content.facts;
-    if facts.start.is_all_day() != facts.end.is_all_day() {
-        return invalid("end", "start and end must both be dates, or both be times");
-    }
-    if facts.end.instant(Tz::UTC) < facts.start.instant(Tz::UTC) {
-        return invalid("end", "the end is before the start");
-    }
-    if facts.title.chars().count() > TITLE_CHARS_MAX {
-        return invalid("title", "at most 1000 characters");
-    }
-    if facts.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
-        return invalid("description", "at most 100000 characters");
-    }
-    for rule in content.recurrence.rules.iter().chain(&content.recurrence.excluded_rules) {
-        validate_rule(rule).map_err(|refused| EditError::Invalid { field: "recurrence", why: refused.to_string() })?;
-    }
-    Ok(())
 }

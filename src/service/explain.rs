@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Services, edit_event::EditError};
+use super::{Services, answer_hold::said_about, edit_event::EditError};
 use crate::{
     domain::{
         conflict::{ConflictStatus, Winner},
@@ -11,7 +11,7 @@ use crate::{
         outbox::{OutboxEntry, OutboxState},
         person::Scope,
     },
-    engine::sync::{merge::differences, plan::Reason},
+    engine::sync::{hold::Said, merge::differences, plan::Reason},
     store::{ConflictFilter, Mode},
 };
 
@@ -109,10 +109,16 @@ impl Services {
             let deleted = event.deleted_at.is_some();
             let behind = entry.is_some() || mapping.is_some() && (deleted || !differs.is_empty());
             let waits = behind && !calendar.takes_writes();
-            let summary = match (calendar.selected, waits) {
-                (false, _) => UNSELECTED.to_owned(),
-                (true, true) => WAITS.to_owned(),
-                (true, false) => summary(mapping.is_some(), entry.as_ref(), deleted),
+            let said = match mapping {
+                Some(held) if !deleted => said_about(&mut tx, held).await?,
+                _ => Said::Nothing,
+            };
+            let summary = match (missing(said, calendar.takes_writes()), calendar.selected, waits) {
+                (Some(missing), ..) => missing.to_owned(),
+                (None, true, _) if calendar.gone_at.is_some() => GONE.to_owned(),
+                (None, false, _) => UNSELECTED.to_owned(),
+                (None, true, true) => WAITS.to_owned(),
+                (None, true, false) => summary(mapping.is_some(), entry.as_ref(), deleted),
             };
             places.push(Place {
                 account_id: calendar.account_id,
@@ -151,8 +157,29 @@ fn sentence(reason: &str) -> Option<&'static str> {
 /// How a copy stands in a calendar that is not selected.
 const UNSELECTED: &str =
     "This calendar is not kept in step. Once it is selected again, what has changed here and there comes together.";
+/// How a copy stands in a calendar that its provider lists no more.
+const GONE: &str = "The provider no longer lists this calendar. If it stays away for a day, its events are deleted here too; many are \
+                    asked about first.";
 /// How a copy stands that is behind, in a calendar that is only read.
 const WAITS: &str = "This calendar takes no changes from here; what has changed is sent once it does.";
+
+/// How a copy stands whose calendar no longer has it.
+fn missing(said: Said, takes_writes: bool) -> Option<&'static str> {
+    match said {
+        Said::Asked => Some("Its calendar no longer has it. Whether it is deleted here waits for your answer."),
+        Said::Approved => {
+            Some("Its calendar no longer has it. You approved the deletion; the next sync deletes it here.")
+        }
+        Said::Kept if takes_writes => {
+            Some("Its calendar no longer has it. You refused the deletion; the next sync writes it there again.")
+        }
+        Said::Kept => Some(
+            "It is only here: its calendar no longer has it, you refused the deletion, and the calendar takes no changes from \
+             here.",
+        ),
+        Said::Nothing | Said::Free => None,
+    }
+}
 
 fn summary(bonded: bool, entry: Option<&OutboxEntry>, deleted: bool) -> String {
     let text = match (entry, bonded) {

@@ -20,8 +20,10 @@ macro_rules! again {
     }};
 }
 
+pub mod answer_hold;
 pub mod change_account;
 pub mod change_calendar;
+mod check_content;
 pub mod connect_account;
 pub mod connections;
 pub mod consent;
@@ -29,8 +31,11 @@ pub mod disconnect_account;
 pub mod drain_outbox;
 pub mod edit_event;
 pub mod explain;
+mod fixed;
 pub mod hear_notifications;
+mod identify_account;
 pub mod keep_channels;
+pub mod offload;
 pub mod patch_event;
 pub mod people;
 pub mod planning;
@@ -43,6 +48,7 @@ pub mod readiness;
 pub mod refresh_credential;
 pub mod repeat_request;
 pub mod resolve_conflict;
+pub mod restore_event;
 pub mod sweep;
 pub mod sync_round;
 
@@ -78,6 +84,8 @@ pub struct Settings {
     pub audit_kept_days: u32,
     /// How we are registered with Google; `None`: we are not.
     pub google: Option<oauth::App>,
+    /// Where people may be sent back to after a consent.
+    pub return_to: consent::ReturnHosts,
     /// Where providers send notifications; `None`: no address of ours can be reached from there, so accounts are polled.
     pub webhook: Option<Url>,
 }
@@ -101,21 +109,62 @@ pub struct Services {
     /// What seals secrets.
     pub vault: Arc<KeyRing>,
     /// Open providers.
-    pub connections: Connections,
+    pub connections: Arc<Connections>,
+    /// Where long computations run.
+    pub offload: offload::Offload,
     /// What the operator chose.
-    pub settings: Settings,
-    wakes: OnceLock<Arc<dyn Wakes>>,
-    under_way: promises::UnderWay,
-    proof: readiness::Proof,
+    pub settings: Arc<Settings>,
+    wakes: Arc<OnceLock<Arc<dyn Wakes>>>,
+    under_way: Arc<promises::UnderWay>,
+    proof: Arc<readiness::Proof>,
+    /// The request all of this is done for, if it is one that may be repeated.
+    work: Option<Arc<repeat_request::Work>>,
+}
+
+/// What follows from a change once it is durable; losing it costs latency only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consequence {
+    Wake(AccountId, Cause),
+    Adopt(AccountId),
+    Plan,
+    /// The account's open provider stands on what was changed.
+    Reopen(AccountId),
 }
 
 impl Services {
     /// Puts the use cases on their feet.
     #[must_use]
     pub fn new(store: Store, world: World, vault: Arc<KeyRing>, connections: Connections, settings: Settings) -> Self {
-        let under_way = promises::UnderWay::default();
-        let proof = readiness::Proof::default();
-        Self { store, world, vault, connections, settings, wakes: OnceLock::new(), under_way, proof }
+        let offload = offload::Offload::new(store.blocking());
+        Self {
+            offload,
+            store,
+            world,
+            vault,
+            connections: Arc::new(connections),
+            settings: Arc::new(settings),
+            wakes: Arc::default(),
+            under_way: Arc::default(),
+            proof: Arc::default(),
+            work: None,
+        }
+    }
+
+    /// The same use cases, whose changes become durable together with the answer to a request.
+    #[must_use]
+    pub fn within(&self, work: &Arc<repeat_request::Work>) -> Self {
+        Self {
+            offload: self.offload.clone(),
+            store: self.store.within(&work.unit),
+            world: self.world.clone(),
+            vault: Arc::clone(&self.vault),
+            connections: Arc::clone(&self.connections),
+            settings: Arc::clone(&self.settings),
+            wakes: Arc::clone(&self.wakes),
+            under_way: Arc::clone(&self.under_way),
+            proof: Arc::clone(&self.proof),
+            work: Some(Arc::clone(work)),
+        }
     }
 
     /// Says who is woken. Without it (in the command line) nobody is: the next poll finds the work.
@@ -126,16 +175,35 @@ impl Services {
 
     /// Wakes one account.
     pub fn wake(&self, account: AccountId, cause: Cause) {
-        if let Some(wakes) = self.wakes.get() {
-            wakes.wake(account, cause);
+        self.then(Consequence::Wake(account, cause));
+    }
+
+    /// Does what follows from a change: now, or once the request's work is durable.
+    fn then(&self, consequence: Consequence) {
+        match &self.work {
+            Some(work) => work.put_off(consequence),
+            None => self.carry(consequence),
         }
+    }
+
+    fn carry(&self, consequence: Consequence) {
+        match (consequence, self.wakes.get()) {
+            (Consequence::Reopen(account), _) => self.connections.forget(account),
+            (Consequence::Wake(account, cause), Some(wakes)) => wakes.wake(account, cause),
+            (Consequence::Adopt(account), Some(wakes)) => wakes.adopt(account),
+            (Consequence::Plan, Some(wakes)) => wakes.plan(),
+            (_, None) => {}
+        }
+    }
+
+    /// Closes an account's open provider: what it stands on has changed.
+    pub(crate) fn reopen(&self, account: AccountId) {
+        self.then(Consequence::Reopen(account));
     }
 
     /// Tells the planner that something may be due.
     pub fn wake_planner(&self) {
-        if let Some(wakes) = self.wakes.get() {
-            wakes.plan();
-        }
+        self.then(Consequence::Plan);
     }
 
     /// Wakes several accounts.
@@ -147,9 +215,7 @@ impl Services {
 
     /// Gives a new account its actor.
     pub fn adopt(&self, account: AccountId) {
-        if let Some(wakes) = self.wakes.get() {
-            wakes.adopt(account);
-        }
+        self.then(Consequence::Adopt(account));
     }
 }
 

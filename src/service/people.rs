@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::{Failure, Services, edit_event::EditError};
+use super::{Failure, Services, edit_event::EditError, repeat_request::EMPTIED};
 use crate::{
     domain::{
         conflict::AuditLine,
@@ -106,6 +106,8 @@ impl Services {
         if !tx.delete_user(id).await? {
             return Err(Failure::NotFound("user"));
         }
+        // Kept answers about this user went along; others may speak of them too.
+        tx.blank_idempotency(EMPTIED).await?;
         // The space may have other members; the name in it was the user's.
         if let Some(space) = tx.space(&user.home_space).await? {
             tx.put_space(&Space { name: String::new(), ..space }).await?;
@@ -157,6 +159,14 @@ impl Services {
         }
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Whether this user is in a space that the caller sees.
+    pub async fn shares_a_space(&self, scope: &Scope, id: &UserId) -> Result<bool, Failure> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let spaces = tx.spaces_of(id).await?;
+        tx.commit().await?;
+        Ok(spaces.iter().any(|space| scope.admits(space)))
     }
 
     /// What a request that acts for this user may see.

@@ -2,27 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use super::{Failure, Services};
+use super::{Failure, Services, answer_hold::HoldShown};
 use crate::{
     domain::{
         account::Account,
         calendar::Calendar,
-        conflict::Hold,
         grant::Grant,
         ids::{AccountId, HoldId, RoundId, UserId},
-        mapping::Event,
         outbox::OutboxEntry,
         person::Scope,
         round::Round,
     },
-    store::{Counts, Mode, StoreError, Tx},
+    store::{Counts, Mode},
 };
 
 /// Queued writes shown at most; the most urgent first.
 const OUTBOX_SHOWN_MAX: u32 = 500;
-
-/// Events shown of held deletions.
-const HELD_SHOWN: usize = 100;
 
 /// Accounts read at a time.
 const ACCOUNTS_BATCH: u32 = 500;
@@ -115,25 +110,24 @@ impl Services {
     }
 
     /// The deletions the brake stopped in an account, newest first.
-    pub async fn holds(&self, scope: &Scope, id: AccountId) -> Result<Vec<(Hold, Vec<Event>)>, Failure> {
+    pub async fn holds(&self, scope: &Scope, id: AccountId) -> Result<Vec<HoldShown>, Failure> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
         let mut told = Vec::new();
         for hold in tx.holds(scope, Some(id), None).await? {
-            let events = held_events(&mut tx, &hold).await?;
-            told.push((hold, events));
+            told.push(self.shown(&mut tx, hold).await?);
         }
         tx.commit().await?;
         Ok(told)
     }
 
     /// One of them.
-    pub async fn hold(&self, scope: &Scope, id: HoldId) -> Result<(Hold, Vec<Event>), Failure> {
+    pub async fn hold(&self, scope: &Scope, id: HoldId) -> Result<HoldShown, Failure> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let hold = tx.hold(scope, id).await?.ok_or(Failure::NotFound("hold"))?;
-        let events = held_events(&mut tx, &hold).await?;
+        let shown = self.shown(&mut tx, hold).await?;
         tx.commit().await?;
-        Ok((hold, events))
+        Ok(shown)
     }
 
     /// How much there is of what.
@@ -143,11 +137,4 @@ impl Services {
         tx.commit().await?;
         Ok(counts)
     }
-}
-
-/// The events that held deletions are about, as far as they are shown.
-async fn held_events(tx: &mut Tx, hold: &Hold) -> Result<Vec<Event>, StoreError> {
-    let shown = hold.removed.get(..HELD_SHOWN).unwrap_or(&hold.removed);
-    let bonds = tx.mappings_by_remote(hold.calendar_id, shown).await?;
-    Ok(bonds.into_iter().map(|(_, event)| event).collect())
 }

@@ -1,25 +1,27 @@
 //! Events as their readers see them: whole series, or every occurrence in a window.
 //!
-//! - **mark**: a row's place in the order of a list; the next page begins after it.
-//!
 //! **Invariant:** walking the pages of an unchanged calendar tells every row once, in the order of the starts.
+//! **Invariant:** what one request reads, expands and answers is bounded; what that leaves out is told ([`EventsPage::cut`]).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::{DateTime, Duration, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike as _, Duration, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
 
 use super::{Services, edit_event::EditError};
+pub use crate::engine::listing::Mark;
 use crate::{
     domain::{
         event::{EventContent, Facts, Override},
         ids::{CalendarId, EventId, UserId},
         mapping::Event,
         person::Scope,
-        time::{EventTime, Window, Zone, resolve_wall},
+        time::{EventTime, Window, YEARS, YEARS_WORDS, Zone, resolve_wall},
     },
-    engine::recurrence::{Bounds, expand},
+    engine::{
+        listing::Listing,
+        recurrence::{Bounds, Budget, expand},
+    },
     ical,
     store::{Mode, Tx},
 };
@@ -27,11 +29,13 @@ use crate::{
 /// Longest window that is expanded, in days: two years, leap day included.
 pub const WINDOW_DAYS_MAX: i64 = 731;
 /// Events read from the store at a time.
-const BATCH: u32 = 500;
+const BATCH: u32 = 200;
 /// How far the stored place of an event may be from its occurrences: floating times move with the zone they are read in.
 const SLACK: Duration = Duration::days(1);
-/// Batches read for one page at most: half a million events.
-const BATCHES_MAX: u32 = 1_000;
+/// Batches read for one page, or for one person's busy time, at most: twenty thousand events.
+pub(super) const BATCHES_MAX: u32 = 100;
+/// Bytes of text in one page, about; a page that would be longer ends earlier.
+const PAGE_TEXT_MAX: usize = 4 * 1024 * 1024;
 
 /// One end of a window, as asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +50,8 @@ impl std::str::FromStr for Edge {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(day) = text.parse() {
-            return Ok(Self::Day(day));
+        if let Ok(day) = text.parse::<NaiveDate>() {
+            return if YEARS.contains(&day.year()) { Ok(Self::Day(day)) } else { Err(YEARS_WORDS.to_owned()) };
         }
         // A `+` that was not escaped arrives as a space.
         DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
@@ -84,15 +88,11 @@ pub struct EventsWanted {
     pub limit: u32,
 }
 
-/// A row's place: its start, its event, and which occurrence it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Mark(i64, EventId, Option<String>);
-
 /// One row: an event, or one occurrence of it.
 #[derive(Clone, Debug)]
 pub struct EventFacts {
-    /// The event; its content's facts are the master's.
-    pub event: Event,
+    /// The event, which other rows may share; its content's facts are the master's.
+    pub event: Arc<Event>,
     /// What the row says, with its own start and end.
     pub facts: Facts,
     /// `RRULE`, `RDATE`, `EXDATE` lines of the whole series.
@@ -101,6 +101,49 @@ pub struct EventFacts {
     pub recurrence_id: Option<EventTime>,
     /// Its place in a list.
     pub mark: Mark,
+}
+
+/// What a bound left out of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CutShort {
+    /// Series whose occurrences could not all be looked for; the first of them.
+    pub events: Vec<EventId>,
+    /// There are more events in the window than one answer reads.
+    pub unread: bool,
+}
+
+impl CutShort {
+    /// What was left out; `None`: nothing.
+    pub(super) fn of(events: &[EventId], unread: bool) -> Option<Self> {
+        (unread || !events.is_empty()).then(|| Self { events: events.to_vec(), unread })
+    }
+}
+
+/// One page of events.
+#[derive(Clone, Debug)]
+pub struct EventsPage {
+    /// The rows.
+    pub rows: Vec<EventFacts>,
+    /// Whether rows follow these.
+    pub more: bool,
+    /// What may be missing.
+    pub cut: Option<CutShort>,
+}
+
+impl EventsPage {
+    /// A page of rows, one more than asked for where there is one. It ends early where its text would be too long.
+    fn cut_to(mut rows: Vec<EventFacts>, limit: u32, cut: Option<CutShort>) -> Self {
+        let mut room = PAGE_TEXT_MAX;
+        let fit = rows.iter().take_while(|row| {
+            let fits = room > 0;
+            room = room.saturating_sub(row.text_bytes());
+            fits
+        });
+        let kept = fit.count().min(usize::try_from(limit).unwrap_or(usize::MAX));
+        let more = rows.len() > kept;
+        rows.truncate(kept);
+        Self { rows, more, cut }
+    }
 }
 
 impl EventFacts {
@@ -117,15 +160,28 @@ impl EventFacts {
             recurrence: ical::recurrence_lines(&event.content),
             recurrence_id: None,
             mark: Mark(at.timestamp_micros(), event.id, None),
-            event,
+            event: Arc::new(event),
         }
+    }
+
+    /// How long its texts are: what a row costs in an answer.
+    fn text_bytes(&self) -> usize {
+        let facts = |facts: &Facts| {
+            let texts = [&facts.description, &facts.location, &facts.url];
+            facts.title.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+        };
+        let overrides = &self.event.content.overrides;
+        let overrides = if self.recurrence_id.is_some() { &[] } else { overrides.as_slice() };
+        facts(&self.facts)
+            + self.recurrence.iter().map(String::len).sum::<usize>()
+            + overrides.iter().map(|own| facts(&own.facts)).sum::<usize>()
     }
 }
 
 /// The years that fit: a window without ends.
 fn always() -> Window {
     let year = |year| Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0).single().unwrap_or_default();
-    Window { from: year(1), to: year(9999) }
+    Window { from: year(1), to: year(9_999) }
 }
 
 impl Services {
@@ -138,23 +194,76 @@ impl Services {
         Ok(EventFacts::whole(event, Tz::UTC))
     }
 
-    /// One page of events, one row more than asked for if there is one.
-    pub async fn events(&self, scope: &Scope, wanted: &EventsWanted) -> Result<Vec<EventFacts>, EditError> {
+    /// One page of events.
+    pub async fn events(&self, scope: &Scope, wanted: &EventsWanted) -> Result<EventsPage, EditError> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let user = tx.user(&wanted.user_id).await?.ok_or(EditError::NotFound("user"))?;
         let window = window(wanted, user.time_zone)?;
-        let rows = if wanted.expand {
-            let mut reader = Reader { tx: &mut tx, scope, wanted, zone: user.time_zone, zones: BTreeMap::new() };
-            reader.occurrences(window).await?
+        let page = if wanted.expand {
+            let near = near(window, wanted.after.as_ref().and_then(Mark::at));
+            let mut reader = Reader::new(&mut tx, scope, &wanted.user_id, wanted.calendar_id, near, user.time_zone);
+            self.occurrences(&mut reader, window, wanted).await?
         } else {
-            let after = wanted.after.as_ref().and_then(|mark| Some((DateTime::from_timestamp_micros(mark.0)?, mark.1)));
+            let after = wanted.after.as_ref().and_then(|mark| Some((mark.at()?, mark.1)));
             let limit = wanted.limit.saturating_add(1);
             let (user, calendar) = (&wanted.user_id, wanted.calendar_id);
             let found = tx.events_in(scope, user, window.from, window.to, calendar, false, after, limit).await?;
-            found.into_iter().map(|(at, event)| EventFacts::at(event, at)).collect()
+            let rows = found.into_iter().map(|(at, event)| EventFacts::at(event, at)).collect();
+            EventsPage::cut_to(rows, wanted.limit, None)
         };
         tx.commit().await?;
-        Ok(rows)
+        Ok(page)
+    }
+
+    /// Events come by their first instant, and no occurrence is before that of its event: once the last row of the page is well
+    /// before the last event read, no event still unread can come before it.
+    async fn occurrences(
+        &self,
+        reader: &mut Reader<'_>,
+        window: Window,
+        wanted: &EventsWanted,
+    ) -> Result<EventsPage, EditError> {
+        let enough = usize::try_from(wanted.limit).unwrap_or(usize::MAX).saturating_add(1);
+        let mut listing = Listing::new(window, wanted.after.clone(), enough, Budget::REQUEST);
+        let mut unread = true;
+        for _ in 0..BATCHES_MAX {
+            let Some(batch) = reader.next().await? else {
+                unread = false;
+                break;
+            };
+            let last = batch.last_at;
+            listing = self
+                .offload
+                .run(move || {
+                    for (event, zone) in batch.events {
+                        listing.add(&Arc::new(event), zone);
+                    }
+                    listing
+                })
+                .await?;
+            if listing.is_settled(last - SLACK) {
+                unread = false;
+                break;
+            }
+        }
+        let cut = CutShort::of(listing.unfinished(), unread);
+        let rows = listing.into_rows().into_iter().map(|(mark, row)| EventFacts {
+            facts: row.facts(),
+            recurrence: ical::recurrence_lines(&row.event.content),
+            recurrence_id: row.recurrence_id,
+            event: row.event,
+            mark,
+        });
+        Ok(EventsPage::cut_to(rows.collect(), wanted.limit, cut))
+    }
+}
+
+/// The window that events are read by, for occurrences in a window that start no earlier than `reached`.
+pub(super) fn near(window: Window, reached: Option<DateTime<Utc>>) -> Window {
+    let from = reached.map_or(window.from, |reached| reached.max(window.from));
+    Window {
+        from: from.checked_sub_signed(SLACK).unwrap_or(from),
+        to: window.to.checked_add_signed(SLACK).unwrap_or(window.to),
     }
 }
 
@@ -176,48 +285,54 @@ fn window(wanted: &EventsWanted, zone: Tz) -> Result<Window, EditError> {
     Ok(Window { from, to })
 }
 
-struct Reader<'a> {
-    tx: &'a mut Tx,
-    scope: &'a Scope,
-    wanted: &'a EventsWanted,
-    zone: Tz,
-    zones: BTreeMap<CalendarId, Tz>,
+/// Some events, each with the zone its floating times are read in.
+pub(super) struct Batch {
+    pub(super) events: Vec<(Event, Tz)>,
+    /// The stored begin of the last of them.
+    last_at: DateTime<Utc>,
 }
 
-impl Reader<'_> {
-    /// Events come by their first instant, and no occurrence is before that of its event: once enough rows begin well before
-    /// the last event read, no event still unread can come before them.
-    async fn occurrences(&mut self, window: Window) -> Result<Vec<EventFacts>, EditError> {
-        let wanted = self.wanted;
-        let enough = usize::try_from(wanted.limit).unwrap_or(usize::MAX).saturating_add(1);
-        // Rows that end before the mark were told already.
-        let reached = wanted.after.as_ref().and_then(|mark| DateTime::from_timestamp_micros(mark.0));
-        let window = Window { from: window.from.max(reached.unwrap_or(window.from)), to: window.to };
-        let near = Window {
-            from: window.from.checked_sub_signed(SLACK).unwrap_or(window.from),
-            to: window.to.checked_add_signed(SLACK).unwrap_or(window.to),
-        };
-        let mut rows = Vec::new();
-        let mut after = None;
-        for _ in 0..BATCHES_MAX {
-            let (user, calendar) = (&wanted.user_id, wanted.calendar_id);
-            let batch = self.tx.events_in(self.scope, user, near.from, near.to, calendar, false, after, BATCH).await?;
-            let Some((at, last)) = batch.last().map(|(at, event)| (*at, event.id)) else { break };
-            after = Some((at, last));
-            let read = batch.len();
-            for (_, event) in batch {
-                let zone = self.floating_in(event.calendar_id).await?;
-                spread(event, window, zone, wanted.after.as_ref(), &mut rows);
-            }
-            let sure = (at - SLACK).timestamp_micros();
-            let settled = rows.iter().filter(|row: &&EventFacts| row.mark.0 < sure).count();
-            if settled >= enough || read < usize::try_from(BATCH).unwrap_or(0) {
-                break;
-            }
+/// Reads a person's events, batch after batch, by their first instant.
+pub(super) struct Reader<'a> {
+    tx: &'a mut Tx,
+    scope: &'a Scope,
+    user: &'a UserId,
+    calendar: Option<CalendarId>,
+    near: Window,
+    zone: Tz,
+    zones: BTreeMap<CalendarId, Tz>,
+    after: Option<(DateTime<Utc>, EventId)>,
+    ended: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        tx: &'a mut Tx,
+        scope: &'a Scope,
+        user: &'a UserId,
+        calendar: Option<CalendarId>,
+        near: Window,
+        zone: Tz,
+    ) -> Self {
+        Self { tx, scope, user, calendar, near, zone, zones: BTreeMap::new(), after: None, ended: false }
+    }
+
+    /// The next events; `None`: there are no more.
+    pub(super) async fn next(&mut self) -> Result<Option<Batch>, EditError> {
+        if self.ended {
+            return Ok(None);
         }
-        rows.sort_by(|a, b| a.mark.cmp(&b.mark));
-        rows.truncate(enough);
-        Ok(rows)
+        let (from, to) = (self.near.from, self.near.to);
+        let read = self.tx.events_in(self.scope, self.user, from, to, self.calendar, false, self.after, BATCH).await?;
+        self.ended = read.len() < usize::try_from(BATCH).unwrap_or(0);
+        let Some((last_at, last)) = read.last().map(|(at, event)| (*at, event.id)) else { return Ok(None) };
+        self.after = Some((last_at, last));
+        let mut events = Vec::with_capacity(read.len());
+        for (_, event) in read {
+            let zone = self.floating_in(event.calendar_id).await?;
+            events.push((event, zone));
+        }
+        Ok(Some(Batch { events, last_at }))
     }
 
     /// Where the floating times of a calendar are read.
@@ -230,33 +345,6 @@ impl Reader<'_> {
         let zone = named.and_then(|name| name.parse().ok()).unwrap_or(self.zone);
         self.zones.insert(id, zone);
         Ok(zone)
-    }
-}
-
-/// Adds the occurrences of an event that come after the mark. A rule that cannot be expanded shows as its master.
-fn spread(event: Event, window: Window, zone: Tz, after: Option<&Mark>, rows: &mut Vec<EventFacts>) {
-    let shown = |mark: &Mark| after.is_none_or(|after| mark > after);
-    let Ok(expansion) = expand(&event.content, window, zone, &Bounds::default()) else {
-        let whole = EventFacts::whole(event, zone);
-        rows.extend(Some(whole).filter(|row| shown(&row.mark)));
-        return;
-    };
-    let recurrence = ical::recurrence_lines(&event.content);
-    // Rows share their event; its overrides and exceptions are not told again in each of them.
-    let slim = EventContent { overrides: Vec::new(), ..event.content.clone() };
-    let slim = Event { content: slim, ..event.clone() };
-    for occurrence in expansion.occurrences {
-        let which = occurrence.recurrence_id.map(|id| id.wall().to_string());
-        let mark = Mark(occurrence.start.timestamp_micros(), event.id, which);
-        if shown(&mark) {
-            rows.push(EventFacts {
-                event: slim.clone(),
-                facts: occurrence.facts.into_owned(),
-                recurrence: recurrence.clone(),
-                recurrence_id: occurrence.recurrence_id,
-                mark,
-            });
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether the service can work: a real write tells, for a full or read-only disk still reads.
+//! Whether the service can work: real writes tell, for a full or read-only disk still reads, and a full one still writes over.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -28,10 +28,12 @@ impl Proof {
 impl Services {
     /// Whether the database takes writes.
     pub async fn ready(&self) -> Result<(), Failure> {
+        self.store.is_ours()?;
         let now = self.world.now();
         if self.proof.holds(now) {
             return Ok(());
         }
+        self.store.has_room().await?;
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         tx.pulse(now).await?;
         tx.commit().await?;

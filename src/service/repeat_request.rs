@@ -1,15 +1,27 @@
 //! Answers kept for repeated requests, so that a caller who lost one can ask again without doing it twice.
+//!
+//! - **work**: what a request with a key changes. It is durable together with the answer that is kept of it.
+//!
+//! **Invariant:** whatever stops the process or the database, the work and its answer are both there or both not.
+//! **Invariant:** of two processes that do the same request at once one keeps its answer; nothing of the other's work happens.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Duration;
 
-use super::{Failure, Services};
+use super::{Consequence, Failure, Services};
 use crate::{
-    domain::{ids::ApiKeyId, person::Scope},
-    store::{IdempotencyRow, Mode},
+    domain::{
+        ids::{ApiKeyId, UserId},
+        person::Scope,
+    },
+    store::{IdempotencyRow, Mode, UnitOfWork},
 };
 
 /// Hours that an answer is given again.
 pub const KEPT_HOURS: i64 = 24;
+/// The status of an answer that was emptied when a user was erased whom it may have been about.
+pub const EMPTIED: u16 = 410;
 
 /// An answer, as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +30,23 @@ pub struct Answered {
     pub status: u16,
     /// Media type.
     pub content_type: String,
+    /// Other headers.
+    pub headers: Vec<(String, String)>,
     /// Body.
     pub body: Vec<u8>,
+    /// Whom it is about; `None`: it may be about anybody.
+    pub user_id: Option<UserId>,
+}
+
+/// A request that may come again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeatable {
+    /// Whose request.
+    pub api_key: ApiKeyId,
+    /// What its caller calls it.
+    pub key: String,
+    /// SHA-256 of what makes it the same request.
+    pub request_hash: Vec<u8>,
 }
 
 /// What is known of a request that carries an idempotency key.
@@ -29,49 +56,87 @@ pub enum Recalled {
     Nothing,
     /// It was answered.
     Answer(Answered),
+    /// It was answered, and the answer is no longer kept: a user was erased whom it may have been about.
+    Emptied,
     /// The key was used for a different request.
     OtherRequest,
 }
 
+/// The work of one request that may come again.
+#[derive(Default)]
+pub struct Work {
+    pub(super) unit: UnitOfWork,
+    put_off: Mutex<Vec<Consequence>>,
+}
+
+impl Work {
+    /// Notes what follows once the work is durable.
+    pub(super) fn put_off(&self, consequence: Consequence) {
+        let mut held = self.put_off.lock().unwrap_or_else(PoisonError::into_inner);
+        if !held.contains(&consequence) {
+            held.push(consequence);
+        }
+    }
+
+    /// Whether it has to be done anew: part of it lost a race.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.unit.is_lost()
+    }
+}
+
 impl Services {
     /// Whether this request was answered before.
-    pub async fn recall_answer(&self, api_key: ApiKeyId, key: &str, request_hash: &[u8]) -> Result<Recalled, Failure> {
+    pub async fn recall_answer(&self, asked: &Repeatable) -> Result<Recalled, Failure> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        let kept = tx.idempotency(api_key, key).await?;
+        let kept = tx.idempotency(asked.api_key, &asked.key).await?;
         tx.commit().await?;
         let oldest = self.world.now() - Duration::hours(KEPT_HOURS);
         Ok(match kept.filter(|row| row.created_at > oldest) {
             None => Recalled::Nothing,
-            Some(row) if row.request_hash != request_hash => Recalled::OtherRequest,
-            Some(row) => {
-                Recalled::Answer(Answered { status: row.status, content_type: row.content_type, body: row.body })
-            }
+            Some(row) if row.request_hash != asked.request_hash => Recalled::OtherRequest,
+            Some(row) if row.status == EMPTIED => Recalled::Emptied,
+            Some(row) => Recalled::Answer(Answered {
+                status: row.status,
+                content_type: row.content_type,
+                headers: row.headers,
+                body: row.body,
+                user_id: row.user_id,
+            }),
         })
     }
 
-    /// Keeps the answer to a request.
-    pub async fn keep_answer(
-        &self,
-        api_key: ApiKeyId,
-        key: &str,
-        request_hash: Vec<u8>,
-        answer: Answered,
-    ) -> Result<(), Failure> {
+    /// Makes the work of a request durable, together with its answer; `false`: another process has answered the same request
+    /// meanwhile, and nothing of this work happened.
+    pub async fn end_with(&self, work: &Arc<Work>, asked: &Repeatable, answer: Answered) -> Result<bool, Failure> {
         let now = self.world.now();
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        // One that is too old to be given again must not stand in the way of its successor.
-        tx.sweep_idempotency(now - Duration::hours(KEPT_HOURS) + Duration::microseconds(1)).await?;
-        tx.put_idempotency(&IdempotencyRow {
-            api_key_id: api_key,
-            key: key.to_owned(),
-            request_hash,
+        let mut tx = self.store.within(&work.unit).begin(Mode::Write, &Scope::Whole).await?;
+        let row = IdempotencyRow {
+            api_key_id: asked.api_key,
+            key: asked.key.clone(),
+            request_hash: asked.request_hash.clone(),
             status: answer.status,
             content_type: answer.content_type,
             body: answer.body,
             created_at: now,
-        })
-        .await?;
+            headers: answer.headers,
+            user_id: answer.user_id,
+        };
+        if !tx.put_idempotency(&row, now - Duration::hours(KEPT_HOURS)).await? {
+            return Ok(false);
+        }
         tx.commit().await?;
+        self.end(work).await?;
+        Ok(true)
+    }
+
+    /// Makes the work of a request durable whose answer is not kept.
+    pub async fn end(&self, work: &Arc<Work>) -> Result<(), Failure> {
+        work.unit.commit().await?;
+        let put_off = std::mem::take(&mut *work.put_off.lock().unwrap_or_else(PoisonError::into_inner));
+        for consequence in put_off {
+            self.carry(consequence);
+        }
         Ok(())
     }
 }

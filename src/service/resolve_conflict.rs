@@ -1,12 +1,12 @@
-//! What a person decides: conflicts, restored losers, held deletions, parked writes.
+//! What a person decides: conflicts, restored losers, parked writes.
 
 use super::{Services, edit_event::EditError, sync_round::changes::to_read_again};
 use crate::{
     domain::{
         account::PrivacyLevel,
-        conflict::{Conflict, ConflictStatus, Hold, HoldState, Winner},
+        conflict::{Conflict, ConflictStatus, Winner},
         event::EventContent,
-        ids::{AccountId, ConflictId, HoldId, OutboxId},
+        ids::{AccountId, ConflictId, OutboxId},
         mapping::{Event, Mapping},
         outbox::OutboxState,
         person::Scope,
@@ -118,19 +118,6 @@ impl Services {
         let extent = span(&event.content, user.time_zone);
         tx.put_events(std::slice::from_ref(&event), &[extent]).await?;
         Ok(self.owe_all(tx, &event, user.time_zone).await?)
-    }
-
-    /// Approves or refuses held deletions. Approved, the next round carries them out; refused, nothing is deleted and nobody
-    /// is asked again until more is missing.
-    pub async fn decide_hold(&self, scope: &Scope, id: HoldId, approve: bool) -> Result<Hold, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut hold = tx.hold(scope, id).await?.ok_or(EditError::NotFound("hold"))?;
-        hold.state = if approve { HoldState::Approved } else { HoldState::Refused };
-        hold.decided_at = Some(self.world.now());
-        tx.put_hold(&hold).await?;
-        tx.commit().await?;
-        self.wake(hold.account_id, Cause::Requested);
-        Ok(hold)
     }
 
     /// Puts a parked write back into the queue.

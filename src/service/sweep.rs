@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 
-use super::{Failure, Services, consent};
+use super::{Failure, Services, consent, repeat_request::KEPT_HOURS};
 use crate::{
     domain::{
         conflict::{ConflictStatus, Severity},
@@ -17,8 +17,6 @@ use crate::{
 const BATCH: u32 = 500;
 /// Transactions per sweep and table; the rest waits for the next sweep.
 const BATCHES_MAX: usize = 200;
-/// Hours that answers to repeated POSTs are kept.
-const IDEMPOTENCY_HOURS: i64 = 24;
 
 impl Services {
     /// Deletes what has been kept long enough.
@@ -34,8 +32,9 @@ impl Services {
         tx.sweep_rollovers(ago(kept.conflicts_kept_days)).await?;
         tx.sweep_audit(ago(kept.audit_kept_days)).await?;
         tx.sweep_notices(ago(kept.notices_kept_days)).await?;
+        tx.sweep_remains(ago(kept.deleted_kept_days)).await?;
         tx.sweep_consents(now - consent::GOOD_FOR).await?;
-        tx.sweep_idempotency(now - Duration::hours(IDEMPOTENCY_HOURS)).await?;
+        tx.sweep_idempotency(now - Duration::hours(KEPT_HOURS)).await?;
         tx.commit().await?;
         for _ in 0..BATCHES_MAX {
             let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;

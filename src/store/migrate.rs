@@ -3,11 +3,19 @@
 //! Twin folders are embedded: same numbers, same names, one per database. Any number of processes may migrate at once; one does
 //! it, the others wait and find nothing left to do.
 
-use diesel::Connection;
+use std::collections::BTreeSet;
+
+use diesel::{Connection, backend::Backend, migration::MigrationSource, pg::Pg, sqlite::Sqlite};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, async_connection_wrapper::AsyncConnectionWrapper};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{StoreConfig, Target, error::StoreError, lock, postgres::tls::Server};
+use super::{
+    StoreConfig, Target,
+    error::StoreError,
+    lock,
+    postgres::tls::Server,
+    standing::{self, Standing},
+};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -19,6 +27,7 @@ const ADVISORY_KEY: i64 = 0x6361_6c77_6172_6465;
 pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
     match config.target() {
         Target::Postgres(url) => {
+            Standing::of(&standing::of_postgres(&url).await?, &known(false)?).not_ahead()?;
             let mut conn = Server::parse(&url)?.connect().await?;
             // Session locks are the connection's: they end with it, however this goes.
             conn.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_KEY})")).await?;
@@ -29,7 +38,8 @@ pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
             let data_dir = config.data_dir.clone();
             off_the_runtime(move || {
                 lock::prepare(&data_dir, &path)?;
-                let held = lock::wait(&data_dir.join("migrate.lock"))?;
+                let held = lock::wait(&lock::beside(&path, ".migrate"))?;
+                Standing::of(&standing::of_sqlite(&path)?, &known(true)?).not_ahead()?;
                 let mut conn = diesel::SqliteConnection::establish(&path.display().to_string())?;
                 // A server may be writing: wait for it, as every other connection does.
                 let wait = format!("PRAGMA busy_timeout = {};", super::sqlite::BUSY_TIMEOUT_MS);
@@ -43,11 +53,21 @@ pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
     }
 }
 
+/// The versions of the migrations that this program has.
+pub(super) fn known(sqlite: bool) -> Result<BTreeSet<String>, StoreError> {
+    if sqlite { versions::<Sqlite>(&SQLITE) } else { versions::<Pg>(&POSTGRES) }
+}
+
+fn versions<DB: Backend>(migrations: &EmbeddedMigrations) -> Result<BTreeSet<String>, StoreError> {
+    let all = MigrationSource::<DB>::migrations(migrations).map_err(|error| StoreError::Backend(error.to_string()))?;
+    Ok(all.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
 fn run<C, DB>(conn: &mut C, migrations: EmbeddedMigrations) -> Result<Vec<String>, StoreError>
 where
-    DB: diesel::backend::Backend,
+    DB: Backend,
     C: MigrationHarness<DB>,
-    EmbeddedMigrations: diesel::migration::MigrationSource<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
 {
     let ran = conn.run_pending_migrations(migrations).map_err(|error| StoreError::Backend(error.to_string()))?;
     Ok(ran.iter().map(ToString::to_string).collect())

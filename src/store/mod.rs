@@ -18,6 +18,7 @@ mod records;
 mod rows;
 mod schema;
 mod sqlite;
+mod standing;
 mod tx;
 mod types;
 
@@ -30,12 +31,10 @@ pub use self::{
     lock::InstanceLock,
     migrate::migrate,
     records::{BusyRead, ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
-    tx::Tx,
+    standing::{Standing, back_up, standing},
+    tx::{Tx, UnitOfWork},
 };
 use crate::domain::person::Scope;
-
-/// The advisory lock of the one service on a PostgreSQL database: "wardserv" read as a number.
-const INSTANCE_KEY: i64 = 0x7761_7264_7365_7276;
 
 /// Where SQLite's blocking calls run. PostgreSQL has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +74,15 @@ pub(crate) enum Target {
 }
 
 impl StoreConfig {
+    /// What to say of a connection that is plain text over a network although nobody asked for that.
+    #[must_use]
+    pub fn unencrypted(&self) -> Option<String> {
+        match self.target() {
+            Target::Postgres(url) => postgres::tls::unencrypted(&url),
+            Target::Sqlite(_) => None,
+        }
+    }
+
     pub(crate) fn target(&self) -> Target {
         match self.url.as_deref() {
             None => Target::Sqlite(self.data_dir.join("calwarden.db")),
@@ -90,12 +98,14 @@ impl StoreConfig {
 #[derive(Clone)]
 pub struct Store {
     backend: Backend,
-    data_dir: PathBuf,
+    blocking: Blocking,
+    /// What the transactions are parts of; `None`: each is whole by itself.
+    unit: Option<UnitOfWork>,
 }
 
 #[derive(Clone)]
 enum Backend {
-    Sqlite { writer: sqlite::writer::Writer, readers: Pool<sqlite::Conn> },
+    Sqlite { path: PathBuf, writer: sqlite::writer::Writer, readers: Pool<sqlite::Conn> },
     Postgres(Arc<postgres::Database>),
 }
 
@@ -107,15 +117,38 @@ impl Store {
             Target::Sqlite(path) => {
                 lock::prepare(&config.data_dir, &path)?;
                 let readers = sqlite::readers(&path, config.blocking, config.readers)?;
-                Backend::Sqlite { writer: sqlite::writer::Writer::start(path, config.blocking), readers }
+                let writer = sqlite::writer::Writer::start(path.clone(), config.blocking);
+                Backend::Sqlite { path, writer, readers }
             }
             Target::Postgres(url) => Backend::Postgres(Arc::new(postgres::Database::open(&url, config.readers).await?)),
         };
-        Ok(Self { backend, data_dir: config.data_dir })
+        Ok(Self { backend, blocking: config.blocking, unit: None })
+    }
+
+    /// Where blocking calls run.
+    #[must_use]
+    pub fn blocking(&self) -> Blocking {
+        self.blocking
+    }
+
+    /// The same database, where all that is written becomes durable at once, when the unit of work is committed.
+    #[must_use]
+    pub fn within(&self, unit: &UnitOfWork) -> Self {
+        Self { unit: Some(unit.clone()), ..self.clone() }
     }
 
     /// Begins a transaction that sees the spaces of `scope` and no others.
     pub async fn begin(&self, mode: Mode, scope: &Scope) -> Result<Tx, StoreError> {
+        let Some(unit) = &self.unit else { return self.begin_apart(mode, scope).await };
+        if let Some(mut going_on) = unit.borrow(mode)? {
+            going_on.see(scope).await?;
+            return Ok(going_on);
+        }
+        let tx = self.begin_apart(mode, scope).await?;
+        Ok(if mode == Mode::Write { tx.as_part(unit.first()) } else { tx })
+    }
+
+    async fn begin_apart(&self, mode: Mode, scope: &Scope) -> Result<Tx, StoreError> {
         Ok(match (&self.backend, mode) {
             (Backend::Sqlite { writer, .. }, Mode::Write) => Tx::writing(writer.begin().await?),
             (Backend::Sqlite { readers, .. }, Mode::Read) => Tx::reading(sqlite::begin_reading(readers).await?),
@@ -127,19 +160,29 @@ impl Store {
     /// line's short writes need no such right.
     pub async fn lock_instance(&self) -> Result<InstanceLock, StoreError> {
         match &self.backend {
-            Backend::Sqlite { .. } => {
-                Ok(lock::Held::File { _lock: lock::take(&self.data_dir.join("calwarden.lock"))? }.into())
+            Backend::Sqlite { path, .. } => InstanceLock::of_file(path),
+            Backend::Postgres(database) => Ok(InstanceLock::session(database.take_lock().await?)),
+        }
+    }
+
+    /// Whether there is room for what is to be written. A database server knows of its own disk.
+    pub async fn has_room(&self) -> Result<(), StoreError> {
+        match (&self.backend, self.blocking) {
+            (Backend::Postgres(_), _) => Ok(()),
+            (Backend::Sqlite { path, .. }, Blocking::Inline) => lock::has_room(path),
+            (Backend::Sqlite { path, .. }, Blocking::Pool) => {
+                let path = path.clone();
+                let probed = tokio::task::spawn_blocking(move || lock::has_room(&path)).await;
+                probed.map_err(|why| StoreError::Backend(why.to_string()))?
             }
-            Backend::Postgres(database) => {
-                let mut conn = database.connect().await?;
-                let taken =
-                    diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("pg_try_advisory_lock({INSTANCE_KEY})"));
-                if diesel_async::RunQueryDsl::get_result(diesel::select(taken), &mut conn).await? {
-                    Ok(lock::Held::Session { _conn: Box::new(conn) }.into())
-                } else {
-                    Err(StoreError::Busy)
-                }
-            }
+        }
+    }
+
+    /// Refuses while the right to be the one service, once taken, is not held.
+    pub fn is_ours(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite { .. } => Ok(()),
+            Backend::Postgres(database) => database.is_ours(),
         }
     }
 }

@@ -117,6 +117,10 @@ pub struct IdempotencyRow {
     pub body: Vec<u8>,
     /// When it was given.
     pub created_at: DateTime<Utc>,
+    /// The answer's other headers.
+    pub headers: Vec<(String, String)>,
+    /// Whom it is about: it is erased with them. `None`: it may be about anybody.
+    pub user_id: Option<UserId>,
 }
 
 /// How much there is of what, for the metrics. A state without rows is left out.

@@ -252,6 +252,20 @@ table! {
 
 table! {
     use super::super::types::{Id, Instant};
+    use diesel::sql_types::{Binary, Text};
+
+    remains (event_id, calendar_id) {
+        event_id -> Id,
+        calendar_id -> Id,
+        remote_id -> Text,
+        uid -> Text,
+        raw -> Binary,
+        kept_at -> Instant,
+    }
+}
+
+table! {
+    use super::super::types::{Id, Instant};
     use diesel::sql_types::{Nullable, Text};
 
     unreadable (calendar_id, remote_id) {
@@ -364,8 +378,8 @@ table! {
 }
 
 table! {
-    use super::super::types::{Id, Instant};
-    use diesel::sql_types::{BigInt, Binary, Text};
+    use super::super::types::{Document, Id, Instant};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
     idempotency_keys (api_key_id, key) {
         api_key_id -> Id,
@@ -375,6 +389,8 @@ table! {
         content_type -> Text,
         body -> Binary,
         created_at -> Instant,
+        headers -> Document,
+        user_id -> Nullable<Text>,
     }
 }
 
@@ -388,6 +404,17 @@ table! {
     }
 }
 
+table! {
+    use super::super::types::Id;
+    use diesel::sql_types::Text;
+
+    account_identities (user_id, identity) {
+        user_id -> Text,
+        identity -> Text,
+        account_id -> Id,
+    }
+}
+
 joinable!(mappings -> events (event_id));
 joinable!(busy_blocks -> calendars (calendar_id));
 joinable!(calendars -> accounts (account_id));
@@ -395,3 +422,4 @@ joinable!(grants -> accounts (account_id));
 allow_tables_to_appear_in_same_query!(accounts, busy_blocks, calendars, grants, conflicts, events, mappings, outbox);
 allow_tables_to_appear_in_same_query!(users, tasks, rollovers, notices);
 allow_tables_to_appear_in_same_query!(focuses, blocks);
+allow_tables_to_appear_in_same_query!(accounts, account_identities);

@@ -19,9 +19,9 @@ use crate::domain::{
     grant::{Consent, Grant},
     ids::{
         AccountId, ApiKeyId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId,
-        RemoteEventId, RoundId, SpaceId, SyncCursor, UserId,
+        RemoteEventId, RoundId, SpaceId, SyncCursor, Uid, UserId,
     },
-    mapping::{Event, Mapping},
+    mapping::{Event, Mapping, Remains},
     notice::Notice,
     outbox::OutboxEntry,
     person::{ApiKey, Scope, Space, User},
@@ -36,6 +36,8 @@ pub struct Tx {
     held: Option<Held>,
     /// Set while a query runs, and left set when it fails or is cancelled.
     spoilt: bool,
+    /// The unit of work it is a part of.
+    part: Option<Part>,
 }
 
 enum Held {
@@ -56,15 +58,15 @@ fn over() -> StoreError {
 
 impl Tx {
     pub(super) fn writing(lease: sqlite::writer::Lease) -> Self {
-        Self { held: Some(Held::Writer(lease)), spoilt: false }
+        Self { held: Some(Held::Writer(lease)), spoilt: false, part: None }
     }
 
     pub(super) fn reading(reader: sqlite::Reader) -> Self {
-        Self { held: Some(Held::Reader(reader)), spoilt: false }
+        Self { held: Some(Held::Reader(reader)), spoilt: false, part: None }
     }
 
     pub(super) fn postgres(pooled: postgres::Pooled) -> Self {
-        Self { held: Some(Held::Postgres(Box::new(pooled))), spoilt: false }
+        Self { held: Some(Held::Postgres(Box::new(pooled))), spoilt: false, part: None }
     }
 
     fn link(&mut self) -> Result<Link<'_>, StoreError> {
@@ -85,8 +87,14 @@ impl Tx {
         done
     }
 
-    /// Ends the transaction; `Ok` means durable. Cancelled half-way, it may or may not have happened.
+    /// Ends the transaction; `Ok` means durable, or within a [`UnitOfWork`](super::UnitOfWork): durable when that is.
+    /// Cancelled half-way, it may or may not have happened.
     pub async fn commit(mut self) -> Result<(), StoreError> {
+        if !self.spoilt
+            && let Some(part) = self.part.take()
+        {
+            return part.park(self);
+        }
         if std::mem::replace(&mut self.spoilt, true) {
             return Err(over());
         }
@@ -105,6 +113,10 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
+        if let Some(part) = self.part.take() {
+            let looked = Self { held: self.held.take(), spoilt: self.spoilt, part: None };
+            return part.give_up(looked, self.spoilt);
+        }
         match self.held.take() {
             Some(Held::Reader(reader)) => drop(Object::take(reader)),
             Some(Held::Postgres(pooled)) => drop(Object::take(*pooled)),
@@ -136,6 +148,11 @@ macro_rules! queries {
 
 #[path = "planning_queries.rs"]
 mod planning;
+#[path = "unit.rs"]
+mod unit;
+
+use unit::Part;
+pub use unit::UnitOfWork;
 
 queries! {
     people {
@@ -183,6 +200,13 @@ queries! {
         fn owe_rounds(ids: &[AccountId], at: DateTime<Utc>) -> ();
         /// Every account.
         fn account_ids() -> Vec<AccountId>;
+        /// Gives an account its names at its provider; the account of the same user that has one of them already, if there is
+        /// one: then nothing of the transaction is to be kept.
+        fn claim_identities(account: AccountId, user: &UserId, identities: &[String]) -> Option<AccountId>;
+        /// Frees the names of an account.
+        fn release_identities(account: AccountId) -> ();
+        /// The accounts of a user that have no names yet, oldest first; those that are being disconnected left out.
+        fn unidentified_accounts(user: &UserId) -> Vec<Account>;
         /// Removes an account with its calendars, mappings, outbox, rounds, conflicts, holds, notices and secrets. Its events
         /// stay, without a home; `false`: there was none.
         fn delete_account(id: AccountId) -> bool;
@@ -235,6 +259,8 @@ queries! {
         fn take_consent(state_hash: &[u8]) -> Option<Consent>;
         /// A consent by its ticket.
         fn consent_by_ticket(ticket_hash: &[u8]) -> Option<Consent>;
+        /// A consent by its ticket, which finds it no more.
+        fn use_ticket(ticket_hash: &[u8]) -> Option<Consent>;
         /// Forgets consents begun before an instant.
         fn sweep_consents(before: DateTime<Utc>) -> u64;
     }
@@ -305,6 +331,8 @@ queries! {
         fn mapping_index(calendar: CalendarId) -> Vec<MappingKey>;
         /// The mappings of these remote events, with their local events.
         fn mappings_by_remote(calendar: CalendarId, remote: &[RemoteEventId]) -> Vec<(Mapping, Event)>;
+        /// The mappings of an account that have one of these `UID`s in another calendar than this one, with their local events.
+        fn namesakes(account: AccountId, calendar: CalendarId, uids: &[Uid]) -> Vec<(Mapping, Event)>;
         /// The mapping of an event in a calendar.
         fn mapping_of(event: EventId, calendar: CalendarId) -> Option<Mapping>;
         /// Every mapping of an event.
@@ -313,6 +341,14 @@ queries! {
         fn other_mappings(events: &[EventId], calendar: CalendarId, selected: bool) -> Vec<Mapping>;
         /// The mappings of a calendar by id, with their local events, after the last of the page before.
         fn mappings_of_calendar(calendar: CalendarId, after: Option<MappingId>, limit: u32) -> Vec<(Mapping, Event)>;
+    }
+    remains {
+        /// Keeps what is left of copies, in place of what was left of the same copy before.
+        fn put_remains(left: &[Remains]) -> ();
+        /// What is left of an event's copy in a calendar.
+        fn remains_of(event: EventId, calendar: CalendarId) -> Option<Remains>;
+        /// Forgets what was left before an instant: some thousands at most, so ask again until none went.
+        fn sweep_remains(before: DateTime<Utc>) -> u64;
     }
     outbox {
         /// Queues a write, in place of what was queued for the same event and calendar.
@@ -326,7 +362,12 @@ queries! {
         /// What is queued for a calendar, oldest first.
         fn outbox_of_calendar(calendar: CalendarId) -> Vec<OutboxEntry>;
         /// What an account may write now: most urgent first, then oldest.
-        fn outbox_due(account: AccountId, now: DateTime<Utc>, limit: u32) -> Vec<OutboxEntry>;
+        fn outbox_due(
+            account: AccountId,
+            now: DateTime<Utc>,
+            latest: DateTime<Utc>,
+            limit: u32,
+        ) -> Vec<OutboxEntry>;
         /// What is queued or parked for an account: most urgent first, then oldest.
         fn outbox_of(scope: &Scope, account: AccountId, limit: u32) -> Vec<OutboxEntry>;
         /// When the first queued write of an account may be tried.
@@ -365,8 +406,8 @@ queries! {
     holds {
         /// Adds a hold or overwrites it by id.
         fn put_hold(hold: &Hold) -> ();
-        /// The latest hold of a calendar, in whatever state.
-        fn open_hold(calendar: CalendarId) -> Option<Hold>;
+        /// The holds of a calendar that still say something about its deletions: held, approved, refused.
+        fn holds_in_force(calendar: CalendarId) -> Vec<Hold>;
         /// Holds, newest first, five hundred at most.
         fn holds(scope: &Scope, account: Option<AccountId>, state: Option<HoldState>) -> Vec<Hold>;
         /// A hold.
@@ -416,8 +457,10 @@ queries! {
         fn revoke_api_key(id: ApiKeyId, at: DateTime<Utc>) -> bool;
         /// The answer that was given to a request with this key.
         fn idempotency(api_key: ApiKeyId, key: &str) -> Option<IdempotencyRow>;
-        /// Keeps an answer; `false`: one is kept already, and stays.
-        fn put_idempotency(answer: &IdempotencyRow) -> bool;
+        /// Keeps an answer, in place of one from `oldest` or before; `false`: a younger one is kept already, and stays.
+        fn put_idempotency(answer: &IdempotencyRow, oldest: DateTime<Utc>) -> bool;
+        /// Empties kept answers that may be about anybody; the status tells that they were.
+        fn blank_idempotency(status: u16) -> u64;
         /// Forgets answers from before an instant: some thousands at most, so ask again until none went.
         fn sweep_idempotency(before: DateTime<Utc>) -> u64;
     }

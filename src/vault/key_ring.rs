@@ -90,6 +90,11 @@ impl KeyRing {
         Ok(Self { file, from_environment, world, held: RwLock::new(held) })
     }
 
+    /// Whether there is a key to load, in the file or in the environment.
+    pub fn is_there(data_dir: &Path, environment: Option<&Secret>) -> Result<bool, VaultError> {
+        Ok(environment.is_some() || KeyFile::at(data_dir.join(KEY_FILE_NAME)).stamp()?.is_some())
+    }
+
     /// Seals a secret for its place, under the current key.
     pub fn seal(&self, account: AccountId, kind: SecretKind, secret: &Secret) -> Result<SealedSecret, VaultError> {
         let keys = self.fresh()?;

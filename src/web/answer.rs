@@ -7,42 +7,34 @@ use std::{rc::Rc, sync::Arc};
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
-    body::to_bytes_limited,
     http::{
-        Method, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+        Method,
+        header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
     },
     rt, web,
 };
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use bytes::Bytes;
 
 use super::{
     Desk,
     ask::Ask,
-    idempotency::{Asked, Begun, IDEMPOTENCY_KEY, REPLAYED, Turn},
+    gate,
+    idempotency::{self, IDEMPOTENCY_KEY},
     problem::{Code, Problem, internal},
     route::{Answer, Route},
-    session::{Access, Caller, recognise},
+    session::Access,
 };
-use crate::{
-    domain::{
-        ids::{ApiKeyId, RoundId},
-        person::Scope,
-    },
-    service::repeat_request::Answered,
-};
+use crate::domain::ids::RoundId;
 
 /// The header that names a request.
 pub const REQUEST_ID: &str = "X-Request-Id";
-/// Bytes of an answer that may be kept to be given again.
-const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Answers one request of a route.
 pub async fn serve(desk: Arc<Desk>, route: Rc<Route>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let started = desk.services.world.now();
     let id = request_id(&desk);
     let (method, path) = (route.method.clone(), route.path);
+    let asked = request.clone();
     let answered = if method == Method::GET && !route.acts {
         attend(&desk, &route, request, payload).await
     } else {
@@ -53,7 +45,8 @@ pub async fn serve(desk: Arc<Desk>, route: Rc<Route>, request: HttpRequest, payl
             Err(lost) => Err(internal(&lost)),
         }
     };
-    let response = finish(answered, &id, method.as_str(), path);
+    let mut response = finish(answered, &id, method.as_str(), path);
+    gate::tell(&asked, response.headers_mut());
     let took = (desk.services.world.now() - started).as_seconds_f64().max(0.0);
     let status = response.status().as_str().to_owned();
     metrics::counter!("calwarden_http_requests_total", "method" => method.to_string(), "route" => path, "status" => status)
@@ -92,50 +85,22 @@ fn finish(answered: Answer, id: &str, method: &str, path: &str) -> HttpResponse 
 }
 
 async fn attend(desk: &Arc<Desk>, route: &Route, request: HttpRequest, payload: web::Payload) -> Answer {
-    let caller = match route.access {
-        Access::Open => nobody(),
-        Access::Key(wanted) => recognise(&desk.services, request.headers(), wanted).await?,
-    };
+    let caller = gate::admit(desk, route, &request).await?;
     // Read whatever a POST brings, wanted or not: an unread body makes the server close the connection.
     let body = match route.method {
         Method::GET => Bytes::new(),
-        _ => read_body(payload, desk.settings.body_bytes_max).await?,
+        _ => {
+            let (has_key, max) = (route.access != Access::Open, desk.settings.body_bytes_max);
+            desk.intake.read(request.headers(), payload, has_key, max).await?
+        }
     };
     if route.takes.is_some() {
         is_json(&request)?;
     }
-    let key = request.headers().get(IDEMPOTENCY_KEY).filter(|_| route.method == Method::POST);
-    let key = key.map(|value| value.to_str().unwrap_or_default().to_owned());
-    let Some(key) = key else {
-        return (route.handler)(Ask::new(Arc::clone(desk), caller, request, body, route)?).await;
-    };
-    let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();
-    let asked = Asked { method: &route.method, target: &target, body: &body };
-    match desk.answering.begin(&desk.services, &caller, &key, &asked).await? {
-        Begun::Again(answer) => again(answer),
-        Begun::Fresh(turn) => {
-            let ask = Ask::new(Arc::clone(desk), caller, request, body.clone(), route)?;
-            let response = (route.handler)(ask).await?;
-            keep(desk, turn, response).await
-        }
+    if route.honours_key() && request.headers().contains_key(IDEMPOTENCY_KEY) {
+        return idempotency::answer(desk, route, &caller, &request, &body).await;
     }
-}
-
-/// Whoever asks an open route: its handlers show nothing that has an owner.
-fn nobody() -> Caller {
-    Caller { key: ApiKeyId(uuid::Uuid::nil()), user: None, scope: Scope::Spaces(Vec::new()) }
-}
-
-async fn read_body(mut payload: web::Payload, max: usize) -> Result<Bytes, Problem> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::new(Code::MalformedJson, "the body did not arrive whole"))?;
-        if body.len() + chunk.len() > max {
-            return Err(Problem::new(Code::BodyTooLarge, format!("a body is {max} bytes long at most")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
+    (route.handler)(Ask::new(Arc::clone(desk), caller, request, body, route)?).await
 }
 
 /// A body without a media type is taken for JSON; so is one that curl calls a form because nobody told it otherwise.
@@ -146,25 +111,4 @@ fn is_json(request: &HttpRequest) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(Code::UnsupportedMediaType, "send application/json"))
-}
-
-fn again(answer: Answered) -> Answer {
-    let status = StatusCode::from_u16(answer.status).map_err(|error| internal(&error))?;
-    let mut response = HttpResponse::build(status);
-    response.insert_header((REPLAYED, "true"));
-    if !answer.content_type.is_empty() {
-        response.insert_header((CONTENT_TYPE, answer.content_type));
-    }
-    Ok(response.body(answer.body))
-}
-
-async fn keep(desk: &Desk, turn: Turn<'_>, response: HttpResponse) -> Answer {
-    let (head, body) = response.into_parts();
-    let body = to_bytes_limited(body, KEPT_BYTES_MAX).await.map_err(|_| internal(&"an answer too long to keep"))?;
-    let body = body.map_err(|error| internal(&error))?;
-    let content_type = head.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let answer =
-        Answered { status: head.status().as_u16(), content_type: content_type.to_owned(), body: body.to_vec() };
-    turn.end(&desk.services, answer).await?;
-    Ok(head.set_body(actix_web::body::BoxBody::new(body)))
 }

@@ -1,26 +1,54 @@
 //! What a handler is given: one request, already recognised, its body already read.
 
-use std::{collections::BTreeMap, str::FromStr, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, str::FromStr, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
 };
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Desk, body,
+    Desk,
+    actors::Order,
+    body,
     etag::{IfMatch, etag, if_match},
     paging::{self, LIMIT_DEFAULT, LIMIT_MAX},
-    problem::{Problem, internal},
+    problem::{Code, Problem, internal},
     route::Route,
-    session::Caller,
+    session::{ACTS_FOR, Caller},
 };
 use crate::{
-    domain::{ids::UserId, person::Scope},
+    domain::{
+        ids::{AccountId, UserId},
+        person::Scope,
+        time::{YEARS_WORDS, is_in_years},
+    },
     service::Services,
 };
+
+/// Orders to actors about what is not durable yet.
+#[derive(Clone, Default)]
+pub struct Orders(Rc<RefCell<Vec<(AccountId, Order)>>>);
+
+impl Orders {
+    /// Gives them: what they are about is durable now.
+    pub async fn give(&self, desk: &Desk) {
+        let noted = self.0.take();
+        for (account, order) in noted {
+            tell_actor(desk, account, order).await;
+        }
+    }
+}
+
+/// What is stored holds whether its actor hears of it or not: one that is built later reads it there.
+async fn tell_actor(desk: &Desk, account: AccountId, order: Order) {
+    if let Err(problem) = desk.actors.order(account, order).await {
+        tracing::info!(detail = problem.detail, "an account's actor reads a change from the store when it is built");
+    }
+}
 
 /// One request.
 pub struct Ask {
@@ -28,9 +56,16 @@ pub struct Ask {
     pub desk: Arc<Desk>,
     /// Who asks.
     pub caller: Caller,
+    services: Arc<Services>,
+    orders: Option<Orders>,
     request: HttpRequest,
     query: Vec<(String, String)>,
     body: Bytes,
+}
+
+/// An instant of a body, if it is one that can be computed with.
+pub fn instant(field: &str, at: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+    if is_in_years(at) { Ok(at) } else { Err(Problem::invalid(field, YEARS_WORDS)) }
 }
 
 impl Ask {
@@ -59,21 +94,54 @@ impl Ask {
             if query.iter().any(|(held, _)| *held == name) {
                 return Err(Problem::invalid(name, "give this query parameter once"));
             }
+            if value.contains('\0') {
+                return Err(Problem::invalid(name, "a text without the character U+0000"));
+            }
             query.push((name.into_owned(), value.into_owned()));
         }
-        Ok(Self { desk, caller, request, query, body })
+        let services = Arc::clone(&desk.services);
+        Ok(Self { desk, caller, services, orders: None, request, query, body })
+    }
+
+    /// The same request, whose changes become durable together with its answer; orders to actors are noted until then.
+    #[must_use]
+    pub fn within(self, services: Arc<Services>, orders: Orders) -> Self {
+        Self { services, orders: Some(orders), ..self }
     }
 
     /// The use cases.
     #[must_use]
     pub fn services(&self) -> &Services {
-        &self.desk.services
+        &self.services
+    }
+
+    /// Tells an account's actor about what was stored, once it is durable.
+    pub async fn tell_actor(&self, account: AccountId, order: Order) {
+        match &self.orders {
+            Some(orders) => orders.0.borrow_mut().push((account, order)),
+            None => tell_actor(&self.desk, account, order).await,
+        }
     }
 
     /// What the caller may see.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.caller.scope
+    }
+
+    /// Whether the caller may hand over an account of this user: consent belongs to the person, and a space that is shared gives
+    /// its members no right to it. A key that acts for nobody is the product's own backend.
+    pub async fn may_connect(&self, owner: &UserId) -> Result<(), Problem> {
+        if self.caller.user.as_ref().is_none_or(|user| user == owner) {
+            return Ok(());
+        }
+        if !self.services().shares_a_space(self.scope(), owner).await? {
+            return Err(Problem::not_found("user"));
+        }
+        let detail = format!(
+            "only {owner} may connect an account of {owner}: act for them (`{ACTS_FOR}: {owner}`), or for nobody in particular"
+        );
+        Err(Problem { field: Some("user_id".to_owned()), ..Problem::new(Code::NotTheirs, detail) })
     }
 
     /// An id of ours in the path; what is no id names nothing.
@@ -109,6 +177,14 @@ impl Ask {
     {
         let given = self.query.iter().find(|(held, value)| held == name && !value.is_empty());
         given.map(|(_, value)| value.parse().map_err(|why: T::Err| Problem::invalid(name, why.to_string()))).transpose()
+    }
+
+    /// An instant in the query.
+    pub fn instant(&self, name: &str) -> Result<Option<DateTime<Utc>>, Problem> {
+        // A `+` that was not escaped arrives as a space.
+        let given = self.param::<String>(name)?.map(|text| DateTime::parse_from_rfc3339(&text.replace(' ', "+")));
+        let given = given.transpose().map_err(|_| Problem::invalid(name, "an instant such as 2026-03-29T10:00:00Z"))?;
+        given.map(|at| instant(name, at.with_timezone(&Utc))).transpose()
     }
 
     /// The user whose own rows are asked for: the one named in the query, else the one the request acts for.

@@ -6,6 +6,8 @@ use super::problem::{Code, Problem};
 
 /// Arrays and objects inside one another.
 const DEPTH_MAX: usize = 64;
+/// U+0000 in JSON.
+const NUL_SPELT: &[u8] = br"\u0000";
 
 /// Reads a body. Unknown fields are refused by the types themselves (`deny_unknown_fields`).
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
@@ -16,10 +18,39 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::invalid("body", "a JSON object is wanted, not a list"));
     }
+    if let Some(field) = field_with_nul(bytes) {
+        return Err(Problem::invalid(field, "a text without the character U+0000, which no database column can hold"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
     json.end().map_err(|_| Problem::new(Code::MalformedJson, "there is something after the JSON value"))?;
     Ok(value)
+}
+
+/// The path of the first text or name that holds U+0000. PostgreSQL takes it nowhere, so it is refused on both databases alike.
+fn field_with_nul(bytes: &[u8]) -> Option<String> {
+    // JSON spells it in one way only; a raw one is no JSON.
+    if !bytes.windows(NUL_SPELT.len()).any(|part| part == NUL_SPELT) {
+        return None;
+    }
+    // What cannot be read is refused with better words later.
+    nul_in(&serde_json::from_slice(bytes).ok()?, "")
+}
+
+fn nul_in(value: &serde_json::Value, path: &str) -> Option<String> {
+    use serde_json::Value;
+    let here = || if path.is_empty() { "body".to_owned() } else { path.to_owned() };
+    match value {
+        Value::String(text) => text.contains('\0').then(here),
+        Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| nul_in(item, &format!("{path}[{at}]"))),
+        Value::Object(fields) => fields.iter().find_map(|(name, field)| {
+            if name.contains('\0') {
+                return Some(here());
+            }
+            nul_in(field, &if path.is_empty() { name.clone() } else { format!("{path}.{name}") })
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
 }
 
 fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
@@ -98,6 +129,17 @@ mod tests {
         assert_eq!(field("[[]]"), "body");
         let good: Outer = read(br#"{"inner":[{"count":3}]}"#).expect("read");
         assert_eq!(good.inner[0].count, 3);
+    }
+
+    #[test]
+    fn a_nul_is_refused_with_the_path_of_its_field() {
+        let at =
+            |json: &str| read::<serde_json::Value>(json.as_bytes()).expect_err("refused").field.unwrap_or_default();
+        assert_eq!(at(r#"{"name":"a\u0000"}"#), "name");
+        assert_eq!(at(r#"{"inner":[{"a":1},{"b":"\u0000"}]}"#), "inner[1].b");
+        assert_eq!(at(r#"{"inner":{"\u0000":1}}"#), "inner");
+        let spelt: serde_json::Value = read(br#"{"name":"\\u0000"}"#).expect("a backslash and letters");
+        assert_eq!(spelt["name"], "\\u0000");
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! A person's way through a consent: to the provider, and back.
 //!
-//! **Invariant:** a page here shows what happened in plain words, and nothing of the account: whoever holds a link sees it.
+//! **Invariant:** a page here shows what happened in plain words, and nothing of the account but whose it will be: whoever holds
+//! a link sees it.
+//! **Invariant:** a browser goes on to the provider only after its person has seen whose account it will be.
 
 use actix_web::{
     HttpResponse,
-    cookie::{Cookie, SameSite, time::Duration},
+    cookie::{Cookie, CookieBuilder, SameSite, time::Duration},
     http::{
         StatusCode,
         header::{self, CONTENT_SECURITY_POLICY},
     },
 };
-use maud::{DOCTYPE, html};
+use maud::{DOCTYPE, Markup, html};
 use url::Url;
 
 use super::{
@@ -21,15 +23,19 @@ use super::{
 };
 use crate::{
     domain::{account::ProviderKind, failure::FailureClass, secret::Secret},
-    service::consent::{Connected, ConsentError, GOOD_FOR, Returned},
+    service::consent::{Connected, ConsentError, GOOD_FOR, Invitation, Returned, Unconnected},
 };
 
 const COOKIE: &str = "calwarden_consent";
 /// The cookie goes nowhere else.
 const COOKIE_PATH: &str = "/connect";
 /// Nothing comes from anywhere else, nothing runs, and no address leaks into a `Referer`.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What a browser that was asked brings back, beside the ticket. It comes along from our own page alone: a stranger's page that
+/// sends a ticket of its own in somebody's browser does not have it.
+const ASKED: &str = "calwarden_asked";
+/// What such a cookie's name ends with: several may be asked for in one browser.
+const PROOF_CHARS: usize = 16;
 
 /// What a provider brings back; more than this is passed over.
 pub const CALLBACK: &[Param] = &[
@@ -47,20 +53,53 @@ pub fn give_cookie(answer: &mut HttpResponse, value: &str, secure: bool) -> Resu
 
 fn set_cookie(answer: &mut HttpResponse, value: &str, secure: bool, keep: Duration) -> Result<(), Problem> {
     // Lax: it must come along when the provider sends the browser back here.
-    let cookie = Cookie::build(COOKIE, value)
-        .path(COOKIE_PATH)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .secure(secure)
-        .max_age(keep)
-        .finish();
+    put_cookie(answer, Cookie::build(COOKIE, value).same_site(SameSite::Lax), secure, keep)
+}
+
+fn put_cookie(
+    answer: &mut HttpResponse,
+    cookie: CookieBuilder<'_>,
+    secure: bool,
+    keep: Duration,
+) -> Result<(), Problem> {
+    let cookie = cookie.path(COOKIE_PATH).http_only(true).secure(secure).max_age(keep).finish();
     answer.add_cookie(&cookie).map_err(|error| internal(&error))
 }
 
-/// `GET /connect/google/begin`
+/// The name and the value of the cookie of a browser that was asked.
+fn asked_cookie(invitation: &Invitation) -> (String, &str) {
+    let end: String = invitation.proof.chars().filter(char::is_ascii_alphanumeric).take(PROOF_CHARS).collect();
+    (format!("{ASKED}_{end}"), &invitation.proof)
+}
+
+/// `GET /connect/google/begin`: names whose account it will be, and asks.
 pub async fn begin_google(ask: Ask) -> Answer {
     let ticket: String = ask.param("ticket")?.unwrap_or_default();
-    match ask.services().consent_of_ticket(&ticket).await {
+    match ask.services().invitation(&ticket).await {
+        Ok(invitation) => {
+            let mut answer = question(&invitation, &ticket);
+            let (name, proof) = asked_cookie(&invitation);
+            let cookie = Cookie::build(name, proof.to_owned()).same_site(SameSite::Strict);
+            put_cookie(&mut answer, cookie, invitation.secure, Duration::seconds(GOOD_FOR.num_seconds()))?;
+            Ok(answer)
+        }
+        Err(why) => Ok(refused(&why)),
+    }
+}
+
+/// `POST /connect/google/begin`: the person goes on; of several browsers with one link, the first.
+pub async fn go_on_to_google(ask: Ask) -> Answer {
+    let ticket = ask.form().remove("ticket").unwrap_or_default();
+    let invitation = match ask.services().invitation(&ticket).await {
+        Ok(invitation) => invitation,
+        Err(why) => return Ok(refused(&why)),
+    };
+    let (name, proof) = asked_cookie(&invitation);
+    if ask.cookie(&name).as_deref() != Some(proof) {
+        let words = "This browser was not asked yet, or keeps no cookies. Open the link again and go on from there.";
+        return Ok(page(StatusCode::BAD_REQUEST, "Not connected", words, "Nothing was stored."));
+    }
+    match ask.services().exchange_ticket(&ticket).await {
         Ok(begun) => {
             let mut answer = go_to(&begun.authorization_url);
             give_cookie(&mut answer, &begun.cookie, begun.secure)?;
@@ -86,7 +125,7 @@ pub async fn google_callback(ask: Ask) -> Answer {
             }
             welcome(&connected)
         }
-        Err(why) => refused(&why),
+        Err(ended) => turned_away(&ended),
     };
     set_cookie(&mut answer, "", false, Duration::ZERO)?;
     Ok(answer)
@@ -114,6 +153,17 @@ fn welcome(connected: &Connected) -> HttpResponse {
     page(StatusCode::OK, "Connected", words, "You can close this page.")
 }
 
+/// Who has proven that the consent is theirs goes back to the product, which is told why in a word; everybody else is told here.
+fn turned_away(ended: &Unconnected) -> HttpResponse {
+    let page = refused(&ended.why);
+    let Some(mut url) = ended.return_to.as_deref().and_then(|text| Url::parse(text).ok()) else { return page };
+    url.query_pairs_mut()
+        .append_pair("error", ended.why.word())
+        .append_pair("error_description", &ended.why.to_string())
+        .append_pair("provider", ProviderKind::Google.as_str());
+    go_to(url.as_str())
+}
+
 fn refused(why: &ConsentError) -> HttpResponse {
     let status = match why {
         ConsentError::Unknown
@@ -130,11 +180,39 @@ fn refused(why: &ConsentError) -> HttpResponse {
             tracing::error!(cause, "a consent failed here");
             StatusCode::SERVICE_UNAVAILABLE
         }
+        ConsentError::Store(cause) => {
+            tracing::error!(%cause, "a consent could not be stored");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     };
     page(status, "Not connected", &why.to_string(), "Nothing was stored.")
 }
 
+fn question(invitation: &Invitation, ticket: &str) -> HttpResponse {
+    let name = &invitation.name;
+    let title = if invitation.again { "Connect Google Calendar again" } else { "Connect Google Calendar" };
+    let main = html! {
+        h1 { (title) }
+        p { "The Google account that you choose next will be connected for " strong { (name) } "." }
+        p {
+            "Go on only if you are " (name) " and have just asked for this. Whoever sent you this link would see your calendars "
+            "otherwise. If you are somebody else, close this page: nothing has happened."
+        }
+        form method="post" action="begin" {
+            input type="hidden" name="ticket" value=(ticket);
+            button type="submit" { "I am " (name) ": go on to Google" }
+        }
+    };
+    // Browsers hold the way on from a form to its own rule as well.
+    let to = format!("'self' {}", invitation.goes_to.origin().ascii_serialization());
+    html_page(StatusCode::OK, title, &main, &to)
+}
+
 fn page(status: StatusCode, title: &str, words: &str, after: &str) -> HttpResponse {
+    html_page(status, title, &html! { h1 { (title) } p { (words) } p { (after) } }, "'none'")
+}
+
+fn html_page(status: StatusCode, title: &str, main: &Markup, forms_go_to: &str) -> HttpResponse {
     let text = html! {
         (DOCTYPE)
         html lang="en" {
@@ -144,12 +222,12 @@ fn page(status: StatusCode, title: &str, words: &str, after: &str) -> HttpRespon
                 title { (title) }
                 link rel="stylesheet" href="/docs/style.css";
             }
-            body { main { h1 { (title) } p { (words) } p { (after) } } }
+            body { main { (main) } }
         }
     };
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((CONTENT_SECURITY_POLICY, format!("{POLICY}; form-action {forms_go_to}")))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
         .body(text.into_string())
 }

@@ -91,7 +91,7 @@ pub async fn events(ask: Ask) -> Answer {
             after: None,
             limit: ROWS_MAX,
         };
-        for facts in services.events(&Scope::Whole, &wanted).await.map_err(Problem::from)? {
+        for facts in services.events(&Scope::Whole, &wanted).await.map_err(Problem::from)?.rows {
             rows.push((facts.facts.start, user.clone(), facts.facts.title));
         }
     }

@@ -1,7 +1,10 @@
 //! Whether it lives, whether it can work, and its figures.
 
 use actix_web::HttpResponse;
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
 use super::{
@@ -35,8 +38,31 @@ pub async fn ready(ask: Ask) -> Answer {
     json(200, &HealthView { status: "ready" })
 }
 
-/// The figures, in Prometheus' text format. What the database holds is counted when it is asked for.
+/// The figures as they were last counted.
+#[derive(Debug, Default)]
+pub struct Counted(Mutex<Option<(DateTime<Utc>, Bytes)>>);
+
+/// Figures are counted again after so long: whoever asks without end costs no more.
+const FIGURES_LAST: TimeDelta = TimeDelta::seconds(1);
+
+/// The figures, in Prometheus' text format. What the database holds is counted when it is asked for, once a second at most.
 pub async fn figures(ask: Ask) -> Answer {
+    // Whoever comes while they are counted waits for that count.
+    let mut counted = ask.desk.counted.0.lock().await;
+    let now = ask.services().world.now();
+    let text = match &*counted {
+        Some((at, text)) if (TimeDelta::zero()..FIGURES_LAST).contains(&(now - *at)) => text.clone(),
+        _ => {
+            count(&ask).await;
+            let text = Bytes::from((ask.desk.figures)());
+            *counted = Some((now, text.clone()));
+            text
+        }
+    };
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
+}
+
+async fn count(ask: &Ask) {
     // Without its database the service still tells what it knows by itself.
     if let Ok(counts) = ask.services().counts().await {
         for (status, number) in counts.accounts {
@@ -58,7 +84,6 @@ pub async fn figures(ask: Ask) -> Answer {
     for phase in crate::engine::account::status::Phase::ALL {
         set("calwarden_actors", "state", phase.as_str(), states.get(phase.as_str()).copied().unwrap_or(0));
     }
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((ask.desk.figures)()))
 }
 
 fn set(name: &'static str, label: &'static str, value: &'static str, number: u64) {

@@ -1,51 +1,70 @@
 //! `Idempotency-Key` on POST: the same request asked twice is done once, and answered alike.
 //!
-//! **Invariant:** of two equal requests at the same time one is done; the other is told to wait (409).
+//! Only an answer that all went well is kept. A refusal is not: what is corrected may be asked again under its key, and a
+//! refused request changed nothing that a repetition could double. Nor is a failure, of whose work nothing is left.
+//!
+//! **Invariant:** the answer is stored in the transaction of its work, so that a crash leaves both or neither.
+//! **Invariant:** of two equal requests at the same time one is done; the other is told to wait (409), or in another process
+//! gets the answer of the first.
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use actix_web::http::Method;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::{BoxBody, to_bytes_limited},
+    http::{
+        Method, StatusCode,
+        header::{CONTENT_TYPE, HeaderName, HeaderValue},
+    },
+};
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    problem::{Code, Problem},
+    Desk,
+    ask::{Ask, Orders},
+    problem::{Code, Problem, internal},
+    route::{Answer, Route},
     session::Caller,
 };
 use crate::{
-    domain::ids::ApiKeyId,
+    domain::ids::{ApiKeyId, UserId},
     service::{
-        Services,
-        repeat_request::{Answered, Recalled},
+        Failure, RETRIES_MAX,
+        repeat_request::{Answered, Recalled, Repeatable, Work},
     },
+    store::StoreError,
 };
 
 /// The header.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// Set on an answer that was given before.
-pub const REPLAYED: &str = "Idempotency-Replayed";
+const REPLAYED: &str = "idempotency-replayed";
 /// Longest key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
 
-/// Requests with a key that are being answered now. One process serves a database, so its memory is enough.
+/// Bytes of an answer that may be kept to be given again.
+const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Requests with a key that this process is answering now: the second of two is told so before it has done anything.
 #[derive(Debug, Default)]
 pub struct Answering(Mutex<BTreeSet<(ApiKeyId, String)>>);
 
 /// A request with a key that is being answered; lets the next one in when dropped.
-pub struct Turn<'a> {
+struct Turn<'a> {
     answering: &'a Answering,
     place: (ApiKeyId, String),
-    hash: Vec<u8>,
 }
 
-/// What to do with a request.
-pub enum Begun<'a> {
-    /// Answer it, and keep the answer.
-    Fresh(Turn<'a>),
-    /// Give the kept answer.
-    Again(Answered),
+/// How an attempt at a request ended.
+enum Attempt {
+    /// With this answer.
+    Done(HttpResponse),
+    /// It lost a race, and nothing of it happened.
+    Lost,
 }
 
 /// What makes two requests the same.
@@ -70,35 +89,121 @@ impl Asked<'_> {
     }
 }
 
-impl Answering {
-    /// Begins a request that carries a key.
-    pub async fn begin<'a>(
-        &'a self,
-        services: &Services,
-        caller: &Caller,
-        key: &str,
-        asked: &Asked<'_>,
-    ) -> Result<Begun<'a>, Problem> {
-        if !(1..=KEY_BYTES_MAX).contains(&key.len()) {
-            return Err(Problem::invalid(IDEMPOTENCY_KEY, format!("1 to {KEY_BYTES_MAX} characters")));
+/// Answers a request that carries a key.
+pub async fn answer(desk: &Arc<Desk>, route: &Route, caller: &Caller, request: &HttpRequest, body: &Bytes) -> Answer {
+    let key =
+        request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    if !(1..=KEY_BYTES_MAX).contains(&key.len()) {
+        return Err(Problem::invalid(IDEMPOTENCY_KEY, format!("1 to {KEY_BYTES_MAX} characters of ASCII")));
+    }
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();
+    let request_hash = Asked { method: &route.method, target: &target, body }.hash(caller);
+    let asked = Repeatable { api_key: caller.key, key, request_hash };
+    let _turn = desk.answering.take((asked.api_key, asked.key.clone()))?;
+    for _ in 0..=RETRIES_MAX {
+        // Another process may have answered it while an attempt of ours lost its race.
+        if let Some(answer) = recalled(desk.services.recall_answer(&asked).await?)? {
+            return again(answer);
         }
-        let turn = self.take((caller.key, key.to_owned()), asked.hash(caller))?;
-        match services.recall_answer(caller.key, key, &turn.hash).await? {
-            Recalled::Nothing => Ok(Begun::Fresh(turn)),
-            Recalled::Answer(answer) => Ok(Begun::Again(answer)),
-            Recalled::OtherRequest => {
-                let detail = "this key was used for another request within 24 hours; choose a new one for each request";
-                Err(Problem {
-                    field: Some(IDEMPOTENCY_KEY.to_owned()),
-                    ..Problem::new(Code::IdempotencyKeyReused, detail)
-                })
-            }
+        let ask = Ask::new(Arc::clone(desk), caller.clone(), request.clone(), body.clone(), route)?;
+        match attempt(desk, route, &asked, ask).await? {
+            Attempt::Done(response) => return Ok(response),
+            Attempt::Lost => {}
         }
     }
+    Err(StoreError::Busy.into())
+}
 
-    fn take(&self, place: (ApiKeyId, String), hash: Vec<u8>) -> Result<Turn<'_>, Problem> {
+/// Does the work, and makes it durable together with its answer.
+async fn attempt(desk: &Desk, route: &Route, asked: &Repeatable, ask: Ask) -> Result<Attempt, Problem> {
+    let (work, orders) = (Arc::new(Work::default()), Orders::default());
+    let services = Arc::new(desk.services.within(&work));
+    let answered = (route.handler)(ask.within(services, orders.clone())).await;
+    if work.is_lost() {
+        return match answered {
+            Err(refusal) if refusal.code.status() < 500 => Err(refusal),
+            _ => Ok(Attempt::Lost),
+        };
+    }
+    let ended = match answered {
+        Ok(response) if response.status().is_success() => {
+            let (response, answer) = kept(response).await?;
+            desk.services.end_with(&work, asked, answer).await.map(|done| done.then_some(Ok(response)))
+        }
+        // What a use case stored although it refuses (an offer that is out of date) is stored without a key as well.
+        Ok(other) => desk.services.end(&work).await.map(|()| Some(Ok(other))),
+        Err(refusal) if refusal.code.status() < 500 => desk.services.end(&work).await.map(|()| Some(Err(refusal))),
+        Err(failure) => return Err(failure),
+    };
+    match ended {
+        Ok(Some(answered)) => {
+            orders.give(desk).await;
+            answered.map(Attempt::Done)
+        }
+        Ok(None) | Err(Failure::Store(StoreError::Busy)) => Ok(Attempt::Lost),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn recalled(known: Recalled) -> Result<Option<Answered>, Problem> {
+    match known {
+        Recalled::Nothing => Ok(None),
+        Recalled::Answer(answer) => Ok(Some(answer)),
+        Recalled::Emptied => {
+            let detail = "this request was done, and is not done again; its answer went when a user was erased";
+            Err(Problem::new(Code::AnswerNotKept, detail))
+        }
+        Recalled::OtherRequest => {
+            let detail = "this key was used for another request within 24 hours; choose a new one for each request";
+            let reused = Problem::new(Code::IdempotencyKeyReused, detail);
+            Err(Problem { field: Some(IDEMPOTENCY_KEY.to_owned()), ..reused })
+        }
+    }
+}
+
+/// An answer on its way out, and as it is kept.
+async fn kept(response: HttpResponse) -> Result<(HttpResponse, Answered), Problem> {
+    let (head, body) = response.into_parts();
+    let body = to_bytes_limited(body, KEPT_BYTES_MAX).await.map_err(|_| internal(&"an answer too long to keep"))?;
+    let body = body.map_err(|error| internal(&error))?;
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let others = head.headers().iter().filter(|(name, _)| *name != CONTENT_TYPE);
+    let answer = Answered {
+        status: head.status().as_u16(),
+        content_type: head.headers().get(CONTENT_TYPE).map(text).unwrap_or_default(),
+        headers: others.map(|(name, value)| (name.to_string(), text(value))).collect(),
+        user_id: whose(&body),
+        body: body.to_vec(),
+    };
+    Ok((head.set_body(BoxBody::new(body)), answer))
+}
+
+/// Whom an answer says it is about.
+fn whose(body: &[u8]) -> Option<UserId> {
+    #[derive(serde::Deserialize)]
+    struct Owned {
+        user_id: UserId,
+    }
+    serde_json::from_slice::<Owned>(body).ok().map(|owned| owned.user_id)
+}
+
+fn again(answer: Answered) -> Answer {
+    let status = StatusCode::from_u16(answer.status).map_err(|error| internal(&error))?;
+    let mut response = HttpResponse::build(status).body(answer.body);
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static(REPLAYED), HeaderValue::from_static("true"));
+    let content_type = (!answer.content_type.is_empty()).then(|| (CONTENT_TYPE.to_string(), answer.content_type));
+    for (name, value) in answer.headers.into_iter().chain(content_type) {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| internal(&error))?;
+        headers.append(name, HeaderValue::from_str(&value).map_err(|error| internal(&error))?);
+    }
+    Ok(response)
+}
+
+impl Answering {
+    fn take(&self, place: (ApiKeyId, String)) -> Result<Turn<'_>, Problem> {
         if self.lock().insert(place.clone()) {
-            return Ok(Turn { answering: self, place, hash });
+            return Ok(Turn { answering: self, place });
         }
         let detail = "a request with this idempotency key is being answered; ask again in a second";
         Err(Problem::new(Code::RequestInProgress, detail).header("Retry-After", &1))
@@ -107,16 +212,6 @@ impl Answering {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<(ApiKeyId, String)>> {
         // Every change of the set is a single step, so it is whole after a panic elsewhere.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Turn<'_> {
-    /// Keeps what was answered. Only what changed something is kept: a refusal may be asked again, corrected or not.
-    pub async fn end(self, services: &Services, answer: Answered) -> Result<(), Problem> {
-        if (200..300).contains(&answer.status) {
-            services.keep_answer(self.place.0, &self.place.1, self.hash.clone(), answer).await?;
-        }
-        Ok(())
     }
 }
 
@@ -134,13 +229,10 @@ mod tests {
     fn a_key_is_free_again_when_its_request_has_ended() {
         let answering = Answering::default();
         let place = || (ApiKeyId(uuid::Uuid::nil()), "k".to_owned());
-        let turn = answering.take(place(), Vec::new()).expect("free");
-        assert_eq!(
-            answering.take(place(), Vec::new()).err().map(|problem| problem.code),
-            Some(Code::RequestInProgress)
-        );
+        let turn = answering.take(place()).expect("free");
+        assert_eq!(answering.take(place()).err().map(|problem| problem.code), Some(Code::RequestInProgress));
         drop(turn);
-        assert!(answering.take(place(), Vec::new()).is_ok());
+        assert!(answering.take(place()).is_ok());
     }
 
     #[test]

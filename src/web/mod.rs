@@ -14,8 +14,10 @@ mod consent;
 mod demo;
 mod docs;
 mod etag;
+mod gate;
 mod health;
 mod idempotency;
+mod intake;
 mod limit;
 pub mod openapi;
 mod paging;
@@ -31,6 +33,7 @@ use std::{
     net::TcpListener,
     rc::Rc,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::Compress, web};
@@ -78,15 +81,35 @@ pub struct WebSettings {
     pub body_bytes_max: usize,
     /// `sync` requests per account and hour.
     pub sync_per_hour: u32,
+    /// Requests a minute for each API key; nought: as many as it likes.
+    pub key_per_minute: u32,
+    /// Requests a minute without a good key for each address; nought: as many as it likes.
+    pub address_per_minute: u32,
+    /// Connections at once, over all workers.
+    pub connections_max: usize,
     /// Seconds that requests under way have when the server stops.
     pub shutdown_s: u64,
 }
 
 impl Default for WebSettings {
     fn default() -> Self {
-        Self { body_bytes_max: 1024 * 1024, sync_per_hour: 10, shutdown_s: 20 }
+        Self {
+            body_bytes_max: 1024 * 1024,
+            sync_per_hour: 10,
+            key_per_minute: 60_000,
+            address_per_minute: 1_200,
+            connections_max: CONNECTIONS_MAX,
+            shutdown_s: 20,
+        }
     }
 }
+
+/// Connections at once when nobody says.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// How long a request's head may take to come, and a client to close a connection that is over.
+const CLIENT_WAIT: Duration = Duration::from_secs(5);
+/// How long a connection is kept for another request.
+const KEPT_ALIVE: Duration = Duration::from_secs(15);
 
 /// Tells the process's metrics as text.
 pub type Figures = Box<dyn Fn() -> String + Send + Sync>;
@@ -105,6 +128,9 @@ pub struct Desk {
     pub demo: OnceLock<Demo>,
     sync_limit: limit::SyncLimit,
     answering: idempotency::Answering,
+    gate: gate::Gate,
+    intake: intake::Intake,
+    counted: health::Counted,
 }
 
 impl Desk {
@@ -112,6 +138,7 @@ impl Desk {
     #[must_use]
     pub fn new(services: Arc<Services>, actors: Arc<dyn Actors>, settings: WebSettings, figures: Figures) -> Arc<Self> {
         let sync_limit = limit::SyncLimit::new(settings.sync_per_hour);
+        let gate = gate::Gate::new(settings.key_per_minute, settings.address_per_minute);
         Arc::new(Self {
             services,
             actors,
@@ -120,6 +147,9 @@ impl Desk {
             demo: OnceLock::new(),
             sync_limit,
             answering: idempotency::Answering::default(),
+            gate,
+            intake: intake::Intake::default(),
+            counted: health::Counted::default(),
         })
     }
 }
@@ -199,8 +229,9 @@ fn calendar_routes() -> Vec<Route> {
         put("/v1/spaces/{id}/members/{user}", Write, spaces::join, "Puts a user into a space").takes::<MemberBody>(),
         delete("/v1/spaces/{id}/members/{user}", Write, spaces::leave, "Takes a user out of a space"),
 
-        post("/v1/connect/google/start", Write, connect::start_google, "Begins to connect a Google account by its owner's consent").takes::<StartBody>().gives::<StartedView>(200),
-        get("/connect/google/begin", Open, consent::begin_google, "Sends a person's browser to Google").with(consent::BEGIN).goes_on(),
+        post("/v1/connect/google/start", Write, connect::start_google, "Begins to connect a Google account by its owner's consent").takes::<StartBody>().gives::<StartedView>(200).harmless_twice(),
+        get("/connect/google/begin", Open, consent::begin_google, "Asks a person to go on, and tells whose account it will be").with(consent::BEGIN).shows("text/html"),
+        post("/connect/google/begin", Open, consent::go_on_to_google, "Sends a person's browser to Google").goes_on(),
         get("/connect/google/callback", Open, consent::google_callback, "Where Google sends a person back to").with(consent::CALLBACK).comes_back().shows("text/html"),
         post("/sync/providers/google/webhook", Open, webhooks::google, "Where Google tells that a calendar changed"),
         get("/v1/availability/blocks", Read, availability::blocks, "Busy time, as providers tell it").with(BLOCKS).lists::<BlockView>(),
@@ -222,14 +253,15 @@ fn calendar_routes() -> Vec<Route> {
         get("/v1/accounts/{id}/calendars", Read, calendars::list, "The calendars of an account").lists::<CalendarView>(),
         patch("/v1/calendars/{id}", Write, calendars::patch, "Selects a calendar or turns its direction").takes::<CalendarPatch>().gives::<CalendarView>(200).versioned(),
         get("/v1/accounts/{id}/holds", Read, holds::list, "Deletions that wait for your word").lists::<HoldView>(),
-        post("/v1/holds/{id}/approve", Write, holds::approve, "Carries held deletions out").gives::<HoldView>(200),
-        post("/v1/holds/{id}/refuse", Write, holds::refuse, "Keeps the events of held deletions").gives::<HoldView>(200),
+        post("/v1/holds/{id}/approve", Write, holds::approve, "Carries exactly these deletions out with the next sync").gives::<HoldView>(200),
+        post("/v1/holds/{id}/refuse", Write, holds::refuse, "Keeps the events, and writes them to their calendar again where it takes changes").gives::<HoldView>(200),
 
-        get("/v1/events", Read, events::list, "Events of a user, series whole or expanded").with(EVENTS).lists::<EventView>(),
+        get("/v1/events", Read, events::list, "Events of a user, series whole or expanded").with(EVENTS).lists::<EventView>().truncates(),
         post("/v1/events", Write, events::create, "Makes an event and queues its remote copy").takes::<EventBody>().gives::<EventView>(201),
         get("/v1/events/{id}", Read, events::get, "An event").gives::<EventView>(200),
         patch("/v1/events/{id}", Write, events::patch, "Changes an event, or occurrences of a series").with(OF_SERIES).takes::<EventPatch>().gives::<EventView>(200).versioned(),
         delete("/v1/events/{id}", Write, events::delete, "Deletes an event, or occurrences of a series").with(OF_SERIES).versioned(),
+        post("/v1/events/{id}/restore", Write, events::restore, "Brings a deleted event back, as long as it is kept").gives::<EventView>(200),
         get("/v1/events/{id}/explain", Read, links::explain, "Why an event is as it is, place by place").gives::<ExplanationView>(200),
         get("/v1/events/{id}/links", Read, links::list, "The calendars an event has a copy in").lists::<LinkView>(),
         post("/v1/events/{id}/links", Write, links::add, "Gives an event a copy in one more calendar").takes::<LinkBody>().gives::<LinkView>(202),
@@ -337,10 +369,15 @@ pub fn configure(desk: &Arc<Desk>) -> impl FnOnce(&mut web::ServiceConfig) + use
 
 /// The server on an open listener. It runs when awaited, and stops gracefully through its handle.
 pub fn server(desk: Arc<Desk>, listener: TcpListener, workers: usize) -> io::Result<Server> {
-    let shutdown_s = desk.settings.shutdown_s;
+    let WebSettings { shutdown_s, connections_max, .. } = desk.settings;
+    let workers = workers.max(1);
     let app = move || App::new().wrap(Compress::default()).configure(configure(&desk));
     Ok(HttpServer::new(app)
-        .workers(workers.max(1))
+        .workers(workers)
+        .max_connections((connections_max / workers).max(1))
+        .client_request_timeout(CLIENT_WAIT)
+        .client_disconnect_timeout(CLIENT_WAIT)
+        .keep_alive(KEPT_ALIVE)
         .shutdown_timeout(shutdown_s)
         .disable_signals()
         .listen(listener)?

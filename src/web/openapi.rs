@@ -17,6 +17,7 @@ use utoipa::{
 };
 
 use super::{
+    api::events::TruncatedView,
     ask::Ask,
     idempotency::IDEMPOTENCY_KEY,
     problem::{Code, PROBLEM_JSON, ProblemView, internal},
@@ -27,9 +28,11 @@ use super::{
 
 /// What the API as a whole needs to be told.
 const ABOUT: &str = "Calendars of many providers in two-way step. Send `Authorization: Bearer <key>`; with `Calwarden-User` a \
-    request sees that user's spaces only. Lists come in pages: give `next_cursor` back as `cursor`. A POST with an \
-    `Idempotency-Key` is done once in 24 hours. What has an `etag` can be changed with `If-Match`. Refusals are problem \
-    documents (RFC 9457) with a stable `code`.";
+    request sees that user's spaces only. Lists come in pages: give `next_cursor` back as `cursor`. \
+    What one answer looks at is bounded: `truncated` says what that left out, and what to narrow. Each key may send so many \
+    requests a minute, told in `RateLimit-*`; beyond that, `rate_limited` with `Retry-After`. A body without a key has 64 kB at \
+    most. A POST with an `Idempotency-Key` is done once in 24 hours. What has an `etag` can be changed with `If-Match`. Refusals \
+    are problem documents (RFC 9457) with a stable `code`.";
 const KEY: &str = "api_key";
 
 /// `GET /openapi.json`
@@ -46,7 +49,8 @@ pub fn document() -> OpenApi {
     learn(&mut schemas, Shape::of::<ProblemView>());
     let mut paths = Paths::new();
     for route in &table {
-        for shape in route.takes.into_iter().chain(given(route)) {
+        let truncated = route.truncates.then(Shape::of::<TruncatedView>);
+        for shape in route.takes.into_iter().chain(given(route)).chain(truncated) {
             learn(&mut schemas, shape);
         }
         paths.add_path_operation(route.path, vec![method(&route.method)], operation(route));
@@ -124,7 +128,7 @@ fn operation(route: &Route) -> Operation {
             "The user the request acts for.",
         ));
     }
-    if route.method == Method::POST {
+    if route.honours_key() {
         let about = "The same request with the same key is done once in 24 hours and answered alike.";
         operation = operation.parameter(parameter(IDEMPOTENCY_KEY, ParameterIn::Header, about));
     }
@@ -167,11 +171,14 @@ fn success(route: &Route) -> Response {
         Gives::One(shape) => response.description(route.about).content("application/json", json(refer(shape))).build(),
         Gives::Page(shape) => {
             let nullable = SchemaType::from_iter([Type::String, Type::Null]);
-            let page = ObjectBuilder::new()
+            let mut page = ObjectBuilder::new()
                 .property("data", ArrayBuilder::new().items(refer(shape)))
                 .required("data")
                 .property("next_cursor", ObjectBuilder::new().schema_type(nullable))
                 .required("next_cursor");
+            if route.truncates {
+                page = page.property("truncated", refer(Shape::of::<TruncatedView>()));
+            }
             response.description(route.about).content("application/json", json(page.into())).build()
         }
         Gives::Text(media_type) => response.description(route.about).content(media_type, json(text().into())).build(),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    domain::ids::AccountId,
     service::{Failure, connect_account::ConnectError, edit_event::EditError},
     store::StoreError,
 };
@@ -51,10 +52,15 @@ codes! {
     MalformedJson = 400 "malformed_json" "The body is not JSON",
     Unauthorised = 401 "unauthorised" "A valid API key is needed",
     ForbiddenScope = 403 "forbidden_scope" "This API key may not do that",
+    NotTheirs = 403 "not_theirs" "This is another person's to decide",
     NotFound = 404 "not_found" "There is no such thing",
     MethodNotAllowed = 405 "method_not_allowed" "This resource has no such method",
+    BodyTooSlow = 408 "body_too_slow" "The body did not come in time",
     RequestInProgress = 409 "request_in_progress" "The same request is still being answered",
+    AlreadyConnected = 409 "already_connected" "The user has connected this account already",
     ReadOnly = 409 "read_only" "The calendar takes no writes",
+    AnswerNotKept = 410 "answer_not_kept" "The request was done; its answer is no longer kept",
+    EventFixed = 409 "event_fixed" "The event cannot be changed from here",
     Stale = 412 "stale" "It has changed since it was read",
     BodyTooLarge = 413 "body_too_large" "The body is too large",
     UnsupportedMediaType = 415 "unsupported_media_type" "The body must be JSON",
@@ -77,6 +83,8 @@ pub struct Problem {
     pub detail: String,
     /// The field, query parameter or header at fault.
     pub field: Option<String>,
+    /// The account that is meant.
+    pub account: Option<AccountId>,
     /// More headers: `Retry-After` and the like.
     pub headers: Vec<(&'static str, String)>,
     /// What happened, for the log alone.
@@ -101,6 +109,10 @@ pub struct ProblemView {
     /// The field, query parameter or header at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The account that is there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub account_id: Option<AccountId>,
     /// What to name when asking for help.
     pub request_id: String,
 }
@@ -112,7 +124,7 @@ impl Problem {
     /// A refusal with words for the caller.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None, headers: Vec::new(), cause: None }
+        Self { code, detail: detail.into(), field: None, account: None, headers: Vec::new(), cause: None }
     }
 
     /// A field that is wrong.
@@ -148,6 +160,7 @@ impl Problem {
             code: self.code.as_str().to_owned(),
             detail: self.detail.clone(),
             field: self.field.clone(),
+            account_id: self.account,
             request_id: request_id.to_owned(),
         }
     }
@@ -191,6 +204,7 @@ impl From<EditError> for Problem {
             EditError::NotFound(what) => Self::not_found(what),
             EditError::Stale => stale(),
             EditError::ReadOnly => Self::new(Code::ReadOnly, error.to_string()),
+            EditError::Fixed(_) => Self::new(Code::EventFixed, error.to_string()),
             EditError::Invalid { field, why } => Self::invalid(field, why),
             EditError::Store(store) => store.into(),
         }
@@ -203,6 +217,9 @@ impl From<ConnectError> for Problem {
         match error {
             ConnectError::NotFound(what) => Self::not_found(what),
             ConnectError::Invalid { field, why } => Self::invalid(field, why),
+            ConnectError::AlreadyConnected(held) => {
+                Self { account: Some(held), ..Self::new(Code::AlreadyConnected, words) }
+            }
             ConnectError::CredentialsRefused => Self::new(Code::CredentialsRefused, words),
             ConnectError::Unreachable(_) => Self::new(Code::ProviderUnreachable, words),
             ConnectError::AddressNotAllowed(_) => Self::new(Code::AddressNotAllowed, words),

@@ -9,6 +9,7 @@ use utoipa::{
 };
 
 use super::{ask::Ask, problem::Problem, session::Access};
+use crate::domain::person::KeyScope;
 
 /// What a handler answers.
 pub type Answer = Result<HttpResponse, Problem>;
@@ -80,6 +81,10 @@ pub struct Route {
     pub gives: Gives,
     /// Whether rows have a version that `If-Match` may name.
     pub versioned: bool,
+    /// Whether a page may say that a bound left something out.
+    pub truncates: bool,
+    /// Whether doing it twice makes nothing twice.
+    pub harmless_twice: bool,
     /// The function behind it.
     pub handler: Handler,
 }
@@ -124,6 +129,8 @@ impl Route {
             status: 204,
             gives: Gives::Nothing,
             versioned: false,
+            truncates: false,
+            harmless_twice: false,
             handler,
         }
     }
@@ -174,6 +181,25 @@ impl Route {
     #[must_use]
     pub fn versioned(self) -> Self {
         Self { versioned: true, ..self }
+    }
+
+    /// Says in a page what a bound left out.
+    #[must_use]
+    pub fn truncates(self) -> Self {
+        Self { truncates: true, ..self }
+    }
+
+    /// Doing it twice makes nothing twice.
+    #[must_use]
+    pub fn harmless_twice(self) -> Self {
+        Self { harmless_twice: true, ..self }
+    }
+
+    /// Whether an `Idempotency-Key` is honoured. Where nobody is recognised it is not: a stranger's answers would fill the disk.
+    #[must_use]
+    pub fn honours_key(&self) -> bool {
+        let changes = matches!(self.access, Access::Key(scope) if scope != KeyScope::Read);
+        self.method == Method::POST && changes && !self.harmless_twice
     }
 
     /// The names between braces in the path.

@@ -65,6 +65,9 @@ pub async fn recognise(services: &Services, headers: &HeaderMap, wanted: KeyScop
     let Some(header) = headers.get(ACTS_FOR) else {
         return Ok(Caller { key: key.id, user: None, scope: Scope::Whole });
     };
+    if headers.get_all(ACTS_FOR).nth(1).is_some() {
+        return Err(Problem::invalid(ACTS_FOR, "send this header once: a request acts for one user"));
+    }
     let user: UserId = header
         .to_str()
         .ok()

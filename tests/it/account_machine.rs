@@ -62,6 +62,7 @@ const ASLEEP: Pace = Pace { every: None, at_least: None, watched: None };
 /// Replaces every instant of the account; `None` of `place` keeps nothing that may be absent.
 fn with_instants(mut account: Account, place: impl Fn(Alarm) -> DateTime<Utc>) -> Account {
     account.failures = account.failures.min(1);
+    account.seen = noon();
     account.outbox_due = account.outbox_due.map(|_| place(Alarm::Outbox));
     account.quiet_until = account.quiet_until.map(|_| place(Alarm::Quiet));
     if let Life::Cleaning { retry: RetryAt { attempt, at }, .. } = &mut account.life {
@@ -165,6 +166,11 @@ fn next(world: &World) -> Vec<(World, Input)> {
     all
 }
 
+/// A password that was refused once.
+fn is_doubted(account: &Account) -> bool {
+    matches!(account.credential, Credential::Fresh { refusals: 1.., .. }) && account.kind == CredentialKind::Lasting
+}
+
 fn apply(world: &World, input: Input) -> World {
     let why = || format!("{world:?} --{input:?}-->");
     let (account, effects) = step(world.account, input, moment());
@@ -190,7 +196,9 @@ fn apply(world: &World, input: Input) -> World {
                 if kind == Kind::Round {
                     new.unserved = false;
                     assert!(account.credential.is_fresh(), "A2 a round without a credential: {}", why());
-                    let early = world.account.quiet_until.is_some_and(|at| at > noon());
+                    // Who enters a new credential does not wait out the pause that the old one was given.
+                    let entered = input == Input::Reauthorised && is_doubted(&world.account);
+                    let early = !entered && world.account.quiet_until.is_some_and(|at| at > noon());
                     assert!(!early, "A2 a round before the provider's wait was over: {}", why());
                 }
             }
@@ -354,6 +362,50 @@ fn a_single_refusal_of_a_password_is_checked_before_its_owner_is_asked() {
     assert_eq!(deadline(&account), None);
 }
 
+/// How long after the first refusal the owner is asked, where the provider refuses every request for `burst`; `None`: they are not.
+/// `eager`: somebody asks for a round every second.
+fn asked_after(kind: CredentialKind, burst: TimeDelta, eager: bool) -> Option<TimeDelta> {
+    let past = Past { kind, ..pasts().remove(0) };
+    let mut now = noon();
+    let (mut account, mut effects) =
+        step(Account::remembered(&past, moment()), Input::Started { owed: None }, moment());
+    while now < noon() + TimeDelta::hours(6) {
+        let mut end = None;
+        for effect in std::mem::take(&mut effects) {
+            end = match effect {
+                Effect::AskReconnect => return Some(now - noon()),
+                Effect::Begin(Work::Round { .. }) if now >= noon() + burst => return None,
+                Effect::Begin(Work::Round { .. }) => Some(Finished::Round(ended(Outcome::Unauthorised))),
+                Effect::Begin(Work::Refresh) => Some(Finished::Refresh(RefreshEnd::Done { expires: None })),
+                other => panic!("{other:?}"),
+            };
+        }
+        let input = if let Some(end) = end {
+            Input::Finished(end)
+        } else {
+            let due = deadline(&account).expect("a next try").max(now);
+            now = if eager { due.min(now + TimeDelta::seconds(1)) } else { due };
+            if now == due { Input::Tick } else { Input::Wake(Cause::Requested) }
+        };
+        (account, effects) = step(account, input, Moment { now, fraction: 0.0 });
+    }
+    panic!("neither asked nor well again: {account:?}");
+}
+
+#[test]
+fn a_burst_of_refusals_strands_nobody_and_a_lasting_refusal_is_told_within_minutes() {
+    for kind in [CredentialKind::Lasting, CredentialKind::Refreshable] {
+        for eager in [false, true] {
+            for burst in [2, 30, 60] {
+                let asked = asked_after(kind, TimeDelta::seconds(burst), eager);
+                assert_eq!(asked, None, "{kind:?}, {burst} s, eager: {eager}");
+            }
+            let asked = asked_after(kind, TimeDelta::days(1), eager).expect("asked");
+            assert!(asked >= TimeDelta::minutes(1) && asked < TimeDelta::minutes(3), "{kind:?}: {asked}");
+        }
+    }
+}
+
 #[test]
 fn a_clock_set_back_by_a_day_costs_one_poll_interval_at_most() {
     let past = Past { next_round_at: Some(later()), ..pasts().remove(0) };
@@ -374,4 +426,46 @@ fn nobody_shortens_the_wait_that_a_provider_asked_for() {
     let (account, effects) = step(account, Input::Wake(Cause::Requested), soon);
     assert_eq!(effects, []);
     assert_eq!(deadline(&account), Some(noon() + TimeDelta::minutes(20)));
+}
+
+/// How long the account waits, from a moment on.
+fn wait_from(account: &Account, moment: Moment) -> TimeDelta {
+    deadline(account).expect("an alarm") - moment.now
+}
+
+#[test]
+fn every_wait_keeps_its_length_when_a_clock_that_was_ahead_is_set_back() {
+    let (started, _) = step(Account::remembered(&pasts().remove(0), moment()), Input::Started { owed: None }, moment());
+    for (end, longest) in [
+        // A pause between rounds, and somebody who asks.
+        (ended(Outcome::Ok), TimeDelta::seconds(1)),
+        (RoundEnd { retry_after: Some(Duration::from_mins(2)), ..ended(Outcome::Ok) }, TimeDelta::minutes(2)),
+    ] {
+        for back in [TimeDelta::seconds(300), TimeDelta::days(1), TimeDelta::days(400)] {
+            let (account, _) = step(started, Input::Finished(Finished::Round(end)), moment());
+            let before = Moment { now: noon() - back, fraction: 0.5 };
+            let (account, _) = step(account, Input::Wake(Cause::Requested), before);
+            assert!(wait_from(&account, before) <= longest, "{end:?} {back}: {}", wait_from(&account, before));
+            let then = Moment { now: before.now + longest, fraction: 0.5 };
+            let (_, effects) = step(account, Input::Tick, then);
+            assert_eq!(effects, [Effect::Begin(Work::Round { cause: Cause::Requested })], "{back}");
+        }
+    }
+    let (failed, _) = step(started, Input::Finished(Finished::Round(ended(Outcome::Failed))), moment());
+    let patient = wait_from(&failed, moment());
+    let before = Moment { now: noon() - TimeDelta::days(1), fraction: 0.5 };
+    let (failed, _) = step(failed, Input::Tick, before);
+    assert_eq!(wait_from(&failed, before), patient, "the wait after a failure");
+}
+
+#[test]
+fn a_stored_wait_is_no_longer_than_any_wait_may_be() {
+    let past = Past {
+        failures: 3,
+        next_round_at: Some(noon() + TimeDelta::days(30)),
+        next_outbox_at: Some(noon() + TimeDelta::days(30)),
+        ..pasts().remove(0)
+    };
+    let (account, _) = step(Account::remembered(&past, moment()), Input::Tick, moment());
+    assert!(wait_from(&account, moment()) <= TimeDelta::hours(7), "{}", wait_from(&account, moment()));
 }

@@ -215,9 +215,9 @@ pub async fn help(alive: &Alive, people: &mut [Person], outside: &Shared, port: 
             helped = true;
         }
         // Who shares a calendar is asked whether so much of it is to go.
-        for (hold, _) in alive.services.holds(&Scope::Whole, person.account).await.expect("holds") {
-            if hold.state == HoldState::Held {
-                alive.services.decide_hold(&Scope::Whole, hold.id, true).await.expect("approved");
+        for shown in alive.services.holds(&Scope::Whole, person.account).await.expect("holds") {
+            if shown.hold.state == HoldState::Held {
+                alive.services.decide_hold(&Scope::Whole, shown.hold.id, true).await.expect("approved");
                 helped = true;
             }
         }

@@ -11,14 +11,20 @@ use calwarden::{
         mapping::Event,
         person::Scope,
         promise::Promise,
+        time::Window,
     },
-    engine::sync::plan::Reason,
+    engine::{
+        recurrence::{Bounds, expand},
+        sync::plan::Reason,
+    },
     ical::{self, Limits},
     provider::{Next, PageToken, Pull},
     sandbox::google::Google,
     service::Services,
     store::{ConflictFilter, Mode},
 };
+
+use chrono::{DateTime, Utc};
 
 use super::{
     dav::Server,
@@ -192,6 +198,38 @@ impl Rest {
             }
             self.compare(&here, &there);
             self.alive.extend(there.into_keys());
+        }
+    }
+
+    /// I-1, occurrence by occurrence: what our events in somebody's own calendar come to is what a person sees `there`.
+    pub async fn shown_at_google(
+        &mut self,
+        services: &Services,
+        user: &UserId,
+        account: AccountId,
+        calendar: &str,
+        there: &[(DateTime<Utc>, String)],
+    ) {
+        let events = local_events(services, user).await.expect("events");
+        let opened = services.open_account(account).await.expect("opened");
+        let own = |held: &&Calendar| held.selected && held.remote_id.as_str() == calendar;
+        let Some(calendar) = opened.calendars.iter().find(own) else { return };
+        let writer = opened.provider.writer().expect("a writer");
+        let window = Window { from: DateTime::UNIX_EPOCH, to: DateTime::UNIX_EPOCH + chrono::Duration::days(40_000) };
+        let copies = copies(services, calendar.id).await;
+        let mut here = Vec::new();
+        for event in living(&events, calendar.id, &copies) {
+            let content = writer.canonical(&event.content);
+            let found = expand(&content, window, chrono_tz::UTC, &Bounds::default()).expect("a readable rule");
+            here.extend(found.occurrences.iter().map(|one| (one.start, one.facts.title.clone())));
+        }
+        here.sort();
+        if here != there {
+            let only = |one: &[(DateTime<Utc>, String)], other: &[(DateTime<Utc>, String)]| {
+                one.iter().filter(|seen| !other.contains(seen)).cloned().collect::<Vec<_>>()
+            };
+            let (ours, theirs) = (only(&here, there), only(there, &here));
+            self.broken.push(Promise::Agreement.broken(format!("seen here only {ours:?}, there only {theirs:?}")));
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
     dav::{Collection, Habits, Server},
     desks::{Desk, Sitting, clear_away, desks, settle_in},
     faults::Weather,
-    google::Side,
+    google::{Side, email},
     invariants::{Rest, cursor_is_covered, google_cursor_is_covered},
     life::{Alive, Birth, live},
     people::{Lineage, act_here, act_there, choose, copy_here, create_there},
@@ -292,6 +292,9 @@ pub async fn rest(
             rest.look_at_google(&alive.services, &person.user, person.account).await;
             let kept = outside.borrow_mut().google.kept(alive.world.now(), person.signs_in_as);
             rest.broken.extend(kept);
+            let there = outside.borrow_mut().google.shown(alive.world.now(), person.signs_in_as);
+            let own = email(person.signs_in_as);
+            rest.shown_at_google(&alive.services, &person.user, person.account, &own, &there).await;
         } else {
             rest.look(&alive.services, &person.user, &person.calendars, &server).await;
         }

@@ -56,14 +56,16 @@ struct Author {
     edits: u32,
     /// Whether calendars are turned.
     turns: bool,
+    /// Whether whole accounts are erased, and given back.
+    erasures: bool,
 }
 
 /// The story of a seed: never the same requests twice, always the same for the same seed.
 pub fn story(seed: u64, habits: Habits) -> Vec<Step> {
     let mut dice = Dice(seed.wrapping_mul(7919).wrapping_add(1));
     let (faults, crashes, edits) = (dice.of(&[0, 20, 100, 300]), dice.of(&[0, 5, 30]), dice.of(&[60, 150, 400]));
-    let turns = dice.chance(500);
-    let mut author = Author { dice, habits, names: Vec::new(), numbers: 0, faults, crashes, edits, turns };
+    let (turns, erasures) = (dice.chance(500), dice.chance(400));
+    let mut author = Author { dice, habits, names: Vec::new(), numbers: 0, faults, crashes, edits, turns, erasures };
     let mut steps: Vec<Step> = (0..habits.accounts).map(|account| author.given(account)).collect();
     while steps.len() < habits.steps {
         steps.push(author.next());
@@ -100,8 +102,21 @@ impl Author {
             4 | 5 => Step::Arrive(account),
             6 | 7 => Step::Decide(self.dice.of(&[Winner::Local, Winner::Remote])),
             8 => Step::Round(account),
+            10 if self.erasures => self.incident(account),
             9 if self.turns => Step::Direction(account, self.dice.of(Direction::ALL)),
             _ => Step::Turn(account, self.fate()),
+        }
+    }
+
+    /// Much is deleted at once, comes back, is answered for; and days go by.
+    fn incident(&mut self, account: usize) -> Step {
+        match self.dice.small(9) {
+            0 | 1 => Step::Erase(account),
+            2 => Step::Return(account),
+            3 => Step::Answer(true),
+            4 | 5 => Step::Answer(false),
+            6 => Step::Wait(24 * 60),
+            _ => Step::Compare(account),
         }
     }
 

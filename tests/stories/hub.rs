@@ -13,10 +13,10 @@ use calwarden::{
     domain::{
         account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule},
         calendar::{Calendar, Direction},
-        conflict::{Conflict, ConflictStatus, Hold},
+        conflict::{Conflict, ConflictStatus, HeldFate, Hold, HoldState},
         event::EventContent,
         ids::{AccountId, CalendarId, EventId, RemoteCalendarId, RemoteEventId, SpaceId, Uid, UserId},
-        mapping::{Event, Mapping, Origin, RemoteEvent},
+        mapping::{Event, Mapping, Origin, Remains, RemoteEvent},
         outbox::{OutboxEntry, OutboxState, WriteOp},
         person::{User, WorkingHours},
         ports::{Clock, Random, World},
@@ -29,6 +29,7 @@ use calwarden::{
     provider::{EventWriter, Found, Result, Target},
     service::sync_round::{
         changes::{Changes, to_read_again},
+        moved::has_moved,
         scene::Scene,
     },
     store::MappingKey,
@@ -187,7 +188,9 @@ pub struct Hub {
     pub mappings: BTreeMap<Copy, Mapping>,
     pub outbox: BTreeMap<Copy, OutboxEntry>,
     pub conflicts: Vec<Conflict>,
-    pub holds: BTreeMap<CalendarId, Hold>,
+    pub holds: Vec<Hold>,
+    /// What is left of copies that are gone.
+    pub remains: BTreeMap<Copy, Remains>,
     /// What somebody wants gone.
     pub taken_out: BTreeSet<Copy>,
 }
@@ -201,6 +204,11 @@ impl Hub {
         self.mappings.retain(|_, mapping| !changes.forgotten.contains(&mapping.id));
         for mapping in &changes.mappings {
             self.mappings.insert((mapping.event_id, mapping.calendar_id), mapping.clone());
+        }
+        self.events.retain(|id, _| !changes.merged.contains(id));
+        self.outbox.retain(|copy, _| !changes.merged.contains(&copy.0));
+        for remains in &changes.remains {
+            self.remains.insert((remains.event_id, remains.calendar_id), remains.clone());
         }
         for copy in &changes.settled {
             if !(self.is_going(*copy) && self.mappings.contains_key(copy)) {
@@ -268,6 +276,48 @@ impl Hub {
         for entry in owed.chain(unlinked).collect::<Vec<_>>() {
             self.join(&entry);
         }
+    }
+
+    /// The new event in the account's other calendar that this one has become there.
+    pub fn moved(&self, setting: &Setting, account: usize, left: &Mapping, event: &Event) -> Option<(Mapping, Event)> {
+        let of_account =
+            self.mappings.values().filter(|held| held.account_id == left.account_id && held.uid == left.uid);
+        let found = of_account.filter(|held| held.calendar_id != left.calendar_id).find(|held| {
+            let (_, which) = setting.place(held.calendar_id);
+            let inbound = setting.calendars[account][which].direction.inbound();
+            inbound && has_moved(&setting.scene(account, which), (left, event), (held, &self.events[&held.event_id]))
+        })?;
+        Some((found.clone(), self.events[&found.event_id].clone()))
+    }
+
+    pub fn holds_in_force(&self, calendar: CalendarId) -> Vec<Hold> {
+        let in_force = [HoldState::Held, HoldState::Approved, HoldState::Refused];
+        let holds = self.holds.iter().filter(|hold| hold.calendar_id == calendar && in_force.contains(&hold.state));
+        holds.cloned().collect()
+    }
+
+    pub fn put_hold(&mut self, hold: Hold) {
+        self.holds.retain(|held| held.id != hold.id);
+        self.holds.push(hold);
+    }
+
+    /// Edits that waited for a hold's answer wait no more where it has come, or the event is back.
+    pub fn release(&mut self, hold: &Hold) {
+        for held in hold.removed.iter().filter(|held| held.fate != HeldFate::Open) {
+            if let Some(entry) = self.outbox.get_mut(&(held.event_id, hold.calendar_id)) {
+                entry.state = OutboxState::Queued;
+            }
+        }
+    }
+
+    /// A person's answer to the oldest hold that waits; what it was about.
+    pub fn answer(&mut self, approve: bool) -> Option<Hold> {
+        let hold = self.holds.iter_mut().find(|hold| hold.state == HoldState::Held)?;
+        let (state, fate) =
+            if approve { (HoldState::Approved, HeldFate::Open) } else { (HoldState::Refused, HeldFate::Kept) };
+        hold.state = state;
+        hold.removed.iter_mut().for_each(|held| held.fate = fate);
+        Some(hold.clone())
     }
 
     /// Whether a copy is being taken out of its calendar.

@@ -1,6 +1,6 @@
 //! A provider's two calendars in memory, with the habits that hurt: tombstones, pages, late lists, cursors that expire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calwarden::{
     domain::{
@@ -39,11 +39,30 @@ pub struct Object {
 /// A write as it is sent.
 #[derive(Clone, Debug)]
 pub enum Ask {
-    Create { key: Uid, told: EventContent },
-    Update { id: RemoteEventId, revision: Revision, told: EventContent },
-    Delete { id: RemoteEventId, revision: Revision },
-    Read { id: RemoteEventId },
-    Find { key: Uid },
+    Create {
+        key: Uid,
+        told: EventContent,
+    },
+    /// A copy that is gone, under its own name out of the bin; what lives by then is left as it is.
+    MakeAgain {
+        id: RemoteEventId,
+        told: EventContent,
+    },
+    Update {
+        id: RemoteEventId,
+        revision: Revision,
+        told: EventContent,
+    },
+    Delete {
+        id: RemoteEventId,
+        revision: Revision,
+    },
+    Read {
+        id: RemoteEventId,
+    },
+    Find {
+        key: Uid,
+    },
 }
 
 /// What is heard of it.
@@ -74,6 +93,7 @@ pub struct Remote {
     pub writes: u64,
     seq: u64,
     horizon: u64,
+    erased: BTreeSet<RemoteEventId>,
 }
 
 impl Remote {
@@ -81,6 +101,30 @@ impl Remote {
     pub fn put(&mut self, id: &RemoteEventId, object: Object) {
         self.seq += 1;
         self.objects.insert(id.clone(), Object { seq: self.seq, ..object });
+    }
+
+    /// Everything that lives there goes, through somebody's mistake or a server's.
+    pub fn erase(&mut self) {
+        let living: Vec<_> = self.objects.iter().filter(|(_, object)| !object.gone).map(|(id, _)| id.clone()).collect();
+        for id in living {
+            let object = self.objects[&id].clone();
+            self.put(&id, Object { gone: true, ..object });
+            self.erased.insert(id);
+        }
+    }
+
+    /// What was erased is there again as it was, unless it is there already, or was deleted here meanwhile.
+    pub fn give_back(&mut self, now: DateTime<Utc>, deleted: impl Fn(Name) -> bool) {
+        for id in std::mem::take(&mut self.erased) {
+            if deleted(self.objects[&id].name) {
+                continue;
+            }
+            let object = self.objects[&id].clone();
+            let taken = self.objects.values().any(|other| other.uid == object.uid && !other.gone);
+            if object.gone && !taken {
+                self.put(&id, Object { gone: false, shown_from: now, ..object });
+            }
+        }
     }
 
     /// The living object of a name.
@@ -151,6 +195,10 @@ impl Remote {
             Ask::Read { id } => Heard::Is(at(id, self).map(|(_, object)| event(id, &object))),
             Ask::Find { key } => {
                 let id = RemoteEventId(key.0.clone());
+                let here = self.objects.iter().find(|(_, object)| object.uid == *key && !object.gone);
+                if let Some((id, object)) = here {
+                    return Heard::Found(Found::Here(event(id, object)));
+                }
                 Heard::Found(match self.objects.get(&id) {
                     None => Found::Nothing,
                     Some(object) if object.gone => Found::Deleted,
@@ -176,6 +224,22 @@ impl Remote {
                 };
                 self.write(&id, object)
             }
+            Ask::MakeAgain { id, told } => match self.objects.get(id).cloned() {
+                None => Heard::Refused(FailureClass::Conflict),
+                Some(object) if !object.gone => Heard::Is(Some(event(id, &object))),
+                // Another has the name by now.
+                Some(object) if self.objects.values().any(|other| other.uid == object.uid && !other.gone) => {
+                    Heard::Refused(FailureClass::Conflict)
+                }
+                Some(object) => {
+                    let (content, changed_at) = (told.clone(), sender.now);
+                    let made_for = Some(sender.event);
+                    self.write(
+                        id,
+                        Object { content, changed_at, gone: false, shown_from: sender.now, made_for, ..object },
+                    )
+                }
+            },
             Ask::Update { id, revision, told } => match at(id, self) {
                 None => Heard::Refused(FailureClass::Gone),
                 Some((held, _)) if held != *revision => Heard::Refused(FailureClass::Conflict),
@@ -228,7 +292,7 @@ fn event(id: &RemoteEventId, object: &Object) -> RemoteEvent {
         uid: object.uid.clone(),
         revision: Some(revision(object)),
         content: object.content.clone(),
-        raw: None,
+        raw: Some(object.uid.0.clone().into_bytes()),
         changed_at: Some(object.changed_at),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use calwarden::domain::conflict::ConflictStatus;
+use calwarden::domain::conflict::{ConflictStatus, HoldState};
 
 use super::{
     book::marks,
@@ -41,7 +41,7 @@ fn expect(world: &mut World, expected: &[&str]) -> Result<(), String> {
             let pending = world.hub.conflicts.iter().filter(|held| held.status == ConflictStatus::Pending);
             same(count, &pending.count())
         }
-        ["holds", count] => same(count, &world.hub.holds.len()),
+        ["holds", count] => same(count, &world.hub.holds.iter().filter(|hold| hold.state == HoldState::Held).count()),
         ["writes", count] => same(count, &world.written()),
         [name, "gone"] => same("0", &places(world, name)?.len()),
         [name, "in", count, "places"] => same(count, &places(world, name)?.len()),

@@ -84,6 +84,14 @@ pub enum Step {
     Lag(usize),
     /// A person settles the oldest open conflict.
     Decide(Winner),
+    /// A person answers the oldest deletions that are held: approved, or refused.
+    Answer(bool),
+    /// Everything in both calendars of the account is deleted there, by no person's will.
+    Erase(usize),
+    /// What was deleted so is there again, where it is not there already.
+    Return(usize),
+    /// The account's calendars are compared completely in the next round, as once a day.
+    Compare(usize),
     /// The account's owner chooses who wins.
     Policy(usize, ConflictPolicy),
     /// The account's owner chooses what is told.
@@ -131,6 +139,11 @@ impl fmt::Display for Step {
             Self::Arrive(account) => write!(f, "> arrive {}", letter(*account)),
             Self::Lag(account) => write!(f, "> lag {}", letter(*account)),
             Self::Decide(winner) => write!(f, "> decide {winner}"),
+            Self::Answer(true) => write!(f, "> approve"),
+            Self::Answer(false) => write!(f, "> refuse"),
+            Self::Erase(account) => write!(f, "> erase {}", letter(*account)),
+            Self::Return(account) => write!(f, "> return {}", letter(*account)),
+            Self::Compare(account) => write!(f, "> compare {}", letter(*account)),
             Self::Policy(account, policy) => write!(f, "> given {} {policy}", letter(*account)),
             Self::Privacy(account, level) => write!(f, "> given {} {level}", letter(*account)),
             Self::Direction(account, direction) => write!(f, "> given {} {direction}", letter(*account)),
@@ -181,6 +194,11 @@ fn read(words: &[&str]) -> Option<Step> {
         ["arrive", at] => Step::Arrive(account(at)?),
         ["lag", at] => Step::Lag(account(at)?),
         ["decide", winner] => Step::Decide(winner.parse().ok()?),
+        ["approve"] => Step::Answer(true),
+        ["refuse"] => Step::Answer(false),
+        ["erase", at] => Step::Erase(account(at)?),
+        ["return", at] => Step::Return(account(at)?),
+        ["compare", at] => Step::Compare(account(at)?),
         ["given", at, word] => read_choice(account(at)?, word)?,
         ["wait", minutes, "minutes"] => Step::Wait(minutes.parse().ok()?),
         _ => return None,

@@ -5,16 +5,19 @@ use std::collections::VecDeque;
 
 use calwarden::{
     domain::{
-        conflict::{Hold, HoldState},
+        conflict::{HeldDeletion, Hold, HoldState},
         event::EventContent,
         failure::FailureClass::{self, Ambiguous, Conflict, Gone},
         ids::{RemoteEventId, Revision, SyncCursor, Uid},
-        mapping::{Event, Mapping, RemoteEvent},
+        mapping::{Event, Mapping, Remains, RemoteEvent},
         outbox::{OutboxEntry, OutboxState, WriteOp},
     },
     engine::{
         outbox::{self, Write, may_still_arrive, next_write},
-        sync::brake::{BrakeRules, Loss, judge},
+        sync::{
+            brake::{BrakeRules, Held as Stopped, judge},
+            hold::{Answers, Picture, Said, follow},
+        },
     },
     provider::{ChangePage, Found, Next, PageToken, Unreadable},
     service::sync_round::{
@@ -59,7 +62,15 @@ pub struct Case {
     copy: Copy,
     event: Event,
     mapping: Option<Mapping>,
+    remains: Option<Remains>,
     entry: OutboxEntry,
+}
+
+impl Case {
+    /// Whether a copy is made again under the name that it had.
+    fn is_again(&self) -> bool {
+        self.remains.as_ref().is_some_and(|remains| remains.uid == self.entry.key)
+    }
 }
 
 /// Why something was asked.
@@ -173,53 +184,94 @@ impl World {
     }
 
     fn remove(&mut self, account: usize, pulled: Vec<Pulled>) -> Stage {
-        let ids: Vec<_> = self.setting.calendars[account].iter().map(|calendar| calendar.id).collect();
-        let losses: Vec<_> = pulled
-            .iter()
-            .zip(&ids)
-            .map(|(result, calendar)| {
-                let bonds = result.removed.iter().filter_map(|id| self.hub.bond(*calendar, id));
-                let deleted = bonds.filter(|(_, event)| event.deleted_at.is_none()).count();
-                Loss { mapped: result.mapped, deleted, doubtful: false }
-            })
-            .collect();
+        let pictures: Vec<_> =
+            pulled.iter().enumerate().map(|(which, result)| self.picture(account, which, result)).collect();
+        let losses: Vec<_> =
+            pulled.iter().zip(&pictures).map(|(result, picture)| picture.loss(result.mapped, false)).collect();
         let verdicts = judge(&losses, &BrakeRules::default());
         for (which, (result, stopped)) in pulled.into_iter().zip(verdicts).enumerate() {
-            let hold = self.hub.holds.get(&ids[which]);
-            let covered = hold.is_some_and(|hold| {
-                hold.state == HoldState::Approved && result.removed.iter().all(|id| hold.removed.contains(id))
-            });
-            if let Some(why) = stopped.filter(|_| !covered) {
-                let hold = self.hold(account, which, &result.removed, why.reason());
-                self.hub.holds.insert(ids[which], hold);
-                continue;
-            }
-            self.hub.holds.remove(&ids[which]);
-            let mut changes = Changes::default();
-            let scene = self.setting.scene(account, which);
-            for (mapping, event) in result.removed.iter().filter_map(|id| self.hub.bond(ids[which], id)) {
-                let copy = (event.id, ids[which]);
-                if self.hub.is_going(copy) {
-                    changes.withdrawn(&mapping);
-                    continue;
-                }
-                let sent = self.hub.outbox.get(&copy).map_or(&[][..], |entry| &entry.sent);
-                changes.settle(&scene, mapping, event, None, sent);
-            }
-            self.commit(account, which, &changes);
-            let now = self.setting.world.now();
-            let calendar = &mut self.setting.calendars[account][which];
-            if result.awaited.is_none() {
-                calendar.cursor = result.cursor;
-            }
-            calendar.reconciled_at =
-                if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
-            self.passed(account, which);
+            self.finish(account, which, result, &pictures[which], stopped.map(Stopped::reason));
         }
         Stage::Drain(self.hub.of_account(self.setting.accounts[account].id).into())
     }
 
-    fn hold(&self, account: usize, which: usize, removed: &[RemoteEventId], why: &str) -> Hold {
+    fn picture(&self, account: usize, which: usize, result: &Pulled) -> Picture {
+        let calendar = &self.setting.calendars[account][which];
+        let bonds = result.removed.iter().filter_map(|id| self.hub.bond(calendar.id, id));
+        let free = |mapping: &Mapping, event: &Event| {
+            let moved = self.hub.moved(&self.setting, account, mapping, event).is_some();
+            !calendar.direction.inbound() || event.deleted_at.is_some() || moved
+        };
+        let missing = bonds.map(|(mapping, event)| (HeldDeletion::of(&mapping), free(&mapping, &event)));
+        Picture::new(&Answers::of(&self.hub.holds_in_force(calendar.id)), missing)
+    }
+
+    fn finish(&mut self, account: usize, which: usize, result: Pulled, picture: &Picture, stopped: Option<&str>) {
+        let calendar = self.setting.calendars[account][which].clone();
+        let sorted = picture.sorted(stopped.is_some());
+        let holds = self.hub.holds_in_force(calendar.id);
+        let followed = follow(&holds, &sorted, result.reconciled, calendar.takes_writes());
+        self.judge_answers(&calendar, result.mapped, &sorted);
+        let mut changes = Changes::default();
+        let mut moved = Vec::new();
+        let scene = self.setting.scene(account, which);
+        for (mapping, event) in sorted.settle.iter().filter_map(|gone| self.hub.bond(calendar.id, &gone.remote_id)) {
+            let copy = (event.id, calendar.id);
+            if let Some(found) = self.hub.moved(&self.setting, account, &mapping, &event) {
+                moved.push(((mapping, event), found));
+                continue;
+            }
+            if self.hub.is_going(copy) {
+                changes.withdrawn(&mapping);
+                continue;
+            }
+            let sent = self.hub.outbox.get(&copy).map_or(&[][..], |entry| &entry.sent);
+            changes.settle(&scene, mapping, event, None, sent);
+        }
+        if calendar.takes_writes() {
+            for (mapping, event) in sorted.keep.iter().filter_map(|gone| self.hub.bond(calendar.id, &gone.remote_id)) {
+                changes.keep(&scene, mapping, event);
+            }
+        }
+        self.activity += u64::from(!followed.changed.is_empty());
+        for hold in followed.changed {
+            self.hub.release(&hold);
+            self.hub.put_hold(hold);
+        }
+        if followed.asks {
+            let hold = self.hold(account, which, &sorted.wait, stopped.unwrap_or_default());
+            self.hub.put_hold(hold);
+        }
+        self.commit(account, which, &changes);
+        for (gone, found) in moved {
+            self.carry_over(account, gone, found);
+        }
+        if !sorted.wait.is_empty() {
+            return;
+        }
+        let now = self.setting.world.now();
+        let calendar = &mut self.setting.calendars[account][which];
+        if result.awaited.is_none() {
+            calendar.cursor = result.cursor;
+        }
+        calendar.reconciled_at =
+            if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
+        self.passed(account, which);
+    }
+
+    /// An event goes on in the other calendar, where it was carried to.
+    fn carry_over(&mut self, account: usize, gone: (Mapping, Event), found: (Mapping, Event)) {
+        let (_, which) = self.setting.place(found.0.calendar_id);
+        let sent = self.hub.outbox.get(&(gone.1.id, gone.0.calendar_id)).map(|entry| entry.sent.clone());
+        if let Some(name) = self.names.get(&gone.1.id) {
+            self.here.insert(*name, gone.1.id);
+        }
+        let mut changes = Changes::default();
+        changes.move_over(&self.setting.scene(account, which), gone, found, &sent.unwrap_or_default());
+        self.commit(account, which, &changes);
+    }
+
+    fn hold(&self, account: usize, which: usize, removed: &[HeldDeletion], why: &str) -> Hold {
         let calendar = &self.setting.calendars[account][which];
         Hold {
             id: self.setting.world.new_id(),
@@ -249,9 +301,17 @@ impl World {
                 entry.state = OutboxState::Parked;
                 continue;
             }
-            let (entry, mapping) = (entry.clone(), self.hub.mappings.get(&copy).cloned());
+            let mapping = self.hub.mappings.get(&copy).cloned();
+            let remains = self.hub.remains.get(&copy).filter(|_| mapping.is_none() && entry.op != WriteOp::Delete);
+            if let Some(remains) = remains
+                && entry.attempts == 0
+                && entry.sent.is_empty()
+            {
+                entry.key = remains.uid.clone();
+            }
+            let (entry, remains) = (entry.clone(), remains.cloned());
             let Some(event) = self.hub.events.get(&copy.0).cloned() else { continue };
-            let case = Box::new(Case { copy, event, mapping, entry });
+            let case = Box::new(Case { copy, event, mapping, remains, entry });
             if let Some((doing, ask)) = self.attend(account, &case) {
                 return Stage::Send(queue, case, doing, ask);
             }
@@ -275,7 +335,13 @@ impl World {
             }
             (Write::Create, Some(told), _) => {
                 self.remember(case, &told);
-                Some((Doing::Create(told.clone()), Ask::Create { key: case.entry.key.clone(), told }))
+                let ask = match &case.remains {
+                    Some(remains) if remains.uid == case.entry.key => {
+                        Ask::MakeAgain { id: remains.remote_id.clone(), told: told.clone() }
+                    }
+                    _ => Ask::Create { key: case.entry.key.clone(), told: told.clone() },
+                };
+                Some((Doing::Create(told), ask))
             }
             (Write::Update, Some(told), Some((id, revision))) => {
                 self.remember(case, &told);
@@ -367,7 +433,10 @@ impl World {
                 self.found(account, &case, told, remote);
                 None
             }
-            (Doing::Find { refused, .. }, Heard::Found(Found::Deleted)) if !refused || !case.entry.sent.is_empty() => {
+            (Doing::Find { refused: false, .. }, Heard::Found(Found::Deleted)) if case.is_again() => None,
+            (Doing::Find { refused, .. }, Heard::Found(Found::Deleted))
+                if !case.is_again() && (!refused || !case.entry.sent.is_empty()) =>
+            {
                 self.deleted_there(account, &case);
                 None
             }
@@ -450,8 +519,20 @@ impl World {
         let (event, mapping) = (self.hub.events.get(&case.copy.0).cloned(), self.hub.mappings.get(&case.copy).cloned());
         let (Some(event), Some(mapping)) = (event, mapping) else { return };
         let mut changes = Changes::default();
+        let said = match &remote {
+            None if event.deleted_at.is_none() => {
+                Answers::of(&self.hub.holds_in_force(case.copy.1)).about(&HeldDeletion::of(&mapping))
+            }
+            _ => Said::Nothing,
+        };
         if remote.is_none() && self.hub.is_going(case.copy) {
             changes.withdrawn(&mapping);
+        } else if said == Said::Kept {
+            changes.keep(&self.setting.scene(account, which), mapping, event);
+        } else if matches!(said, Said::Asked | Said::Approved) {
+            if let Some(entry) = self.hub.outbox.get_mut(&case.copy) {
+                entry.state = OutboxState::Parked;
+            }
         } else {
             let sent = self.hub.outbox.get(&case.copy).map(|entry| entry.sent.clone()).unwrap_or_default();
             changes.settle(&self.setting.scene(account, which), mapping, event, remote, &sent);

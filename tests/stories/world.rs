@@ -6,15 +6,19 @@ use calwarden::{
     domain::{
         account::ConflictPolicy,
         calendar::{Calendar, Direction},
-        conflict::{Conflict, ConflictKind, ConflictStatus, HoldState, Winner},
+        conflict::{Conflict, ConflictKind, ConflictStatus, HeldDeletion, Hold, HoldState, Winner},
         event::EventContent,
-        ids::{CalendarId, EventId, RemoteEventId, Uid},
+        ids::{CalendarId, EventId, RemoteEventId, Revision, Uid},
         mapping::{Event, Origin},
         promise::Promise,
     },
     engine::{
         outbox::{Owes, is_withdrawal, owes},
-        sync::plan::Reason,
+        sync::{
+            brake::{BrakeRules, Loss, judge},
+            hold::Sorted,
+            plan::Reason,
+        },
     },
     service::sync_round::changes::Changes,
 };
@@ -46,6 +50,8 @@ pub struct World {
     pub book: Book,
     /// Copies about which a conflict was met while a write was unconfirmed.
     pub unconfirmed: BTreeSet<Copy>,
+    /// Deletions that a person has answered for, by what they were asked about, and what was said.
+    pub answered: BTreeMap<(Copy, Option<Revision>), bool>,
     pub broken: Option<String>,
     pub activity: u64,
     pub passes: u32,
@@ -62,6 +68,7 @@ impl World {
             here: BTreeMap::new(),
             book: Book::default(),
             unconfirmed: BTreeSet::new(),
+            answered: BTreeMap::new(),
             broken: None,
             activity: 0,
             passes: 0,
@@ -102,6 +109,16 @@ impl World {
             Step::Arrive(account) => self.remotes[account].arrive(self.setting.world.now()),
             Step::Lag(account) => self.remotes[account].lags ^= true,
             Step::Decide(winner) => self.hub.resolve(&self.setting, winner),
+            Step::Answer(approve) => self.answer(approve),
+            Step::Erase(account) => self.remotes[account].erase(),
+            Step::Return(account) => {
+                let event = |name| self.here.get(&name).and_then(|id| self.hub.events.get(id));
+                let deleted = |name| event(name).is_some_and(|event| event.deleted_at.is_some());
+                self.remotes[account].give_back(self.setting.world.now(), deleted);
+            }
+            Step::Compare(account) => {
+                self.setting.calendars[account].iter_mut().for_each(|calendar| calendar.reconciled_at = None);
+            }
             Step::Policy(account, policy) => self.setting.accounts[account].policy = policy,
             Step::Privacy(account, level) => {
                 self.setting.accounts[account].privacy = level;
@@ -354,7 +371,7 @@ impl World {
     /// Does what is asked at an account's provider, and looks for doubles (I-10).
     pub fn carry_out(&mut self, account: usize, ask: &Ask, sender: Sender) -> Heard {
         let heard = self.remotes[account].carry_out(ask, sender);
-        if matches!(ask, Ask::Create { .. }) {
+        if matches!(ask, Ask::Create { .. } | Ask::MakeAgain { .. }) {
             let live = self.remotes[account].objects.values().filter(|object| {
                 object.made_for == Some(sender.event) && object.calendar == sender.calendar && !object.gone
             });
@@ -418,6 +435,39 @@ impl World {
         }
     }
 
+    fn answer(&mut self, approve: bool) {
+        let Some(hold) = self.hub.answer(approve) else { return };
+        for held in hold.removed {
+            self.answered.insert(((held.event_id, hold.calendar_id), held.revision), approve);
+        }
+    }
+
+    /// I-15: what is deleted now was asked about, or is too little to ask; an answer reaches nothing else, and an approval is used up.
+    pub fn judge_answers(&mut self, calendar: &Calendar, mapped: usize, sorted: &Sorted) {
+        let key = |gone: &HeldDeletion| ((gone.event_id, calendar.id), gone.revision.clone());
+        let lost: Vec<_> = sorted
+            .settle
+            .iter()
+            .filter(|gone| calendar.direction.inbound() && self.hub.events[&gone.event_id].deleted_at.is_none())
+            .collect();
+        if let Some(gone) = lost.iter().find(|gone| self.answered.get(&key(gone)) == Some(&false)) {
+            let name = self.names[&gone.event_id];
+            self.breaks(Promise::Brake.broken(format!("e{name} is deleted, which was refused")));
+        }
+        let asked = lost.iter().filter(|gone| self.answered.get(&key(gone)) == Some(&true)).count();
+        let loss = Loss { mapped: mapped.saturating_sub(asked), deleted: lost.len() - asked, doubtful: false };
+        // The rest of the account is not looked at here: that a calendar loses all it has.
+        let rules = BrakeRules { account_min: usize::MAX, ..BrakeRules::default() };
+        if let [Some(_)] = judge(&[loss], &rules)[..] {
+            self.breaks(Promise::Brake.broken(format!("{} are deleted, and nobody was asked", loss.deleted)));
+        }
+        // Used up, or its events are back; and what is restored is another copy.
+        let same = |about: &(Copy, Option<Revision>)| {
+            self.hub.mappings.get(&about.0).is_some_and(|held| held.revision == about.1)
+        };
+        self.answered.retain(|about, approved| about.0.1 != calendar.id || (!*approved && same(about)));
+    }
+
     /// The faults end, and everything comes to rest; then once more with every calendar flowing both ways.
     pub fn rest(&mut self) -> Result<(), String> {
         let now = self.setting.world.now();
@@ -447,14 +497,15 @@ impl World {
     /// Passes over all accounts until nothing moves (I-2), then one more that writes nothing (I-14).
     fn come_to_rest(&mut self) -> Result<(), String> {
         let mut winner = [Winner::Local, Winner::Remote].into_iter().cycle();
+        let mut answers = [true, false].into_iter().cycle();
         for pass in 0..PASSES_MAX {
             let before = (self.activity, self.written());
             while self.hub.conflicts.iter().any(|conflict| conflict.status == ConflictStatus::Pending) {
                 self.hub.resolve(&self.setting, winner.next().expect("endless"));
                 self.activity += 1;
             }
-            for hold in self.hub.holds.values_mut() {
-                hold.state = HoldState::Approved;
+            while self.hub.holds.iter().any(|hold| hold.state == HoldState::Held) {
+                self.answer(answers.next().expect("endless"));
                 self.activity += 1;
             }
             for account in 0..self.remotes.len() {
@@ -468,7 +519,12 @@ impl World {
             let waits = self.hub.conflicts.iter().any(|conflict| conflict.status == ConflictStatus::Pending);
             // What a calendar does not take waits until it does.
             let owed = self.hub.outbox.values().any(|entry| self.takes_writes(Some(entry.calendar_id)));
-            let open = waits || !self.hub.holds.is_empty() || owed;
+            let asked = |hold: &Hold| match hold.state {
+                HoldState::Held | HoldState::Approved => true,
+                HoldState::Refused => self.takes_writes(Some(hold.calendar_id)),
+                HoldState::CarriedOut | HoldState::Restored | HoldState::Superseded => false,
+            };
+            let open = waits || self.hub.holds.iter().any(asked) || owed;
             if (self.activity, self.written()) == before && !open {
                 self.passes = pass;
                 return Ok(());

@@ -162,6 +162,14 @@ impl Service {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
+    /// A request that may be repeated, of a process that may die meanwhile; answers the body as it came as well.
+    pub async fn try_keyed(&self, key: &str, path: &str, body: &Value) -> reqwest::Result<(StatusCode, String)> {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let request = self.client.post(url).bearer_auth(&self.key).header("Idempotency-Key", key).json(body);
+        let answer = request.send().await?;
+        Ok((answer.status(), answer.text().await?))
+    }
+
     /// A request that must succeed.
     pub async fn ok(&self, method: &str, path: &str, body: Option<Value>) -> Value {
         let (status, answer) = self.send(method, path, body).await;

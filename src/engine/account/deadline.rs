@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     state::{Account, Channel, Credential, Life, Moment, RetryAt, Round},
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::engine::backoff::RETRY_AFTER_MAX;
 
-/// No wait of ours is longer than this: the longest that a provider may ask for, with its jitter.
-const WAIT_MAX: Duration = RETRY_AFTER_MAX.saturating_add(RETRY_AFTER_MAX);
+/// No wait of ours is longer than this: the longest that a provider may ask for, with room for its jitter.
+const WAIT_MAX: Duration = RETRY_AFTER_MAX.saturating_add(Duration::from_hours(1));
 
 /// What an alarm is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,8 +72,13 @@ pub fn alarms(account: &Account) -> impl Iterator<Item = (Alarm, DateTime<Utc>)>
 
 impl Account {
     /// Brings every alarm into reach. A wall clock that was set back would otherwise leave the account waiting for an
-    /// instant that lies days ahead.
+    /// instant that lies days ahead: what was a pause of a second stays one, and nothing waits longer than it ever may.
     pub(super) fn within_reach(&mut self, moment: Moment) {
+        let back = self.seen - moment.now;
+        if back > TimeDelta::zero() {
+            self.move_waits(back);
+        }
+        self.seen = moment.now;
         let latest = moment.after(WAIT_MAX);
         self.quiet_until = self.quiet_until.filter(|at| *at > moment.now).map(|at| at.min(latest));
         self.outbox_due = self.outbox_due.map(|at| at.min(latest));
@@ -88,6 +93,27 @@ impl Account {
         }
         if let Life::Cleaning { retry: RetryAt { at: Some(at), .. }, .. } = &mut self.life {
             *at = (*at).min(latest);
+        }
+    }
+
+    /// Brings every wait forward by as much as the clock was set back.
+    fn move_waits(&mut self, back: TimeDelta) {
+        let earlier = |at: &mut DateTime<Utc>| *at = at.checked_sub_signed(back).unwrap_or(*at);
+        let waits = [self.quiet_until.as_mut(), self.outbox_due.as_mut()];
+        waits.into_iter().flatten().for_each(earlier);
+        match &mut self.round {
+            Round::Idle { poll_at: Some(at) } | Round::BackingOff { until: at, .. } => earlier(at),
+            Round::Idle { poll_at: None } | Round::Owed { .. } | Round::Running { .. } => {}
+        }
+        match &mut self.channel {
+            Channel::Open { renew_at: at, .. } | Channel::Lapsed { retry: at, .. } => earlier(at),
+            Channel::Unsupported | Channel::Absent { .. } | Channel::Opening { .. } => {}
+        }
+        if let Credential::Fresh { refresh_at: Some(at), .. } = &mut self.credential {
+            earlier(at);
+        }
+        if let Life::Cleaning { retry: RetryAt { at: Some(at), .. }, .. } = &mut self.life {
+            earlier(at);
         }
     }
 

@@ -75,13 +75,25 @@ pub enum CredentialKind {
     Refreshable,
 }
 
+impl CredentialKind {
+    /// Refusals in a row after which the owner is asked. The last is always one after a pause; before the pause, one that can be
+    /// renewed is renewed and tried at once.
+    pub(super) const fn refusals_believed(self) -> u8 {
+        match self {
+            Self::Lasting => 2,
+            Self::Refreshable => 3,
+        }
+    }
+}
+
 /// What is known of the credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Credential {
     /// It may be used.
     Fresh {
-        /// Not refused since it last worked or was entered. A refusal of a proven credential is checked by a second try.
-        proven: bool,
+        /// How often it was refused since it last worked or was entered. Only the last of [`CredentialKind::refusals_believed`] is
+        /// believed.
+        refusals: u8,
         /// When it ends by itself.
         expires: Option<DateTime<Utc>>,
         /// When to renew it, ahead of its end.
@@ -91,11 +103,15 @@ pub enum Credential {
     Stale {
         /// The provider refused to refresh it once; a second refusal is believed.
         refused: bool,
+        /// As in `Fresh`. Once a refreshed credential is refused too, the next refresh waits (`quiet_until`).
+        refusals: u8,
     },
     /// It is being refreshed.
     Refreshing {
         /// As in `Stale`.
         refused: bool,
+        /// As in `Stale`.
+        refusals: u8,
         /// The owner connected again meanwhile: how this refresh ends says nothing of the new credential.
         superseded: bool,
     },
@@ -105,13 +121,13 @@ pub enum Credential {
 
 impl Credential {
     /// A lasting credential, just entered by its owner.
-    pub(super) const ENTERED: Self = Self::Fresh { proven: true, expires: None, refresh_at: None };
+    pub(super) const ENTERED: Self = Self::Fresh { refusals: 0, expires: None, refresh_at: None };
 
     /// A credential as the store has it.
     pub(super) fn stored(expires: Option<DateTime<Utc>>, moment: Moment) -> Self {
         match expires {
-            Some(end) if end <= moment.now => Self::Stale { refused: false },
-            _ => Self::Fresh { proven: true, expires, refresh_at: expires.map(|end| refresh_before(end, moment)) },
+            Some(end) if end <= moment.now => Self::Stale { refused: false, refusals: 0 },
+            _ => Self::Fresh { refusals: 0, expires, refresh_at: expires.map(|end| refresh_before(end, moment)) },
         }
     }
 
@@ -119,7 +135,17 @@ impl Credential {
     pub(super) fn given(kind: CredentialKind) -> Self {
         match kind {
             CredentialKind::Lasting => Self::ENTERED,
-            CredentialKind::Refreshable => Self::Stale { refused: false },
+            CredentialKind::Refreshable => Self::Stale { refused: false, refusals: 0 },
+        }
+    }
+
+    /// It was refused often enough that the next try waits: a provider in trouble refuses everybody for a while.
+    pub(super) fn is_doubted(self, kind: CredentialKind) -> bool {
+        match self {
+            Self::Fresh { refusals, .. } | Self::Stale { refusals, .. } | Self::Refreshing { refusals, .. } => {
+                refusals > 0 && refusals + 1 == kind.refusals_believed()
+            }
+            Self::Revoked => false,
         }
     }
 
@@ -258,6 +284,8 @@ pub struct Account {
     /// No round begins before this instant, whoever asks: what the provider told us to wait, or the short pause that
     /// turns a storm of wakes into few rounds.
     pub quiet_until: Option<DateTime<Utc>>,
+    /// What the clock showed at the last step: a clock that was set back moves every wait along.
+    pub seen: DateTime<Utc>,
 }
 
 impl Account {
@@ -293,6 +321,7 @@ impl Account {
             outbox_due: past.next_outbox_at,
             // Whether the provider had asked for the wait is not remembered, so it is taken to have.
             quiet_until: due_later.filter(|_| past.failures > 0),
+            seen: moment.now,
         };
         if !account.live() {
             account.round = Round::Idle { poll_at: None };

@@ -20,7 +20,8 @@ use crate::{
 pub const ROUND_GAP: Duration = Duration::from_secs(1);
 /// The shortest time from a round's end to the next try of its queued writes.
 pub const OUTBOX_GAP: Duration = Duration::from_secs(15);
-/// How long after a refusal a lasting credential is tried a second time, before its owner is asked (I-29).
+/// The shortest pause before the last try of a credential that was refused, before its owner is asked (I-29); the longest is twice as
+/// long. A provider that refuses everybody for a minute strands nobody.
 pub const CONFIRM_AFTER: Duration = Duration::from_mins(1);
 /// How long after a first failure the watch channel is asked for again; polls go on meanwhile.
 pub const CHANNEL_RETRY: Duration = Duration::from_mins(15);
@@ -79,8 +80,11 @@ impl Account {
         if !self.live() {
             return;
         }
-        if let Credential::Stale { refused } = self.credential {
-            self.credential = Credential::Refreshing { refused, superseded: false };
+        let quiet = self.quiet_until.is_none_or(|at| at <= moment.now);
+        if let Credential::Stale { refused, refusals } = self.credential
+            && (quiet || !self.credential.is_doubted(self.kind))
+        {
+            self.credential = Credential::Refreshing { refused, refusals, superseded: false };
             effects.push(Effect::Begin(Work::Refresh));
         }
         if !self.credential.is_fresh() {
@@ -91,7 +95,7 @@ impl Account {
             effects.push(Effect::Begin(Work::OpenChannel));
         }
         if let Round::Owed { cause } = self.round
-            && self.quiet_until.is_none_or(|at| at <= moment.now)
+            && quiet
         {
             self.round = Round::Running { again: None, superseded: false };
             // The round tries every write that is due, and its end says when the next one is.
@@ -133,7 +137,7 @@ impl Account {
                 }
                 Alarm::Retry => self.round = Round::Owed { cause: self.again().unwrap_or(Cause::Retry) },
                 Alarm::Renew => self.renew_channel(),
-                Alarm::Refresh => self.credential = Credential::Stale { refused: false },
+                Alarm::Refresh => self.stale(),
                 // `settle` looks at the instant itself.
                 Alarm::Quiet | Alarm::CleanUp => {}
             }
@@ -169,8 +173,10 @@ impl Account {
         match end.outcome {
             Outcome::Ok | Outcome::Partial | Outcome::Held => {
                 self.failures = 0;
-                if let Credential::Fresh { proven, .. } = &mut self.credential {
-                    *proven |= !superseded;
+                if let Credential::Fresh { refusals, .. } = &mut self.credential
+                    && !superseded
+                {
+                    *refusals = 0;
                 }
                 self.round = match again {
                     Some(cause) => Round::Owed { cause },
@@ -197,21 +203,31 @@ impl Account {
     /// The provider refused the credential the round used.
     fn refused(&mut self, again: Option<Cause>, moment: Moment, effects: &mut Vec<Effect>) {
         let retry = Round::Owed { cause: again.unwrap_or(Cause::Retry) };
-        match (self.credential, self.kind) {
-            (Credential::Fresh { proven: true, expires, refresh_at }, CredentialKind::Lasting) => {
-                self.credential = Credential::Fresh { proven: false, expires, refresh_at };
-                self.failures = self.failures.saturating_add(1);
-                let until = moment.after(CONFIRM_AFTER.mul_f64(1.0 + moment.fraction.clamp(0.0, 1.0)));
-                self.round = Round::BackingOff { again, until };
-            }
-            (Credential::Fresh { proven: true, .. }, CredentialKind::Refreshable) => {
-                self.credential = Credential::Stale { refused: false };
+        match self.credential {
+            Credential::Fresh { refusals, .. } if refusals + 1 >= self.kind.refusals_believed() => self.revoke(effects),
+            Credential::Fresh { refusals, expires, refresh_at } => {
+                self.credential = Credential::Fresh { refusals: refusals + 1, expires, refresh_at };
                 self.round = retry;
+                if self.kind == CredentialKind::Refreshable {
+                    self.stale();
+                }
+                if self.credential.is_doubted(self.kind) {
+                    self.failures = self.failures.saturating_add(1);
+                    let until = moment.after(CONFIRM_AFTER.mul_f64(1.0 + moment.fraction.clamp(0.0, 1.0)));
+                    self.round = Round::BackingOff { again, until };
+                    // Whoever asks meanwhile would only meet the same refusal, and it would be believed.
+                    self.quiet_until = Some(self.quiet_until.map_or(until, |at| at.max(until)));
+                }
             }
-            // Refused twice, or straight after a refresh: trying again cannot help.
-            (Credential::Fresh { proven: false, .. }, _) => self.revoke(effects),
-            (Credential::Stale { .. } | Credential::Refreshing { .. }, _) => self.round = retry,
-            (Credential::Revoked, _) => {}
+            Credential::Stale { .. } | Credential::Refreshing { .. } => self.round = retry,
+            Credential::Revoked => {}
+        }
+    }
+
+    /// A credential that may be used is to be renewed first.
+    fn stale(&mut self) {
+        if let Credential::Fresh { refusals, .. } = self.credential {
+            self.credential = Credential::Stale { refused: false, refusals };
         }
     }
 
@@ -223,18 +239,15 @@ impl Account {
     }
 
     fn refresh_ended(&mut self, end: RefreshEnd, moment: Moment, effects: &mut Vec<Effect>) {
-        let Credential::Refreshing { refused, superseded } = self.credential else { return };
+        let Credential::Refreshing { refused, refusals, superseded } = self.credential else { return };
         if superseded {
             self.credential = Credential::given(self.kind);
             return;
         }
         match end {
             RefreshEnd::Done { expires } => {
-                self.credential = Credential::Fresh {
-                    proven: false,
-                    expires,
-                    refresh_at: expires.map(|end| refresh_before(end, moment)),
-                };
+                self.credential =
+                    Credential::Fresh { refusals, expires, refresh_at: expires.map(|end| refresh_before(end, moment)) };
                 if let Round::Running { superseded, .. } = &mut self.round {
                     *superseded = true;
                 }
@@ -245,11 +258,11 @@ impl Account {
                     self.round = Round::Idle { poll_at: None };
                 }
             }
-            RefreshEnd::Refused => self.credential = Credential::Stale { refused: true },
+            RefreshEnd::Refused => self.credential = Credential::Stale { refused: true, refusals },
             RefreshEnd::Failed => {
                 // The old one may yet serve; its refusal brings us back here.
                 let retry = moment.after(round_wait(self.failures.max(1), None, moment.fraction));
-                self.credential = Credential::Fresh { proven: true, expires: None, refresh_at: Some(retry) };
+                self.credential = Credential::Fresh { refusals: 0, expires: None, refresh_at: Some(retry) };
                 if let Round::Owed { cause } = self.round {
                     self.back_off(Some(cause), None, moment);
                 }
@@ -293,8 +306,12 @@ impl Account {
     }
 
     fn reauthorised(&mut self) {
+        if self.credential.is_doubted(self.kind) {
+            // The pause was for the old one.
+            self.quiet_until = None;
+        }
         self.credential = match self.credential {
-            Credential::Refreshing { refused, .. } => Credential::Refreshing { refused, superseded: true },
+            Credential::Refreshing { refused, .. } => Credential::Refreshing { refused, refusals: 0, superseded: true },
             Credential::Fresh { .. } | Credential::Stale { .. } | Credential::Revoked => Credential::given(self.kind),
         };
         if let Round::Running { superseded, .. } = &mut self.round {

@@ -78,6 +78,11 @@ impl Frame {
         wall.checked_sub_signed(self.clock_change(at).min(Duration::zero())).unwrap_or(wall)
     }
 
+    /// Whether a wall does not exist, and shares its instant with a later one.
+    pub(crate) fn is_in_gap(&self, wall: NaiveDateTime, at: DateTime<Utc>) -> bool {
+        !self.is_all_day() && self.wall(at) != wall
+    }
+
     /// How far clocks were put forward in the day up to an instant; no zone ever skipped or repeated more than a day.
     fn clock_change(&self, at: DateTime<Utc>) -> Duration {
         let day = Duration::days(1);

@@ -40,7 +40,7 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::event::{EventContent, EventStatus, Facts, Override};
+use crate::domain::event::{EventContent, EventStatus, Facts, Override, Recurrence};
 use crate::domain::time::{EventTime, Window};
 
 pub use rule::{RULE_BYTES_MAX, RuleRefused};
@@ -83,6 +83,63 @@ impl Default for Bounds {
     }
 }
 
+/// What is left of the work that one request, or one transaction, may cause by expanding: over all of its events together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Occurrences that may still be named.
+    pub instances: usize,
+    /// Steps that may still be spent, as in [`Bounds::steps_max`].
+    pub steps: u64,
+}
+
+impl Budget {
+    /// What a request may cause: about a tenth of a second.
+    pub const REQUEST: Self = Self { instances: 100_000, steps: 10_000_000 };
+    /// What is spent on one person's busy time.
+    pub const PERSON: Self = Self { instances: 50_000, steps: 5_000_000 };
+    /// What a change of several events may cause in the transaction that stores them, which others wait for.
+    pub const WRITE: Self = Self { instances: 10_000, steps: 1_000_000 };
+}
+
+/// Which occurrences are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Those that share an instant with this window.
+    pub window: Window,
+    /// Of these, those that start no earlier.
+    pub starts_from: Option<DateTime<Utc>>,
+    /// The first so many.
+    pub first: usize,
+}
+
+/// One occurrence: its own times, and the facts that it shares with its series unless it is overridden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot<'a> {
+    /// As in [`Occurrence::recurrence_id`].
+    pub recurrence_id: Option<EventTime>,
+    /// What it says; where it is not overridden these are the master's, times included.
+    pub facts: &'a Facts,
+    /// Its own `DTSTART`.
+    pub from: EventTime,
+    /// Its own `DTEND`.
+    pub to: EventTime,
+    /// First instant.
+    pub start: DateTime<Utc>,
+    /// First instant after.
+    pub end: DateTime<Utc>,
+}
+
+/// The first wanted occurrences.
+#[derive(Clone, Debug, Default)]
+pub struct Slots<'a> {
+    /// By start.
+    pub slots: Vec<Slot<'a>>,
+    /// There are more wanted ones, all after these.
+    pub more: bool,
+    /// The budget or a bound ended first: wanted ones may be missing, anywhere.
+    pub unfinished: bool,
+}
+
 /// The occurrences in a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expansion<'a> {
@@ -100,80 +157,134 @@ pub fn expand<'a>(
     floating_in: Tz,
     bounds: &Bounds,
 ) -> Result<Expansion<'a>, RuleRefused> {
-    let window = computable(window);
+    let wanted = Wanted { window, starts_from: None, first: bounds.instances_max };
+    let mut budget = Budget { instances: usize::MAX, steps: bounds.steps_max };
+    let found = slots(content, &wanted, floating_in, bounds, &mut budget)?;
+    let occurrences = found.slots.into_iter().map(|slot| Occurrence {
+        recurrence_id: slot.recurrence_id,
+        facts: slot.told(),
+        start: slot.start,
+        end: slot.end,
+    });
+    Ok(Expansion { occurrences: occurrences.collect(), truncated: found.more || found.unfinished })
+}
+
+/// The first wanted occurrences, as [`expand`] has them, paid from a budget.
+pub fn first_slots<'a>(
+    content: &'a EventContent,
+    wanted: &Wanted,
+    floating_in: Tz,
+    budget: &mut Budget,
+) -> Result<Slots<'a>, RuleRefused> {
+    slots(content, wanted, floating_in, &Bounds::default(), budget)
+}
+
+fn slots<'a>(
+    content: &'a EventContent,
+    wanted: &Wanted,
+    floating_in: Tz,
+    bounds: &Bounds,
+    budget: &mut Budget,
+) -> Result<Slots<'a>, RuleRefused> {
+    let wanted = Wanted { window: wanted.window.within_years(), ..*wanted };
+    let shows = |at, end| {
+        wanted.window.touches(at, end) && wanted.starts_from.is_none_or(|earliest: DateTime<Utc>| at >= earliest)
+    };
     if let Some(first) = &content.detached_from {
-        return Ok(expand_detached(content, first, window, floating_in, bounds));
+        let found = detached(content, first, floating_in).filter(|slot| shows(slot.start, slot.end)).collect();
+        return Ok(finished(found, &wanted, (false, false), budget));
     }
     let frame = Frame::new(content.facts.start, floating_in)?;
     if !content.is_series() {
-        let only = occurrence(&content.facts, None, &frame);
-        let occurrences = Some(only).filter(|only| window.touches(only.start, only.end)).into_iter().collect();
-        return Ok(Expansion { occurrences, truncated: false });
+        let only = slot(&content.facts, None, &frame);
+        let found = Some(only).filter(|only| shows(only.start, only.end)).into_iter().collect();
+        return Ok(finished(found, &wanted, (false, false), budget));
+    }
+    if budget.steps == 0 {
+        return Ok(Slots { unfinished: true, ..Slots::default() });
     }
     let set = Set::new(content, floating_in)?;
     let overridden = Keys::new(&frame, content.overrides.iter().map(|o| &o.recurrence_id));
-    let (originals, mut truncated) =
-        set.members(stretch(&set, window), bounds.instances_max, &mut Steps(bounds.steps_max), |original| {
-            !overridden.covers(original.wall, original.at) && window.touches(original.at, set.end(original).1)
-        });
-    let mut occurrences: Vec<_> = unique(originals).iter().map(|original| as_occurrence(&set, original)).collect();
-    occurrences.extend(shown_overrides(&content.overrides, window, floating_in));
-    order(&mut occurrences, bounds, &mut truncated);
-    Ok(Expansion { occurrences, truncated })
+    let allowance = bounds.steps_max.min(budget.steps);
+    let mut steps = Steps(allowance);
+    let first = wanted.first.min(budget.instances);
+    let members = set.first_members(stretch(&set, &wanted), first, &mut steps, |original| {
+        !overridden.covers(original.wall, original.at) && shows(original.at, set.end(original).1)
+    });
+    budget.steps = budget.steps.saturating_sub((allowance - steps.0).saturating_add(set.spent));
+    let ended = (members.more, members.cut);
+    let mut found: Vec<_> = unique(members.found).iter().map(|original| own_slot(&set, original)).collect();
+    found.extend(shown_overrides(&content.overrides, floating_in).filter(|slot| shows(slot.start, slot.end)));
+    Ok(finished(found, &wanted, ended, budget))
+}
+
+/// In order, the wanted number of them. The search said whether there are more, and whether it was cut short.
+fn finished<'a>(
+    mut found: Vec<Slot<'a>>,
+    wanted: &Wanted,
+    (more, cut): (bool, bool),
+    budget: &mut Budget,
+) -> Slots<'a> {
+    found.sort_by_key(|slot| (slot.start, slot.recurrence_id.map(|id| id.wall()), slot.end));
+    // A reader who goes on from an instant has seen some of those that start there, and only the reader knows which.
+    let border = found.iter().filter(|slot| Some(slot.start) == wanted.starts_from).count();
+    let first = wanted.first.saturating_add(border);
+    let affordable = first.min(budget.instances);
+    let (more, short) = (more || found.len() > affordable, affordable < first);
+    found.truncate(affordable);
+    budget.instances -= found.len();
+    Slots { slots: found, more, unfinished: cut || (more && short) }
 }
 
 /// Without a master there are only the single occurrences that we were given.
-fn expand_detached<'a>(
+fn detached<'a>(
     content: &'a EventContent,
     first: &EventTime,
-    window: Window,
     floating_in: Tz,
-    bounds: &Bounds,
-) -> Expansion<'a> {
-    let mut occurrences: Vec<_> = shown_overrides(&content.overrides, window, floating_in).collect();
+) -> impl Iterator<Item = Slot<'a>> + use<'a> {
     let replaced = Frame::new(*first, floating_in)
         .is_ok_and(|frame| content.overrides.iter().any(|o| frame.key(&o.recurrence_id) == frame.key(first)));
-    if !replaced && content.facts.status != EventStatus::Cancelled {
-        occurrences.extend(shown(&content.facts, first, window, floating_in));
-    }
-    let mut truncated = false;
-    order(&mut occurrences, bounds, &mut truncated);
-    Expansion { occurrences, truncated }
+    let own = (!replaced && content.facts.status != EventStatus::Cancelled)
+        .then(|| shown(&content.facts, first, floating_in))
+        .flatten();
+    shown_overrides(&content.overrides, floating_in).chain(own)
 }
 
-fn order(occurrences: &mut Vec<Occurrence<'_>>, bounds: &Bounds, truncated: &mut bool) {
-    occurrences.sort_by_key(|o| (o.start, o.end, o.recurrence_id.map(|id| id.wall())));
-    *truncated |= occurrences.len() > bounds.instances_max;
-    occurrences.truncate(bounds.instances_max);
-}
-
-fn shown_overrides(overrides: &[Override], window: Window, floating_in: Tz) -> impl Iterator<Item = Occurrence<'_>> {
+fn shown_overrides(overrides: &[Override], floating_in: Tz) -> impl Iterator<Item = Slot<'_>> {
     overrides
         .iter()
         .filter(|o| o.facts.status != EventStatus::Cancelled)
-        .filter_map(move |o| shown(&o.facts, &o.recurrence_id, window, floating_in))
+        .filter_map(move |o| shown(&o.facts, &o.recurrence_id, floating_in))
 }
 
-fn shown<'a>(facts: &'a Facts, id: &EventTime, window: Window, floating_in: Tz) -> Option<Occurrence<'a>> {
+fn shown<'a>(facts: &'a Facts, id: &EventTime, floating_in: Tz) -> Option<Slot<'a>> {
     let frame = Frame::new(facts.start, floating_in).ok()?;
-    Some(occurrence(facts, Some(*id), &frame)).filter(|shown| window.touches(shown.start, shown.end))
+    Some(slot(facts, Some(*id), &frame))
 }
 
-fn occurrence<'a>(facts: &'a Facts, recurrence_id: Option<EventTime>, frame: &Frame) -> Occurrence<'a> {
+fn slot<'a>(facts: &'a Facts, recurrence_id: Option<EventTime>, frame: &Frame) -> Slot<'a> {
     let wall = facts.start.wall();
     let (_, end) = frame.end(wall, frame.length(facts), &facts.end);
-    Occurrence { recurrence_id, facts: Cow::Borrowed(facts), start: frame.at(wall), end }
+    Slot { recurrence_id, facts, from: facts.start, to: facts.end, start: frame.at(wall), end }
 }
 
-fn as_occurrence<'a>(set: &Set<'a>, original: &Original) -> Occurrence<'a> {
+fn own_slot<'a>(set: &Set<'a>, original: &Original) -> Slot<'a> {
     let (end_time, end) = set.end(original);
     let master = &set.content.facts;
-    let facts = if original.id == master.start && original.end.is_none() {
-        Cow::Borrowed(master)
-    } else {
-        Cow::Owned(Facts { start: original.id, end: end_time, ..master.clone() })
-    };
-    Occurrence { recurrence_id: Some(original.id), facts, start: original.at, end }
+    let is_masters = original.id == master.start && original.end.is_none();
+    let to = if is_masters { master.end } else { end_time };
+    Slot { recurrence_id: Some(original.id), facts: master, from: original.id, to, start: original.at, end }
+}
+
+impl<'a> Slot<'a> {
+    /// What it says, with its own times.
+    #[must_use]
+    pub fn told(&self) -> Cow<'a, Facts> {
+        if (self.from, self.to) == (self.facts.start, self.facts.end) {
+            return Cow::Borrowed(self.facts);
+        }
+        Cow::Owned(Facts { start: self.from, end: self.to, ..self.facts.clone() })
+    }
 }
 
 /// One per instant. A period's own end wins; of two walls that a gap makes one instant, the wall that exists.
@@ -183,26 +294,21 @@ fn unique(mut originals: Vec<Original>) -> Vec<Original> {
     originals
 }
 
-/// The walls that could matter to a window.
-fn stretch(set: &Set<'_>, window: Window) -> Stretch {
+/// The walls that could matter to what is wanted.
+fn stretch(set: &Set<'_>, wanted: &Wanted) -> Stretch {
     let longest = match set.length {
         // One more, since days with a clock change are longer than others.
         Length::Days(days) => Duration::try_days(days.saturating_add(1)).unwrap_or(Duration::MAX),
         Length::Exact(exact) => exact,
     };
-    let first = window.from.checked_sub_signed(longest).unwrap_or(DateTime::<Utc>::MIN_UTC).max(calendar().from);
-    Stretch { from: set.frame.wall_before(first), to: set.frame.wall_after(window.to) }
+    let first = wanted.window.from.checked_sub_signed(longest).unwrap_or(DateTime::<Utc>::MIN_UTC);
+    let first = first.max(wanted.starts_from.unwrap_or(first)).max(calendar().from);
+    Stretch { from: set.frame.wall_before(first), to: set.frame.wall_after(wanted.window.to) }
 }
 
 /// The years 1 to 9999.
 pub(in crate::engine) fn calendar() -> Window {
-    let year = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::UNIX_EPOCH);
-    Window { from: year(-62_135_596_800), to: year(253_402_300_800) }
-}
-
-fn computable(window: Window) -> Window {
-    let all = calendar();
-    Window { from: window.from.clamp(all.from, all.to), to: window.to.clamp(all.from, all.to) }
+    Window { from: DateTime::<Utc>::MIN_UTC, to: DateTime::<Utc>::MAX_UTC }.within_years()
 }
 
 /// Whether a series has, or once had, an occurrence of this original start that is not removed. Spelling does not matter:
@@ -229,6 +335,21 @@ pub fn is_occurrence(content: &EventContent, recurrence_id: &EventTime, floating
     content.is_series() && set.has(key, &mut Steps(bounds.steps_max)) == Some(true)
 }
 
+/// Which of these original starts no rule and no added date of a series names, exceptions and exclusions left aside. What cannot
+/// be told within the bounds, which are for all of them together, counts as named.
+#[must_use]
+pub fn unnamed(content: &EventContent, originals: &[EventTime], floating_in: Tz, bounds: &Bounds) -> Vec<EventTime> {
+    let recurrence = Recurrence { excluded: Vec::new(), ..content.recurrence.clone() };
+    let bare = EventContent { recurrence, ..EventContent::single(content.facts.clone()) };
+    let Ok(set) = Set::new(&bare, floating_in) else { return Vec::new() };
+    let mut steps = Steps(bounds.steps_max);
+    let mut named = |time: &EventTime| {
+        let of_this_kind = time.is_all_day() == set.frame.is_all_day();
+        !is_computable(time) || of_this_kind && set.has(set.frame.key(time), &mut steps) != Some(false)
+    };
+    originals.iter().filter(|time| !named(time)).copied().collect()
+}
+
 /// Reads a rule and says what is wrong with it. Total, whatever the text.
 pub fn validate_rule(rule: &str) -> Result<(), RuleRefused> {
     Rule::parse(rule).map(|_| ())
@@ -243,7 +364,7 @@ pub fn span(content: &EventContent, floating_in: Tz) -> (DateTime<Utc>, Option<D
     let facts = std::iter::once(&content.facts).chain(content.overrides.iter().map(|o| &o.facts));
     let spans = facts.filter_map(|facts| {
         let frame = Frame::new(facts.start, floating_in).ok()?;
-        let whole = occurrence(facts, None, &frame);
+        let whole = slot(facts, None, &frame);
         Some((whole.start, whole.end))
     });
     let (mut first, mut last) =

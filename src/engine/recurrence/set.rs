@@ -22,8 +22,12 @@ use super::walk::{End, Steps, walk};
 /// Most rules one event may have, `RRULE` and `EXRULE` each.
 pub const RULES_MAX: usize = 16;
 
-/// Most walls that one answer turns into instants, or that `EXRULE`s may take away: each costs as much as many steps.
+/// Most walls that one answer turns into instants, or that `EXRULE`s may take away.
 const LOOKED_AT_MAX: usize = 100_000;
+/// Turning a wall into an instant costs as much as so many steps.
+const LOOK_STEPS: u64 = 20;
+/// Steps spent at most, over all rules of an event, on whether one of them names DTSTART.
+const NAMES_START_STEPS_MAX: u64 = 200_000;
 
 /// One member of the set, before overrides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,17 @@ pub(crate) struct Stretch {
     pub to: NaiveDateTime,
 }
 
+/// What was found of a set.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    /// In no order; one instant may be there twice.
+    pub found: Vec<Original>,
+    /// There are more, none of them before the first `max` of those found.
+    pub more: bool,
+    /// A bound ended the search: some may be missing anywhere.
+    pub cut: bool,
+}
+
 /// The set of one event.
 pub(crate) struct Set<'a> {
     pub content: &'a EventContent,
@@ -63,6 +78,8 @@ pub(crate) struct Set<'a> {
     excluded: Keys,
     /// No rule names DTSTART.
     pub start_is_extra: bool,
+    /// Steps that reading the rules took.
+    pub spent: u64,
 }
 
 impl<'a> Set<'a> {
@@ -76,7 +93,8 @@ impl<'a> Set<'a> {
         };
         let recurrence = &content.recurrence;
         let rules = read(&recurrence.rules)?;
-        let start_is_extra = !rules.iter().any(Bounded::names_start);
+        let mut steps = Steps(NAMES_START_STEPS_MAX);
+        let start_is_extra = !rules.iter().any(|rule| rule.names_start(&mut steps));
         Ok(Self {
             content,
             frame,
@@ -85,10 +103,11 @@ impl<'a> Set<'a> {
             excluded_rules: read(&recurrence.excluded_rules)?,
             excluded: Keys::new(&frame, recurrence.excluded.iter()),
             start_is_extra,
+            spent: NAMES_START_STEPS_MAX - steps.0,
         })
     }
 
-    /// The members of a stretch that `keep` wants, in no order, at most `max` of each rule; and whether some are missing.
+    /// The members of a stretch that `keep` wants, in no order, about `max` of each rule; and whether some are missing.
     /// `keep` may be asked about members outside the stretch.
     pub(crate) fn members(
         &self,
@@ -97,49 +116,63 @@ impl<'a> Set<'a> {
         steps: &mut Steps,
         keep: impl Fn(&Original) -> bool,
     ) -> (Vec<Original>, bool) {
-        let (barred, mut truncated) = self.barred(stretch, steps);
+        let members = self.first_members(stretch, max, steps, keep);
+        (members.found, members.more || members.cut)
+    }
+
+    /// The same: of each rule the `max` earliest at least, those in the hours around a clock change a few more.
+    pub(crate) fn first_members(
+        &self,
+        stretch: Stretch,
+        max: usize,
+        steps: &mut Steps,
+        keep: impl Fn(&Original) -> bool,
+    ) -> Members {
+        let (barred, cut) = self.barred(stretch, steps);
         let keep = |original: &Original| !self.excluded.covers(original.wall, original.at) && keep(original);
         let single = self.single_members().filter(|original| !barred.contains(&original.wall));
-        let mut found: Vec<Original> = single.filter(|original| keep(original)).collect();
-        let mut looked_at = 0_usize;
+        let mut members = Members { found: single.filter(|original| keep(original)).collect(), more: false, cut };
         for rule in &self.rules {
-            let room = found.len().saturating_add(max);
+            let mut search = Search { max, looks: Looks::within(*steps), latest: DateTime::<Utc>::MIN_UTC, new: 0 };
             let missing = rule.walk(stretch, self.start_is_extra, steps, |wall| {
-                if barred.contains(&wall) {
-                    return ControlFlow::Continue(());
-                }
-                looked_at += 1;
-                if looked_at > LOOKED_AT_MAX {
-                    truncated = true;
+                if !search.looks.one_more() {
+                    members.cut = true;
                     return ControlFlow::Break(());
                 }
                 let original = self.original(wall);
-                if rule.until.is_some_and(|until| original.at > until) || !keep(&original) {
+                if barred.contains(&wall) || rule.until.is_some_and(|until| original.at > until) || !keep(&original) {
                     return ControlFlow::Continue(());
                 }
-                if found.len() == room {
-                    truncated = true;
+                if search.has_enough(original.at, || self.frame.is_in_gap(wall, original.at)) {
+                    members.more = true;
                     return ControlFlow::Break(());
                 }
-                found.push(original);
+                members.found.push(original);
                 ControlFlow::Continue(())
             });
-            truncated |= missing;
+            search.looks.charge(steps);
+            members.cut |= missing;
         }
-        (found, truncated)
+        members
     }
 
     /// What `EXRULE`s take away.
     fn barred(&self, stretch: Stretch, steps: &mut Steps) -> (BTreeSet<NaiveDateTime>, bool) {
-        let (mut barred, mut truncated) = (BTreeSet::new(), false);
+        let (mut barred, mut cut) = (BTreeSet::new(), false);
         for rule in &self.excluded_rules {
+            let mut looks = Looks::within(*steps);
             let missing = rule.walk(stretch, false, steps, |wall| {
+                if !looks.one_more() {
+                    cut = true;
+                    return ControlFlow::Break(());
+                }
                 barred.insert(wall);
-                if barred.len() < LOOKED_AT_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                ControlFlow::Continue(())
             });
-            truncated |= missing || barred.len() == LOOKED_AT_MAX;
+            looks.charge(steps);
+            cut |= missing;
         }
-        (barred, truncated)
+        (barred, cut)
     }
 
     /// Whether a key names a member; none when the steps do not reach.
@@ -191,6 +224,54 @@ impl<'a> Set<'a> {
     }
 }
 
+/// How far the search for the first members of one rule has come.
+struct Search {
+    max: usize,
+    looks: Looks,
+    /// The latest instant that was found.
+    latest: DateTime<Utc>,
+    /// How many found members were later than all before them.
+    new: usize,
+}
+
+impl Search {
+    /// Whether those found before this member are the first `max`, and no later wall can come before them: where clocks go
+    /// forward, walls of the gap share their instants with the walls after it.
+    fn has_enough(&mut self, at: DateTime<Utc>, is_in_gap: impl FnOnce() -> bool) -> bool {
+        if at <= self.latest {
+            return false;
+        }
+        if self.new >= self.max && !is_in_gap() {
+            return true;
+        }
+        (self.latest, self.new) = (at, self.new + 1);
+        false
+    }
+}
+
+/// Walls that may still be turned into instants.
+struct Looks {
+    left: usize,
+    done: u64,
+}
+
+impl Looks {
+    fn within(steps: Steps) -> Self {
+        let affordable = usize::try_from(steps.0.div_ceil(LOOK_STEPS)).unwrap_or(LOOKED_AT_MAX);
+        Self { left: affordable.min(LOOKED_AT_MAX), done: 0 }
+    }
+
+    fn one_more(&mut self) -> bool {
+        let Some(left) = self.left.checked_sub(1) else { return false };
+        (self.left, self.done) = (left, self.done + 1);
+        true
+    }
+
+    fn charge(&self, steps: &mut Steps) {
+        steps.0 = steps.0.saturating_sub(self.done.saturating_mul(LOOK_STEPS));
+    }
+}
+
 impl Bounded {
     fn new(rule: &Rule, frame: &Frame) -> Result<Self, RuleRefused> {
         let start = frame.start.wall();
@@ -221,12 +302,11 @@ impl Bounded {
     }
 
     /// Whether the rule names DTSTART.
-    fn names_start(&self) -> bool {
+    fn names_start(&self, steps: &mut Steps) -> bool {
         let start = self.plan.start;
         let mut named = false;
         if start <= self.last {
-            // A period with `BYSETPOS` is at most a year of seconds, of which only the chosen ones are named.
-            walk(&self.plan, start, start, &mut Steps(1_000_000), |_| {
+            walk(&self.plan, start, start, steps, |_| {
                 named = true;
                 ControlFlow::Break(())
             });

@@ -58,6 +58,8 @@ pub enum Evidence {
     Absent,
     /// A list came back, and nothing at all was on it.
     EmptyList,
+    /// The provider has not listed the calendar itself for a day.
+    NoCalendar,
 }
 
 impl Evidence {
@@ -67,6 +69,9 @@ impl Evidence {
         match self {
             Self::Named => "each of them is told as deleted there, so somebody or some program has deleted them",
             Self::Absent => "they are missing from a list that is otherwise complete",
+            Self::NoCalendar => {
+                "the calendar itself is no longer listed there, so somebody has deleted it or closed it to you"
+            }
             Self::EmptyList => "the list came back empty, which is often an error of the server and no deletion",
         }
     }

@@ -9,6 +9,7 @@
 
 pub mod brake;
 pub mod echo;
+pub mod hold;
 pub mod matching;
 pub mod merge;
 pub mod plan;

@@ -47,6 +47,8 @@ words! {
         Unlinked = "unlinked",
         /// Changed or deleted in a calendar that only takes events from here: ours stands there again.
         PutBack = "put_back",
+        /// Deleted at the provider together with much else, and its owner has refused that.
+        DeletionRefused = "deletion_refused",
     }
 }
 
@@ -71,6 +73,9 @@ impl Reason {
             Self::Matched => "It was new on both sides and is taken for one event.",
             Self::Reduced => "The calendar shows more of it than the account's privacy level allows.",
             Self::Unlinked => "Its copy was taken out of this calendar; the event lives on.",
+            Self::DeletionRefused => {
+                "It was deleted in the calendar with many others, and you refused that: it is written there again."
+            }
             Self::PutBack => {
                 "It was changed in the calendar, which only takes events from here: what is here stands there again."
             }

@@ -1,6 +1,7 @@
 //! Content to text.
 
 mod edit;
+mod rename;
 mod vevent;
 
 use std::collections::BTreeSet;
@@ -8,6 +9,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 pub use edit::edit;
+pub use rename::rename;
 
 use super::{canonical, vtimezone, zone};
 use crate::domain::{

@@ -12,6 +12,9 @@ use crate::{
     provider::Known,
 };
 
+/// Its partitions move.
+const ICLOUD: &str = "icloud.com";
+
 /// Where a href leads, seen from where it was read (RFC 4918 §8.3). `None`: nowhere HTTP can go.
 pub(super) fn resolve(base: &Url, href: &str) -> Option<Url> {
     let href = href.trim();
@@ -55,6 +58,14 @@ pub(super) fn key(base: &Url, href: &str) -> Option<String> {
     } else {
         Some(format!("{}{path}{query}", url.origin().ascii_serialization()))
     }
+}
+
+/// Where a collection is, however it is written: without its scheme, and one name for all partitions of iCloud.
+pub(super) fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let host = if host == ICLOUD || host.ends_with(&format!(".{ICLOUD}")) { ICLOUD } else { host };
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("dav://{host}{port}{}", decode(url.path()).trim_end_matches('/'))
 }
 
 fn decode(path: &str) -> String {

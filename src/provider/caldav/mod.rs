@@ -18,6 +18,7 @@ mod icloud;
 mod listing;
 mod pull;
 mod request;
+mod revive;
 mod wire;
 mod write;
 
@@ -46,7 +47,7 @@ use crate::{
         event::EventContent,
         failure::FailureClass,
         ids::{RemoteCalendarId, RemoteEventId, Uid},
-        mapping::RemoteEvent,
+        mapping::{Remains, RemoteEvent},
         ports::World,
     },
     ical::{self, Limits},
@@ -170,6 +171,12 @@ impl Provider for Caldav {
         self.list(&homes).await
     }
 
+    fn identities(&self, calendars: &[RemoteCalendarId]) -> Vec<String> {
+        let homes = self.home().unwrap_or_default();
+        let base = homes.first().unwrap_or_else(|| self.exchange.start());
+        calendars.iter().filter_map(|id| href::resolve(base, id.as_str())).map(|url| href::place(&url)).collect()
+    }
+
     async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage> {
         let collection = self.collection(pull.calendar).await?;
         let mark = self.memory().marks.get(pull.calendar).cloned();
@@ -207,6 +214,16 @@ impl EventWriter for Caldav {
 
     async fn create(&self, calendar: &RemoteCalendarId, key: &Uid, content: &EventContent) -> Result<RemoteEvent> {
         self.pen(calendar).await?.create(calendar, key, content).await
+    }
+
+    async fn make_again(
+        &self,
+        calendar: &RemoteCalendarId,
+        key: &Uid,
+        remains: &Remains,
+        content: &EventContent,
+    ) -> Result<RemoteEvent> {
+        self.revive(calendar, key, remains, content).await
     }
 
     async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent> {

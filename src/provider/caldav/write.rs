@@ -37,7 +37,7 @@ pub(super) struct Pen<'a> {
 }
 
 /// The name of an object that we make.
-fn chosen_id(calendar: &RemoteCalendarId, key: &Uid) -> RemoteEventId {
+pub(super) fn chosen_id(calendar: &RemoteCalendarId, key: &Uid) -> RemoteEventId {
     let slash = if calendar.as_str().ends_with('/') { "" } else { "/" };
     RemoteEventId(format!("{}{slash}{}.ics", calendar.as_str(), href::segment(key.as_str())))
 }
@@ -95,6 +95,7 @@ impl Pen<'_> {
         };
         let response = self.exchange.send(delete(url, &version)).await?;
         match response.status {
+            200..=299 if is_page(&response) => Err(somebody_elses(DELETING)),
             200..=299 | 404 | 410 => Ok(()),
             _ => Err(self.exchange.failure(&response, Doing::Writing(DELETING))),
         }
@@ -145,7 +146,7 @@ impl Pen<'_> {
         Ok(None)
     }
 
-    fn url(&self, id: &RemoteEventId) -> Result<Url> {
+    pub(super) fn url(&self, id: &RemoteEventId) -> Result<Url> {
         href::resolve(&self.collection, id.as_str())
             .ok_or_else(|| ProviderError::new(FailureClass::Refused, "the event's name leads nowhere"))
     }
@@ -188,7 +189,7 @@ impl Pen<'_> {
     }
 
     /// What the server holds after a write. A strong `ETag` means our bytes (RFC 4791 §5.3.4); else it is read again.
-    async fn written(
+    pub(super) async fn written(
         &self,
         response: &Response,
         what: &'static str,
@@ -197,6 +198,9 @@ impl Pen<'_> {
     ) -> Result<RemoteEvent> {
         if !(200..300).contains(&response.status) {
             return Err(self.exchange.failure(response, Doing::Writing(what)));
+        }
+        if is_page(response) {
+            return Err(somebody_elses(what));
         }
         if let Some(etag) = response.header("etag").map(str::trim).filter(|etag| href::is_trustworthy(etag)) {
             return Ok(RemoteEvent { revision: Some(Revision::from(etag)), ..sent });
@@ -213,6 +217,16 @@ impl Pen<'_> {
             Ok(None) | Err(_) => Ok(sent),
         }
     }
+}
+
+/// Whether a write is answered with a page for people: a network that wants a log-in first answers 200 to whatever is asked.
+fn is_page(response: &Response) -> bool {
+    response.header("content-type").is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
+}
+
+/// An answer that is not the server's: what became of the write has to be read.
+fn somebody_elses(what: &str) -> ProviderError {
+    ProviderError::new(FailureClass::Ambiguous, format!("{what}: the answer is a page, and not the server's"))
 }
 
 fn event(converted: Converted) -> Result<Option<RemoteEvent>> {

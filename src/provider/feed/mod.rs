@@ -169,6 +169,10 @@ impl Provider for Feed {
         }])
     }
 
+    fn identities(&self, _calendars: &[RemoteCalendarId]) -> Vec<String> {
+        vec![self.source.place()]
+    }
+
     async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage> {
         if pull.calendar.as_str() != CALENDAR {
             return Err(ProviderError::new(FailureClass::Gone, "a feed has one calendar, `feed`"));

@@ -56,6 +56,13 @@ impl Source {
         Ok(Self { url, credential, host, fingerprint })
     }
 
+    /// What the address names, however it is written: the scheme and what belongs to a page are left out.
+    pub(super) fn place(&self) -> String {
+        let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let query = self.url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("feed://{}{port}{}{query}", self.host, self.url.path())
+    }
+
     /// `GET`, conditional when a bookmark holds validators: both are sent, the publisher uses the `ETag`
     /// (RFC 9110 §13.1.3).
     pub(super) fn request(&self, since: Option<&Bookmark>) -> Request {

@@ -1,6 +1,9 @@
 //! What kind of failure an answer is: by status and the first error's `reason`.
 //!
 //! **Invariant:** no word of Google's messages goes further: they quote addresses.
+//!
+//! **Invariant:** that something is gone, forbidden or deleted counts only in Google's own form: a network that wants a log-in
+//! first, or a proxy, answers with pages of its own.
 
 use std::time::Duration;
 
@@ -37,6 +40,22 @@ impl Doing {
             Self::Listing => "reading a calendar's events",
         }
     }
+
+    /// What a good status with something else in it is.
+    fn unreadable(self) -> FailureClass {
+        match self {
+            Self::Writing(_) => FailureClass::Ambiguous,
+            Self::Reading(_) | Self::Listing => FailureClass::Malformed,
+        }
+    }
+
+    /// What a refusal is that Google itself did not write.
+    fn unproven(self) -> FailureClass {
+        match self {
+            Self::Writing(_) => FailureClass::Ambiguous,
+            Self::Reading(_) | Self::Listing => FailureClass::Transient,
+        }
+    }
 }
 
 /// The object that a good answer is.
@@ -45,9 +64,43 @@ pub(super) fn object(response: &Response, doing: Doing, now: DateTime<Utc>) -> R
         return Err(failure(response, doing, now));
     }
     Item::read(&response.body).ok_or_else(|| {
-        let class = if matches!(doing, Doing::Writing(_)) { FailureClass::Ambiguous } else { FailureClass::Malformed };
-        ProviderError::new(class, format!("{}: the answer is not a JSON object", doing.words()))
+        ProviderError::new(doing.unreadable(), format!("{}: the answer is not a JSON object", doing.words()))
     })
+}
+
+/// The page of a list that a good answer is. Google leaves neither out, however empty the page is.
+pub(super) fn list(response: &Response, doing: Doing, now: DateTime<Utc>) -> Result<Item> {
+    let page = object(response, doing, now)?;
+    if page.0.get("items").is_some_and(Value::is_array)
+        || page.text("kind").is_some_and(|kind| kind.starts_with("calendar#"))
+    {
+        return Ok(page);
+    }
+    Err(ProviderError::new(FailureClass::Malformed, format!("{}: the answer is no list", doing.words())))
+}
+
+/// The event that a good answer is: the one that was asked for, or written.
+pub(super) fn event(response: &Response, id: &str, doing: Doing, now: DateTime<Utc>) -> Result<Item> {
+    let item = object(response, doing, now)?;
+    if item.id() == id && !item.etag().is_empty() {
+        return Ok(item);
+    }
+    Err(ProviderError::new(doing.unreadable(), format!("{}: the answer is not the event", doing.words())))
+}
+
+/// What came of a deletion. Only an empty answer, or Google's own word that the event is gone, says that it is done.
+pub(super) fn deleted(response: &Response, doing: Doing, now: DateTime<Utc>) -> Result<()> {
+    match response.status {
+        204 => Ok(()),
+        200..300 => {
+            let why = format!("{}: the answer is not one to a deletion", doing.words());
+            Err(ProviderError::new(FailureClass::Ambiguous, why))
+        }
+        _ => match failure(response, doing, now) {
+            gone if gone.class == FailureClass::Gone => Ok(()),
+            other => Err(other),
+        },
+    }
 }
 
 /// The failure that any other answer is.
@@ -90,6 +143,7 @@ fn class(status: u16, reason: Option<&str>, doing: Doing) -> FailureClass {
                 | "dailyLimitExceeded",
             ),
         ) => FailureClass::RateLimited,
+        (403 | 404 | 410, None) => doing.unproven(),
         (403, _) => FailureClass::Forbidden,
         // 410 has two meanings: on a list it is the token, on an item it is the item.
         (410, _) if matches!(doing, Doing::Listing) => FailureClass::CursorExpired,

@@ -7,7 +7,10 @@ use chrono::{DateTime, Duration, FixedOffset, NaiveDate, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::item::Item;
+use super::{
+    item::Item,
+    series::{same, unnamed},
+};
 use crate::{
     domain::{
         calendar::RemoteCalendar,
@@ -194,7 +197,7 @@ fn status(status: EventStatus) -> &'static str {
 /// `recurrence`: `RRULE`, `RDATE`, `EXDATE` lines; occurrences in `but` are taken out by other means.
 pub(super) fn recurrence(content: &EventContent, but: &[EventTime]) -> Value {
     let mut content = content.clone();
-    content.recurrence.excluded.retain(|time| !but.contains(time));
+    content.recurrence.excluded.retain(|time| !but.iter().any(|other| same(time, other)));
     json!(ical::recurrence_lines(&content))
 }
 
@@ -227,16 +230,19 @@ pub(super) fn canonical(content: &EventContent, floating_in: Tz) -> EventContent
 }
 
 /// An occurrence that says what its series says is none of its own: so an exception is undone at Google, which has no other
-/// way to forget one.
+/// way to forget one. Where the series has no place for it, it is a meeting all the same.
 pub(super) fn drop_plain_overrides(content: &mut EventContent) {
     let master = content.facts.clone();
     let length = master.end.wall() - master.start.wall();
-    content.overrides.retain(|one| {
+    let is_plain = |one: &Override| {
         let start = one.recurrence_id;
         let same_zone = start.zone() == master.start.zone() && start.is_all_day() == master.start.is_all_day();
         let end = master.end.with_wall(start.wall() + length);
-        !(same_zone && one.facts == Facts { start, end, ..master.clone() })
-    });
+        same_zone && one.facts == Facts { start, end, ..master.clone() }
+    };
+    let plain: Vec<_> = content.overrides.iter().filter(|one| is_plain(one)).map(|one| one.recurrence_id).collect();
+    let strays = unnamed(content, &plain);
+    content.overrides.retain(|one| !plain.contains(&one.recurrence_id) || strays.contains(&one.recurrence_id));
 }
 
 fn plain(facts: &mut Facts, floating_in: Tz) {

@@ -5,6 +5,9 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+/// Marks an outline. Google's own names hold no dot.
+const OUTLINE: &str = "calwarden.outline";
+
 /// An object as received.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Item(pub Map<String, Value>);
@@ -69,6 +72,16 @@ impl Item {
 
     pub(super) fn updated(&self) -> Option<DateTime<Utc>> {
         DateTime::parse_from_rfc3339(self.text("updated")?).ok().map(|at| at.with_timezone(&Utc))
+    }
+
+    /// What stands for an object that is too large to be read; carried within one pull, and never stored.
+    pub(super) fn outlined(mut self) -> Self {
+        self.0.insert(OUTLINE.to_owned(), Value::Bool(true));
+        self
+    }
+
+    pub(super) fn is_outline(&self) -> bool {
+        self.flag(OUTLINE) == Some(true)
     }
 
     /// One of our marks: `extendedProperties.private`.

@@ -12,9 +12,12 @@ mod busy;
 mod classify;
 mod convert;
 mod item;
+mod occurrences;
+mod pages;
 mod pull;
 pub mod push;
 mod request;
+mod revive;
 pub mod scopes;
 mod series;
 mod write;
@@ -132,12 +135,19 @@ impl Google {
         classify::object(&response, doing, self.world.now())
     }
 
+    /// Sends a request about one event and reads the event that answers it.
+    async fn ask_event(&self, request: Request, id: &str, doing: Doing) -> Result<Item> {
+        let response = self.send(request).await?;
+        classify::event(&response, id, doing, self.world.now())
+    }
+
     async fn list_calendars(&self) -> Result<Vec<RemoteCalendar>> {
         let mut found = Vec::new();
         let mut page: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
             let request = request::calendar_list(self.at(&["users", "me", "calendarList"]), page.as_deref());
-            let answer = self.ask(request, Doing::Reading("listing the calendars")).await?;
+            let response = self.send(request).await?;
+            let answer = classify::list(&response, Doing::Reading("listing the calendars"), self.world.now())?;
             found.extend(answer.items().filter_map(|entry| convert::calendar(&entry)));
             page = answer.text("nextPageToken").map(str::to_owned);
             if page.is_none() {
@@ -158,6 +168,11 @@ impl Google {
 
 #[async_trait]
 impl Provider for Google {
+    fn identities(&self, calendars: &[RemoteCalendarId]) -> Vec<String> {
+        // The primary calendar comes first and bears its owner's address; the others may be shared.
+        calendars.first().map(|primary| format!("google://calendar/{}", primary.as_str())).into_iter().collect()
+    }
+
     fn profile(&self) -> &Profile {
         &self.profile
     }
@@ -201,6 +216,12 @@ impl Provider for Google {
     fn requests_made(&self) -> u32 {
         self.http.requests_made()
     }
+}
+
+/// Why nobody may change an event from here, as far as the bytes tell that are kept with it; `None`: nothing speaks against it.
+#[must_use]
+pub fn fixed_because(raw: &[u8]) -> Option<&'static str> {
+    series::Whole::read(raw).and_then(|whole| write::fixed_because(&whole.master))
 }
 
 /// The id of an event that we make: the same for the same calendar and key. Base32hex in lower case (RFC 4648 §7), as

@@ -8,14 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::{Google, classify::Doing, item::Item, request, series::Whole};
+use super::{
+    Google,
+    classify::Doing,
+    item::Item,
+    pages::{PAGE_MAX, Page},
+    request,
+    series::{self, Whole},
+};
 use crate::{
     domain::{
         failure::FailureClass,
-        ids::{RemoteCalendarId, RemoteEventId, SyncCursor},
+        ids::{RemoteCalendarId, RemoteEventId, Revision, SyncCursor},
     },
     provider::{
-        ChangePage, Known, Next, PageKind, PageToken, Pull,
+        ChangePage, Known, Next, PageKind, PageToken, Pull, Unreadable,
         error::{ProviderError, Result},
     },
 };
@@ -29,19 +36,23 @@ impl Google {
     pub(super) async fn pull_page(&self, pull: Pull<'_>) -> Result<ChangePage> {
         let since = if pull.reconcile { None } else { pull.cursor };
         let token = since.map(read_cursor).transpose()?;
-        let (page, mut parts) = match &pull.page {
-            PageToken::Start => (None, Vec::new()),
-            PageToken::Carrying { page, parts } => (Some(page.clone()), parts.clone()),
+        let (page, mut parts, size) = match &pull.page {
+            PageToken::Start => (None, Vec::new(), PAGE_MAX),
+            PageToken::Carrying { page, parts, size } => (Some(page.clone()), parts.clone(), *size),
             PageToken::Text(_) | PageToken::Pending { .. } => {
                 return Err(ProviderError::new(FailureClass::Refused, "this page is not one of this calendar"));
             }
         };
         let url = self.at(&["calendars", pull.calendar.as_str(), "events"]);
-        let answer = self.ask(request::events(url, token, page.as_deref()), Doing::Listing).await?;
+        let ask = |portion| request::events(url.clone(), token, page.as_deref(), portion);
+        let Page { answer, next_size, outline } = self.page(size, Doing::Listing, ask).await?;
         let mut told = Told::new(if token.is_some() { PageKind::Delta } else { PageKind::Snapshot }, &pull);
         for item in answer.items() {
-            if item.master().is_some() || item.recurs() {
-                parts.push(Bytes::from(serde_json::to_vec(&item.0).unwrap_or_default()));
+            if outline && (item.master().is_some() || !item.cancelled()) {
+                // Whether it is a series does not show: it waits for what else is told of it.
+                parts.push(part(&item.outlined()));
+            } else if item.master().is_some() || item.recurs() {
+                parts.push(part(&item));
             } else if !item.cancelled() {
                 told.add(&Whole::single(item));
             } else if told.page.kind == PageKind::Delta {
@@ -50,7 +61,7 @@ impl Google {
         }
         match (answer.text("nextPageToken"), answer.text("nextSyncToken")) {
             (Some(page), _) => {
-                told.page.next = Next::Page(PageToken::Carrying { page: page.to_owned(), parts });
+                told.page.next = Next::Page(PageToken::Carrying { page: page.to_owned(), parts, size: next_size });
             }
             (None, Some(token)) => {
                 self.put_together(&parts, &mut told).await?;
@@ -80,6 +91,10 @@ impl Google {
         let removed: BTreeSet<_> = told.page.removed.iter().cloned().collect();
         for (id, (master, exceptions)) in families {
             let remote = RemoteEventId::from(id.as_str());
+            if let Some(outline) = master.iter().chain(&exceptions).find(|item| item.is_outline()) {
+                told.page.unreadable.push(too_large(told.calendar, remote, outline));
+                continue;
+            }
             if removed.contains(&remote) {
                 // What is left of a series that went: its exceptions, cancelled with it.
                 continue;
@@ -94,12 +109,16 @@ impl Google {
                 PageKind::Delta => told.known.raw(&remote).await?.and_then(|raw| Whole::read(&raw)),
                 PageKind::Snapshot => None,
             };
-            match self.whole(told.calendar, &id, master, held, told.page.kind).await? {
-                Some(mut whole) => {
+            match self.whole(told.calendar, &id, master, held, told.page.kind).await {
+                Ok(Some(mut whole)) => {
                     whole.exceptions.extend(exceptions.into_iter().map(|item| (item.id().to_owned(), item)));
-                    told.add(&whole);
+                    told.add_series(&whole);
                 }
-                None => exceptions.into_iter().for_each(|item| told.add_orphan(item)),
+                Ok(None) => exceptions.into_iter().for_each(|item| told.add_orphan(item)),
+                Err(error) if error.is_too_large() => {
+                    told.page.unreadable.push(too_large(told.calendar, remote, &Item::default()));
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -119,6 +138,11 @@ impl Google {
             (Some(master), Some(held)) if !held.exceptions.is_empty() && kind == PageKind::Delta => {
                 self.family(calendar, Whole { master, exceptions: held.exceptions }).await.map(Some)
             }
+            // One that is new to us may have exceptions that are older than the token: it came out of the bin, or its owner was
+            // invited to single occurrences before.
+            (Some(master), None) if master.recurs() && kind == PageKind::Delta => {
+                self.family(calendar, Whole::single(master)).await.map(Some)
+            }
             (Some(master), _) => Ok(Some(Whole::single(master))),
             (None, Some(held)) => Ok(Some(held)),
             (None, None) => match self.read_item(calendar, id).await? {
@@ -136,7 +160,7 @@ impl Google {
     /// One event as it is kept, deleted or not.
     pub(super) async fn read_kept(&self, calendar: &RemoteCalendarId, id: &str) -> Result<Option<Item>> {
         let url = self.at(&["calendars", calendar.as_str(), "events", id]);
-        match self.ask(request::event(url), Doing::Reading("reading one event")).await {
+        match self.ask_event(request::event(url), id, Doing::Reading("reading one event")).await {
             Ok(item) => Ok(Some(item)),
             Err(error) if matches!(error.class, FailureClass::Gone | FailureClass::Forbidden) => Ok(None),
             Err(error) => Err(error),
@@ -146,16 +170,20 @@ impl Google {
     /// The master with its exceptions as they are now. Cancelled ones that are no longer told stay cancelled.
     pub(super) async fn family(&self, calendar: &RemoteCalendarId, mut whole: Whole) -> Result<Whole> {
         let Some(uid) = whole.master.text("iCalUID").map(str::to_owned) else { return Ok(whole) };
-        if !whole.master.recurs() {
-            whole.exceptions.clear();
+        if !whole.master.recurs() && whole.exceptions.is_empty() {
             return Ok(whole);
         }
         let url = self.at(&["calendars", calendar.as_str(), "events"]);
         whole.exceptions.retain(|_, item| item.cancelled());
-        let mut page: Option<String> = None;
+        let (mut page, mut size): (Option<String>, u32) = (None, PAGE_MAX);
         for _ in 0..FAMILY_PAGES_MAX {
-            let request = request::family(url.clone(), &uid, page.as_deref());
-            let answer = self.ask(request, Doing::Reading("reading a series")).await?;
+            let ask = |portion| request::family(url.clone(), &uid, page.as_deref(), portion);
+            let told = self.page(size, Doing::Reading("reading a series"), ask).await?;
+            if told.outline {
+                return Err(ProviderError::too_large());
+            }
+            let answer = told.answer;
+            size = told.next_size;
             for item in answer.items().filter(|item| item.master() == Some(whole.master.id())) {
                 whole.exceptions.insert(item.id().to_owned(), item);
             }
@@ -166,6 +194,18 @@ impl Google {
         }
         Err(ProviderError::new(FailureClass::Malformed, "a series has no end of exceptions"))
     }
+}
+
+/// A part of a series, as it is carried to the last page.
+fn part(item: &Item) -> Bytes {
+    Bytes::from(serde_json::to_vec(&item.0).unwrap_or_default())
+}
+
+/// An event that is larger than an answer may be: it is told as that, and what is held of it stays.
+fn too_large(calendar: &RemoteCalendarId, id: RemoteEventId, outline: &Item) -> Unreadable {
+    let revision = outline.text("etag").filter(|_| outline.id() == id.as_str()).map(Revision::from);
+    let uid = outline.text("iCalUID").is_some().then(|| series::uid(outline, calendar));
+    Unreadable { id, revision, uid, why: "it is larger than this server accepts".to_owned(), may_pass: false }
 }
 
 fn read_cursor(cursor: &SyncCursor) -> Result<&str> {
@@ -211,6 +251,15 @@ impl<'a> Told<'a> {
             Ok(event) => self.page.changed.push(event),
             Err(unreadable) => self.page.unreadable.push(unreadable),
         }
+    }
+
+    /// A series. An occurrence of it that was an event of its own, when nothing else of the series was ours to see, is part of it now.
+    fn add_series(&mut self, whole: &Whole) {
+        if self.page.kind == PageKind::Delta {
+            let ids = whole.exceptions.keys().map(|id| RemoteEventId::from(id.as_str()));
+            self.page.removed.extend(ids.filter(|id| self.known.revision(id).is_some()));
+        }
+        self.add(whole);
     }
 
     /// An occurrence of a series that is not ours to see is an event of its own.

@@ -8,8 +8,8 @@ use url::Url;
 use super::body;
 use crate::provider::transport::Request;
 
-/// Events per page; the most Google gives.
-pub(super) const PAGE: &str = "2500";
+/// What of each event is asked for where all of it is too much: who it is, and no text.
+const OUTLINE: &str = "kind,nextPageToken,nextSyncToken,items(id,etag,status,iCalUID,recurringEventId)";
 /// What is mirrored. Birthdays and working locations are not appointments.
 const EVENT_TYPES: [&str; 4] = ["default", "focusTime", "fromGmail", "outOfOffice"];
 
@@ -56,10 +56,21 @@ pub(super) fn calendar_list(url: Url, page: Option<&str>) -> Request {
     get(url, &query)
 }
 
+/// How much of a list is asked for at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Portion {
+    /// Objects.
+    pub size: u32,
+    /// Who they are, and nothing else.
+    pub outline: bool,
+}
+
 /// `events.list` of changes since a token, or of everything. The same parameters each time: Google leaves open what a token
-/// does with others.
-pub(super) fn events(url: Url, sync_token: Option<&str>, page: Option<&str>) -> Request {
-    let mut query = vec![("maxResults", PAGE), ("showDeleted", "true"), ("singleEvents", "false")];
+/// does with others; the size of a page is free.
+pub(super) fn events(url: Url, sync_token: Option<&str>, page: Option<&str>, portion: Portion) -> Request {
+    let size = portion.size.to_string();
+    let mut query = vec![("maxResults", size.as_str()), ("showDeleted", "true"), ("singleEvents", "false")];
+    query.extend(portion.outline.then_some(("fields", OUTLINE)));
     query.extend(EVENT_TYPES.iter().map(|kind| ("eventTypes", *kind)));
     query.extend(sync_token.map(|token| ("syncToken", token)));
     query.extend(page.map(|page| ("pageToken", page)));
@@ -67,8 +78,11 @@ pub(super) fn events(url: Url, sync_token: Option<&str>, page: Option<&str>) -> 
 }
 
 /// `events.list` of one `iCalUID`: a master and all its exceptions.
-pub(super) fn family(url: Url, uid: &str, page: Option<&str>) -> Request {
-    let mut query = vec![("iCalUID", uid), ("maxResults", PAGE), ("showDeleted", "true"), ("singleEvents", "false")];
+pub(super) fn family(url: Url, uid: &str, page: Option<&str>, portion: Portion) -> Request {
+    let size = portion.size.to_string();
+    let mut query =
+        vec![("iCalUID", uid), ("maxResults", size.as_str()), ("showDeleted", "true"), ("singleEvents", "false")];
+    query.extend(portion.outline.then_some(("fields", OUTLINE)));
     query.extend(page.map(|page| ("pageToken", page)));
     get(url, &query)
 }
@@ -86,6 +100,20 @@ pub(super) fn instance(url: Url, original_start: &str) -> Request {
 /// `events.insert`.
 pub(super) fn insert(url: Url, event: &Value) -> Request {
     write("POST", url, &[("sendUpdates", "none")], None, Some(event))
+}
+
+/// What an event that is made again may hold has to be asked for, or Google leaves it out.
+const WHOLE: &[(&str, &str)] =
+    &[("sendUpdates", "none"), ("conferenceDataVersion", "1"), ("supportsAttachments", "true")];
+
+/// `events.insert` of everything that an event was.
+pub(super) fn insert_whole(url: Url, event: &Value) -> Request {
+    write("POST", url, WHOLE, None, Some(event))
+}
+
+/// `events.patch` of exactly this version, with everything that an event was.
+pub(super) fn patch_whole(url: Url, etag: &str, event: &Value) -> Request {
+    write("PATCH", url, WHOLE, Some(etag), Some(event))
 }
 
 /// `events.patch` of exactly this version.

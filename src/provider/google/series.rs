@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use super::{convert, event_id, item::Item};
 use crate::{
     domain::{
-        event::EventStatus,
+        event::{EventContent, EventStatus},
         ids::{RemoteCalendarId, RemoteEventId, Revision, Uid},
         mapping::RemoteEvent,
         time::EventTime,
     },
+    engine::recurrence::{self, Bounds},
     provider::Unreadable,
 };
 
@@ -65,10 +66,12 @@ impl Whole {
         Revision(format!("{}+{half:016x}", self.master.etag()))
     }
 
-    /// Original starts of the occurrences that are cancelled by an exception.
-    pub(super) fn cancelled(&self) -> Vec<EventTime> {
-        let gone = self.exceptions.values().filter(|item| item.cancelled());
-        gone.filter_map(|item| convert::time(item, "originalStartTime").ok()).collect()
+    /// Original starts of its exceptions that a series has a place for: what is left out there is cancelled and needs no `EXDATE`.
+    pub(super) fn placed(&self, content: &EventContent) -> Vec<EventTime> {
+        let all = self.exceptions.values().filter_map(|item| convert::time(item, "originalStartTime").ok());
+        let all: Vec<_> = all.map(|time| in_zone_of(time, &content.facts.start)).collect();
+        let strays = unnamed(content, &all);
+        all.into_iter().filter(|time| !strays.contains(time)).collect()
     }
 
     /// The exception of one occurrence.
@@ -93,12 +96,14 @@ impl Whole {
             // An occurrence whose series is not ours to see (RFC 4791 §4.1).
             content.detached_from = convert::time(&self.master, "originalStartTime").ok();
         }
+        // What is cancelled where the series has no place is nothing: no occurrence is left out by it.
+        let cancelled = self.exceptions.values().filter(|item| item.cancelled());
+        let left_out = cancelled.filter_map(|item| convert::time(item, "originalStartTime").ok());
+        let left_out: Vec<_> = left_out.map(|time| in_zone_of(time, &content.facts.start)).collect();
+        let strays = unnamed(&content, &left_out);
+        content.recurrence.excluded.extend(left_out.into_iter().filter(|time| !strays.contains(time)));
         for item in self.exceptions.values() {
-            if item.cancelled() {
-                if let Ok(original) = convert::time(item, "originalStartTime") {
-                    content.recurrence.excluded.push(in_zone_of(original, &content.facts.start));
-                }
-            } else {
+            if !item.cancelled() {
                 let mut one = convert::exception(item).map_err(refused)?;
                 one.recurrence_id = in_zone_of(one.recurrence_id, &content.facts.start);
                 if one.facts.status != EventStatus::Cancelled {
@@ -125,13 +130,22 @@ pub(super) fn uid(item: &Item, calendar: &RemoteCalendarId) -> Uid {
     }
 }
 
+/// Of these original starts, those that a series has no place for: its rule names others, or it is no series any more. What
+/// differs there is a meeting of its own.
+pub(super) fn unnamed(content: &EventContent, originals: &[EventTime]) -> Vec<EventTime> {
+    if content.recurrence.is_empty() {
+        return originals.to_vec();
+    }
+    recurrence::unnamed(content, originals, chrono_tz::UTC, &Bounds::default())
+}
+
 /// Whether two original starts are one occurrence.
 pub(super) fn same(one: &EventTime, other: &EventTime) -> bool {
     one.is_all_day() == other.is_all_day() && one.instant(chrono_tz::UTC) == other.instant(chrono_tz::UTC)
 }
 
 /// An original start told in the zone of its series, which it is compared in.
-fn in_zone_of(time: EventTime, start: &EventTime) -> EventTime {
+pub(super) fn in_zone_of(time: EventTime, start: &EventTime) -> EventTime {
     use crate::domain::time::Zone;
     match (time, start.zone()) {
         (EventTime::DateTime { .. }, Zone::Named(tz)) => {

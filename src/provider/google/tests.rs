@@ -252,3 +252,97 @@ async fn an_exception_alone_is_put_into_the_series_that_is_held() {
     assert_ne!(whole.revision, first.revision, "any part changes the version of the whole");
     assert_eq!(page.removed, [], "the series is not gone with its occurrence");
 }
+
+/// A calendar whose events have sizes, behind a door that lets ten megabytes through.
+struct Large {
+    sizes: Vec<usize>,
+    asked: Mutex<Vec<(u32, bool)>>,
+}
+
+impl Large {
+    fn item(&self, at: usize, outline: bool) -> Value {
+        let mut item = json!({ "id": format!("event{at}"), "etag": format!("\"{at}\""), "status": "confirmed", "iCalUID": format!("event{at}@x") });
+        if !outline {
+            item["summary"] = json!(format!("Event {at}"));
+            item["description"] = json!("x".repeat(self.sizes[at]));
+            item["start"] = json!({ "date": "2026-08-03" });
+            item["end"] = json!({ "date": "2026-08-04" });
+        }
+        item
+    }
+}
+
+#[async_trait]
+impl Http for Large {
+    async fn send(&self, request: Request) -> Result<Response> {
+        let query: BTreeMap<_, _> = request.url.query_pairs().into_owned().collect();
+        let number = |name: &str| query.get(name).map_or(0, |text| text.parse::<usize>().expect("a number"));
+        let (size, from, outline) = (number("maxResults"), number("pageToken"), query.contains_key("fields"));
+        self.asked.lock().expect("no panic").push((u32::try_from(size).expect("a size"), outline));
+        let to = self.sizes.len().min(from + size);
+        let mut page = json!({ "kind": "calendar#events", "items": (from..to).map(|at| self.item(at, outline)).collect::<Vec<_>>() });
+        if to < self.sizes.len() {
+            page["nextPageToken"] = json!(to.to_string());
+        } else {
+            page["nextSyncToken"] = json!("end");
+        }
+        let body = page.to_string().into_bytes();
+        if body.len() > crate::provider::transport::client::ClientConfig::default().body_max {
+            return Err(ProviderError::too_large());
+        }
+        Ok(Response { status: 200, headers: Vec::new(), body: body.into(), url: request.url })
+    }
+}
+
+/// Everything that a calendar tells, and how it was asked.
+async fn listed(sizes: Vec<usize>) -> (usize, Vec<crate::provider::Unreadable>, Next, Vec<(u32, bool)>) {
+    let large = Arc::new(Large { sizes, asked: Mutex::default() });
+    let world = World { clock: Arc::new(Fixed), random: Arc::new(Fixed) };
+    let config = GoogleConfig {
+        api: "https://google.test/calendar/v3".parse().expect("a URL"),
+        access_token: Secret::new("ya29.x"),
+        may_write: true,
+    };
+    let http: Arc<dyn Http> = large.clone();
+    let account = Google::new(http, world, config);
+    let (calendar, held) = (RemoteCalendarId::from("testuser@example.test"), Held::default());
+    let (mut found, mut unreadable, mut page) = (0, Vec::new(), PageToken::Start);
+    loop {
+        let pull = Pull { calendar: &calendar, cursor: None, reconcile: true, known: &held, page };
+        let told = account.pull(pull).await.expect("a page");
+        found += told.changed.len();
+        unreadable.extend(told.unreadable);
+        match told.next {
+            Next::Page(next) => page = next,
+            done @ Next::Done(_) => return (found, unreadable, done, large.asked.lock().expect("no panic").clone()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_too_large_is_asked_for_again_in_smaller_ones() {
+    let (found, unreadable, next, asked) = listed(vec![4_400; 2_500]).await;
+    assert_eq!((found, unreadable.len()), (2_500, 0));
+    assert_eq!(next, Next::Done(Some(SyncCursor("g1:end".into()))));
+    let sizes: Vec<_> = asked.iter().map(|(size, _)| *size).collect();
+    assert_eq!(sizes[..2], [2_500, 1_250]);
+    assert!(asked.len() <= 4, "{asked:?}");
+    // What was not too large is asked for as before.
+    let (found, _, _, asked) = listed(vec![400; 2_600]).await;
+    assert_eq!((found, asked.len()), (2_600, 2));
+}
+
+#[tokio::test]
+async fn one_event_that_is_too_large_is_told_as_that_and_stands_in_nobodys_way() {
+    let mut sizes = vec![400; 3_000];
+    sizes[700] = 11_000_000;
+    let (found, unreadable, next, asked) = listed(sizes).await;
+    assert_eq!(found, 2_999);
+    assert_eq!(next, Next::Done(Some(SyncCursor("g1:end".into()))));
+    let [told] = unreadable.as_slice() else { panic!("{unreadable:?}") };
+    assert_eq!((told.id.as_str(), told.revision.as_ref().map(|it| it.0.as_str())), ("event700", Some("\"700\"")));
+    assert!(!told.may_pass && told.why.contains("larger"), "{}", told.why);
+    assert_eq!(asked.iter().filter(|(_, outline)| *outline).count(), 1);
+    // Down to one, and back by twice as many at a time.
+    assert!(asked.len() <= 60, "{} requests", asked.len());
+}

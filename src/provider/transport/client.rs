@@ -24,7 +24,7 @@ use url::Url;
 use super::{
     Credential, Http, Request, Response,
     guard::{self, AddressPolicy, Refused, address_allowed},
-    unpack::{Unpacker, too_large},
+    unpack::Unpacker,
 };
 use crate::{
     domain::failure::FailureClass,
@@ -115,7 +115,7 @@ impl HttpClient {
         let mut headers = std::mem::take(answer.headers_mut());
         let announced = answer.content_length().unwrap_or(0);
         if announced > u64::try_from(self.config.body_max).unwrap_or(u64::MAX) {
-            return Err(too_large());
+            return Err(ProviderError::too_large());
         }
         let encoding = headers.remove(CONTENT_ENCODING);
         let encoding = encoding.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()));

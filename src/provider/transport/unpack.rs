@@ -10,7 +10,7 @@ use flate2::write::MultiGzDecoder;
 
 use crate::{
     domain::failure::FailureClass,
-    provider::error::{ProviderError, Result},
+    provider::error::{ProviderError, Result, TOO_LARGE},
 };
 
 /// Most decompressed bytes to one received byte.
@@ -82,13 +82,7 @@ impl Unpacker {
 }
 
 const DAMAGED: &str = "the answer's compression is damaged or cut off";
-const TOO_LARGE: &str = "the answer is larger than this server accepts";
 const BOMB: &str = "the answer decompresses to more than a hundred times its size";
-
-/// The refusal of a body that announces more than the limit.
-pub(super) fn too_large() -> ProviderError {
-    malformed(TOO_LARGE)
-}
 
 fn malformed(why: &str) -> ProviderError {
     ProviderError::new(FailureClass::Malformed, why)

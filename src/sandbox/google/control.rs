@@ -26,6 +26,8 @@ pub(super) struct Fault {
     /// What is answered; `None`: what would be answered anyway.
     pub status: Option<u16>,
     pub reason: String,
+    /// Whether the answer is somebody else's page, as of a network that wants a log-in first.
+    pub page: bool,
     pub retry_after: Option<u64>,
     /// Whether the request is carried out all the same.
     pub applies: bool,
@@ -45,9 +47,10 @@ impl Fault {
             times: number("times").unwrap_or(1),
             status,
             reason: text("reason").unwrap_or_else(|| "backendError".to_owned()),
+            page: says("page"),
             retry_after: number("retry_after"),
             // What is only slow is carried out.
-            applies: says("apply") || (status.is_none() && !says("drop")),
+            applies: says("apply") || (status.is_none() && !says("drop") && !says("page")),
             drop: says("drop"),
             delay_ms: number("delay_ms").unwrap_or(0).min(LATENCY_MAX_MS),
         }
@@ -55,12 +58,15 @@ impl Fault {
 
     /// Whether another answer is given than the real one.
     pub(super) fn replaces(&self) -> bool {
-        self.drop || self.status.is_some()
+        self.drop || self.page || self.status.is_some()
     }
 
     pub(super) fn reply(&self) -> Reply {
         if self.drop {
             return Reply { dropped: true, ..Reply::default() };
+        }
+        if self.page {
+            return Reply::page(self.status.unwrap_or(200), "<!doctype html><p>Please log in".to_owned());
         }
         let domain = if self.reason.contains("LimitExceeded") || self.reason == "quotaExceeded" {
             "usageLimits"
@@ -94,6 +100,7 @@ impl Google {
                 self.seed_events(now, &email, &calendar, number("events").unwrap_or(100).min(SEED_MAX))
             }
             ("POST", "events") => self.put_raw(now, &need("email")?, text("calendar").as_deref(), &body),
+            ("POST", "restore") => self.restore(now, &need("email")?, text("calendar").as_deref(), &need("id")?),
             ("POST", "faults") => {
                 if self.faults.len() >= FAULTS_MAX {
                     return Err(Refusal::invalid(format!("faults: no more than {FAULTS_MAX} can wait")));
@@ -168,7 +175,10 @@ impl Google {
         if let Some(size) = number("page_max") {
             settings.page_max = usize::try_from(size).unwrap_or(2_500).max(1);
         }
-        settings.auto_approve = body.get("auto_approve").and_then(Value::as_bool).unwrap_or(settings.auto_approve);
+        let flag = |name: &str, now| body.get(name).and_then(Value::as_bool).unwrap_or(now);
+        settings.auto_approve = flag("auto_approve", settings.auto_approve);
+        settings.keeps_exceptions = flag("keep_exceptions", settings.keeps_exceptions);
+        settings.lasting = flag("refresh_tokens", settings.lasting);
         if let Some(scopes) = body.get("untick_scopes") {
             let scopes = scopes.as_array().filter(|scopes| scopes.len() <= UNTICKED_MAX);
             let scopes = scopes.ok_or_else(|| Refusal::invalid("untick_scopes: a list of scopes"))?;

@@ -114,7 +114,7 @@ impl Google {
             item.insert("sequence".to_owned(), json!(sequence));
         }
         let kept = self.keep(now, &caller.email, calendar, item)?;
-        if moved && kept.contains_key("recurrence") {
+        if moved && !self.settings.keeps_exceptions && kept.contains_key("recurrence") {
             self.drop_strays(now, caller, calendar, &kept)?;
         }
         self.remember_mail(operation, &place, audience, &[&before, &kept]);
@@ -189,6 +189,10 @@ impl Google {
             .collect();
         for exception in exceptions {
             self.keep(now, &caller.email, calendar, cancelled(&exception))?;
+            let name = exception.get("id").and_then(Value::as_str).unwrap_or_default();
+            if let Some(one) = self.calendar_mut(&caller.email, calendar)?.events.get_mut(name) {
+                one.with_series = true;
+            }
         }
         self.keep(now, &caller.email, calendar, cancelled(item))
     }

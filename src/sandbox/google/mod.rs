@@ -97,6 +97,11 @@ struct Settings {
     notifications: watch::Mode,
     notification_delay_ms: i64,
     page_max: usize,
+    /// Whether exceptions outlive the occurrence that they stand for when its series is cut or moved: documented as lost, seen
+    /// to stay.
+    keeps_exceptions: bool,
+    /// Whether a consent gives a refresh token when it may.
+    lasting: bool,
 }
 
 impl Default for Settings {
@@ -109,6 +114,8 @@ impl Default for Settings {
             notifications: watch::Mode::Normal,
             notification_delay_ms: 50,
             page_max: 2_500,
+            keeps_exceptions: false,
+            lasting: true,
         }
     }
 }
@@ -134,6 +141,10 @@ struct Stored {
     series: bool,
     /// Its length as JSON, in bytes.
     weight: usize,
+    /// What it said before it was deleted: what a person takes out of the bin.
+    bin: Option<Map<String, Value>>,
+    /// An exception that was deleted because its series was.
+    with_series: bool,
 }
 
 impl Stored {
@@ -230,7 +241,9 @@ impl Google {
             let updated = same.and_then(|one| one.item.get("updated").cloned()).unwrap_or_else(|| json!(stamp(now)));
             item.insert("updated".to_owned(), updated);
         }
-        let weight = Value::Object(item.clone()).to_string().len();
+        // What is deleted is in the bin, and weighs what it did.
+        let binned = before.filter(|_| cancelled).map_or(0, |one| one.weight);
+        let weight = Value::Object(item.clone()).to_string().len() + binned;
         let after = self.weight.saturating_sub(before.map_or(0, |one| one.weight)) + weight;
         if after > STORED_MAX && !cancelled {
             return Err(Refusal::new(403, "usageLimits", "quotaExceeded"));
@@ -242,7 +255,10 @@ impl Google {
         held.changes += 1;
         held.updated = now;
         let change = held.changes;
-        held.events.insert(id, Stored { item: item.clone(), change, at: now, kind, series, weight });
+        let old = held.events.remove(&id).filter(|_| cancelled);
+        let bin = old.and_then(|old| if old.cancelled() { old.bin } else { Some(old.item) });
+        let stored = Stored { item: item.clone(), change, at: now, kind, series, weight, bin, with_series: false };
+        held.events.insert(id, stored);
         let calendar = held.id.clone();
         self.tell(now, email, &calendar);
         Ok(item)

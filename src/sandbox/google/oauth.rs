@@ -113,7 +113,8 @@ impl Google {
         scopes.sort();
         scopes.dedup();
         let first = !self.grants.values().any(|grant| grant.email == email && grant.client == client);
-        let offline = given("access_type") == Some("offline")
+        let offline = self.settings.lasting
+            && given("access_type") == Some("offline")
             && (first || given("prompt").is_some_and(|p| p.contains("consent")));
         let code = format!("4/{}", self.invent("code"));
         back.query_pairs_mut().append_pair("code", &code).append_pair("scope", &scopes.join(" "));

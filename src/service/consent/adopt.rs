@@ -15,10 +15,23 @@ use crate::{
         secret::Secret,
     },
     provider::{google::scopes, oauth, registry},
-    service::{Services, sync_round::new_calendar},
-    store::Mode,
+    service::{
+        Services,
+        identify_account::{names, subject_name},
+        sync_round::new_calendar,
+    },
+    store::{Mode, StoreError},
     vault::VaultError,
 };
+
+/// What a consent has brought.
+struct Given<'a> {
+    grant: &'a oauth::Grant,
+    granted: Vec<String>,
+    listed: Vec<RemoteCalendar>,
+    /// What the account is at its provider.
+    names: Vec<String>,
+}
 
 impl Services {
     /// Lists the calendars with a grant, and stores all of it at once.
@@ -37,49 +50,69 @@ impl Services {
             granted: granted.clone(),
             ..registry::Access::to(consent.provider)
         };
-        let listed = self.connections.try_out(access)?.calendars().await?;
-        let primary =
-            listed.first().ok_or_else(|| ConsentError::Provider(FailureClass::Refused, "no calendars".into()))?;
-        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let provider = self.connections.try_out(access)?;
+        let listed = provider.calendars().await?;
+        if listed.is_empty() {
+            return Err(ConsentError::Provider(FailureClass::Refused, "no calendars".into()));
+        }
+        let mut names = names(&*provider, listed.iter().map(|calendar| calendar.id.clone()), None);
+        names.extend(grant.subject.as_deref().map(subject_name));
+        let given = Given { grant, granted, listed, names };
         let known = match (consent.account_id, &grant.subject) {
             (Some(id), _) => Some(id),
-            (None, Some(subject)) => tx.account_of_subject(&consent.user_id, consent.provider, subject).await?,
+            (None, Some(subject)) => {
+                let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+                let known = tx.account_of_subject(&consent.user_id, consent.provider, subject).await?;
+                tx.commit().await?;
+                known
+            }
             (None, None) => None,
         };
-        let before = match known {
-            Some(id) => {
-                let account =
-                    tx.account(&Scope::Whole, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
-                let account = account.ok_or(ConsentError::Unknown)?;
-                Some((account, tx.grant_of(id).await?, tx.calendars_of(id).await?))
-            }
-            None => None,
+        let known = match known {
+            Some(id) => id,
+            None => match again!(self.connect_new(consent, &given), ConsentError::Store(StoreError::Busy))? {
+                Ok(connected) => return Ok(connected),
+                // Another consent of the same person came first: this one connects that account again.
+                Err(held) => held,
+            },
         };
-        tx.commit().await?;
-        match before {
-            Some((account, held, calendars)) => {
-                let same = match (held.as_ref().and_then(|held| held.subject.as_ref()), &grant.subject) {
-                    (Some(one), Some(other)) => one == other,
-                    // Without a subject the primary calendar tells whose it is.
-                    _ => calendars.iter().any(|calendar| calendar.remote_id == primary.id),
-                };
-                if !same {
-                    return Err(ConsentError::OtherAccount);
-                }
-                let widened = widened(held.as_ref(), &granted, calendars, &listed);
-                self.connect_again(consent, account, held, grant, granted, widened).await
-            }
-            None => self.connect_new(consent, grant, granted, &listed).await,
-        }
+        again!(self.connect_known(consent, known, &given), ConsentError::Store(StoreError::Busy))
     }
 
+    /// Connects an account again, if it is the same person's.
+    async fn connect_known(
+        &self,
+        consent: &Consent,
+        id: AccountId,
+        given: &Given<'_>,
+    ) -> Result<Connected, ConsentError> {
+        let Given { grant, granted, listed, .. } = given;
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let account = tx.account(&Scope::Whole, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
+        let account = account.ok_or(ConsentError::Unknown)?;
+        let (held, calendars) = (tx.grant_of(id).await?, tx.calendars_of(id).await?);
+        tx.commit().await?;
+        let same = match (held.as_ref().and_then(|held| held.subject.as_ref()), &grant.subject) {
+            (Some(one), Some(other)) => one == other,
+            // Without a subject the primary calendar tells whose it is.
+            _ => {
+                calendars.iter().any(|calendar| listed.first().is_some_and(|primary| calendar.remote_id == primary.id))
+            }
+        };
+        if !same {
+            return Err(ConsentError::OtherAccount);
+        }
+        let widened = widened(held.as_ref(), granted, calendars, listed);
+        self.connect_again(consent, account, held, grant, granted.clone(), widened).await
+    }
+
+    /// Makes an account; `Err`: the user has it already.
     async fn connect_new(
         &self,
         consent: &Consent,
-        grant: &oauth::Grant,
-        granted: Vec<String>,
-        listed: &[RemoteCalendar],
-    ) -> Result<Connected, ConsentError> {
+        given: &Given<'_>,
+    ) -> Result<Result<Connected, AccountId>, ConsentError> {
+        let Given { grant, granted, listed, names } = given;
         let refresh = grant.refresh_token.as_ref().ok_or(ConsentError::NotLasting)?;
         let now = self.world.now();
         let account = Account {
@@ -115,13 +148,16 @@ impl Services {
         };
         let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         tx.insert_account(&account).await?;
+        if let Some(held) = self.claim(&mut tx, &account, names).await? {
+            return Ok(Err(held));
+        }
         tx.put_secrets(&sealed).await?;
         tx.put_grant(&row).await?;
         tx.put_calendars(&calendars).await?;
-        tx.audit(&[self.consented(&account, "account.connected", &granted)]).await?;
+        tx.audit(&[self.consented(&account, "account.connected", granted)]).await?;
         tx.commit().await?;
         self.adopt(account.id);
-        Ok(Connected { account: account.id, again: false, return_to: consent.return_to.clone() })
+        Ok(Ok(Connected { account: account.id, again: false, return_to: consent.return_to.clone() }))
     }
 
     /// The same account again: its bonds, cursors and queued writes stay.
@@ -134,6 +170,9 @@ impl Services {
         granted: Vec<String>,
         widened: Vec<Calendar>,
     ) -> Result<Connected, ConsentError> {
+        if grant.refresh_token.is_none() {
+            self.still_lasting(account.id).await?;
+        }
         let sealed = self.seal_tokens(account.id, &grant.access_token, grant.refresh_token.as_ref())?;
         let row = Grant {
             account_id: account.id,
@@ -157,6 +196,22 @@ impl Services {
         tx.commit().await?;
         self.connections.forget(account.id);
         Ok(Connected { account: account.id, again: true, return_to: consent.return_to.clone() })
+    }
+
+    /// Without a new refresh token the account goes on with the one that is stored; where that is dead, nothing would have been
+    /// connected but for an hour.
+    async fn still_lasting(&self, account: AccountId) -> Result<(), ConsentError> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let secrets = tx.secrets_of(account).await?;
+        tx.commit().await?;
+        let sealed = secrets.iter().find(|secret| secret.kind == SecretKind::RefreshToken);
+        let token = self.vault.open(sealed.ok_or(ConsentError::NotLasting)?)?;
+        let app = self.app().ok_or(ConsentError::Unknown)?;
+        match app.refresh(&self.connections.http(), &token, self.world.now()).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.class == FailureClass::Unauthorised => Err(ConsentError::NotLasting),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn consented(&self, account: &Account, action: &str, granted: &[String]) -> AuditLine {

@@ -2,17 +2,22 @@
 //!
 //! - **state**: what comes back from the provider; it finds the consent, once.
 //! - **cookie**: state and proof key, sealed; only the browser that was sent has it.
-//! - **ticket**: lets a browser fetch its cookie when the consent was begun by a backend.
+//! - **ticket**: lets one browser fetch its cookie when the consent was begun by a backend, once its person has seen whose
+//!   account it will be and goes on.
 //!
 //! **Invariant:** without the cookie of the very consent that the state names, nothing is asked of the provider and nothing
 //! is stored. Whatever the outcome, the consent is spent.
 
 mod adopt;
+mod return_to;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use url::Url;
+
+pub use return_to::ReturnHosts;
 
 use super::{Services, connect_account::ConnectError};
 use crate::{
@@ -25,7 +30,7 @@ use crate::{
         secret::Secret,
     },
     provider::{google::scopes, oauth},
-    store::Mode,
+    store::{Mode, StoreError},
 };
 
 /// How long a person may take.
@@ -59,6 +64,21 @@ pub struct Begun {
     pub browser_url: String,
     /// When it is too late.
     pub expires_at: DateTime<Utc>,
+}
+
+/// What a person is asked who follows a link.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// Whose account it will be.
+    pub name: String,
+    /// Whether it is there and is connected again.
+    pub again: bool,
+    /// What shows that a browser was asked before it goes on: it is given with the page and comes back with the answer.
+    pub proof: String,
+    /// Whether cookies travel over TLS alone.
+    pub secure: bool,
+    /// Where the person goes on to.
+    pub goes_to: Url,
 }
 
 /// What came back.
@@ -111,6 +131,35 @@ pub enum ConsentError {
     /// Something failed here.
     #[error("Something went wrong on our side. Try again in a few minutes.")]
     Failed(String),
+    /// The database failed, or lost a race.
+    #[error("Something went wrong on our side. Try again in a few minutes.")]
+    Store(#[from] StoreError),
+}
+
+impl ConsentError {
+    /// In one word, for the product that the person goes back to.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Unknown => "expired",
+            Self::Denied => "access_denied",
+            Self::Missing(_) => "scopes_missing",
+            Self::NotLasting => "no_lasting_access",
+            Self::OtherAccount => "other_account",
+            Self::Provider(..) => "provider_unreachable",
+            Self::Failed(_) | Self::Store(_) => "failed",
+        }
+    }
+}
+
+/// How a consent ended ill.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct Unconnected {
+    /// Why.
+    pub why: ConsentError,
+    /// Where the person goes now; known only where the consent was proven to be this browser's.
+    pub return_to: Option<String>,
 }
 
 macro_rules! ours {
@@ -122,7 +171,7 @@ macro_rules! ours {
         }
     )+};
 }
-ours!(crate::store::StoreError, crate::vault::VaultError);
+ours!(crate::vault::VaultError);
 
 impl From<crate::provider::ProviderError> for ConsentError {
     fn from(error: crate::provider::ProviderError) -> Self {
@@ -137,6 +186,10 @@ impl Services {
 
     /// Begins a consent.
     pub async fn begin_consent(&self, scope: &Scope, asked: Begin) -> Result<Begun, ConnectError> {
+        if let Some(wanted) = &asked.return_to {
+            let refused = |why| ConnectError::Invalid { field: "return_to", why };
+            self.settings.return_to.check(wanted).map_err(refused)?;
+        }
         let mut tx = self.store.begin(Mode::Write, scope).await?;
         let user = tx.user(&asked.user_id).await?.ok_or(ConnectError::NotFound("user"))?;
         let space = asked.space_id.unwrap_or_else(|| user.home_space.clone());
@@ -184,20 +237,49 @@ impl Services {
         Ok(begun(app, row, &ticket))
     }
 
-    /// What a browser with a ticket is given: its cookie, and where to go.
-    pub async fn consent_of_ticket(&self, ticket: &str) -> Result<Begun, ConsentError> {
+    /// What a person with a ticket is asked. The ticket stays good: whoever looks through a link has used nothing up.
+    pub async fn invitation(&self, ticket: &str) -> Result<Invitation, ConsentError> {
         let app = self.app().ok_or(ConsentError::Unknown)?;
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        let found = tx.consent_by_ticket(&hash(ticket)).await?;
+        let found = tx.consent_by_ticket(&hash(ticket)).await?.filter(|consent| self.is_fresh(consent));
+        let consent = found.ok_or(ConsentError::Unknown)?;
+        let user = tx.user(&consent.user_id).await?.ok_or(ConsentError::Unknown)?;
         tx.commit().await?;
-        let found = found.filter(|consent| self.world.now() - consent.created_at < GOOD_FOR);
+        Ok(Invitation {
+            name: if user.name.trim().is_empty() { user.id.to_string() } else { user.name },
+            again: consent.account_id.is_some(),
+            proof: URL_SAFE_NO_PAD.encode(hash(&format!("shown to {ticket}"))),
+            secure: app.redirect_uri.scheme() == "https",
+            goes_to: app.auth_url.clone(),
+        })
+    }
+
+    /// What a browser gets in exchange for a ticket: its cookie, and where to go. A ticket is exchanged once.
+    pub async fn exchange_ticket(&self, ticket: &str) -> Result<Begun, ConsentError> {
+        again!(self.try_exchange_ticket(ticket), ConsentError::Store(StoreError::Busy))
+    }
+
+    async fn try_exchange_ticket(&self, ticket: &str) -> Result<Begun, ConsentError> {
+        let app = self.app().ok_or(ConsentError::Unknown)?;
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let found = tx.use_ticket(&hash(ticket)).await?.filter(|consent| self.is_fresh(consent));
+        tx.commit().await?;
         found.map(|consent| begun(app, consent, ticket)).ok_or(ConsentError::Unknown)
     }
 
+    fn is_fresh(&self, consent: &Consent) -> bool {
+        self.world.now() - consent.created_at < GOOD_FOR
+    }
+
     /// Ends a consent: exchanges the code, lists the calendars, and stores all of it at once.
-    pub async fn finish_consent(&self, provider: ProviderKind, back: Returned) -> Result<Connected, ConsentError> {
-        let consent = self.recognise(provider, &back).await?;
-        let (consent, verifier) = consent;
+    pub async fn finish_consent(&self, provider: ProviderKind, back: Returned) -> Result<Connected, Unconnected> {
+        let recognised = self.recognise(provider, &back).await;
+        let (consent, verifier) = recognised.map_err(|why| Unconnected { why, return_to: None })?;
+        let done = self.conclude(&consent, &verifier, &back).await;
+        done.map_err(|why| Unconnected { why, return_to: consent.return_to })
+    }
+
+    async fn conclude(&self, consent: &Consent, verifier: &Secret, back: &Returned) -> Result<Connected, ConsentError> {
         let app = self.app().ok_or_else(|| ConsentError::Failed("Google is not set up".into()))?;
         if let Some(error) = &back.error {
             return Err(if error == "access_denied" {
@@ -208,8 +290,8 @@ impl Services {
         }
         let code = back.code.as_ref().ok_or(ConsentError::Unknown)?;
         let http = self.connections.http();
-        let grant = app.exchange(&http, code, &verifier, self.world.now()).await?;
-        let done = self.adopt_grant(&consent, &grant).await;
+        let grant = app.exchange(&http, code, verifier, self.world.now()).await?;
+        let done = self.adopt_grant(consent, &grant).await;
         if matches!(done, Err(ConsentError::Missing(_))) && !self.stands_elsewhere(&grant).await? {
             // What cannot be used is not kept by the provider either.
             let token = grant.refresh_token.as_ref().unwrap_or(&grant.access_token);

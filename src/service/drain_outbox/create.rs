@@ -9,21 +9,45 @@ use crate::{
     store::Mode,
 };
 
+/// Whether a copy is made again under the name that it had.
+fn is_again(case: &Case) -> bool {
+    case.remains.as_ref().is_some_and(|remains| remains.uid == case.entry.key)
+}
+
 impl Desk<'_> {
     pub(super) async fn create(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Failure> {
         if !self.remember(case, &told).await? {
             return Ok(());
         }
         tally.writes += 1;
-        match self.writer.create(&case.calendar.remote_id, &case.entry.key, &told).await {
+        let (calendar, key) = (&case.calendar.remote_id, &case.entry.key);
+        let made = match &case.remains {
+            Some(remains) => self.writer.make_again(calendar, key, remains, &told).await,
+            None => self.writer.create(calendar, key, &told).await,
+        };
+        match made {
             Ok(remote) => {
                 tally.created += 1;
                 self.confirm(case, &told, remote, tally).await
             }
             Err(error) if matches!(error.class, FailureClass::Conflict | FailureClass::Ambiguous) => {
                 let refused = error.class == FailureClass::Conflict;
-                match self.find(case).await? {
+                let found = match self.find(case).await {
+                    Err(Failure::Provider(unread)) if !refused && unread.class == FailureClass::Malformed => {
+                        return Err(Failure::Provider(error));
+                    }
+                    found => found?,
+                };
+                match found {
                     Found::Here(remote) => self.found(case, &told, remote, tally).await,
+                    // What lies in the bin under this name is what is made again: it was not let out, or nobody knows yet.
+                    Found::Deleted if is_again(case) => {
+                        if refused {
+                            self.rename(case, error).await
+                        } else {
+                            Err(Failure::Provider(error))
+                        }
+                    }
                     // An attempt before this one has made it, and somebody deleted it there.
                     Found::Deleted if !refused || !case.entry.sent.is_empty() => self.deleted_there(case, tally).await,
                     Found::Deleted | Found::Nothing if refused => self.rename(case, error).await,

@@ -12,11 +12,14 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt as _, stream};
 
 use self::setback::put_aside;
 use super::{
-    Failure, Services, promises,
+    Failure, Services,
+    answer_hold::said_about,
+    promises,
     sync_round::{
         Opened,
         changes::{Changes, Planned},
@@ -30,15 +33,16 @@ use crate::{
         event::EventContent,
         failure::FailureClass,
         ids::{OutboxId, Revision},
-        mapping::{Event, Mapping, RemoteEvent},
+        mapping::{Event, Mapping, Remains, RemoteEvent},
         outbox::{OutboxEntry, WriteOp},
         person::Scope,
         promise::Promise,
         round::Tally,
     },
     engine::{
+        backoff::OUTBOX_WAIT_MAX,
         outbox::{Copy, Write, is_withdrawal, next_write},
-        sync::plan::Reason,
+        sync::{hold::Said, plan::Reason},
     },
     provider::{EventWriter, ProviderError, Target},
     store::{Mode, StoreError, Tx},
@@ -51,6 +55,9 @@ const WRITES_MAX: u32 = 2_000;
 /// How often one entry is looked at in one round: read, decide, write, and once more for a lost race.
 const LOOKS_MAX: u32 = 4;
 
+/// Why an edit of an event waits whose deletion is held.
+const ASKED: &str = "the event is missing in its calendar, and whether it is deleted here waits for an answer";
+
 /// What draining came to.
 #[derive(Debug, Default)]
 pub struct Drained {
@@ -60,10 +67,16 @@ pub struct Drained {
     pub failure: Option<ProviderError>,
 }
 
+/// No write waits longer than until here: one that does was queued by a clock that has been set back since.
+fn latest(services: &Services) -> DateTime<Utc> {
+    let wait = TimeDelta::from_std(OUTBOX_WAIT_MAX).unwrap_or(TimeDelta::MAX);
+    services.world.now().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
 /// What a dry run says of the queue.
 pub async fn planned(services: &Services, opened: &Opened) -> Result<Vec<Planned>, Failure> {
     let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await?;
-    let due = tx.outbox_due(opened.account.id, services.world.now(), BATCH).await?;
+    let due = tx.outbox_due(opened.account.id, services.world.now(), latest(services), BATCH).await?;
     tx.commit().await?;
     let name = |entry: &OutboxEntry| {
         opened.calendars.iter().find(|held| held.id == entry.calendar_id).map_or_else(String::new, |c| c.name.clone())
@@ -91,7 +104,7 @@ pub async fn drain(services: &Services, opened: &Opened) -> Result<Drained, Fail
     let mut looks: BTreeMap<OutboxId, u32> = BTreeMap::new();
     while drained.tally.writes < WRITES_MAX {
         let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await?;
-        let due = tx.outbox_due(opened.account.id, services.world.now(), BATCH).await?;
+        let due = tx.outbox_due(opened.account.id, services.world.now(), latest(services), BATCH).await?;
         tx.commit().await?;
         if due.is_empty() {
             break;
@@ -134,6 +147,8 @@ struct Case {
     calendar: Calendar,
     event: Event,
     mapping: Option<Mapping>,
+    /// What is left of the copy, where it is to be made again.
+    remains: Option<Remains>,
     entry: OutboxEntry,
 }
 
@@ -214,8 +229,22 @@ impl Desk<'_> {
             tx.commit().await?;
             return Ok(None);
         }
+        let mut current = current;
+        let mut remains = None;
+        if mapping.is_none() && current.op != WriteOp::Delete {
+            remains = tx.remains_of(entry.event_id, entry.calendar_id).await?;
+        }
+        // Its own name first; another was chosen only where the provider has refused that.
+        if let Some(remains) = &remains
+            && current.attempts == 0
+            && current.sent.is_empty()
+            && current.key != remains.uid
+        {
+            current.key = remains.uid.clone();
+            tx.put_outbox(&current).await?;
+        }
         tx.commit().await?;
-        Ok(Some(Case { account, calendar, event, mapping, entry: current }))
+        Ok(Some(Case { account, calendar, event, mapping, remains, entry: current }))
     }
 
     /// Nothing is owed; an edit made meanwhile is looked at anew.
@@ -303,7 +332,12 @@ impl Desk<'_> {
     async fn look_after(&self, case: &Case, error: ProviderError, tally: &mut Tally) -> Result<(), Failure> {
         let before = case.mapping.as_ref().and_then(|mapping| mapping.revision.clone());
         let Some(mapping) = &case.mapping else { return Err(Failure::Provider(error)) };
-        let remote = self.writer.read(&case.calendar.remote_id, &mapping.remote_id).await.map_err(Failure::Provider)?;
+        let remote = match self.writer.read(&case.calendar.remote_id, &mapping.remote_id).await {
+            Ok(remote) => remote,
+            // Whatever answers both in words that are not the provider's, the write is still to be cleared up.
+            Err(unread) if unread.class == FailureClass::Malformed => return Err(Failure::Provider(error)),
+            Err(unread) => return Err(Failure::Provider(unread)),
+        };
         let applied = remote.as_ref().is_none_or(|remote| remote.revision != before);
         if applied { self.settle(case, remote, tally).await } else { Err(Failure::Provider(error)) }
     }
@@ -317,8 +351,16 @@ impl Desk<'_> {
         let mapping = tx.mapping_of(case.event.id, case.calendar.id).await?;
         let entry = tx.outbox_entry(case.event.id, case.calendar.id).await?;
         if let (Some(event), Some(mapping)) = (event, mapping) {
+            let said = if remote.is_none() { said_about(&mut tx, &mapping).await? } else { Said::Nothing };
             if remote.is_none() && entry.as_ref().is_some_and(is_withdrawal) {
                 changes.withdrawn(&mapping);
+            } else if said == Said::Kept && event.deleted_at.is_none() {
+                changes.keep(&scene, mapping, event);
+            } else if matches!(said, Said::Asked | Said::Approved) && event.deleted_at.is_none() {
+                // The round that carries the answer out queues it again.
+                if let Some(entry) = entry {
+                    tx.put_outbox(&put_aside(&entry, ASKED)).await?;
+                }
             } else {
                 let sent = entry.map(|entry| entry.sent).unwrap_or_default();
                 changes.settle(&scene, mapping, event, remote, &sent);

@@ -8,7 +8,7 @@ use super::{
     super::{
         Services,
         edit_event::EditError,
-        read_events::{Edge, EventsWanted},
+        read_events::{BATCHES_MAX, CutShort, Reader, near},
     },
     person::{days_of, person, rules_of},
 };
@@ -16,7 +16,6 @@ use crate::{
     domain::{
         account::AccountStatus,
         block::BlockState,
-        event::{EventStatus, Transparency},
         ids::{AccountId, EventId, UserId},
         person::{Scope, User},
         round::Outcome,
@@ -24,14 +23,16 @@ use crate::{
         working_hours::{PlanningRules, TimeMap},
     },
     engine::{
+        busy::BusyTime,
+        recurrence::Budget,
         spans::{free_of, merged},
         ticks::work_days,
     },
     store::{Mode, Tx},
 };
 
-/// Rows of a calendar that are looked at for one person.
-const ROWS_MAX: u32 = 20_000;
+/// Stretches that providers call busy that are looked at for one person.
+const TOLD_MAX: u32 = 20_000;
 /// Accounts of one person that are told of.
 const ACCOUNTS_MAX: u32 = 100;
 /// Rounds looked through for one that went well.
@@ -78,6 +79,16 @@ pub struct Availability {
     pub free: Vec<Window>,
     /// What this rests on.
     pub freshness: Vec<Freshness>,
+    /// What could not be read or expanded to its end. It counts as busy.
+    pub cut: Option<CutShort>,
+}
+
+/// A person's busy time.
+pub(super) struct Busy {
+    /// Joined, cut to the window.
+    pub(super) spans: Vec<Window>,
+    /// What could not be read or expanded to its end. It counts as busy.
+    pub(super) cut: Option<CutShort>,
 }
 
 impl Services {
@@ -90,14 +101,14 @@ impl Services {
         check(wanted)?;
         let mut all = Vec::new();
         for user in &wanted.users {
-            let busy = self.busy_stretches(scope, user, wanted.window, None).await?;
+            let Busy { spans: busy, cut } = self.busy_time(scope, user, wanted.window, None).await?;
             let mut tx = self.store.begin(Mode::Read, scope).await?;
             let user = person(&mut tx, scope, user).await?;
             let rules = rules_of(&mut tx, &user.id).await?;
             let freshness = freshness(&mut tx, scope, &user).await?;
             tx.commit().await?;
             let free = free_of(&open_hours(&user, &rules, wanted.window), &busy);
-            all.push(Availability { user_id: user.id, busy, free, freshness });
+            all.push(Availability { user_id: user.id, busy, free, freshness, cut });
         }
         let length = Duration::minutes(i64::from(wanted.duration_min));
         let from = wanted.window.from.max(self.world.now());
@@ -105,46 +116,53 @@ impl Services {
         Ok((all, suggestions))
     }
 
-    /// When a person is busy, as their events, blocks and providers tell it: joined, cut to the window. With `blocks_of`, the
-    /// events of these blocks are left out, so that a plan does not run into itself.
-    pub(super) async fn busy_stretches(
+    /// When a person is busy, as their events, blocks and providers tell it. With `blocks_of`, the events of these blocks are
+    /// left out, so that a plan does not run into itself.
+    pub(super) async fn busy_time(
         &self,
         scope: &Scope,
         user: &UserId,
         window: Window,
         blocks_of: Option<&BTreeSet<EventId>>,
-    ) -> Result<Vec<Window>, EditError> {
-        let wanted = EventsWanted {
-            user_id: user.clone(),
-            from: Some(Edge::At(window.from)),
-            to: Some(Edge::At(window.to)),
-            expand: true,
-            calendar_id: None,
-            after: None,
-            limit: ROWS_MAX,
-        };
-        let rows = self.events(scope, &wanted).await?;
+    ) -> Result<Busy, EditError> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let zone = tx.user(user).await?.ok_or(EditError::NotFound("user"))?.time_zone;
-        let told = tx.busy_in(scope, user, window.from, window.to, ROWS_MAX).await?;
-        let blocks =
-            if blocks_of.is_none() { tx.blocks_between(user, window.from, window.to).await? } else { Vec::new() };
-        tx.commit().await?;
-        let takes_time = |facts: &crate::domain::event::Facts| {
-            facts.transparency == Transparency::Opaque && facts.status != EventStatus::Cancelled
-        };
-        let events = rows
-            .into_iter()
-            .filter(|row| !blocks_of.is_some_and(|own| own.contains(&row.event.id)) && takes_time(&row.facts));
-        let events = events.map(|row| Window { from: row.facts.start.instant(zone), to: row.facts.end.instant(zone) });
+        let mut busy = BusyTime::new(window, Budget::PERSON);
+        let mut reader = Reader::new(&mut tx, scope, user, None, near(window, None), zone);
+        let mut unread = true;
+        for _ in 0..BATCHES_MAX {
+            let Some(mut batch) = reader.next().await? else {
+                unread = false;
+                break;
+            };
+            batch.events.retain(|(event, _)| !blocks_of.is_some_and(|own| own.contains(&event.id)));
+            busy = self
+                .offload
+                .run(move || {
+                    for (event, zone) in &batch.events {
+                        busy.add(event, *zone);
+                    }
+                    busy
+                })
+                .await?;
+        }
+        if unread {
+            busy.add_span(window);
+        }
         // What a provider calls busy without saying why covers our own blocks too, where they were published.
-        let told =
-            told.into_iter().filter(|_| blocks_of.is_none()).map(|(_, busy)| Window { from: busy.start, to: busy.end });
-        let hidden = |block: &crate::domain::block::TimeBlock| {
-            block.event_id.is_none() && (block.state.is_live() || block.state == BlockState::Done)
-        };
-        let blocks = blocks.into_iter().filter(hidden).map(|block| block.span());
-        Ok(merged(events.chain(told).chain(blocks).collect(), window))
+        if blocks_of.is_none() {
+            for (_, told) in tx.busy_in(scope, user, window.from, window.to, TOLD_MAX).await? {
+                busy.add_span(Window { from: told.start, to: told.end });
+            }
+            for block in tx.blocks_between(user, window.from, window.to).await? {
+                if block.event_id.is_none() && (block.state.is_live() || block.state == BlockState::Done) {
+                    busy.add_span(block.span());
+                }
+            }
+        }
+        tx.commit().await?;
+        let (spans, unfinished) = busy.joined();
+        Ok(Busy { spans, cut: CutShort::of(&unfinished, unread) })
     }
 }
 

@@ -93,7 +93,7 @@ impl Services {
         tx.commit().await?;
         let own: BTreeSet<_> = blocks.iter().filter_map(|block| block.event_id).collect();
         let ahead = Window { from, to: from + Duration::days(i64::from(rules.look_ahead_days) + 1) };
-        let busy = self.busy_stretches(scope, &user.id, ahead, Some(&own)).await?;
+        let busy = self.busy_time(scope, &user.id, ahead, Some(&own)).await?.spans;
         let unheard: Vec<_> = accounts
             .into_iter()
             .filter(|account| matches!(account.status, AccountStatus::ReconnectRequired | AccountStatus::Error))

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         block::{BlockOrigin, TimeBlock},
         conflict::Severity,
-        event::Transparency,
+        event::{Facts, Transparency},
         ids::{AccountId, UserId},
         mapping::Event,
         notice::{Notice, NoticeKind},
@@ -21,7 +21,7 @@ use crate::{
         time::{EventTime, Window},
     },
     engine::{
-        recurrence::{Bounds, expand},
+        recurrence::{Bounds, Budget, Wanted, first_slots},
         replan::{Answer, DEBOUNCE, News, Outside, Seen, Standing, answer, confirmed},
     },
     store::{StoreError, Tx},
@@ -98,13 +98,17 @@ impl Services {
             .any(|task| task.facts.estimate_min.is_some() && blocks.iter().all(|block| block.task_id != task.id));
         let ahead = Window { from: now, to: now + AHEAD };
         let standing = Standing::new(blocks.iter().map(TimeBlock::span), wanting, ahead, 0);
+        let wanted = Wanted { window: ahead, starts_from: None, first: Bounds::default().instances_max };
+        let mut budget = Budget::WRITE;
         for event in events {
-            let Ok(found) = expand(&event.content, ahead, Tz::UTC, &Bounds::default()) else { continue };
-            let cause = found.occurrences.iter().find_map(|one| {
-                let span = Window { from: one.start, to: one.end };
-                let free = event.deleted_at.is_some() || one.facts.transparency == Transparency::Transparent;
-                standing.judge(if free { News::Freed(span) } else { News::Taken(span) })
-            });
+            let Ok(found) = first_slots(&event.content, &wanted, Tz::UTC, &mut budget) else { continue };
+            let free = |facts: &Facts| event.deleted_at.is_some() || facts.transparency == Transparency::Transparent;
+            let spans = found.slots.iter().map(|one| (Window { from: one.start, to: one.end }, free(one.facts)));
+            // What was not looked at may be anywhere.
+            let rest = (found.more || found.unfinished).then(|| (ahead, free(&event.content.facts)));
+            let cause = spans
+                .chain(rest)
+                .find_map(|(span, free)| standing.judge(if free { News::Freed(span) } else { News::Taken(span) }));
             if let Some(cause) = cause {
                 return tx.owe_plan(user, cause, now + DEBOUNCE).await;
             }

@@ -242,7 +242,7 @@ impl Services {
         let rules = rules_of(&mut tx, &user.id).await?;
         tx.commit().await?;
         let events: BTreeSet<_> = blocks.iter().filter_map(|block| block.event_id).collect();
-        let meetings = self.busy_stretches(scope, &user.id, window, Some(&events)).await?;
+        let meetings = self.busy_time(scope, &user.id, window, Some(&events)).await?.spans;
         let days = days_of(&user, &rules);
         let hours = blocks.iter().map(|block| hours_of(&user, &rules, days, &tasks, block, window)).collect();
         Ok(Around { user, task, tasks, blocks, meetings, hours })

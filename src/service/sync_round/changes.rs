@@ -13,7 +13,7 @@ use crate::{
         conflict::{Conflict, ConflictStatus, Severity, Winner},
         event::EventContent,
         ids::{AccountId, CalendarId, EventId, MappingId, RemoteEventId},
-        mapping::{Event, Mapping, Origin, RemoteEvent},
+        mapping::{Event, Mapping, Origin, Remains, RemoteEvent},
         notice::{Notice, NoticeKind},
         outbox::OutboxEntry,
         person::Scope,
@@ -55,10 +55,14 @@ pub struct Changes {
     pub spread: Vec<EventId>,
     /// Of those, the ones that were deleted here and are back: they go home too.
     pub restored: Vec<EventId>,
+    /// Of what was read as new there, what is an event that we hold already: it goes, its bond is that one's.
+    pub merged: Vec<EventId>,
     /// Bonds made or moved on.
     pub mappings: Vec<Mapping>,
     /// Bonds that end.
     pub forgotten: Vec<MappingId>,
+    /// What is left of the copies of some of them.
+    pub remains: Vec<Remains>,
     /// Writes owed.
     pub owed: Vec<OutboxEntry>,
     /// Writes no longer owed. A withdrawal is owed as long as there is a bond.
@@ -93,7 +97,9 @@ impl Changes {
         let spans: Vec<_> = self.events.iter().map(|event| span(&event.content, floating_in)).collect();
         tx.put_events(&self.events, &spans).await?;
         tx.delete_mappings(&self.forgotten).await?;
+        tx.put_remains(&self.remains).await?;
         tx.put_mappings(&self.mappings).await?;
+        tx.delete_events(&self.merged).await?;
         for (event, calendar) in &self.settled {
             let Some(entry) = tx.outbox_entry(*event, *calendar).await? else { continue };
             if !is_withdrawal(&entry) || tx.mapping_of(*event, *calendar).await?.is_none() {
@@ -238,6 +244,19 @@ impl Changes {
         self.settle(scene, mapping, event, None, &[]);
     }
 
+    /// A bond ends because its copy is gone; what the copy was is kept for when it is made again.
+    pub(super) fn forget(&mut self, scene: &Scene<'_>, mapping: &Mapping) {
+        self.forgotten.push(mapping.id);
+        self.remains.extend(mapping.raw.clone().map(|raw| Remains {
+            event_id: mapping.event_id,
+            calendar_id: mapping.calendar_id,
+            remote_id: mapping.remote_id.clone(),
+            uid: mapping.uid.clone(),
+            raw,
+            kept_at: scene.world.now(),
+        }));
+    }
+
     /// A copy that was to be taken away has gone: there is nothing to decide about it.
     pub fn withdrawn(&mut self, mapping: &Mapping) {
         let copy = (mapping.event_id, mapping.calendar_id);
@@ -309,6 +328,9 @@ fn still_alike(scene: &Scene<'_>, event: &Event, remote: &RemoteEvent, held: &He
     let alike = || confidence(&scene.told(&event.content, false), &remote.content) > CONFIDENCE_MIN;
     let named = || event.calendar_id.is_none() && event.uid == remote.uid;
     if !held.sent(event.id).is_empty() {
+        return true;
+    }
+    if event.deleted_at.is_none() && held.is_to_be(event.id, &remote.uid) {
         return true;
     }
     if event.deleted_at.is_none() {

@@ -6,6 +6,8 @@
 //! **Invariant (S7):** deletions of all calendars are judged together by the brake before any of them is carried out.
 
 pub mod changes;
+mod deserted;
+pub mod moved;
 mod outcome;
 mod pull;
 mod removal;
@@ -20,6 +22,7 @@ use crate::{
     domain::{
         account::Account,
         calendar::{Calendar, Direction, RemoteCalendar},
+        conflict::HoldState,
         failure::FailureClass,
         ids::{AccountId, CalendarId},
         notice::counted,
@@ -66,6 +69,8 @@ pub struct Opened {
     pub user: User,
     /// Its calendars.
     pub calendars: Vec<Calendar>,
+    /// Those of them with deletions that were held when it was opened, and are not carried out or kept yet.
+    pub asked: Vec<(CalendarId, HoldState)>,
     /// Its provider.
     pub provider: Arc<dyn Provider>,
 }
@@ -80,6 +85,12 @@ impl Services {
         let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
         let user = tx.user(&account.user_id).await?.ok_or(Failure::NotFound("user"))?;
         let calendars = tx.calendars_of(id).await?;
+        let mut asked = Vec::new();
+        for state in [HoldState::Held, HoldState::Approved, HoldState::Refused] {
+            asked.extend(
+                tx.holds(&Scope::Whole, Some(id), Some(state)).await?.into_iter().map(|hold| (hold.calendar_id, state)),
+            );
+        }
         let mut secrets = tx.secrets_of(id).await?;
         let mut grant = tx.grant_of(id).await?;
         tx.commit().await?;
@@ -91,7 +102,7 @@ impl Services {
             tx.commit().await?;
         }
         let provider = self.connections.get(&account, &secrets, grant.as_ref(), &self.vault)?;
-        Ok(Opened { account, user, calendars, provider })
+        Ok(Opened { account, user, calendars, asked, provider })
     }
 
     /// Runs one round and keeps its line in the sync log.
@@ -189,6 +200,7 @@ impl Run<'_> {
                 Err(other) => return Err(other),
             }
         }
+        pulled.extend(self.deserted().await?);
         self.settle_removals(pulled).await?;
         if !self.dry {
             let drained = drain_outbox::drain(self.services, &self.opened).await?;
@@ -228,7 +240,13 @@ impl Run<'_> {
         let due = calendar
             .reconciled_at
             .is_none_or(|at| self.services.world.now() - at >= Duration::seconds(i64::from(every)));
-        let same = remote.stamp.is_some() && remote.stamp == calendar.stamp && calendar.cursor.is_some();
+        // A calendar that is back where it was has its events back, and what was said of their deletion ends with that.
+        let asked = self
+            .opened
+            .asked
+            .iter()
+            .any(|(id, state)| *id == calendar.id && (*state != HoldState::Refused || calendar.takes_writes()));
+        let same = !asked && remote.stamp.is_some() && remote.stamp == calendar.stamp && calendar.cursor.is_some();
         if same && !due { None } else { Some(due) }
     }
 

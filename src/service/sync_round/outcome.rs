@@ -63,6 +63,11 @@ impl Changes {
                 self.note(scene, &remote_id, "update here", reason);
                 self.take(scene, event, mapping, content, reduce.then_some(Reason::Reduced));
             }
+            // Nobody could send it; what has changed here is queued when there is somebody who can.
+            Action::Push if scene.writer.is_none() => {
+                self.settled.push(here);
+                self.mappings.push(mapping);
+            }
             Action::Push => {
                 self.note(scene, &remote_id, "update there", reason);
                 self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), reason));
@@ -90,16 +95,32 @@ impl Changes {
             }
             Action::Recreate => {
                 self.note(scene, &remote_id, "create there", reason);
-                self.forgotten.push(mapping.id);
-                // A fresh name: servers with a trash bin refuse, or restore oddly, a name they have seen.
-                let key = Uid(scene.world.new_id::<uuid::Uuid>().to_string());
+                self.forget(scene, &mapping);
+                // With its bytes at hand it is made again as it was; else under a fresh name, for servers with a bin refuse, or
+                // restore oddly, a name that they have seen.
+                let key = match &mapping.raw {
+                    Some(_) => mapping.uid.clone(),
+                    None => Uid(scene.world.new_id::<uuid::Uuid>().to_string()),
+                };
                 self.owed.push(scene.owed(&event, WriteOp::Create, key, reason));
             }
             Action::Forget => {
-                self.forgotten.push(mapping.id);
+                self.forget(scene, &mapping);
                 self.settled.push(here);
             }
         }
+    }
+
+    /// A person has refused this deletion: ours stands, and is written there again. That it was deleted there is in the history,
+    /// from where the deletion can be brought back.
+    pub fn keep(&mut self, scene: &Scene<'_>, mapping: Mapping, event: Event) {
+        let dispute = Dispute {
+            kind: ConflictKind::DeletedRemotely,
+            fields: vec!["existence".into()],
+            winner: Some(Winner::Local),
+        };
+        let decision = Decision { action: Action::Recreate, reason: Reason::DeletionRefused, dispute: Some(dispute) };
+        self.carry_out(scene, mapping, event, None, decision);
     }
 
     /// Our side says something else now; what the provider must hear of it is owed.
@@ -124,7 +145,7 @@ impl Changes {
     /// A copy that a person deleted stays deleted; the event itself goes only with its home calendar.
     fn delete_here(&mut self, scene: &Scene<'_>, mapping: &Mapping, mut event: Event) {
         self.tally.deleted += 1;
-        self.forgotten.push(mapping.id);
+        self.forget(scene, mapping);
         if event.calendar_id == Some(scene.calendar.id) {
             event.deleted_at = Some(scene.world.now());
             event.version += 1;

@@ -2,27 +2,44 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, changes::Changes, sweep::Pulled};
+use chrono::{DateTime, Utc};
+
+use super::{Run, changes::Changes, moved::has_moved, scene::Scene, sweep::Pulled};
 use crate::{
     domain::{
         calendar::Calendar,
-        conflict::{Hold, HoldState, Severity},
-        ids::RemoteEventId,
+        conflict::{HeldDeletion, HeldFate, Hold, HoldState, Severity},
+        ids::{AccountId, EventId, RemoteEventId},
         mapping::{Event, Mapping},
         notice::{NoticeKind, counted},
+        outbox::{OutboxEntry, OutboxState},
         person::Scope,
     },
     engine::{
         outbox::is_withdrawal,
         recurrence::span,
-        sync::brake::{Held, Loss, judge},
+        sync::{
+            brake::{Held, judge},
+            hold::{Answers, Picture, Sorted, follow},
+        },
     },
     service::Failure,
-    store::Mode,
+    store::{Mode, StoreError, Tx},
 };
 
 /// One calendar's pull, its deletions still open.
 type Open = (Calendar, Option<String>, Pulled);
+
+type Bond = (Mapping, Event);
+
+/// The same, its deletions put beside what was said about them.
+struct Missed {
+    calendar: Calendar,
+    stamp: Option<String>,
+    result: Pulled,
+    holds: Vec<Hold>,
+    picture: Picture,
+}
 
 impl Run<'_> {
     /// Judges the deletions of all calendars together, then finishes each calendar.
@@ -30,22 +47,14 @@ impl Run<'_> {
         let doubtful = self.opened.provider.profile().absence_is_doubtful;
         let mut finished = Vec::new();
         for (calendar, stamp, result) in pulled {
-            let bonds = self.removed_bonds(&calendar, &result.removed, doubtful).await?;
-            finished.push((calendar, stamp, result, bonds));
+            finished.push(self.missed(calendar, stamp, result, doubtful).await?);
         }
-        let losses: Vec<_> = finished
-            .iter()
-            .map(|(calendar, _, result, bonds)| {
-                // What is deleted in a calendar that only takes events stands there again, and is never deleted here.
-                let here = |event: &Event| calendar.direction.inbound() && event.deleted_at.is_none();
-                let deleted = bonds.iter().filter(|(_, event)| here(event)).count();
-                Loss { mapped: result.mapped, deleted, doubtful }
-            })
-            .collect();
+        let losses: Vec<_> =
+            finished.iter().map(|missed| missed.picture.loss(missed.result.mapped, doubtful)).collect();
         let verdicts = judge(&losses, &self.services.settings.brake);
-        for ((calendar, stamp, result, bonds), held) in finished.into_iter().zip(verdicts) {
-            self.add(&result);
-            self.finish(calendar, stamp, result, bonds, held).await?;
+        for (missed, held) in finished.into_iter().zip(verdicts) {
+            self.add(&missed.result);
+            self.finish(missed, held).await?;
         }
         Ok(())
     }
@@ -56,105 +65,83 @@ impl Run<'_> {
         self.sum.interval_s = result.interval_s.or(self.sum.interval_s);
     }
 
-    /// The bonds whose remote end is gone. Where a publisher shows a moving window only, an event that has ended and is
-    /// shown no more has expired, not been deleted, and stays.
-    async fn removed_bonds(
+    /// The bonds whose remote end is gone, and what was said about them. Where a publisher shows a moving window only, an event
+    /// that has ended and is shown no more has expired, not been deleted, and stays.
+    async fn missed(
         &self,
-        calendar: &Calendar,
-        removed: &[RemoteEventId],
-        window_moves: bool,
-    ) -> Result<Vec<(Mapping, Event)>, Failure> {
-        if removed.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
-        let mut bonds = tx.mappings_by_remote(calendar.id, removed).await?;
-        tx.commit().await?;
-        if window_moves {
-            let now = self.services.world.now();
-            let zone = self.scene(calendar).floating_in();
-            bonds.retain(|(_, event)| span(&event.content, zone).1.is_none_or(|end| end >= now));
-        }
-        Ok(bonds)
-    }
-
-    /// Commits one calendar's deletions and cursor, or holds them.
-    async fn finish(
-        &mut self,
         calendar: Calendar,
         stamp: Option<String>,
         result: Pulled,
-        bonds: Vec<(Mapping, Event)>,
-        stopped: Option<Held>,
-    ) -> Result<(), Failure> {
+        window_moves: bool,
+    ) -> Result<Missed, Failure> {
+        let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
+        let mut bonds = tx.mappings_by_remote(calendar.id, &result.removed).await?;
+        let holds = tx.holds_in_force(calendar.id).await?;
+        let moves = self.moves(&mut tx, &calendar, &bonds).await?;
+        tx.commit().await?;
+        if window_moves {
+            let now = self.services.world.now();
+            let zone = self.scene(&calendar).floating_in();
+            bonds.retain(|(_, event)| span(&event.content, zone).1.is_none_or(|end| end >= now));
+        }
+        // What is deleted in a calendar that only takes events stands there again, and is never deleted here; what was carried into
+        // another calendar is not lost.
+        let free = |event: &Event| {
+            !calendar.direction.inbound() || event.deleted_at.is_some() || moves.contains_key(&event.id)
+        };
+        let missing = bonds.iter().map(|(mapping, event)| (HeldDeletion::of(mapping), free(event)));
+        let picture = Picture::new(&Answers::of(&holds), missing);
+        Ok(Missed { calendar, stamp, result, holds, picture })
+    }
+
+    /// Commits one calendar's deletions and cursor, as far as nobody has to be asked about them.
+    async fn finish(&mut self, missed: Missed, stopped: Option<Held>) -> Result<(), Failure> {
+        let Missed { calendar, stamp, result, holds, picture } = missed;
         let scene = self.scene(&calendar);
-        let gone: Vec<_> = bonds.iter().map(|(mapping, _)| mapping.remote_id.clone()).collect();
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        if !tx.claim_calendar(calendar.id, calendar.version).await? {
-            // What was read is of another choice; whoever chose anew has woken the account.
+        if !tx.claim_calendar(calendar.id, calendar.version).await? || tx.holds_in_force(calendar.id).await? != holds {
+            // What was read is of another choice, or of another answer; whoever chose or answered has woken the account.
             return Ok(());
         }
-        let verdict = match stopped {
-            None => Verdict::Delete,
-            Some(why) => match tx.open_hold(calendar.id).await? {
-                Some(hold) if hold.state == HoldState::Approved && covers(&hold, &gone) => Verdict::Delete,
-                Some(hold) if hold.state == HoldState::Refused && covers(&hold, &gone) => Verdict::Keep,
-                Some(hold) if hold.state == HoldState::Held && hold.removed == gone => Verdict::Wait(None),
-                _ => Verdict::Wait(Some(self.hold(&calendar, &gone, &result, why))),
-            },
-        };
-        let waiting = matches!(verdict, Verdict::Wait(_));
-        match verdict {
-            Verdict::Delete => {
-                // Read again inside the transaction: an edit made meanwhile turns a deletion into a conflict.
-                let now_held = tx.mappings_by_remote(calendar.id, &gone).await?;
-                let queued = tx.outbox_of_calendar(calendar.id).await?.into_iter();
-                let queued: BTreeMap<_, _> = queued.map(|entry| (entry.event_id, entry)).collect();
-                for (mapping, event) in now_held {
-                    match queued.get(&event.id) {
-                        Some(entry) if is_withdrawal(entry) => changes.withdrawn(&mapping),
-                        Some(entry) => changes.settle(&scene, mapping, event, None, &entry.sent),
-                        None => changes.settle(&scene, mapping, event, None, &[]),
-                    }
-                }
+        let sorted = picture.sorted(stopped.is_some());
+        let followed = follow(&holds, &sorted, result.reconciled, calendar.takes_writes());
+        let queued = tx.outbox_of_calendar(calendar.id).await?.into_iter();
+        let queued: BTreeMap<_, _> = queued.map(|entry| (entry.event_id, entry)).collect();
+        let moved = self.decide(&mut tx, &scene, &sorted, &queued, &mut changes).await?;
+        changes.tally.held = u32::try_from(sorted.wait.len()).unwrap_or(u32::MAX);
+        let mut written = followed.changed;
+        if followed.asks {
+            let hold = self.hold(&calendar, &sorted.wait, &result, stopped);
+            if followed.grows {
+                let text = format!(
+                    "{} would be deleted because {}. Nothing was deleted; please check.",
+                    counted(hold.removed.len(), "event"),
+                    hold.reason
+                );
+                changes.tell(&scene, None, NoticeKind::DeletionsHeld, Severity::High, text);
             }
-            Verdict::Keep => {}
-            Verdict::Wait(new) => {
-                changes.tally.held = u32::try_from(gone.len()).unwrap_or(u32::MAX);
-                if let Some(hold) = new {
-                    let text = format!(
-                        "{} would be deleted because {}. Nothing was deleted; please check.",
-                        counted(gone.len(), "event"),
-                        hold.reason
-                    );
-                    changes.tell(&scene, None, NoticeKind::DeletionsHeld, Severity::High, text);
-                    if !self.dry {
-                        tx.put_hold(&hold).await?;
-                    }
-                }
-            }
+            written.push(hold);
         }
         let now = self.services.world.now();
         let wake = if self.dry {
             Vec::new()
         } else {
+            for hold in &written {
+                tx.put_hold(hold).await?;
+                release(&mut tx, hold, &queued, now).await?;
+            }
             changes.write(&mut tx, scene.floating_in(), scene.world.now()).await?;
-            let wake = self.services.pass_on(&mut tx, &scene, &changes).await?;
+            let mut wake = self.services.pass_on(&mut tx, &scene, &changes).await?;
+            for (gone, found) in moved {
+                wake.extend(self.carry_over(&mut tx, gone, found, &queued).await?);
+            }
+            if calendar.gone_at.is_some() {
+                set_free(&mut tx, &calendar).await?;
+            }
             // While deletions are held the cursor stays, so that the next round sees the same picture and asks again.
-            if !waiting {
-                let reconciled_at =
-                    if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
-                match &result.awaited {
-                    None => {
-                        tx.save_cursor(calendar.id, result.cursor.as_ref(), stamp.as_deref(), reconciled_at).await?;
-                    }
-                    // Whatever else was listed since the old cursor is known by its revision when it is listed again.
-                    Some(why) => {
-                        tx.save_cursor(calendar.id, calendar.cursor.as_ref(), None, reconciled_at).await?;
-                        tx.set_calendar_error(calendar.id, why).await?;
-                    }
-                }
+            if sorted.wait.is_empty() {
+                keep_cursor(&mut tx, &calendar, stamp.as_deref(), &result, now).await?;
             }
             tx.commit().await?;
             wake
@@ -167,15 +154,101 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn hold(&self, calendar: &Calendar, gone: &[RemoteEventId], result: &Pulled, why: Held) -> Hold {
+    /// Of events that are gone here, those that were carried into another calendar of the account, with the new ones there.
+    async fn moves(
+        &self,
+        tx: &mut Tx,
+        calendar: &Calendar,
+        gone: &[Bond],
+    ) -> Result<BTreeMap<EventId, Bond>, StoreError> {
+        let uids: Vec<_> = gone.iter().map(|(mapping, _)| mapping.uid.clone()).collect();
+        if uids.is_empty() || calendar.makes_tasks {
+            return Ok(BTreeMap::new());
+        }
+        let mut moves = BTreeMap::new();
+        for (copy, new) in tx.namesakes(calendar.account_id, calendar.id, &uids).await? {
+            let home = self.opened.calendars.iter().find(|held| held.id == copy.calendar_id);
+            let Some(home) = home.filter(|home| home.selected && home.direction.inbound() && !home.makes_tasks) else {
+                continue;
+            };
+            let scene = self.scene(home);
+            let left = gone.iter().find(|(left, event)| has_moved(&scene, (left, event), (&copy, &new)));
+            if let Some((_, event)) = left {
+                moves.insert(event.id, (copy, new));
+            }
+        }
+        Ok(moves)
+    }
+
+    /// An event goes on where it was carried to.
+    async fn carry_over(
+        &mut self,
+        tx: &mut Tx,
+        gone: Bond,
+        found: Bond,
+        queued: &BTreeMap<EventId, OutboxEntry>,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let home = self.opened.calendars.iter().find(|held| held.id == found.0.calendar_id).cloned();
+        let Some(home) = home else { return Ok(Vec::new()) };
+        let mut changes = Changes::default();
+        let scene = self.scene(&home);
+        let sent = queued.get(&gone.1.id).map_or(&[][..], |entry| &entry.sent);
+        changes.move_over(&scene, gone, found, sent);
+        changes.write(tx, scene.floating_in(), scene.world.now()).await?;
+        let wake = self.services.pass_on(tx, &scene, &changes).await?;
+        self.sum.tally.conflicts += changes.tally.conflicts;
+        self.sum.tally.updated += changes.tally.updated;
+        Ok(wake)
+    }
+
+    /// Decides about each deletion that waits for nobody; answers those that were none, with where their events have moved.
+    async fn decide(
+        &self,
+        tx: &mut Tx,
+        scene: &Scene<'_>,
+        sorted: &Sorted,
+        queued: &BTreeMap<EventId, OutboxEntry>,
+        changes: &mut Changes,
+    ) -> Result<Vec<(Bond, Bond)>, StoreError> {
+        let calendar = scene.calendar;
+        // Read again inside the transaction: an edit made meanwhile turns a deletion into a conflict.
+        let going = tx.mappings_by_remote(calendar.id, &names(&sorted.settle)).await?;
+        let mut moves = self.moves(tx, calendar, &going).await?;
+        let mut moved = Vec::new();
+        for (mapping, event) in going {
+            if let Some(found) = moves.remove(&event.id) {
+                moved.push(((mapping, event), found));
+                continue;
+            }
+            match queued.get(&event.id) {
+                Some(entry) if is_withdrawal(entry) => changes.withdrawn(&mapping),
+                Some(entry) => changes.settle(scene, mapping, event, None, &entry.sent),
+                None => changes.settle(scene, mapping, event, None, &[]),
+            }
+        }
+        if calendar.takes_writes() || calendar.gone_at.is_some() {
+            for (mapping, event) in tx.mappings_by_remote(calendar.id, &names(&sorted.keep)).await? {
+                match calendar.gone_at {
+                    None => changes.keep(scene, mapping, event),
+                    // There is no calendar to write it to: it is only here from now on.
+                    Some(_) => changes.forget(scene, &mapping),
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    fn hold(&self, calendar: &Calendar, waits: &[HeldDeletion], result: &Pulled, why: Option<Held>) -> Hold {
+        // The picture that somebody was asked about has changed while it waited.
+        let reason = why.map_or("a part of them was held before and waits for an answer", Held::reason);
         Hold {
             id: self.services.world.new_id(),
             space_id: calendar.space_id.clone(),
             account_id: calendar.account_id,
             calendar_id: calendar.id,
-            removed: gone.to_vec(),
+            removed: waits.to_vec(),
             mapped: u32::try_from(result.mapped).unwrap_or(u32::MAX),
-            reason: format!("{}; {}", why.reason(), result.evidence.words()),
+            reason: format!("{reason}; {}", result.evidence.words()),
             state: HoldState::Held,
             created_at: self.services.world.now(),
             decided_at: None,
@@ -183,14 +256,55 @@ impl Run<'_> {
     }
 }
 
-enum Verdict {
-    Delete,
-    Keep,
-    /// Wait for a person; the hold to be stored, unless it is there already.
-    Wait(Option<Hold>),
+/// Events whose calendar is gone, and that stay, are at home nowhere but here.
+async fn set_free(tx: &mut Tx, calendar: &Calendar) -> Result<(), StoreError> {
+    for event in tx.unlinked_events(calendar.id).await? {
+        tx.rehome_event(event.id, None).await?;
+        if let Some(entry) = tx.outbox_entry(event.id, calendar.id).await? {
+            tx.delete_outbox(entry.id).await?;
+        }
+    }
+    Ok(())
 }
 
-/// Whether a person's decision was about at least these deletions.
-fn covers(hold: &Hold, gone: &[RemoteEventId]) -> bool {
-    gone.iter().all(|id| hold.removed.contains(id))
+/// The calendar's changes are read up to here.
+async fn keep_cursor(
+    tx: &mut Tx,
+    calendar: &Calendar,
+    stamp: Option<&str>,
+    result: &Pulled,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let reconciled_at = if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
+    match &result.awaited {
+        None => {
+            tx.save_cursor(calendar.id, result.cursor.as_ref(), stamp, reconciled_at).await?;
+        }
+        // Whatever else was listed since the old cursor is known by its revision when it is listed again.
+        Some(why) => {
+            tx.save_cursor(calendar.id, calendar.cursor.as_ref(), None, reconciled_at).await?;
+            tx.set_calendar_error(calendar.id, why).await?;
+        }
+    }
+    Ok(())
+}
+
+fn names(deletions: &[HeldDeletion]) -> Vec<RemoteEventId> {
+    deletions.iter().map(|deletion| deletion.remote_id.clone()).collect()
+}
+
+/// Edits that waited for a hold's answer wait no more where it has come, or the event is back.
+async fn release(
+    tx: &mut Tx,
+    hold: &Hold,
+    queued: &BTreeMap<EventId, OutboxEntry>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let answered = hold.removed.iter().filter(|held| held.fate != HeldFate::Open);
+    let entries = answered.filter_map(|held| queued.get(&held.event_id));
+    for entry in entries.filter(|entry| entry.state == OutboxState::Parked) {
+        let (state, not_before) = (OutboxState::Queued, now);
+        tx.put_outbox(&OutboxEntry { state, not_before, attempts: 0, last_error: None, ..entry.clone() }).await?;
+    }
+    Ok(())
 }

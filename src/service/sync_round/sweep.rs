@@ -14,7 +14,7 @@ use crate::{
         ids::{EventId, RemoteEventId, Revision, SyncCursor, Uid},
         mapping::RemoteEvent,
         notice::counted,
-        outbox::OutboxEntry,
+        outbox::{OutboxEntry, WriteOp},
         round::Tally,
     },
     engine::sync::{brake::Evidence, matching::Candidates},
@@ -81,6 +81,12 @@ impl Held {
     #[must_use]
     pub fn sent(&self, event: EventId) -> &[EventContent] {
         self.queued.get(&event).map_or(&[], |entry| &entry.sent)
+    }
+
+    /// Whether a queued create is to make a remote event of this name: it is that one.
+    #[must_use]
+    pub fn is_to_be(&self, event: EventId, uid: &Uid) -> bool {
+        self.queued.get(&event).is_some_and(|entry| entry.op == WriteOp::Create && entry.key == *uid)
     }
 
     /// Takes in what was just committed.

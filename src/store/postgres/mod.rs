@@ -3,9 +3,10 @@
 //! Every transaction is `REPEATABLE READ`: one picture of the database, as on SQLite. Where two change the same row, the later
 //! one gets [`StoreError::Busy`] instead of silently undoing the earlier.
 
+pub mod alone;
 pub mod tls;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use diesel_async::{
     AsyncPgConnection, SimpleAsyncConnection,
@@ -15,7 +16,12 @@ use diesel_async::{
     },
 };
 
-use self::tls::Server;
+use tokio::sync::watch;
+
+use self::{
+    alone::{Keeper, Standing},
+    tls::Server,
+};
 use super::{Mode, error::StoreError};
 use crate::domain::person::Scope;
 
@@ -50,6 +56,7 @@ pub struct Database {
     server: Server,
     pool: Pool<Conn>,
     app_role: bool,
+    standing: Arc<watch::Sender<Standing>>,
 }
 
 impl Database {
@@ -71,22 +78,34 @@ impl Database {
         let manager = AsyncDieselConnectionManager::<Conn>::new_with_config("", config);
         let pool = Pool::builder(manager).max_size(size.max(1)).build();
         let pool = pool.map_err(|error| StoreError::Backend(error.to_string()))?;
-        Ok(Self { server, pool, app_role })
+        Ok(Self { server, pool, app_role, standing: Arc::new(watch::Sender::new(Standing::Held)) })
     }
 
-    /// A connection of its own, outside the pool.
-    pub async fn connect(&self) -> Result<Conn, StoreError> {
-        self.server.connect().await
+    /// Takes the right to be the one service, and keeps watch over it.
+    pub async fn take_lock(&self) -> Result<Keeper, StoreError> {
+        Keeper::take(self.server.clone(), Arc::clone(&self.standing)).await
+    }
+
+    /// Refuses while the right to be the one service is not held, once it was taken.
+    pub fn is_ours(&self) -> Result<(), StoreError> {
+        match *self.standing.borrow() {
+            Standing::Held => Ok(()),
+            Standing::Interrupted => Err(StoreError::Backend("the service's lock is being taken again".to_owned())),
+            Standing::Taken => Err(StoreError::Backend("another calwarden serves this database".to_owned())),
+        }
     }
 
     /// Begins a transaction that sees the spaces of `scope`.
     pub async fn begin(&self, mode: Mode, scope: &Scope) -> Result<Pooled, StoreError> {
+        self.is_ours()?;
         let pooled = tokio::time::timeout(CONNECTION_WAIT, self.pool.get()).await.map_err(|_| StoreError::Busy)?;
         let mut pooled = pooled.map_err(|error| StoreError::Backend(error.to_string()))?;
         if let Err(error) = pooled.batch_execute(&self.opening(mode, scope)).await {
             drop(Object::take(pooled));
             return Err(error.into());
         }
+        // It may have been lost while this waited for a connection.
+        self.is_ours()?;
         Ok(pooled)
     }
 
@@ -97,16 +116,21 @@ impl Database {
             Mode::Write => "READ WRITE",
         };
         let role = if self.app_role { "SET LOCAL ROLE calwarden_app;" } else { "" };
-        let seen = match scope {
-            Scope::Whole => "SET LOCAL app.whole = 'on'".to_owned(),
-            Scope::Spaces(spaces) => {
-                // A space's id holds neither quote nor comma: its type refuses them.
-                let list: Vec<_> = spaces.iter().map(crate::domain::ids::SpaceId::as_str).collect();
-                format!("SET LOCAL app.spaces = '{}'", list.join(","))
-            }
-        };
-        format!("BEGIN ISOLATION LEVEL REPEATABLE READ {access}; {role} {seen}")
+        format!("BEGIN ISOLATION LEVEL REPEATABLE READ {access}; {role} {}", seen(scope))
     }
+}
+
+/// The statements that let an open transaction see the spaces of `scope` and no others.
+pub fn seen(scope: &Scope) -> String {
+    let (whole, spaces) = match scope {
+        Scope::Whole => ("on", String::new()),
+        Scope::Spaces(spaces) => {
+            // A space's id holds neither quote nor comma: its type refuses them.
+            let list: Vec<_> = spaces.iter().map(crate::domain::ids::SpaceId::as_str).collect();
+            ("off", list.join(","))
+        }
+    };
+    format!("SET LOCAL app.whole = '{whole}'; SET LOCAL app.spaces = '{spaces}'")
 }
 
 /// Whether the migrations could make the role and give it to us.

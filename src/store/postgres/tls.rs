@@ -4,10 +4,12 @@
 //! and `prefer` connect in plain text; `require`, `verify-ca` and `verify-full` all encrypt *and* verify the server's name
 //! against the public roots, or against the PEM file named by `sslrootcert`: encryption to an unknown server protects nothing.
 
-use std::{str::FromStr, sync::Arc};
+use std::{net::IpAddr, str::FromStr, sync::Arc};
 
 use diesel_async::AsyncPgConnection;
+use futures_util::FutureExt as _;
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
+use tokio::task::JoinHandle;
 use tokio_postgres::NoTls;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
@@ -66,6 +68,35 @@ impl Server {
         };
         connected.map_err(StoreError::from)
     }
+
+    /// A session of the driver's own, and the task that ends with it.
+    pub async fn session(&self) -> Result<(tokio_postgres::Client, JoinHandle<()>), StoreError> {
+        Ok(match &self.tls {
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await.map_err(|error| unreached(&error))?;
+                (client, tokio::spawn(connection.map(|_| ())))
+            }
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await.map_err(|error| unreached(&error))?;
+                (client, tokio::spawn(connection.map(|_| ())))
+            }
+        })
+    }
+}
+
+/// What to say of a URL by which passwords and calendars cross a network in plain text, although nobody has said that they may.
+pub fn unencrypted(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let chosen = url.query_pairs().any(|(name, value)| name == "sslmode" && value != "prefer" && value != "allow");
+    let host = url.host_str().filter(|host| !host.is_empty())?;
+    let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    let near = host == "localhost" || host.starts_with('/') || literal.is_some_and(|address| address.is_loopback());
+    (!chosen && !near).then(|| {
+        format!(
+            "the connection to the database on {host} is not encrypted: add ?sslmode=require to DATABASE_URL, or \
+             ?sslmode=disable to say that plain text is meant"
+        )
+    })
 }
 
 /// Why the server was not reached. The driver's own text says only at which step; its sources say why.
@@ -93,4 +124,27 @@ fn rustls_to(root_file: Option<&str>) -> Result<MakeRustlsConnect, StoreError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unencrypted;
+
+    #[test]
+    fn plain_text_over_a_network_is_told_unless_it_was_chosen() {
+        for url in ["postgres://a:b@db.example.org/c", "postgres://a@10.0.0.7/c?sslmode=prefer"] {
+            let told = unencrypted(url).expect(url);
+            assert!(told.contains("sslmode=require") && !told.contains("a:b"), "{told}");
+        }
+        for url in [
+            "postgres://a@localhost/c",
+            "postgres://a@127.0.0.1:5432/c",
+            "postgres://a@[::1]/c",
+            "postgres:///c?host=/run/postgresql",
+            "postgres://a@db.example.org/c?sslmode=require",
+            "postgres://a@db.example.org/c?sslmode=disable",
+        ] {
+            assert_eq!(unencrypted(url), None, "{url}");
+        }
+    }
 }

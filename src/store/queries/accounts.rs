@@ -11,7 +11,12 @@ use crate::{
         ids::{AccountId, UserId},
         person::Scope,
     },
-    store::{rows::AccountRow, schema::accounts, types::Ts},
+    store::{
+        StoreError,
+        rows::AccountRow,
+        schema::{account_identities, accounts},
+        types::Ts,
+    },
 };
 
 pub async fn insert_account(conn: &mut Conn, account: &Account) -> Done<()> {
@@ -83,4 +88,49 @@ pub async fn account_ids(conn: &mut Conn) -> Done<Vec<AccountId>> {
 
 pub async fn delete_account(conn: &mut Conn, id: AccountId) -> Done<bool> {
     Ok(diesel::delete(accounts::table.find(id)).execute(conn).await? > 0)
+}
+
+pub async fn claim_identities(
+    conn: &mut Conn,
+    account: AccountId,
+    user: &UserId,
+    identities: &[String],
+) -> Done<Option<AccountId>> {
+    for identity in identities {
+        let row = (
+            account_identities::user_id.eq(user),
+            account_identities::identity.eq(identity),
+            account_identities::account_id.eq(account),
+        );
+        let insert = diesel::insert_into(account_identities::table).values(row).on_conflict_do_nothing();
+        if insert.execute(conn).await? > 0 {
+            continue;
+        }
+        let held = account_identities::table.find((user, identity)).select(account_identities::account_id);
+        // It is held, but by an account that this transaction does not see.
+        let holder: AccountId = held.first(conn).await.optional()?.ok_or(StoreError::Stale)?;
+        if holder != account {
+            return Ok(Some(holder));
+        }
+    }
+    Ok(None)
+}
+
+pub async fn release_identities(conn: &mut Conn, account: AccountId) -> Done<()> {
+    let held = account_identities::table.filter(account_identities::account_id.eq(account));
+    diesel::delete(held).execute(conn).await?;
+    Ok(())
+}
+
+pub async fn unidentified_accounts(conn: &mut Conn, user: &UserId) -> Done<Vec<Account>> {
+    let identified = account_identities::table
+        .filter(account_identities::account_id.eq(accounts::id))
+        .select(account_identities::identity);
+    let query = accounts::table
+        .filter(accounts::user_id.eq(user))
+        .filter(accounts::status.ne(AccountStatus::Disconnecting))
+        .filter(diesel::dsl::not(diesel::dsl::exists(identified)))
+        .order(accounts::id)
+        .select(AccountRow::as_select());
+    read_all(query.load(conn).await?, AccountRow::read)
 }

@@ -82,6 +82,15 @@ pub async fn consent_by_ticket(conn: &mut Conn, ticket_hash: &[u8]) -> Done<Opti
     query.first(conn).await.optional()?.map(ConsentRow::read).transpose()
 }
 
+pub async fn use_ticket(conn: &mut Conn, ticket_hash: &[u8]) -> Done<Option<Consent>> {
+    let Some(consent) = consent_by_ticket(conn, ticket_hash).await? else { return Ok(None) };
+    // No ticket has an id for its hash.
+    let used = consents::ticket_hash.eq(consent.id.0.as_bytes().to_vec());
+    let found = consents::table.find(consent.id).filter(consents::ticket_hash.eq(ticket_hash));
+    let done = diesel::update(found).set(used).execute(conn).await?;
+    Ok((done > 0).then_some(consent))
+}
+
 pub async fn sweep_consents(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
     let old = consents::table.filter(consents::created_at.lt(Ts::from(before)));
     Ok(told(diesel::delete(old).execute(conn).await?))

@@ -23,10 +23,10 @@ pub async fn put_hold(conn: &mut Conn, hold: &Hold) -> Done<()> {
     Ok(())
 }
 
-pub async fn open_hold(conn: &mut Conn, calendar: CalendarId) -> Done<Option<Hold>> {
-    let query =
-        holds::table.filter(holds::calendar_id.eq(calendar)).order((holds::created_at.desc(), holds::id.desc()));
-    query.select(HoldRow::as_select()).first(conn).await.optional()?.map(HoldRow::read).transpose()
+pub async fn holds_in_force(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<Hold>> {
+    let in_force = [HoldState::Held, HoldState::Approved, HoldState::Refused];
+    let query = holds::table.filter(holds::calendar_id.eq(calendar)).filter(holds::state.eq_any(in_force));
+    read_all(query.order(holds::id).select(HoldRow::as_select()).load(conn).await?, HoldRow::read)
 }
 
 pub async fn holds(

@@ -11,7 +11,7 @@ use crate::{
         records::IdempotencyRow,
         rows::{ApiKeyRow, IdempotencyKeyRow},
         schema::{api_keys, idempotency_keys},
-        types::Ts,
+        types::{Json, Ts},
     },
 };
 
@@ -43,10 +43,26 @@ pub async fn idempotency(conn: &mut Conn, api_key: ApiKeyId, key: &str) -> Done<
     query.first(conn).await.optional()?.map(IdempotencyKeyRow::read).transpose()
 }
 
-pub async fn put_idempotency(conn: &mut Conn, answer: &IdempotencyRow) -> Done<bool> {
+pub async fn put_idempotency(conn: &mut Conn, answer: &IdempotencyRow, oldest: DateTime<Utc>) -> Done<bool> {
     let row = IdempotencyKeyRow::of(answer)?;
+    // One that is too old to be given again makes room.
+    let over = idempotency_keys::table
+        .find((answer.api_key_id, &answer.key))
+        .filter(idempotency_keys::created_at.le(Ts::from(oldest)));
+    diesel::delete(over).execute(conn).await?;
     let insert = diesel::insert_into(idempotency_keys::table).values(row);
     Ok(insert.on_conflict_do_nothing().execute(conn).await? > 0)
+}
+
+pub async fn blank_idempotency(conn: &mut Conn, status: u16) -> Done<u64> {
+    let anybodys = idempotency_keys::table.filter(idempotency_keys::user_id.is_null());
+    let blank = (
+        idempotency_keys::status.eq(i64::from(status)),
+        idempotency_keys::content_type.eq(""),
+        idempotency_keys::headers.eq(Json("[]".to_owned())),
+        idempotency_keys::body.eq(Vec::<u8>::new()),
+    );
+    Ok(told(diesel::update(anybodys).set(blank).execute(conn).await?))
 }
 
 pub async fn sweep_idempotency(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {

@@ -28,6 +28,7 @@ pub mod outbox;
 pub mod owed_plans;
 pub mod people;
 pub mod proposals;
+pub mod remains;
 pub mod rollovers;
 pub mod rounds;
 pub mod secrets;

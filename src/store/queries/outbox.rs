@@ -51,11 +51,17 @@ pub async fn outbox_of_calendar(conn: &mut Conn, calendar: CalendarId) -> Done<V
     read_all(query.select(OutboxRow::as_select()).load(conn).await?, OutboxRow::read)
 }
 
-pub async fn outbox_due(conn: &mut Conn, account: AccountId, now: DateTime<Utc>, limit: u32) -> Done<Vec<OutboxEntry>> {
+pub async fn outbox_due(
+    conn: &mut Conn,
+    account: AccountId,
+    now: DateTime<Utc>,
+    latest: DateTime<Utc>,
+    limit: u32,
+) -> Done<Vec<OutboxEntry>> {
     let query = outbox::table
         .filter(outbox::account_id.eq(account))
         .filter(outbox::state.eq(OutboxState::Queued))
-        .filter(outbox::not_before.le(Ts::from(now)))
+        .filter(outbox::not_before.le(Ts::from(now)).or(outbox::not_before.gt(Ts::from(latest))))
         .order((outbox::priority, outbox::created_at, outbox::id))
         .limit(limit.into());
     read_all(query.select(OutboxRow::as_select()).load(conn).await?, OutboxRow::read)

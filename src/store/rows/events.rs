@@ -6,11 +6,11 @@ use super::{Column, StoreError};
 use crate::{
     domain::{
         ids::{AccountId, CalendarId, EventId, MappingId, OutboxId, RemoteEventId, Revision, SpaceId, Uid, UserId},
-        mapping::{Event, Mapping, Origin},
+        mapping::{Event, Mapping, Origin, Remains},
         outbox::{OutboxEntry, OutboxState, WriteOp},
     },
     store::{
-        schema::{events, mappings, outbox, unreadable},
+        schema::{events, mappings, outbox, remains, unreadable},
         types::{Json, Ts},
     },
 };
@@ -84,6 +84,18 @@ row! {
         reason: String,
         last_error: Option<String>,
         created_at: Ts,
+    }
+}
+
+row! {
+    /// What is left of a copy.
+    RemainsRow is Remains in remains (event_id, calendar_id) {
+        event_id: EventId,
+        calendar_id: CalendarId,
+        remote_id: RemoteEventId,
+        uid: Uid,
+        raw: Vec<u8>,
+        kept_at: Ts,
     }
 }
 

@@ -56,5 +56,7 @@ row! {
         content_type: String,
         body: Vec<u8>,
         created_at: Ts,
+        headers: Json,
+        user_id: Option<UserId>,
     }
 }

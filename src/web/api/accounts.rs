@@ -239,6 +239,7 @@ pub async fn list(ask: Ask) -> Answer {
 /// `POST /v1/accounts`
 pub async fn connect(ask: Ask) -> Answer {
     let body: ConnectBody = ask.body()?;
+    ask.may_connect(&body.user_id).await?;
     let url = body.url.unwrap_or_default();
     if url.trim().is_empty() && body.provider != ProviderKind::Icloud {
         return Err(Problem::invalid("url", "say where the calendars are"));
@@ -286,7 +287,7 @@ pub async fn schedule(ask: Ask) -> Answer {
         Schedule { auto_sync_enabled: body.auto_sync_enabled, sync_frequency_minutes: body.sync_frequency_minutes };
     let change = AccountChange { schedule: Some(schedule), policy: body.conflict_policy, ..AccountChange::default() };
     let answer = changed(&ask, change).await?;
-    told_later(ask.desk.actors.order(ask.id("id", "account")?, Order::ScheduleChanged).await);
+    ask.tell_actor(ask.id("id", "account")?, Order::ScheduleChanged).await;
     Ok(answer)
 }
 
@@ -303,7 +304,7 @@ pub async fn delete(ask: Ask) -> Answer {
     let delete_events = ask.param("delete_events")?.unwrap_or(false);
     ask.services().begin_disconnect(ask.scope(), &ask.caller.actor(), id, delete_events).await?;
     let answer = told(&ask, 202, id).await?;
-    told_later(ask.desk.actors.order(id, Order::Disconnect { delete_events }).await);
+    ask.tell_actor(id, Order::Disconnect { delete_events }).await;
     Ok(answer)
 }
 
@@ -341,15 +342,8 @@ async fn ordered(ask: &Ask, pause: bool) -> Answer {
 /// Stores the choice, then tells the actor.
 pub(super) async fn pause_or_resume(ask: &Ask, id: AccountId, pause: bool) -> Result<(), Problem> {
     ask.services().pause_account(ask.scope(), &ask.caller.actor(), id, pause).await?;
-    told_later(ask.desk.actors.order(id, if pause { Order::Pause } else { Order::Resume }).await);
+    ask.tell_actor(id, if pause { Order::Pause } else { Order::Resume }).await;
     Ok(())
-}
-
-/// What is stored already holds whether its actor hears of it or not: one that is built later reads it there.
-fn told_later(ordered: Result<(), Problem>) {
-    if let Err(problem) = ordered {
-        tracing::info!(detail = problem.detail, "an account's actor reads a change from the store when it is built");
-    }
 }
 
 /// `POST /v1/accounts/{id}/reconnect`
@@ -357,6 +351,7 @@ pub async fn reconnect(ask: Ask) -> Answer {
     let id = ask.id("id", "account")?;
     let body: ReconnectBody = ask.body()?;
     let account = ask.services().account(ask.scope(), id).await?.account;
+    ask.may_connect(&account.user_id).await?;
     let feed = account.provider == ProviderKind::Feed;
     if feed != body.url.is_some() {
         let why = if feed { "say where the feed is now" } else { "an account at another address is another account" };
@@ -376,6 +371,6 @@ pub async fn reconnect(ask: Ask) -> Answer {
         privacy: None,
     };
     ask.services().reconnect(ask.scope(), &ask.caller.actor(), id, fresh).await?;
-    told_later(ask.desk.actors.order(id, Order::Reauthorised).await);
+    ask.tell_actor(id, Order::Reauthorised).await;
     told(&ask, 200, id).await
 }

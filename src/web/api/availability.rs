@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::blocks::SpanView;
+use super::{blocks::SpanView, events::TruncatedView};
 use crate::{
     domain::{
         account::AccountStatus,
@@ -13,7 +13,7 @@ use crate::{
     },
     service::planning::availability::{Availability, AvailabilityWanted},
     web::{
-        ask::{Ask, json},
+        ask::{Ask, instant, json},
         paging::Page,
         problem::Problem,
         route::Answer,
@@ -39,8 +39,8 @@ pub struct BlockView {
 /// `GET /v1/availability/blocks`
 pub async fn blocks(ask: Ask) -> Answer {
     let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose busy time you ask for"))?;
-    let from: DateTime<Utc> = ask.param("from")?.unwrap_or_else(|| ask.services().world.now());
-    let to: DateTime<Utc> = ask.param("to")?.unwrap_or(from + AHEAD);
+    let from = ask.instant("from")?.unwrap_or_else(|| ask.services().world.now());
+    let to = ask.instant("to")?.unwrap_or_else(|| from.checked_add_signed(AHEAD).unwrap_or(from));
     if to <= from {
         return Err(Problem::invalid("to", "an instant after `from`"));
     }
@@ -99,6 +99,9 @@ pub struct UserTimeView {
     free: Vec<SpanView>,
     /// What this rests on.
     accounts: Vec<FreshnessView>,
+    /// What was too much to look at, and counts as busy; left out where nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncated: Option<TruncatedView>,
 }
 
 /// How fresh what an account says is.
@@ -127,6 +130,7 @@ impl From<Availability> for UserTimeView {
             busy: time.busy.into_iter().map(SpanView::from).collect(),
             free: time.free.into_iter().map(SpanView::from).collect(),
             accounts: accounts.collect(),
+            truncated: time.cut.map(TruncatedView::from),
         }
     }
 }
@@ -140,7 +144,7 @@ pub async fn query(ask: Ask) -> Answer {
     }
     let wanted = AvailabilityWanted {
         users: body.users,
-        window: Window { from: body.from, to: body.to },
+        window: Window { from: instant("from", body.from)?, to: instant("to", body.to)? },
         duration_min: body.duration_min,
         suggestions,
     };

@@ -12,7 +12,7 @@ use crate::{
         time::Window,
     },
     web::{
-        ask::{Ask, json, nothing, versioned},
+        ask::{Ask, instant, json, nothing, versioned},
         etag::etag,
         paging::Page,
         problem::Problem,
@@ -42,9 +42,9 @@ impl From<Window> for SpanView {
     }
 }
 
-impl From<SpanView> for Window {
-    fn from(span: SpanView) -> Self {
-        Self { from: span.start, to: span.end }
+impl SpanView {
+    fn read(self) -> Result<Window, Problem> {
+        Ok(Window { from: instant("start", self.start)?, to: instant("end", self.end)? })
     }
 }
 
@@ -137,8 +137,8 @@ impl From<TimeBlock> for TimeBlockView {
 /// `GET /v1/blocks`
 pub async fn list(ask: Ask) -> Answer {
     let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose blocks you ask for"))?;
-    let from: DateTime<Utc> = ask.param("from")?.unwrap_or_else(|| ask.services().world.now());
-    let to: DateTime<Utc> = ask.param("to")?.unwrap_or_else(|| from.checked_add_signed(AHEAD).unwrap_or(from));
+    let from = ask.instant("from")?.unwrap_or_else(|| ask.services().world.now());
+    let to = ask.instant("to")?.unwrap_or_else(|| from.checked_add_signed(AHEAD).unwrap_or(from));
     if to <= from || to - from > WINDOW_MAX {
         return Err(Problem::invalid("to", "an instant after `from`, by 92 days at most"));
     }
@@ -156,7 +156,7 @@ pub async fn of_task(ask: Ask) -> Answer {
 pub async fn create(ask: Ask) -> Answer {
     let id = ask.id("id", "task")?;
     let span: SpanView = ask.body()?;
-    let block = ask.services().create_block(ask.scope(), id, span.into()).await?;
+    let block = ask.services().create_block(ask.scope(), id, span.read()?).await?;
     versioned(201, block.version, &TimeBlockView::from(block))
 }
 
@@ -172,7 +172,8 @@ pub async fn patch(ask: Ask) -> Answer {
     let body: BlockPatch = ask.body()?;
     let expected = ask.if_match().version();
     let block = match (body.start, body.end, body.lock) {
-        (Some(from), Some(to), None) => {
+        (Some(start), Some(end), None) => {
+            let Window { from, to } = SpanView { start, end }.read()?;
             ask.services().move_block(ask.scope(), id, expected, Window { from, to }).await?
         }
         (None, None, Some(BlockLock::None)) => ask.services().release_block(ask.scope(), id, expected).await?,

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use url::Url;
 use utoipa::ToSchema;
 
 use crate::{
@@ -14,7 +13,6 @@ use crate::{
     web::{
         ask::{Ask, json},
         consent,
-        problem::Problem,
         route::Answer,
     },
 };
@@ -38,7 +36,8 @@ pub struct StartBody {
     #[serde(default)]
     #[schema(value_type = Option<uuid::Uuid>)]
     account_id: Option<AccountId>,
-    /// Where the person goes afterwards: an http or https URL, which gets `connected` and `account_id` added.
+    /// Where the person goes afterwards: an http or https URL on a host of the setting `return_to_hosts`, which gets `connected`
+    /// and `account_id` added, or `error` (such as `access_denied` or `scopes_missing`), `error_description` and `provider`.
     #[serde(default)]
     return_to: Option<String>,
 }
@@ -49,7 +48,7 @@ pub struct StartBody {
 pub struct StartedView {
     /// Where to send the person's browser when this answer's cookie is passed on to it.
     authorization_url: String,
-    /// Where to send it otherwise: it gets the cookie there and goes on. For this person alone.
+    /// Where to send it otherwise: a page says whose account it will be and asks to go on. For this person alone, and good once.
     browser_url: String,
     /// When it is too late.
     expires_at: DateTime<Utc>,
@@ -58,13 +57,7 @@ pub struct StartedView {
 /// `POST /v1/connect/google/start`
 pub async fn start_google(ask: Ask) -> Answer {
     let body: StartBody = ask.body()?;
-    let usable = |text: &String| {
-        Url::parse(text)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.username() == "")
-    };
-    if body.return_to.as_ref().is_some_and(|text| !usable(text)) {
-        return Err(Problem::invalid("return_to", "an http or https URL, such as https://app.example.org/settings"));
-    }
+    ask.may_connect(&body.user_id).await?;
     let asked = Begin {
         user_id: body.user_id,
         space_id: body.space_id,

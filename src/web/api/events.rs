@@ -1,6 +1,6 @@
 //! Events and series.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -10,18 +10,18 @@ use crate::{
         event::{EventContent, EventStatus, Facts, Transparency, Visibility},
         ids::{CalendarId, EventId, UserId},
         mapping::Origin,
-        time::EventTime,
+        time::{EventTime, YEARS, YEARS_WORDS},
     },
     engine::series::EditScope,
     service::{
         edit_event::NewEvent,
         patch_event::{FactsPatch, PatchEvent},
-        read_events::{EventFacts, EventsWanted},
+        read_events::{CutShort, EventFacts, EventsWanted},
     },
     web::{
         ask::{Ask, json, nothing, versioned},
         etag::etag,
-        paging::Page,
+        paging::seal,
         problem::Problem,
         route::Answer,
     },
@@ -48,8 +48,9 @@ impl Time {
         match (&self.date, &self.date_time) {
             (Some(date), None) if self.time_zone.is_none() => {
                 let day: Result<NaiveDate, _> = date.parse();
-                let why = || format!("`{date}` is no date such as 2026-03-29");
-                day.map(EventTime::Date).map_err(|_| Problem::invalid(format!("{field}.date"), why()))
+                let wrong = |why: &str| Problem::invalid(format!("{field}.date"), why);
+                let day = day.map_err(|_| wrong(&format!("`{date}` is no date such as 2026-03-29")))?;
+                if YEARS.contains(&day.year()) { Ok(EventTime::Date(day)) } else { Err(wrong(YEARS_WORDS)) }
             }
             (Some(_), None) => Err(Problem::invalid(format!("{field}.time_zone"), "a date has no time zone")),
             (None, Some(time)) => EventTime::parse(time, self.time_zone.as_deref()).map_err(|why| {
@@ -194,6 +195,40 @@ pub struct EventView {
     etag: String,
 }
 
+/// One page of events.
+#[derive(Debug, Serialize)]
+struct EventPage {
+    /// The rows, by their start; fewer than `limit` where their texts are long.
+    data: Vec<EventView>,
+    /// Where the next page begins; `null`: this is the last.
+    next_cursor: Option<String>,
+    /// What was too much to look at: rows may be missing. Left out where nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncated: Option<TruncatedView>,
+}
+
+/// What a bound left out of an answer. Ask for a narrower window, or for one calendar.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Truncated)]
+pub struct TruncatedView {
+    /// Series with more occurrences than one answer looks for; the first twenty of them.
+    #[schema(value_type = Vec<uuid::Uuid>)]
+    events: Vec<EventId>,
+    /// What to do.
+    detail: &'static str,
+}
+
+impl From<CutShort> for TruncatedView {
+    fn from(cut: CutShort) -> Self {
+        let detail = if cut.unread {
+            "the window holds more events than one answer reads: narrow `from` and `to`, or name a `calendar_id`"
+        } else {
+            "these series have more occurrences than one answer looks for: narrow `from` and `to`"
+        };
+        Self { events: cut.events, detail }
+    }
+}
+
 /// What an event or an occurrence says besides its title and times.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Words {
@@ -250,7 +285,8 @@ impl Words {
 impl From<EventFacts> for EventView {
     fn from(row: EventFacts) -> Self {
         let (event, mut facts) = (row.event, row.facts);
-        let overrides = event.content.overrides.into_iter().map(|mut held| OverrideView {
+        let overrides = if row.recurrence_id.is_none() { event.content.overrides.clone() } else { Vec::new() };
+        let overrides = overrides.into_iter().map(|mut held| OverrideView {
             recurrence_id: held.recurrence_id,
             words: Words::of(&mut held.facts),
             title: held.facts.title,
@@ -259,9 +295,9 @@ impl From<EventFacts> for EventView {
         });
         Self {
             id: event.id,
-            user_id: event.user_id,
+            user_id: event.user_id.clone(),
             calendar_id: event.calendar_id,
-            uid: event.uid.0,
+            uid: event.uid.0.clone(),
             recurring: row.recurrence_id.is_some() || !row.recurrence.is_empty(),
             recurrence: row.recurrence,
             recurrence_id: row.recurrence_id,
@@ -293,8 +329,10 @@ pub async fn list(ask: Ask) -> Answer {
         after: ask.cursor()?,
         limit,
     };
-    let rows = ask.services().events(ask.scope(), &wanted).await?;
-    json(200, &Page::cut(rows, limit, |row| row.mark.clone()).map(EventView::from))
+    let page = ask.services().events(ask.scope(), &wanted).await?;
+    let next_cursor = page.rows.last().filter(|_| page.more).map(|row| seal(&row.mark));
+    let truncated = page.cut.map(TruncatedView::from);
+    json(200, &EventPage { data: page.rows.into_iter().map(EventView::from).collect(), next_cursor, truncated })
 }
 
 /// `POST /v1/events`
@@ -367,4 +405,10 @@ pub async fn delete(ask: Ask) -> Answer {
     let (scope, recurrence_id) = reach(&ask)?;
     ask.services().remove_event(ask.scope(), id, ask.if_match().version(), recurrence_id, scope).await?;
     Ok(nothing())
+}
+
+/// `POST /v1/events/{id}/restore`
+pub async fn restore(ask: Ask) -> Answer {
+    let event = ask.services().restore_event(ask.scope(), ask.id("id", "event")?).await?;
+    versioned(200, event.version, &EventView::from(EventFacts::whole(event, chrono_tz::Tz::UTC)))
 }

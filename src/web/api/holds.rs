@@ -6,11 +6,12 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
-        conflict::{Hold, HoldState},
+        conflict::{HeldFate, Hold, HoldState},
         ids::{AccountId, CalendarId, EventId, HoldId},
         mapping::Event,
         time::EventTime,
     },
+    service::answer_hold::HoldShown,
     web::{
         ask::{Ask, json},
         paging::Page,
@@ -39,13 +40,47 @@ pub struct HoldView {
     reason: String,
     /// The events that would go; the first hundred.
     events: Vec<HeldEventView>,
-    /// `held`, `approved` or `refused`.
+    /// `held`: it waits for your answer. `approved` and `refused`: the next sync does what you said. `carried_out`: it was approved
+    /// and done. `restored`: it was refused, and nothing of it is missing in the calendar any more, or is being written there.
+    /// `superseded`: what is missing has changed before anybody answered; what still is missing has a hold of its own.
     #[schema(value_type = String)]
     state: HoldState,
+    /// What comes of it, in one sentence.
+    outcome: String,
+    /// How many of the events have come to what.
+    fates: FatesView,
     /// When they were held.
     created_at: DateTime<Utc>,
     /// When somebody decided.
     decided_at: Option<DateTime<Utc>>,
+}
+
+/// How many held events have come to what.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HeldFates)]
+pub struct FatesView {
+    /// They wait for an answer, or for the sync that follows it.
+    open: usize,
+    /// Deleted here.
+    deleted: usize,
+    /// Refused: they stay here, and are written to their calendar as soon as that takes changes.
+    kept: usize,
+    /// Refused, and queued to be written to their calendar again.
+    restored: usize,
+    /// Their calendar shows them again by itself.
+    back: usize,
+}
+
+impl From<&Hold> for FatesView {
+    fn from(hold: &Hold) -> Self {
+        Self {
+            open: hold.count(HeldFate::Open),
+            deleted: hold.count(HeldFate::Deleted),
+            kept: hold.count(HeldFate::Kept),
+            restored: hold.count(HeldFate::Restored),
+            back: hold.count(HeldFate::Back),
+        }
+    }
 }
 
 /// An event that would go.
@@ -69,9 +104,11 @@ impl From<Event> for HeldEventView {
     }
 }
 
-impl From<(Hold, Vec<Event>)> for HoldView {
-    fn from((hold, events): (Hold, Vec<Event>)) -> Self {
+impl From<HoldShown> for HoldView {
+    fn from(HoldShown { hold, events, outcome }: HoldShown) -> Self {
         Self {
+            fates: FatesView::from(&hold),
+            outcome,
             id: hold.id,
             account_id: hold.account_id,
             calendar_id: hold.calendar_id,

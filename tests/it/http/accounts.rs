@@ -36,6 +36,48 @@ async fn a_feed_is_connected_and_told_with_its_calendars() {
 }
 
 #[actix_web::test]
+async fn an_account_that_is_connected_is_not_connected_again_by_the_same_user() {
+    let app = App::start().await;
+    for user in ["ada", "bob"] {
+        app.put(&format!("/v1/users/{user}"), json!({"name": user})).await.ok();
+    }
+    let body = |user: &str, url: &str| json!({"user_id": user, "provider": "feed", "url": url});
+    let (one, other) = tokio::join!(
+        app.post("/v1/accounts", body("ada", FEED)),
+        app.post("/v1/accounts", body("ada", &FEED.replace("https://feed.", "webcal://FEED.")))
+    );
+    let (first, refused) = if one.status == 201 { (one, other) } else { (other, one) };
+    let id = first.ok()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(refused.refused(), (409, "already_connected".into(), None));
+    assert_eq!(refused.json()["account_id"].as_str(), Some(id.as_str()));
+    assert!(refused.json()["detail"].as_str().is_some_and(|detail| detail.contains(&id)));
+    assert_eq!(app.get("/v1/accounts?user_id=ada").await.ok()["data"].as_array().map(Vec::len), Some(1));
+    app.services().round(id.parse().expect("an id"), Cause::Poll, &|_| {}).await.expect("a round");
+    let events = app.get("/v1/events?user_id=ada").await.ok();
+    assert_eq!(events["data"].as_array().map(Vec::len), Some(1), "every list shows an event once");
+    assert_eq!(app.post("/v1/accounts", body("bob", FEED)).await.status, 201, "another user's is another account");
+    app.delete(&format!("/v1/accounts/{id}")).await.ok();
+    assert_eq!(app.post("/v1/accounts", body("ada", FEED)).await.status, 201, "the first is on its way out");
+}
+
+#[actix_web::test]
+async fn an_account_from_before_they_had_names_is_not_connected_twice_either() {
+    let app = App::start().await;
+    app.put("/v1/users/ada", json!({"name": "Ada"})).await.ok();
+    let body = json!({"user_id": "ada", "provider": "feed", "url": FEED});
+    let old = app.post("/v1/accounts", body.clone()).await.ok()["id"].as_str().expect("an id").to_owned();
+    let mut tx = app.services().store.begin(Mode::Write, &Scope::Whole).await.expect("begun");
+    tx.release_identities(old.parse().expect("an id")).await.expect("as it was stored before");
+    tx.commit().await.expect("durable");
+    let refused = app.post("/v1/accounts", body).await;
+    assert_eq!((refused.refused().0, refused.json()["account_id"].as_str()), (409, Some(old.as_str())));
+    let moved = json!({"url": format!("{FEED}?moved=1")});
+    app.post(&format!("/v1/accounts/{old}/reconnect"), moved).await.ok();
+    let other = json!({"user_id": "ada", "provider": "feed", "url": FEED});
+    assert_eq!(app.post("/v1/accounts", other).await.status, 201, "it is elsewhere now");
+}
+
+#[actix_web::test]
 async fn what_cannot_be_connected_is_refused_by_its_code_and_not_stored() {
     let app = App::start().await;
     app.put("/v1/users/ada", json!({"name": "Ada"})).await.ok();

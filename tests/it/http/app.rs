@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    path::PathBuf,
     pin::Pin,
     rc::Rc,
     sync::{
@@ -35,7 +36,10 @@ use calwarden::{
         registry::Endpoints,
         transport::{Http, Request, Response},
     },
-    service::{Services, Settings, Wakes, api_keys, connections::Connections, keep_channels::GOOGLE_WEBHOOK},
+    service::{
+        Services, Settings, Wakes, api_keys, connections::Connections, consent::ReturnHosts,
+        keep_channels::GOOGLE_WEBHOOK,
+    },
     store::{self, Blocking, Mode, Store, StoreConfig},
     vault::KeyRing,
     web::{Actors, Desk, Order, WebSettings, configure, problem::Problem},
@@ -158,7 +162,7 @@ pub struct App {
     pub key: String,
     call: Box<dyn Fn(TestRequest) -> Called>,
     made: Cell<u32>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// An answer.
@@ -261,7 +265,7 @@ impl App {
             })
         };
         let mut app =
-            Self { desk, clock, actors, key: String::new(), call: Box::new(call), made: Cell::new(0), _folder: folder };
+            Self { desk, clock, actors, key: String::new(), call: Box::new(call), made: Cell::new(0), folder };
         app.key = app.make_key(KeyScope::ALL, None).await;
         app
     }
@@ -275,6 +279,11 @@ impl App {
 
     pub fn services(&self) -> &Services {
         &self.desk.services
+    }
+
+    /// Its database, for a test that looks at it from outside or puts something in its way.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("calwarden.db")
     }
 
     pub async fn make_key(&self, scopes: &[KeyScope], expires_at: Option<DateTime<Utc>>) -> String {
@@ -377,6 +386,7 @@ fn settings(google: Option<oauth::App>) -> Settings {
         conflicts_kept_days: 90,
         notices_kept_days: 90,
         audit_kept_days: 365,
+        return_to: ReturnHosts::new(&"https://calwarden.test".parse().expect("a URL"), &["app.example.org".to_owned()]),
         webhook: google.as_ref().map(|app| app.redirect_uri.join(GOOGLE_WEBHOOK).expect("a URL")),
         google,
     }

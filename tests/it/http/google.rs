@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::Method;
+use actix_web::{http::Method, test::TestRequest};
 use calwarden::{
     domain::{
         account::AccountStatus,
@@ -29,13 +29,13 @@ pub(super) const ADA: &str = "ada@example.com";
 const START: &str = "/v1/connect/google/start";
 
 /// A person's browser: it knows the look-alike and us, and keeps our cookie.
-struct Browser {
+pub(super) struct Browser {
     cookie: Option<String>,
 }
 
 impl Browser {
     /// The browser that was given the answer of `start`.
-    fn with(begun: &Reply) -> Self {
+    pub(super) fn with(begun: &Reply) -> Self {
         let cookie = begun.header("set-cookie");
         for wanted in ["HttpOnly", "SameSite=Lax", "Path=/connect", "Secure", "Max-Age=900"] {
             assert!(cookie.contains(wanted), "{wanted}: {cookie}");
@@ -43,7 +43,7 @@ impl Browser {
         Self { cookie: cookie.split(';').next().map(str::to_owned) }
     }
 
-    async fn comes_back(&self, app: &App, path: &str) -> Reply {
+    pub(super) async fn comes_back(&self, app: &App, path: &str) -> Reply {
         let mut request = app.request(Method::GET, path);
         if let Some(cookie) = &self.cookie {
             request = request.insert_header(("Cookie", cookie.as_str()));
@@ -53,7 +53,7 @@ impl Browser {
 }
 
 /// Follows an authorization URL to the look-alike; answers the way back, on our server.
-fn consents(wire: &Wire, url: &str, choice: &str) -> String {
+pub(super) fn consents(wire: &Wire, url: &str, choice: &str) -> String {
     let url = Url::parse(url).expect("a URL");
     let asked = Asked::target("GET", &format!("{}?{}{choice}", url.path(), url.query().expect("a query")));
     let reply = wire.ask(&asked);
@@ -62,7 +62,7 @@ fn consents(wire: &Wire, url: &str, choice: &str) -> String {
     format!("{}?{}", back.path(), back.query().expect("a query"))
 }
 
-async fn begin(app: &App, body: Value) -> (Reply, String) {
+pub(super) async fn begin(app: &App, body: Value) -> (Reply, String) {
     let begun = app.post(START, body).await;
     let url = begun.ok()["authorization_url"].as_str().expect("a URL").to_owned();
     (begun, url)
@@ -176,13 +176,43 @@ async fn the_person_goes_back_to_the_product_with_a_banner() {
     assert_eq!(refused, (422, "invalid".into(), Some("return_to".into())));
 }
 
+/// Another person's or program's browser that follows the link of a consent: what it was shown, and the cookie it was given.
+async fn opened(app: &App, begun: &Value) -> (Reply, String) {
+    let there = Url::parse(begun["browser_url"].as_str().expect("a URL")).expect("a URL");
+    let shown =
+        app.send(TestRequest::get().uri(&format!("{}?{}", there.path(), there.query().expect("a ticket")))).await;
+    let cookie = shown.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+    (shown, cookie)
+}
+
+/// Sends the form of the page.
+async fn goes_on(app: &App, begun: &Value, cookie: &str) -> Reply {
+    let there = Url::parse(begun["browser_url"].as_str().expect("a URL")).expect("a URL");
+    let form = there.query().expect("a ticket").to_owned();
+    let sent = TestRequest::post().uri("/connect/google/begin").set_payload(form);
+    app.send(
+        sent.insert_header(("Content-Type", "application/x-www-form-urlencoded")).insert_header(("Cookie", cookie)),
+    )
+    .await
+}
+
 #[actix_web::test]
-async fn a_browser_without_the_cookie_gets_it_through_its_ticket() {
+async fn a_browser_without_the_cookie_is_told_whose_account_it_will_be_and_gets_it_when_it_goes_on() {
     let (app, wire) = App::with_google().await;
     wire.control("POST", "users", &json!({ "email": ADA }));
+    app.put("/v1/users/ada", json!({"name": "Ada <b>", "time_zone": "Europe/Paris"})).await.ok();
     let begun = app.post(START, json!({ "user_id": "ada" })).await.ok();
-    let there = Url::parse(begun["browser_url"].as_str().expect("a URL")).expect("a URL");
-    let sent = app.get(&format!("{}?{}", there.path(), there.query().expect("a ticket"))).await;
+    let (shown, cookie) = opened(&app, &begun).await;
+    assert_eq!(shown.status, 200, "{}", shown.text);
+    for wanted in ["Ada &lt;b&gt;", "<form method=\"post\"", "<button type=\"submit\"", "lang=\"en\""] {
+        assert!(shown.text.contains(wanted), "{wanted}: {}", shown.text);
+    }
+    assert!(!shown.text.contains("<script") && shown.header("location").is_empty());
+    for wanted in ["HttpOnly", "SameSite=Strict", "Path=/connect", "Secure"] {
+        assert!(shown.header("set-cookie").contains(wanted), "{wanted}: {}", shown.header("set-cookie"));
+    }
+    assert!(shown.header("content-security-policy").contains("form-action 'self' https://google.test"));
+    let sent = goes_on(&app, &begun, &cookie).await;
     assert_eq!(
         (sent.status.as_u16(), sent.header("location")),
         (303, begun["authorization_url"].as_str().expect("a URL"))
@@ -192,6 +222,61 @@ async fn a_browser_without_the_cookie_gets_it_through_its_ticket() {
     assert_eq!(browser.comes_back(&app, &back).await.status, 200);
     let other = app.get("/connect/google/begin?ticket=made-up").await;
     assert_eq!((other.status.as_u16(), other.header("location")), (400, ""));
+}
+
+#[actix_web::test]
+async fn two_consents_of_one_person_at_once_are_one_account() {
+    let (app, wire) = App::with_google().await;
+    wire.control("POST", "users", &json!({ "email": ADA }));
+    let (one, other) = (begin(&app, json!({ "user_id": "ada" })).await, begin(&app, json!({ "user_id": "ada" })).await);
+    let (back, tab) = (consents(&wire, &one.1, ""), consents(&wire, &other.1, ""));
+    let (first, second) = (Browser::with(&one.0), Browser::with(&other.0));
+    let pages = tokio::join!(first.comes_back(&app, &back), second.comes_back(&app, &tab));
+    assert_eq!((pages.0.status.as_u16(), pages.1.status.as_u16()), (200, 200), "{} {}", pages.0.text, pages.1.text);
+    let accounts = app.get("/v1/accounts").await.ok();
+    assert_eq!(accounts["data"].as_array().map(Vec::len), Some(1), "{accounts}");
+    assert_eq!(accounts["data"][0]["status"], "active");
+}
+
+#[actix_web::test]
+async fn of_three_browsers_with_one_link_the_first_goes_on() {
+    let (app, wire) = App::with_google().await;
+    wire.control("POST", "users", &json!({ "email": ADA }));
+    let begun = app.post(START, json!({ "user_id": "ada" })).await.ok();
+    let mut cookies = Vec::new();
+    for _ in 0..3 {
+        let (shown, cookie) = opened(&app, &begun).await;
+        assert_eq!(shown.status, 200, "who looks uses nothing up");
+        cookies.push(cookie);
+    }
+    let hidden = goes_on(&app, &begun, "").await;
+    assert_eq!((hidden.status.as_u16(), hidden.header("location")), (400, ""), "a form of somebody else's page");
+    let sent = tokio::join!(
+        goes_on(&app, &begun, &cookies[0]),
+        goes_on(&app, &begun, &cookies[1]),
+        goes_on(&app, &begun, &cookies[2])
+    );
+    let mut statuses = [sent.0.status.as_u16(), sent.1.status.as_u16(), sent.2.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 400, 400]);
+    let (late, _) = opened(&app, &begun).await;
+    assert_eq!(late.status, 400, "the link is used up");
+    assert_eq!(wire.count("token"), 0);
+}
+
+#[actix_web::test]
+async fn people_are_sent_back_to_hosts_that_the_operator_chose_and_to_no_others() {
+    let (app, _wire) = App::with_google().await;
+    for (place, status) in
+        [("https://app.example.org/x", 200), ("https://calwarden.test/", 200), ("https://evil.example/", 422)]
+    {
+        let answer = app.post(START, json!({ "user_id": "ada", "return_to": place })).await;
+        assert_eq!(answer.status, status, "{place}");
+        if status == 422 {
+            assert_eq!(answer.refused().2.as_deref(), Some("return_to"));
+            assert!(answer.text.contains("CALWARDEN_RETURN_TO_HOSTS"), "{}", answer.text);
+        }
+    }
 }
 
 #[actix_web::test]

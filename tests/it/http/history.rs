@@ -5,7 +5,7 @@ use calwarden::{
     domain::{
         account::{Account, ConflictPolicy},
         calendar::Calendar,
-        conflict::{Conflict, ConflictKind, ConflictStatus, Hold, HoldState, Severity, Winner},
+        conflict::{Conflict, ConflictKind, ConflictStatus, HeldDeletion, HeldFate, Hold, HoldState, Severity, Winner},
         event::{EventContent, Facts},
         ids::{ConflictId, EventId, HoldId, NoticeId},
         notice::{Notice, NoticeKind},
@@ -24,6 +24,11 @@ pub struct Left {
     pub conflict: ConflictId,
     pub hold: HoldId,
     pub notice: NoticeId,
+}
+
+fn held(name: &str) -> HeldDeletion {
+    let event_id = EventId(uuid::Uuid::nil());
+    HeldDeletion { remote_id: name.into(), event_id, revision: None, fate: HeldFate::Open }
 }
 
 /// An event with a conflict, held deletions and a notice.
@@ -59,7 +64,7 @@ pub async fn leave(app: &App, account: &Account, calendar: &Calendar, status: Co
         space_id: account.space_id.clone(),
         account_id: account.id,
         calendar_id: calendar.id,
-        removed: vec!["/cal/1/a.ics".into(), "/cal/1/b.ics".into()],
+        removed: ["/cal/1/a.ics", "/cal/1/b.ics"].map(held).into(),
         mapped: 5,
         reason: "whole_calendar".into(),
         state: HoldState::Held,

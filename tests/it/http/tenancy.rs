@@ -26,8 +26,8 @@ use super::{
 };
 
 /// Ada's things, one of each kind that a path can name.
-struct Things {
-    app: App,
+pub(super) struct Things {
+    pub(super) app: App,
     account: Account,
     calendar: Calendar,
     left: Left,
@@ -36,7 +36,7 @@ struct Things {
 }
 
 impl Things {
-    async fn make() -> Self {
+    pub(super) async fn make() -> Self {
         let (app, account, calendar) = App::with_ada().await;
         app.put("/v1/users/bob", json!({"name": "Bob"})).await.ok();
         let left = leave(&app, &account, &calendar, ConflictStatus::Pending).await;
@@ -106,7 +106,7 @@ impl Things {
         })
     }
 
-    fn request(&self, route: &Route, key: Option<&str>) -> TestRequest {
+    pub(super) fn request(&self, route: &Route, key: Option<&str>) -> TestRequest {
         let mut request = TestRequest::default().method(route.method.clone()).uri(&self.path(route));
         if let Some(key) = key {
             request = request.insert_header(("Authorization", format!("Bearer {key}")));
@@ -118,7 +118,7 @@ impl Things {
     }
 }
 
-fn guarded() -> Vec<(Route, KeyScope)> {
+pub(super) fn guarded() -> Vec<(Route, KeyScope)> {
     let rows = routes().into_iter().filter_map(|route| match route.access {
         Access::Open => None,
         Access::Key(scope) => Some((route, scope)),
@@ -132,7 +132,12 @@ fn guarded() -> Vec<(Route, KeyScope)> {
 async fn what_is_open_shows_nothing_of_anybody() {
     let open: Vec<_> = routes().into_iter().filter(|route| route.access == Access::Open).map(|r| r.path).collect();
     // A consent is proven by its cookie, a notification by its channel's token: `google` tries both.
-    let proven = ["/connect/google/begin", "/connect/google/callback", "/sync/providers/google/webhook"];
+    let proven = [
+        "/connect/google/begin",
+        "/connect/google/begin",
+        "/connect/google/callback",
+        "/sync/providers/google/webhook",
+    ];
     let demo = ["/demo", "/demo/events", "/demo/events"];
     let known = ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/docs/style.css"];
     assert_eq!(open, [&proven[..], &demo[..], &known[..]].concat());
@@ -228,8 +233,58 @@ async fn the_right_key_is_let_in_everywhere() {
             let request = if acting { request.insert_header(("Calwarden-User", "ada")) } else { request };
             let reply = things.app.send(request).await;
             let place = format!("{} {}: {}", route.method, route.path, reply.text);
-            // Some of it is refused for what it is about (a home calendar's copy, a conflict without a loser), none for who asks.
-            assert!(reply.status == route.status || reply.status == 422, "{} {place}", reply.status);
+            // Some of it is refused for what it is about (a home calendar's copy, a conflict without a loser, an account that is
+            // connected already), none for who asks.
+            let refused = [422, 409].contains(&reply.status.as_u16());
+            assert!(reply.status == route.status || refused, "{} {place}", reply.status);
         }
     }
+}
+
+#[actix_web::test]
+async fn a_member_of_a_space_connects_no_account_for_another_member() {
+    let app = App::start().await;
+    for user in ["ada", "bob", "eve"] {
+        app.put(&format!("/v1/users/{user}"), json!({"name": user})).await.ok();
+    }
+    app.put("/v1/spaces/team", json!({"name": "Team"})).await.ok();
+    for user in ["ada", "bob"] {
+        app.put(&format!("/v1/spaces/team/members/{user}"), json!({})).await.ok();
+    }
+    let body = json!({"user_id": "ada", "space_id": "team", "provider": "feed", "url": super::app::FEED});
+    let as_user = |user: &str, path: &str, body: &Value| {
+        app.request(Method::POST, path).insert_header(("Calwarden-User", user.to_owned())).set_json(body)
+    };
+    let refused = app.send(as_user("bob", "/v1/accounts", &body)).await;
+    assert_eq!(refused.refused(), (403, "not_theirs".into(), Some("user_id".into())), "{refused:?}");
+    let consent = json!({"user_id": "ada", "space_id": "team"});
+    assert_eq!(app.send(as_user("bob", "/v1/connect/google/start", &consent)).await.refused().1, "not_theirs");
+    assert_eq!(
+        app.send(as_user("eve", "/v1/accounts", &body)).await.refused().1,
+        "not_found",
+        "who sees nothing is told nothing"
+    );
+    let account = app.send(as_user("ada", "/v1/accounts", &body)).await.ok();
+    let path = format!("/v1/accounts/{}/reconnect", account["id"].as_str().expect("an id"));
+    let fresh = json!({"url": super::app::FEED});
+    assert_eq!(app.send(as_user("bob", &path, &fresh)).await.refused().1, "not_theirs");
+    assert_eq!(app.post(&path, fresh).await.status, 200, "the product's backend may");
+}
+
+#[actix_web::test]
+async fn a_request_acts_for_one_user() {
+    let (app, _, _) = App::with_ada().await;
+    let twice = app.request(Method::GET, "/v1/accounts").insert_header(("Calwarden-User", "ada"));
+    let twice = twice.append_header(("Calwarden-User", "bob"));
+    assert_eq!(app.send(twice).await.refused(), (422, "invalid".into(), Some("Calwarden-User".into())));
+}
+
+#[actix_web::test]
+async fn a_text_with_a_nul_is_refused_with_its_fields_name() {
+    let (app, _, _) = App::with_ada().await;
+    let name = app.put("/v1/users/bob", json!({"name": "B\0b"})).await;
+    assert_eq!(name.refused(), (422, "invalid".into(), Some("name".into())));
+    let path = app.get("/v1/events?user_id=a%00da").await;
+    assert_eq!(path.refused().2.as_deref(), Some("user_id"));
+    assert_eq!(app.get("/v1/users/a%00da").await.refused().2.as_deref(), Some("id"));
 }

@@ -141,9 +141,16 @@ impl World {
     async fn connect(&self) {
         let begun = self.service.ok("POST", "/v1/connect/google/start", Some(json!({ "user_id": "ada" }))).await;
         let client = &self.sandbox.client;
-        let sent = client.get(begun["browser_url"].as_str().expect("a URL")).send().await.expect("an answer");
-        let cookie =
-            sent.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("a cookie").to_owned();
+        let there = begun["browser_url"].as_str().expect("a URL");
+        let cookie_of = |answer: &reqwest::Response| {
+            answer.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("a cookie").to_owned()
+        };
+        let shown = client.get(there).send().await.expect("an answer");
+        let (place, ticket) = there.split_once('?').expect("a ticket");
+        let form = client.post(place).header("cookie", cookie_of(&shown)).body(ticket.to_owned());
+        let form = form.header("content-type", "application/x-www-form-urlencoded");
+        let sent = form.send().await.expect("an answer");
+        let cookie = cookie_of(&sent);
         let asked = client.get(sent.headers()["location"].to_str().expect("text")).send().await.expect("an answer");
         let back = asked.headers()["location"].to_str().expect("text").to_owned();
         let page = client.get(back).header("cookie", cookie).send().await.expect("an answer");

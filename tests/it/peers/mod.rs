@@ -10,4 +10,5 @@ mod kills;
 mod midnight;
 mod planned;
 mod planned_google;
+mod repeats;
 mod two_way;

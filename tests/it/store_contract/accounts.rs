@@ -24,7 +24,57 @@ on_every_database![
     removing_an_account_leaves_its_events_without_a_home,
     a_secret_is_replaced_only_if_it_is_still_the_old_one,
     secrets_under_other_keys_are_found,
+    a_name_belongs_to_one_account_of_a_user,
+    of_two_who_claim_a_name_at_once_one_has_it,
 ];
+
+async fn a_name_belongs_to_one_account_of_a_user(base: Base) {
+    let (first, _) = given::ada(&base).await;
+    let second = given::account(2, "home", "ada");
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let mut tx = base.write().await;
+    tx.insert_account(&second).await.expect("account");
+    assert_eq!(tx.unidentified_accounts(&first.user_id).await, Ok(vec![first.clone(), second.clone()]));
+    assert_eq!(tx.claim_identities(first.id, &first.user_id, &names(&["a", "b"])).await, Ok(None));
+    assert_eq!(tx.claim_identities(first.id, &first.user_id, &names(&["b", "c"])).await, Ok(None), "its own");
+    assert_eq!(tx.claim_identities(second.id, &second.user_id, &names(&["x", "c"])).await, Ok(Some(first.id)));
+    tx.release_identities(second.id).await.expect("released");
+    assert_eq!(tx.unidentified_accounts(&first.user_id).await, Ok(vec![second.clone()]));
+    tx.release_identities(first.id).await.expect("released");
+    assert_eq!(tx.claim_identities(second.id, &second.user_id, &names(&["c"])).await, Ok(None));
+    assert_eq!(tx.delete_account(second.id).await, Ok(true));
+    assert_eq!(tx.claim_identities(first.id, &first.user_id, &names(&["c"])).await, Ok(None), "gone with its account");
+}
+
+async fn of_two_who_claim_a_name_at_once_one_has_it(base: Base) {
+    let (first, _) = given::ada(&base).await;
+    let second = given::account(2, "home", "ada");
+    let mut tx = base.write().await;
+    tx.insert_account(&second).await.expect("account");
+    tx.commit().await.expect("committed");
+    let claim = async |account: &calwarden::domain::account::Account| {
+        let mut tx = base.write().await;
+        let held = tx.claim_identities(account.id, &account.user_id, &["a".to_owned()]).await?;
+        if held.is_none() {
+            tx.commit().await?;
+        }
+        Ok::<_, StoreError>(held)
+    };
+    let (one, other) = tokio::join!(claim(&first), claim(&second));
+    let won = [&one, &other].into_iter().filter(|claimed| **claimed == Ok(None)).count();
+    assert_eq!(won, 1, "{one:?} {other:?}");
+    // Who lost the race is told so, or is told to try again and then is.
+    for (account, claimed) in [(&first, one), (&second, other)] {
+        match claimed {
+            Ok(None) => {}
+            Ok(Some(holder)) => assert_ne!(holder, account.id),
+            Err(why) => {
+                assert_eq!(why, StoreError::Busy);
+                assert!(claim(account).await.expect("claimed").is_some_and(|holder| holder != account.id));
+            }
+        }
+    }
+}
 
 async fn an_account_comes_back_as_it_was(base: Base) {
     let (account, _) = given::ada(&base).await;

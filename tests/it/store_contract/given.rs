@@ -5,7 +5,9 @@ mod planning;
 use calwarden::domain::{
     account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SealedSecret, SecretKind},
     calendar::{Calendar, Direction},
-    conflict::{AuditLine, Conflict, ConflictKind, ConflictStatus, Hold, HoldState, Severity, Winner},
+    conflict::{
+        AuditLine, Conflict, ConflictKind, ConflictStatus, HeldDeletion, HeldFate, Hold, HoldState, Severity, Winner,
+    },
     event::{AddedDate, EventContent, EventStatus, Facts, Override, Recurrence, Transparency, Visibility},
     ids::{AccountId, CalendarId, EventId, SpaceId, UserId},
     mapping::{Event, Mapping, Origin},
@@ -245,13 +247,17 @@ pub fn conflict(number: u64, calendar: &Calendar, event: EventId) -> Conflict {
     }
 }
 
+fn held(name: &str) -> HeldDeletion {
+    HeldDeletion { remote_id: name.into(), event_id: id(7), revision: Some("\"1\"".into()), fate: HeldFate::Open }
+}
+
 pub fn hold(number: u64, calendar: &Calendar) -> Hold {
     Hold {
         id: id(number),
         space_id: calendar.space_id.clone(),
         account_id: calendar.account_id,
         calendar_id: calendar.id,
-        removed: vec!["/a.ics".into(), "/b.ics".into()],
+        removed: ["/a.ics", "/b.ics"].map(held).into(),
         mapped: 12,
         reason: "half_of_it".into(),
         state: HoldState::Held,

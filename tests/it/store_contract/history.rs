@@ -26,7 +26,7 @@ on_every_database![
     a_round_is_added_open_and_finished_later,
     conflicts_come_back_as_they_were,
     conflicts_are_found_by_what_is_asked,
-    the_latest_hold_of_a_calendar_is_told,
+    holds_in_force_are_told_until_they_have_ended,
     an_unread_notice_is_refreshed_not_doubled,
     notices_come_newest_first,
     the_unreadable_are_replaced,
@@ -109,21 +109,27 @@ async fn conflicts_are_found_by_what_is_asked(base: Base) {
     }
 }
 
-async fn the_latest_hold_of_a_calendar_is_told(base: Base) {
+async fn holds_in_force_are_told_until_they_have_ended(base: Base) {
     let (account, calendar) = given::ada(&base).await;
     let first = given::hold(10, &calendar);
     let mut second = Hold { decided_at: None, ..given::hold(11, &calendar) };
     let mut tx = base.write().await;
-    assert_eq!(tx.open_hold(calendar.id).await, Ok(None));
+    assert_eq!(tx.holds_in_force(calendar.id).await, Ok(vec![]));
     tx.put_hold(&first).await.expect("hold");
     tx.put_hold(&second).await.expect("hold");
-    assert_eq!(tx.open_hold(calendar.id).await, Ok(Some(second.clone())));
+    assert_eq!(tx.holds_in_force(calendar.id).await, Ok(vec![first.clone(), second.clone()]));
+    assert_eq!(tx.holds_in_force(id(99)).await, Ok(vec![]));
     second.state = HoldState::Approved;
     second.decided_at = Some(at(40));
     tx.put_hold(&second).await.expect("hold");
     assert_eq!(tx.hold(WHOLE, second.id).await, Ok(Some(second.clone())));
     assert_eq!(tx.holds(WHOLE, Some(account.id), None).await, Ok(vec![second.clone(), first.clone()]));
-    assert_eq!(tx.holds(WHOLE, None, Some(HoldState::Held)).await, Ok(vec![first]));
+    assert_eq!(tx.holds(WHOLE, None, Some(HoldState::Held)).await, Ok(vec![first.clone()]));
+    for state in [HoldState::CarriedOut, HoldState::Restored, HoldState::Superseded] {
+        tx.put_hold(&Hold { state, ..second.clone() }).await.expect("hold");
+        assert_eq!(tx.holds_in_force(calendar.id).await, Ok(vec![first.clone()]), "{state}");
+    }
+    tx.put_hold(&second).await.expect("hold");
     assert_eq!(tx.holds(WHOLE, Some(id(99)), None).await, Ok(vec![]));
 }
 

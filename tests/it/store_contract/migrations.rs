@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use calwarden::store::{Blocking, StoreConfig, migrate};
+use calwarden::store::{Blocking, Standing, StoreConfig, back_up, migrate, standing};
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types};
 use tokio::task::JoinSet;
 
@@ -97,4 +97,44 @@ async fn several_processes_migrate_postgres_at_once() {
     let url = Some(postgres::fresh_database().await);
     let config = StoreConfig { url, data_dir: std::path::PathBuf::new(), readers: 1, blocking: Blocking::Pool };
     migrated_by_several(config).await;
+}
+
+#[tokio::test]
+async fn what_a_newer_program_has_changed_is_refused_and_looking_makes_nothing() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let empty = folder.path().join("empty");
+    let config = StoreConfig { url: None, data_dir: empty.clone(), readers: 1, blocking: Blocking::Pool };
+    assert_eq!(standing(&config).await, Ok(Standing::Missing));
+    assert!(!empty.exists());
+    let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')";
+    for base in [Base::sqlite().await, Base::postgres().await] {
+        assert_eq!(standing(&base.config).await, Ok(Standing::Current));
+        match base.database() {
+            Some(path) => {
+                let mut conn: diesel::SqliteConnection =
+                    diesel::Connection::establish(&path.display().to_string()).expect("open");
+                sql_query(newer).execute(&mut conn).expect("changed");
+            }
+            None => postgres::execute(base.config.url.as_deref().expect("a URL"), newer).await,
+        }
+        assert_eq!(standing(&base.config).await, Ok(Standing::Ahead("99991231000000".to_owned())));
+        let why = migrate(&base.config).await.expect_err("refused").to_string();
+        assert!(why.contains("newer calwarden"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_backup_has_what_was_written_last_and_overwrites_nothing() {
+    let base = Base::sqlite().await;
+    super::given::ada(&base).await;
+    let copy = base.config.data_dir.join("copy.db");
+    back_up(&base.config, copy.clone()).await.expect("backed up");
+    let why = back_up(&base.config, copy.clone()).await.expect_err("it is there").to_string();
+    assert!(why.contains("exists already"), "{why}");
+    let restored = StoreConfig { url: Some(copy.display().to_string()), ..base.config.clone() };
+    assert_eq!(standing(&restored).await, Ok(Standing::Current));
+    let store = calwarden::store::Store::open(restored).await.expect("open");
+    let whole = calwarden::domain::person::Scope::Whole;
+    let mut tx = store.begin(calwarden::store::Mode::Read, &whole).await.expect("begun");
+    assert!(tx.user(&super::given::user_id("ada")).await.expect("read").is_some());
 }

@@ -9,6 +9,7 @@ mod history;
 mod keys;
 mod mappings;
 mod migrations;
+mod one_service;
 mod outbox;
 mod people;
 mod planning;
@@ -16,6 +17,7 @@ mod planning_scopes;
 mod postgres_walls;
 mod scopes;
 mod transactions;
+mod units;
 
 use calwarden::{
     domain::person::Scope,
@@ -51,6 +53,11 @@ impl Base {
         migrate(&config).await.expect("migrated");
         let store = Store::open(config.clone()).await.expect("open");
         Self { store, config, _folder: folder }
+    }
+
+    /// The database file, if it is one.
+    fn database(&self) -> Option<std::path::PathBuf> {
+        self.config.url.is_none().then(|| self.config.data_dir.join("calwarden.db"))
     }
 
     fn is_postgres(&self) -> bool {

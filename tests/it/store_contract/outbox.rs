@@ -84,11 +84,15 @@ async fn what_is_due_comes_most_urgent_first(base: Base) {
     .await;
     let account = queued[0].account_id;
     let mut tx = base.read().await;
-    let due = tx.outbox_due(account, at(50), 10).await.expect("due");
+    let due = tx.outbox_due(account, at(50), at(90), 10).await.expect("due");
     let order: Vec<OutboxId> = due.iter().map(|entry| entry.id).collect();
     assert_eq!(order, [queued[2].id, queued[1].id, queued[5].id, queued[0].id]);
-    assert_eq!(tx.outbox_due(account, at(50), 1).await, Ok(vec![queued[2].clone()]));
-    assert_eq!(tx.outbox_due(id(99), at(50), 1).await, Ok(vec![]));
+    assert_eq!(tx.outbox_due(account, at(50), at(90), 1).await, Ok(vec![queued[2].clone()]));
+    assert_eq!(tx.outbox_due(id(99), at(50), at(90), 1).await, Ok(vec![]));
+    // A clock that was ahead has been set back: what would wait longer than anything may is due.
+    let due = tx.outbox_due(account, at(0), at(40), 10).await.expect("due");
+    let order: Vec<OutboxId> = due.iter().map(|entry| entry.id).collect();
+    assert_eq!(order, [queued[3].id, queued[2].id, queued[1].id, queued[5].id, queued[0].id]);
 }
 
 async fn the_alarm_is_the_first_instant_of_a_queued_write(base: Base) {

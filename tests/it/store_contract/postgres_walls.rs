@@ -68,21 +68,55 @@ async fn a_scope_ends_with_its_transaction() {
     assert_eq!(unfiltered(&one, &only("other")).await, [0; 5], "the same connection, now narrow");
 }
 
+/// Tables that hold nothing of anybody.
+const OF_NOBODY: [&str; 4] = ["__diesel_schema_migrations", "pulse", "rollover_runs", "zone_rules"];
+
 #[tokio::test]
-async fn every_table_with_a_space_has_the_wall() {
+async fn every_table_that_holds_something_of_somebody_has_the_wall() {
     let base = Base::postgres().await;
     let client = postgres::connect(base.config.url.as_deref().expect("a URL")).await;
     let open = client
         .query(
-            "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'space_id'
+            "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
              WHERE c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity
-                 AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid))",
+                 AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid)) ORDER BY 1",
             &[],
         )
         .await
         .expect("the catalogue");
     let open: Vec<String> = open.iter().map(|row| row.get(0)).collect();
-    assert_eq!(open, Vec::<String>::new());
+    assert_eq!(open, OF_NOBODY);
+}
+
+#[tokio::test]
+async fn people_spaces_keys_and_kept_answers_of_others_are_not_seen() {
+    let base = Base::postgres().await;
+    let (account, ..) = given::ada_with_an_event(&base).await;
+    let mut tx = base.write().await;
+    tx.put_space(&given::space("other")).await.expect("space");
+    tx.put_space(&given::space("shared")).await.expect("space");
+    tx.put_member(&given::space_id("shared"), &account.user_id, "member").await.expect("member");
+    let key = super::keys::key(1);
+    tx.insert_api_key(&key).await.expect("key");
+    tx.put_idempotency(&super::keys::answer("k", 1), at(0)).await.expect("kept");
+    tx.owe_plan(&account.user_id, calwarden::domain::proposal::PlanCause::Asked, at(0)).await.expect("owed");
+    tx.commit().await.expect("committed");
+    for (scope, seen) in
+        [("home", [true, true, false, false]), ("shared", [true, false, false, false]), ("other", [false; 4])]
+    {
+        let mut tx = base.store.begin(Mode::Read, &only(scope)).await.expect("begun");
+        let person = tx.user(&account.user_id).await.expect("read").is_some();
+        let space = tx.space(&account.space_id).await.expect("read").is_some();
+        let keys = !tx.api_keys().await.expect("read").is_empty();
+        let answers = tx.idempotency(key.id, "k").await.expect("read").is_some();
+        assert_eq!([person, space, keys, answers], seen, "{scope}");
+        assert_eq!(tx.next_plan_at().await.expect("read").is_some(), person, "{scope}");
+    }
+    let mut whole = base.read().await;
+    assert!(
+        whole.idempotency(key.id, "k").await.expect("read").is_some()
+            && !whole.api_keys().await.expect("read").is_empty()
+    );
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    os::unix::fs::PermissionsExt as _,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,7 +12,7 @@ use std::{
 
 use calwarden::{
     domain::{ids::EventId, person::Scope},
-    store::{Mode, Store, StoreError},
+    store::{Mode, Store, StoreConfig, StoreError},
 };
 use tokio::task::JoinSet;
 
@@ -32,6 +33,7 @@ on_every_database![
     cancelled_transactions_leave_no_lock_and_no_half,
     a_waiting_writer_may_give_up,
     a_second_service_is_refused,
+    nobody_else_reads_the_files_of_a_database,
 ];
 
 async fn what_is_dropped_never_happened(base: Base) {
@@ -209,8 +211,38 @@ async fn a_second_service_is_refused(base: Base) {
     let mut tx = other.begin(Mode::Write, &Scope::Whole).await.expect("the command line may still write");
     tx.put_space(&given::space("home")).await.expect("space");
     tx.commit().await.expect("committed");
+    if let (false, Some(database)) = (base.is_postgres(), base.database()) {
+        // Another data directory, another way to the file, and none of our own files left: the database is the same.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let link = folder.path().join("link.db");
+        std::os::unix::fs::symlink(&database, &link).expect("a link");
+        for ours in ["calwarden.db.migrate", "calwarden.lock"] {
+            let _ = std::fs::remove_file(database.with_file_name(ours));
+        }
+        let config = StoreConfig {
+            url: Some(link.display().to_string()),
+            data_dir: folder.path().join("data"),
+            ..base.config.clone()
+        };
+        let elsewhere = Store::open(config).await.expect("a third process");
+        assert!(matches!(elsewhere.lock_instance().await, Err(StoreError::Busy)));
+    }
     drop(held);
     if !base.is_postgres() {
         other.lock_instance().await.expect("free again");
     }
+}
+
+async fn nobody_else_reads_the_files_of_a_database(base: Base) {
+    given::ada(&base).await;
+    let Some(database) = base.database() else { return };
+    for ending in ["", "-wal", "-shm"] {
+        let file = database.with_file_name(format!("calwarden.db{ending}"));
+        let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+    std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o644)).expect("as it was made once");
+    let _again = Store::open(base.config.clone()).await.expect("open");
+    let mode = std::fs::metadata(&database).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it is mended");
 }

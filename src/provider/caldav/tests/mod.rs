@@ -5,6 +5,7 @@ mod hrefs;
 mod looks;
 mod pulling;
 mod requests;
+mod reviving;
 mod writing;
 
 use std::{

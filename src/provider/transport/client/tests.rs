@@ -309,7 +309,7 @@ async fn a_body_over_the_limit_is_refused_announced_or_endless() {
     let announced = Server::start(|_| ok(vec![b'x'; 50_001])).await.url;
     for url in [endless, announced] {
         let why = client_with(50_000).send(propfind(&url)).await.expect_err("too large");
-        assert_eq!((why.class, why.detail), (FailureClass::Malformed, too_large().detail));
+        assert_eq!((why.class, why.detail), (FailureClass::Malformed, ProviderError::too_large().detail));
     }
 }
 

@@ -1,0 +1,2 @@
+ALTER TABLE idempotency_keys DROP COLUMN user_id;
+ALTER TABLE idempotency_keys DROP COLUMN headers;

@@ -1,0 +1,3 @@
+DROP INDEX idempotency_user;
+ALTER TABLE idempotency_keys DROP COLUMN user_id;
+ALTER TABLE idempotency_keys DROP COLUMN headers;

@@ -1,0 +1,2 @@
+-- SQLite has no second wall; see the twin.
+SELECT 1;

@@ -1,0 +1,143 @@
+//! A person's answer to held deletions, and what it means for the events.
+
+use super::{Services, edit_event::EditError};
+use crate::{
+    domain::{
+        calendar::Calendar,
+        conflict::{HeldDeletion, HeldFate, Hold, HoldState, Severity},
+        ids::HoldId,
+        mapping::{Event, Mapping},
+        notice::{Notice, NoticeKind, counted},
+        person::Scope,
+        round::Cause,
+    },
+    engine::sync::hold::{Answers, Said},
+    store::{Mode, StoreError, Tx},
+};
+
+/// Held events that are shown with their hold.
+const HELD_SHOWN: usize = 100;
+
+/// A hold, the first of its events, and in one sentence what comes of it.
+#[derive(Clone, Debug)]
+pub struct HoldShown {
+    /// The hold.
+    pub hold: Hold,
+    /// Its events, the first hundred.
+    pub events: Vec<Event>,
+    /// What comes of it.
+    pub outcome: String,
+}
+
+impl Services {
+    /// Approves or refuses held deletions: exactly those of the hold. Approved, the next round carries them out, and the approval
+    /// is used up. Refused, the events stay, and the next round queues what puts them into their calendar again, where that takes
+    /// changes from here.
+    pub async fn decide_hold(&self, scope: &Scope, id: HoldId, approve: bool) -> Result<Hold, EditError> {
+        again!(self.try_decide_hold(scope, id, approve))
+    }
+
+    async fn try_decide_hold(&self, scope: &Scope, id: HoldId, approve: bool) -> Result<Hold, EditError> {
+        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let mut hold = tx.hold(scope, id).await?.ok_or(EditError::NotFound("hold"))?;
+        let calendar = tx.calendar(&Scope::Whole, hold.calendar_id).await?.ok_or(EditError::NotFound("calendar"))?;
+        let (state, fate) =
+            if approve { (HoldState::Approved, HeldFate::Open) } else { (HoldState::Refused, HeldFate::Kept) };
+        if hold.state == state {
+            return Ok(hold);
+        }
+        if !matches!(hold.state, HoldState::Held | HoldState::Approved) {
+            return Err(EditError::Invalid { field: "state", why: ended(hold.state) });
+        }
+        // A round that is under way has judged without this answer: it comes before that round's last transaction, or after it.
+        if !tx.claim_calendar(calendar.id, calendar.version).await? {
+            return Err(EditError::Store(StoreError::Busy));
+        }
+        hold.state = state;
+        hold.removed.iter_mut().for_each(|held| held.fate = fate);
+        hold.decided_at = Some(self.world.now());
+        tx.put_hold(&hold).await?;
+        if let Some(account) = tx.account(&Scope::Whole, hold.account_id).await? {
+            let owner = (&account.space_id, &account.user_id);
+            let what = (NoticeKind::DeletionsHeld, Severity::Normal);
+            let told = Notice::new(self.world.new_id(), owner, what, outcome(&hold, &calendar), self.world.now());
+            tx.put_notice(&Notice { account_id: Some(account.id), ..told }).await?;
+        }
+        tx.commit().await?;
+        self.wake(hold.account_id, Cause::Requested);
+        Ok(hold)
+    }
+
+    /// A hold with its events.
+    pub(super) async fn shown(&self, tx: &mut Tx, hold: Hold) -> Result<HoldShown, StoreError> {
+        let ids: Vec<_> = hold.removed.iter().take(HELD_SHOWN).map(|held| held.event_id).collect();
+        let events = tx.events_by_ids(&ids).await?;
+        let calendar = tx.calendar(&Scope::Whole, hold.calendar_id).await?;
+        let outcome = calendar.map(|calendar| outcome(&hold, &calendar)).unwrap_or_default();
+        Ok(HoldShown { hold, events, outcome })
+    }
+}
+
+/// What somebody has said, or is asked, about a copy whose calendar no longer has it.
+pub(super) async fn said_about(tx: &mut Tx, copy: &Mapping) -> Result<Said, StoreError> {
+    let holds = tx.holds_in_force(copy.calendar_id).await?;
+    Ok(Answers::of(&holds).about(&HeldDeletion::of(copy)))
+}
+
+/// Whether an event is in its calendar no longer and stays here because its owner has refused its deletion.
+pub(super) async fn is_only_here(tx: &mut Tx, event: &Event) -> Result<bool, StoreError> {
+    let Some(home) = event.calendar_id else { return Ok(true) };
+    let Some(copy) = tx.mapping_of(event.id, home).await? else { return Ok(false) };
+    Ok(said_about(tx, &copy).await? == Said::Kept)
+}
+
+/// Why a hold takes no answer any more.
+fn ended(state: HoldState) -> String {
+    let why = match state {
+        HoldState::CarriedOut => {
+            "these deletions were approved and carried out; bring the events back one by one instead: POST /v1/events/{id}/restore"
+        }
+        HoldState::Refused | HoldState::Restored => {
+            "these deletions were refused, and the events stay; delete the events themselves instead"
+        }
+        HoldState::Held | HoldState::Approved | HoldState::Superseded => {
+            "what is missing in the calendar has changed since; read the account's holds again and answer the one that waits"
+        }
+    };
+    why.to_owned()
+}
+
+/// What comes of a hold, in words for its owner.
+fn outcome(hold: &Hold, calendar: &Calendar) -> String {
+    let (kept, restored) = (hold.count(HeldFate::Kept), hold.count(HeldFate::Restored));
+    let events = |count| counted(count, "event");
+    match hold.state {
+        HoldState::Held => {
+            format!("{} wait for your answer; nothing is deleted until then.", events(hold.removed.len()))
+        }
+        HoldState::Approved => {
+            format!("You approved it: {} are deleted here with the next sync.", events(hold.removed.len()))
+        }
+        HoldState::CarriedOut => format!(
+            "You approved it: {} were deleted here; {} had come back and stayed.",
+            events(hold.count(HeldFate::Deleted)),
+            hold.count(HeldFate::Back)
+        ),
+        HoldState::Refused if calendar.takes_writes() => {
+            format!("You refused it: {} stay, and are written to their calendar again.", events(kept))
+        }
+        HoldState::Refused => format!(
+            "You refused it: {} stay, and are only here now, because their calendar takes no changes from here.",
+            events(kept)
+        ),
+        HoldState::Restored => format!(
+            "You refused it: {} are written to their calendar again; {} had come back there.",
+            events(restored),
+            hold.count(HeldFate::Back)
+        ),
+        HoldState::Superseded => {
+            "What is missing has changed since: events came back, or more is missing and asked about in a newer hold."
+                .to_owned()
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What is left of copies that their calendars no longer have.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, Done, SWEEP_ROWS, told};
+use crate::{
+    domain::{
+        ids::{CalendarId, EventId},
+        mapping::Remains,
+    },
+    store::{rows::RemainsRow, schema::remains, types::Ts},
+};
+
+pub async fn put_remains(conn: &mut Conn, left: &[Remains]) -> Done<()> {
+    // One by one: each may be a large document, and an event is seldom left by more than one copy.
+    for remains in left {
+        let row = RemainsRow::of(remains)?;
+        let insert = diesel::insert_into(remains::table).values(&row);
+        insert.on_conflict((remains::event_id, remains::calendar_id)).do_update().set(&row).execute(conn).await?;
+    }
+    Ok(())
+}
+
+pub async fn remains_of(conn: &mut Conn, event: EventId, calendar: CalendarId) -> Done<Option<Remains>> {
+    let query = remains::table.filter(remains::event_id.eq(event)).filter(remains::calendar_id.eq(calendar));
+    query.select(RemainsRow::as_select()).first(conn).await.optional()?.map(RemainsRow::read).transpose()
+}
+
+pub async fn sweep_remains(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
+    let old = remains::table.filter(remains::kept_at.lt(Ts::from(before))).order(remains::kept_at).limit(SWEEP_ROWS);
+    let swept: Vec<(EventId, CalendarId)> = old.select((remains::event_id, remains::calendar_id)).load(conn).await?;
+    let mut gone = 0;
+    for (event, calendar) in swept {
+        let row = remains::table.filter(remains::event_id.eq(event)).filter(remains::calendar_id.eq(calendar));
+        gone += told(diesel::delete(row).execute(conn).await?);
+    }
+    Ok(gone)
+}
