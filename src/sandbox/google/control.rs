@@ -219,24 +219,6 @@ impl Google {
     }
 }
 
-impl Google {
-    /// A person takes an event out of the bin. The exceptions that went with a series are back with it, and no list of changes
-    /// tells of them: they are as old as they were.
-    fn restore(&mut self, now: DateTime<Utc>, email: &str, calendar: Option<&str>, id: &str) -> Answer {
-        let calendar = calendar.unwrap_or("primary");
-        let held = self.calendar_mut(email, calendar)?;
-        let deleted = held.events.get(id).and_then(|one| one.bin.clone());
-        let item = deleted.ok_or_else(|| Refusal::new(404, "global", "notFound"))?;
-        for one in held.events.values_mut().filter(|one| one.text("recurringEventId") == id && one.with_series) {
-            if let Some(before) = one.bin.take() {
-                (one.item, one.change, one.with_series) = (before, 0, false);
-            }
-        }
-        let kept = self.keep(now, email, calendar, item)?;
-        Ok(Reply::json(200, &Value::Object(kept)))
-    }
-}
-
 /// A scope by its whole name, or by what it is called below Google's.
 fn whole_scope(name: &str) -> String {
     if name.starts_with("calendar") { format!("https://www.googleapis.com/auth/{name}") } else { name.to_owned() }

@@ -133,10 +133,6 @@ struct Person {
 struct Stored {
     item: Map<String, Value>,
     change: u64,
-    /// What it said before it was deleted: what a person takes out of the bin.
-    bin: Option<Map<String, Value>>,
-    /// An exception that was deleted because its series was.
-    with_series: bool,
     /// When it was written.
     at: DateTime<Utc>,
     /// Its type, which a deleted event no longer says.
@@ -145,6 +141,10 @@ struct Stored {
     series: bool,
     /// Its length as JSON, in bytes.
     weight: usize,
+    /// What it said before it was deleted: what a person takes out of the bin.
+    bin: Option<Map<String, Value>>,
+    /// An exception that was deleted because its series was.
+    with_series: bool,
 }
 
 impl Stored {
@@ -241,7 +241,9 @@ impl Google {
             let updated = same.and_then(|one| one.item.get("updated").cloned()).unwrap_or_else(|| json!(stamp(now)));
             item.insert("updated".to_owned(), updated);
         }
-        let weight = Value::Object(item.clone()).to_string().len();
+        // What is deleted is in the bin, and weighs what it did.
+        let binned = before.filter(|_| cancelled).map_or(0, |one| one.weight);
+        let weight = Value::Object(item.clone()).to_string().len() + binned;
         let after = self.weight.saturating_sub(before.map_or(0, |one| one.weight)) + weight;
         if after > STORED_MAX && !cancelled {
             return Err(Refusal::new(403, "usageLimits", "quotaExceeded"));
@@ -255,7 +257,7 @@ impl Google {
         let change = held.changes;
         let old = held.events.remove(&id).filter(|_| cancelled);
         let bin = old.and_then(|old| if old.cancelled() { old.bin } else { Some(old.item) });
-        let stored = Stored { item: item.clone(), change, bin, with_series: false, at: now, kind, series, weight };
+        let stored = Stored { item: item.clone(), change, at: now, kind, series, weight, bin, with_series: false };
         held.events.insert(id, stored);
         let calendar = held.id.clone();
         self.tell(now, email, &calendar);

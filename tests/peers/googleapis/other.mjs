@@ -183,7 +183,9 @@ it('an exception whose slot a cut rule no longer has stays', async () => {
   const calls = primary(await person());
   const series = await calls.insert(weekly('W'));
   await calls.patch((await calls.instances(series.id))[3].id, { summary: 'Stray' });
+  await control('POST', 'settings', { keep_exceptions: true });
   await calls.patch(series.id, { recurrence: ['RRULE:FREQ=WEEKLY;COUNT=2'] });
+  await control('POST', 'settings', { keep_exceptions: false });
   eq(await calls.titles(), ['Stray', 'W']);
 });
 it('a guest who has a calendar here gets a copy', async () => {
