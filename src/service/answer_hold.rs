@@ -57,7 +57,8 @@ impl Services {
         hold.removed.iter_mut().for_each(|held| held.fate = fate);
         hold.decided_at = Some(self.world.now());
         tx.put_hold(&hold).await?;
-        if let Some(account) = tx.account(&Scope::Whole, hold.account_id).await? {
+        // What was approved is what happens next; what is kept may be here alone from now on, which its owner should know.
+        if let Some(account) = tx.account(&Scope::Whole, hold.account_id).await?.filter(|_| !approve) {
             let owner = (&account.space_id, &account.user_id);
             let what = (NoticeKind::DeletionsHeld, Severity::Normal);
             let told = Notice::new(self.world.new_id(), owner, what, outcome(&hold, &calendar), self.world.now());

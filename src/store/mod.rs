@@ -145,7 +145,7 @@ impl Store {
             return Ok(going_on);
         }
         let tx = self.begin_apart(mode, scope).await?;
-        Ok(if mode == Mode::Write { tx.as_part(unit.first()) } else { tx })
+        Ok(if mode == Mode::Write { tx.into_part(unit.first()) } else { tx })
     }
 
     async fn begin_apart(&self, mode: Mode, scope: &Scope) -> Result<Tx, StoreError> {

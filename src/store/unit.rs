@@ -51,7 +51,7 @@ impl UnitOfWork {
             State::Parked(tx) => {
                 *state = State::Lent;
                 let part = Part { unit: self.clone(), goes_on: true, looks: mode == Mode::Read };
-                Ok(Some(tx.as_part(part)))
+                Ok(Some(tx.into_part(part)))
             }
             State::Lent => {
                 *state = State::Lent;
@@ -114,7 +114,7 @@ impl Part {
 }
 
 impl Tx {
-    pub(in crate::store) fn as_part(mut self, part: Part) -> Self {
+    pub(in crate::store) fn into_part(mut self, part: Part) -> Self {
         self.part = Some(part);
         self
     }

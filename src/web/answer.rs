@@ -91,12 +91,11 @@ fn finish(answered: Answer, id: &str, method: &str, path: &str) -> HttpResponse 
 async fn attend(desk: &Arc<Desk>, route: &Route, request: HttpRequest, payload: web::Payload) -> Answer {
     let caller = gate::admit(desk, route, &request).await?;
     // Read whatever a POST brings, wanted or not: an unread body makes the server close the connection.
-    let body = match route.method {
-        Method::GET => Bytes::new(),
-        _ => {
-            let (has_key, max) = (route.access != Access::Open, desk.settings.body_bytes_max);
-            desk.intake.read(request.headers(), payload, has_key, max).await?
-        }
+    let body = if route.method == Method::GET {
+        Bytes::new()
+    } else {
+        let (has_key, max) = (route.access != Access::Open, desk.settings.body_bytes_max);
+        desk.intake.read(request.headers(), payload, has_key, max).await?
     };
     if route.takes.is_some() {
         is_json(&request)?;

@@ -153,7 +153,7 @@ pub fn tell(request: &HttpRequest, headers: &mut HeaderMap) {
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) & (u128::MAX << 64)).into()),
-        four => four,
+        IpAddr::V4(address) => IpAddr::V4(address),
     }
 }
 

@@ -57,6 +57,7 @@ pub enum Gives {
 }
 
 /// One row.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of a route; a row names those that it has")]
 #[derive(Clone)]
 pub struct Route {
     /// `GET`, `POST`, …

@@ -206,6 +206,7 @@ impl Hub {
             self.mappings.insert((mapping.event_id, mapping.calendar_id), mapping.clone());
         }
         self.events.retain(|id, _| !changes.merged.contains(id));
+        self.mappings.retain(|copy, _| !changes.merged.contains(&copy.0));
         self.outbox.retain(|copy, _| !changes.merged.contains(&copy.0));
         for remains in &changes.remains {
             self.remains.insert((remains.event_id, remains.calendar_id), remains.clone());

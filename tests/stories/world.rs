@@ -345,6 +345,12 @@ impl World {
             return;
         };
         if act == Act::Carry {
+            // A calendar holds a UID once (RFC 4791, section 5.3.2.1, no-uid-conflict): the server refuses the move.
+            let target = 1 - object.calendar;
+            let held = |other: &Object| !other.gone && other.calendar == target && other.uid == object.uid;
+            if self.remotes[account].objects.values().any(held) {
+                return;
+            }
             self.book.carried(name);
             let moved = Object { calendar: 1 - object.calendar, made_for: None, shown_from: now, ..object.clone() };
             self.remotes[account].put(&id, Object { gone: true, ..object });
@@ -445,17 +451,21 @@ impl World {
     /// I-15: what is deleted now was asked about, or is too little to ask; an answer reaches nothing else, and an approval is used up.
     pub fn judge_answers(&mut self, calendar: &Calendar, mapped: usize, sorted: &Sorted) {
         let key = |gone: &HeldDeletion| ((gone.event_id, calendar.id), gone.revision.clone());
-        let lost: Vec<_> = sorted
+        let going: Vec<_> = sorted
             .settle
             .iter()
-            .filter(|gone| calendar.direction.inbound() && self.hub.events[&gone.event_id].deleted_at.is_none())
+            .filter(|gone| {
+                // What has gone on in another calendar meanwhile is another event by now.
+                let here = self.hub.events.get(&gone.event_id).is_some_and(|event| event.deleted_at.is_none());
+                calendar.direction.inbound() && here
+            })
             .collect();
-        if let Some(gone) = lost.iter().find(|gone| self.answered.get(&key(gone)) == Some(&false)) {
+        if let Some(gone) = going.iter().find(|gone| self.answered.get(&key(gone)) == Some(&false)) {
             let name = self.names[&gone.event_id];
             self.breaks(Promise::Brake.broken(format!("e{name} is deleted, which was refused")));
         }
-        let asked = lost.iter().filter(|gone| self.answered.get(&key(gone)) == Some(&true)).count();
-        let loss = Loss { mapped: mapped.saturating_sub(asked), deleted: lost.len() - asked, doubtful: false };
+        let approved = going.iter().filter(|gone| self.answered.get(&key(gone)) == Some(&true)).count();
+        let loss = Loss { mapped: mapped.saturating_sub(approved), deleted: going.len() - approved, doubtful: false };
         // The rest of the account is not looked at here: that a calendar loses all it has.
         let rules = BrakeRules { account_min: usize::MAX, ..BrakeRules::default() };
         if let [Some(_)] = judge(&[loss], &rules)[..] {

@@ -122,6 +122,7 @@ const MAY_SLEEP: &[(&str, &str)] = &[
     ("tests/sim/planning.rs", "the simulation's people wait in virtual time"),
     ("tests/sim/seeds.rs", "the simulation's people wait in virtual time"),
     ("tests/sim/serve.rs", "the simulated network is slow in virtual time"),
+    ("tests/it/peers/repeats.rs", "a process must live a moment to be killed in it"),
     (
         "tests/it/store_contract/one_service.rs",
         "a server ends a session when it does, and is asked again and again until it has",

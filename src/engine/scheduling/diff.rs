@@ -55,8 +55,12 @@ pub fn changes(problem: &Problem, desk: &Desk, blocks: &[Block]) -> Vec<Change> 
 fn by_task(problem: &Problem, blocks: impl Iterator<Item = Block>) -> Vec<Vec<Block>> {
     let mut each = vec![Vec::new(); problem.tasks.len()];
     for block in blocks {
-        each.get_mut(block.task).into_iter().for_each(|own| own.push(block));
+        if let Some(own) = each.get_mut(block.task) {
+            own.push(block);
+        }
     }
-    each.iter_mut().for_each(|own| own.sort_unstable());
+    for own in &mut each {
+        own.sort_unstable();
+    }
     each
 }

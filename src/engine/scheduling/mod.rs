@@ -88,10 +88,10 @@ pub fn plan(problem: &Problem, budget: Budget) -> Result<Plan, ProblemRefused> {
 /// The same, ended early when somebody says so: then it is the best that was found by that time, and valid.
 pub fn plan_until(problem: &Problem, budget: Budget, stop: &dyn Stop) -> Result<Plan, ProblemRefused> {
     problem.validate()?;
-    metered(problem, budget, &Meters::new(budget.work(), stop))
+    Ok(metered(problem, budget, &Meters::new(budget.work(), stop)))
 }
 
-fn metered(problem: &Problem, budget: Budget, meters: &Meters<'_>) -> Result<Plan, ProblemRefused> {
+fn metered(problem: &Problem, budget: Budget, meters: &Meters<'_>) -> Plan {
     let desk = Desk::new(problem);
     let mut chance = Chance::new(chance::seed(problem));
     let best = search::search(problem, &desk, budget, meters, &mut chance);
@@ -101,5 +101,5 @@ fn metered(problem: &Problem, budget: Budget, meters: &Meters<'_>) -> Result<Pla
     let misfits = reason::misfits(problem, &desk, &blocks, &meters.reasons);
     let stopped = meters.all().iter().any(|meter| meter.was_stopped());
     let work = meters.all().iter().map(|meter| meter.spent().0).sum();
-    Ok(Plan { blocks, score, parts, changes, misfits, stopped, work })
+    Plan { blocks, score, parts, changes, misfits, stopped, work }
 }

@@ -111,10 +111,9 @@ impl Picture {
         let mut sorted = Sorted::default();
         for (deletion, said) in &self.0 {
             let list = match said {
-                Said::Free | Said::Approved => &mut sorted.settle,
                 Said::Kept => &mut sorted.keep,
                 Said::Nothing | Said::Asked if waits => &mut sorted.wait,
-                Said::Nothing | Said::Asked => &mut sorted.settle,
+                Said::Free | Said::Approved | Said::Nothing | Said::Asked => &mut sorted.settle,
             };
             list.push(deletion.clone());
         }
@@ -223,7 +222,7 @@ mod tests {
         assert_eq!((sorted.settle.len(), sorted.wait.len(), followed.asks), (40, 0, false));
         let done = &followed.changed[0];
         assert_eq!((done.state, done.count(HeldFate::Deleted)), (HoldState::CarriedOut, 40));
-        let (sorted, followed) = round(&[done.clone()], 60, &all(0..40));
+        let (sorted, followed) = round(std::slice::from_ref(done), 60, &all(0..40));
         assert_eq!((sorted.settle.len(), sorted.wait.len(), followed.grows), (0, 40, true), "it is judged anew");
     }
 

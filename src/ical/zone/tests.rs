@@ -136,36 +136,3 @@ fn a_zone_that_nothing_explains_floats() {
     assert_eq!(zone_of("", "Here", "2026-07-01T00:00:00"), Zone::Floating);
     assert_eq!(zone_of("BEGIN:STANDARD\nTZOFFSETTO:+01\nEND:STANDARD", "Here", "2026-07-01T00:00:00"), Zone::Floating);
 }
-
-/// Calendars of ten projects; `CALWARDEN_CORPORA` names their folder where it is not beside this one.
-fn corpus() -> Vec<(String, Vec<u8>)> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpora").to_owned();
-    let folder = std::env::var("CALWARDEN_CORPORA").unwrap_or(beside);
-    let files =
-        std::fs::read_dir(format!("{folder}/ics")).expect("the calendars").map(|file| file.expect("a file").path());
-    let mut read: Vec<_> =
-        files.map(|path| (path.display().to_string(), std::fs::read(&path).expect("a calendar"))).collect();
-    read.sort();
-    read
-}
-
-#[test]
-fn a_zone_that_its_text_explains_never_floats() {
-    let mut explained = 0;
-    for (name, bytes) in corpus() {
-        let Ok(calendars) = component::calendars(&bytes, &Limits::default()) else { continue };
-        let mut zones = Zones::new(&calendars, &Limits::default());
-        for line in
-            calendars.iter().flat_map(|calendar| calendar.all(&Kind::Event)).filter_map(|event| event.line("DTSTART"))
-        {
-            let Some(tzid) = line.param("TZID") else { continue };
-            let rules =
-                zones.definitions.get(&key(&tzid)).and_then(|definition| CustomZone::read(definition, (2000, 2001)));
-            if let (Some(_), Some(EventTime::DateTime { zone, .. })) = (rules, zones.time_of(line)) {
-                assert_ne!(zone, Zone::Floating, "{tzid} of {name}");
-                explained += 1;
-            }
-        }
-    }
-    assert!(explained > 0, "{explained}");
-}

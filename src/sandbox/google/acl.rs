@@ -45,14 +45,14 @@ impl Rules {
             return Err(Refusal::new(403, "usageLimits", "quotaExceeded"));
         }
         self.changes += 1;
-        let rule = Rule {
+        let changed = Rule {
             kind: kind.to_owned(),
             value: value.map(str::to_owned),
             role: role.to_owned(),
             change: self.changes,
         };
-        let body = rule.shown(id);
-        self.held.insert(id.to_owned(), rule);
+        let body = changed.shown(id);
+        self.held.insert(id.to_owned(), changed);
         Ok(body)
     }
 
@@ -131,8 +131,8 @@ impl Google {
         caller.needs(MAY_SHARE)?;
         let rule = self.shared(caller, calendar)?.rules.living(id)?.clone();
         let given = checks::body(asked)?;
-        let role = if asked.method == "PATCH" && !given.contains_key("role") { &rule.role } else { role(&given)? };
-        self.set_rule(now, caller, calendar, (id, &rule.kind, rule.value.as_deref()), role, asked)
+        let wanted = if asked.method == "PATCH" && !given.contains_key("role") { &rule.role } else { role(&given)? };
+        self.set_rule(now, caller, calendar, (id, &rule.kind, rule.value.as_deref()), wanted, asked)
     }
 
     pub(super) fn delete_rule(&mut self, now: DateTime<Utc>, caller: &Caller, calendar: &str, id: &str) -> Answer {

@@ -96,7 +96,10 @@ impl Google {
             return Err(Refusal::new(403, "calendar", "forbiddenForNonOrganizer")
                 .saying("Shared properties can only be changed by the organizer of the event."));
         }
-        let mut item = before.clone();
+        // Who takes an event out of the bin gets it as it was.
+        let back = given.get("status").is_some_and(|status| status == "confirmed");
+        let binned = self.calendar(&caller.email, calendar)?.events.get(id).and_then(|one| one.bin.as_ref());
+        let mut item = binned.filter(|_| back).unwrap_or(&before).clone();
         let master = before.get("recurringEventId").and_then(Value::as_str);
         if let Some(master) = master.and_then(|id| self.calendar(&caller.email, calendar).ok()?.events.get(id)) {
             // An occurrence that was cancelled and is back is one of its series, as any other.

@@ -58,19 +58,16 @@ impl Google {
             .events
             .values()
             .find(|one| one.text("iCalUID") == uid && one.text("recurringEventId").is_empty() && !one.cancelled());
-        let mut base = match before.map(|one| one.item.clone()) {
-            Some(mut before) => {
-                events::no_older(&before, &given)?;
-                events::bare(&mut before, &Reach { conference: true, attachments: true });
-                before
+        let mut base = if let Some(mut before) = before.map(|one| one.item.clone()) {
+            events::no_older(&before, &given)?;
+            events::bare(&mut before, &Reach { conference: true, attachments: true });
+            before
+        } else {
+            let id = self.new_id(&given)?;
+            if self.calendar(&caller.email, calendar)?.events.contains_key(&id) {
+                return Err(Refusal::new(409, "global", "duplicate"));
             }
-            None => {
-                let id = self.new_id(&given)?;
-                if self.calendar(&caller.email, calendar)?.events.contains_key(&id) {
-                    return Err(Refusal::new(409, "global", "duplicate"));
-                }
-                self.base(now, caller, calendar, &id, Some(uid), "default")?
-            }
+            self.base(now, caller, calendar, &id, Some(uid), "default")?
         };
         if let Some(organizer) = given.get("organizer") {
             base.insert("organizer".to_owned(), organizer.clone());

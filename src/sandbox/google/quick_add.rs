@@ -18,8 +18,9 @@ pub(super) fn read(text: &str, now: DateTime<Utc>, zone: &str) -> Map<String, Va
     let tz: Tz = zone.parse().unwrap_or(Tz::UTC);
     let today = now.with_timezone(&tz);
     let words: Vec<&str> = text.split_whitespace().collect();
-    let (mut title, mut day, mut time): (Vec<&str>, Option<NaiveDate>, Option<(NaiveTime, Option<NaiveTime>)>) =
-        (Vec::new(), None, None);
+    let mut title: Vec<&str> = Vec::new();
+    let mut day: Option<NaiveDate> = None;
+    let mut time: Option<(NaiveTime, Option<NaiveTime>)> = None;
     let mut at = 0;
     while let Some(word) = words.get(at) {
         let next = words.get(at + 1).copied();

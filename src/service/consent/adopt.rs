@@ -87,7 +87,8 @@ impl Services {
         given: &Given<'_>,
     ) -> Result<Connected, ConsentError> {
         let Given { grant, granted, listed, .. } = given;
-        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        // Where another consent has just made the account, a reader may not see it yet.
+        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
         let account = account.ok_or(ConsentError::Unknown)?;
         let (held, calendars) = (tx.grant_of(id).await?, tx.calendars_of(id).await?);

@@ -39,8 +39,8 @@ use crate::{
         promise::Promise,
         round::Tally,
     },
+    engine::backoff::OUTBOX_WAIT_MAX,
     engine::{
-        backoff::OUTBOX_WAIT_MAX,
         outbox::{Copy, Write, is_withdrawal, next_write},
         sync::{hold::Said, plan::Reason},
     },
@@ -163,7 +163,7 @@ impl Desk<'_> {
         let ended = if look > LOOKS_MAX {
             Ok(Err(ProviderError::new(FailureClass::Conflict, "the event keeps changing at its calendar")))
         } else {
-            self.attend(&entry, &mut tally).await
+            Box::pin(self.attend(&entry, &mut tally)).await
         };
         let stop = match ended {
             Ok(Ok(())) => Ok(None),

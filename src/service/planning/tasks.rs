@@ -314,7 +314,7 @@ async fn check_after(tx: &mut Tx, scope: &Scope, task: &Task, after: &[TaskId]) 
     if wanted.is_empty() {
         return Ok(());
     }
-    let found = tx.tasks_by_ids(&Vec::from_iter(wanted.iter().copied())).await?;
+    let found = tx.tasks_by_ids(&wanted.iter().copied().collect::<Vec<_>>()).await?;
     let ours = found.iter().filter(|held| held.user_id == task.user_id && scope.admits(&held.space_id)).count();
     if ours < wanted.len() {
         return invalid("there is no such task of this user");

@@ -54,7 +54,7 @@ impl Run<'_> {
         let verdicts = judge(&losses, &self.services.settings.brake);
         for (missed, held) in finished.into_iter().zip(verdicts) {
             self.add(&missed.result);
-            self.finish(missed, held).await?;
+            Box::pin(self.finish(missed, held)).await?;
         }
         Ok(())
     }
@@ -213,10 +213,10 @@ impl Run<'_> {
         let calendar = scene.calendar;
         // Read again inside the transaction: an edit made meanwhile turns a deletion into a conflict.
         let going = tx.mappings_by_remote(calendar.id, &names(&sorted.settle)).await?;
-        let mut moves = self.moves(tx, calendar, &going).await?;
+        let mut found_there = self.moves(tx, calendar, &going).await?;
         let mut moved = Vec::new();
         for (mapping, event) in going {
-            if let Some(found) = moves.remove(&event.id) {
+            if let Some(found) = found_there.remove(&event.id) {
                 moved.push(((mapping, event), found));
                 continue;
             }

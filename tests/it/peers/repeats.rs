@@ -35,13 +35,12 @@ fn event(title: &str) -> Value {
 async fn killed_between_work_and_answer(database_url: Option<String>) {
     let mut service = Service::on(database_url.clone(), &[]);
     service.make_user().await;
-    match &database_url {
-        Some(url) => execute(url, SLOW_ON_POSTGRES).await,
-        None => {
-            let path = service.folder.path().join("data/calwarden.db");
-            let mut conn = SqliteConnection::establish(&path.display().to_string()).expect("open");
-            conn.batch_execute(SLOW_ON_SQLITE).expect("a trigger");
-        }
+    if let Some(url) = &database_url {
+        execute(url, SLOW_ON_POSTGRES).await;
+    } else {
+        let path = service.folder.path().join("data/calwarden.db");
+        let mut conn = SqliteConnection::establish(&path.display().to_string()).expect("open");
+        conn.batch_execute(SLOW_ON_SQLITE).expect("a trigger");
     }
     let kills = kills_in_all().map_or(KILLS, |kills| kills.min(KILLS_MAX));
     let mut numbers = Numbers(7);

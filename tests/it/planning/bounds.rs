@@ -95,7 +95,7 @@ fn file(problem: &Problem, id: &str) -> Value {
 
 /// Plans lists with the program; answers the longest time and the most work.
 fn planned(seeds: std::ops::Range<u64>, word: &str, budget: Budget) -> (u64, u64) {
-    let (mut micros, mut work) = (0, 0);
+    let (mut micros, mut units) = (0, 0);
     for seed in seeds {
         // One file at a time: a list that is never planned is known by its seed.
         let folder = tempfile::tempdir().expect("a folder");
@@ -116,9 +116,9 @@ fn planned(seeds: std::ops::Range<u64>, word: &str, budget: Budget) -> (u64, u64
         let spent = answer["work"].as_u64().expect("work");
         assert!(spent <= most(budget), "{seed}: {spent} is more than {}", most(budget));
         micros = micros.max(answer["micros"].as_u64().expect("a time"));
-        work = work.max(spent);
+        units = units.max(spent);
     }
-    (micros, work)
+    (micros, units)
 }
 
 #[test]
