@@ -286,7 +286,10 @@ impl Hub {
         let found = of_account.filter(|held| held.calendar_id != left.calendar_id).find(|held| {
             let (_, which) = setting.place(held.calendar_id);
             let inbound = setting.calendars[account][which].direction.inbound();
-            inbound && has_moved(&setting.scene(account, which), (left, event), (held, &self.events[&held.event_id]))
+            let copied = self.mappings.contains_key(&(event.id, held.calendar_id));
+            inbound
+                && !copied
+                && has_moved(&setting.scene(account, which), (left, event), (held, &self.events[&held.event_id]))
         })?;
         Some((found.clone(), self.events[&found.event_id].clone()))
     }

@@ -173,7 +173,9 @@ impl Run<'_> {
             };
             let scene = self.scene(home);
             let left = gone.iter().find(|(left, event)| has_moved(&scene, (left, event), (&copy, &new)));
-            if let Some((_, event)) = left {
+            let Some((_, event)) = left else { continue };
+            // An event has one copy in a calendar: where it was copied before, what was carried there is another one.
+            if tx.mapping_of(event.id, copy.calendar_id).await?.is_none() {
                 moves.insert(event.id, (copy, new));
             }
         }
