@@ -121,6 +121,11 @@ impl Book {
         self.cut.insert(name);
     }
 
+    /// These were lost with a provider's calendar before anybody else could read them.
+    pub fn erased(&mut self, unread: impl Iterator<Item = Mark>) {
+        self.settled.extend(unread);
+    }
+
     /// Somebody deleted it, seeing this, and it was not one copy of several.
     pub fn deleted(&mut self, name: Name, seen: Marks, everywhere: bool) {
         self.settled.extend(&seen);

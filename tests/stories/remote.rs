@@ -94,6 +94,7 @@ pub struct Remote {
     seq: u64,
     horizon: u64,
     erased: BTreeSet<RemoteEventId>,
+    given_back: BTreeSet<Name>,
 }
 
 impl Remote {
@@ -122,9 +123,15 @@ impl Remote {
             let object = self.objects[&id].clone();
             let taken = self.objects.values().any(|other| other.uid == object.uid && !other.gone);
             if object.gone && !taken {
+                self.given_back.insert(object.name);
                 self.put(&id, Object { gone: false, shown_from: now, ..object });
             }
         }
+    }
+
+    /// Whether an event is there again as it was before everything was erased: an old version, beside what was written here meanwhile.
+    pub fn was_given_back(&self, name: Name) -> bool {
+        self.given_back.contains(&name)
     }
 
     /// The living object of a name.
@@ -195,12 +202,15 @@ impl Remote {
             Ask::Read { id } => Heard::Is(at(id, self).map(|(_, object)| event(id, &object))),
             Ask::Find { key } => {
                 let id = RemoteEventId(key.0.clone());
-                let here = self.objects.iter().find(|(_, object)| object.uid == *key && !object.gone);
+                // A calendar is asked for what it holds itself, by CalDAV and by Google alike.
+                let held = |object: &Object| object.uid == *key && !object.gone && object.calendar == sender.calendar;
+                let here = self.objects.iter().find(|(_, object)| held(object));
                 if let Some((id, object)) = here {
                     return Heard::Found(Found::Here(event(id, object)));
                 }
                 Heard::Found(match self.objects.get(&id) {
                     None => Found::Nothing,
+                    Some(object) if object.calendar != sender.calendar => Found::Nothing,
                     Some(object) if object.gone => Found::Deleted,
                     Some(object) => Found::Here(event(&id, object)),
                 })
@@ -233,10 +243,10 @@ impl Remote {
                 }
                 Some(object) => {
                     let (content, changed_at) = (told.clone(), sender.now);
-                    let made_for = Some(sender.event);
+                    let (made_for, name) = (Some(sender.event), sender.name);
                     self.write(
                         id,
-                        Object { content, changed_at, gone: false, shown_from: sender.now, made_for, ..object },
+                        Object { content, changed_at, gone: false, shown_from: sender.now, made_for, name, ..object },
                     )
                 }
             },

@@ -198,11 +198,8 @@ impl World {
     fn picture(&self, account: usize, which: usize, result: &Pulled) -> Picture {
         let calendar = &self.setting.calendars[account][which];
         let bonds = result.removed.iter().filter_map(|id| self.hub.bond(calendar.id, id));
-        let free = |mapping: &Mapping, event: &Event| {
-            let moved = self.hub.moved(&self.setting, account, mapping, event).is_some();
-            !calendar.direction.inbound() || event.deleted_at.is_some() || moved
-        };
-        let missing = bonds.map(|(mapping, event)| (HeldDeletion::of(&mapping), free(&mapping, &event)));
+        let free = |event: &Event| !calendar.direction.inbound() || event.deleted_at.is_some();
+        let missing = bonds.map(|(mapping, event)| (HeldDeletion::of(&mapping), free(&event)));
         Picture::new(&Answers::of(&self.hub.holds_in_force(calendar.id)), missing)
     }
 
@@ -213,14 +210,9 @@ impl World {
         let followed = follow(&holds, &sorted, result.reconciled, calendar.takes_writes());
         self.judge_answers(&calendar, result.mapped, &sorted);
         let mut changes = Changes::default();
-        let mut moved = Vec::new();
         let scene = self.setting.scene(account, which);
         for (mapping, event) in sorted.settle.iter().filter_map(|gone| self.hub.bond(calendar.id, &gone.remote_id)) {
             let copy = (event.id, calendar.id);
-            if let Some(found) = self.hub.moved(&self.setting, account, &mapping, &event) {
-                moved.push(((mapping, event), found));
-                continue;
-            }
             if self.hub.is_going(copy) {
                 changes.withdrawn(&mapping);
                 continue;
@@ -243,9 +235,6 @@ impl World {
             self.hub.put_hold(hold);
         }
         self.commit(account, which, &changes);
-        for (gone, found) in moved {
-            self.carry_over(account, gone, found);
-        }
         if !sorted.wait.is_empty() {
             return;
         }
@@ -257,18 +246,6 @@ impl World {
         calendar.reconciled_at =
             if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
         self.passed(account, which);
-    }
-
-    /// An event goes on in the other calendar, where it was carried to.
-    fn carry_over(&mut self, account: usize, gone: (Mapping, Event), found: (Mapping, Event)) {
-        let (_, which) = self.setting.place(found.0.calendar_id);
-        let sent = self.hub.outbox.get(&(gone.1.id, gone.0.calendar_id)).map(|entry| entry.sent.clone());
-        if let Some(name) = self.names.get(&gone.1.id) {
-            self.here.insert(*name, gone.1.id);
-        }
-        let mut changes = Changes::default();
-        changes.move_over(&self.setting.scene(account, which), gone, found, &sent.unwrap_or_default());
-        self.commit(account, which, &changes);
     }
 
     fn hold(&self, account: usize, which: usize, removed: &[HeldDeletion], why: &str) -> Hold {

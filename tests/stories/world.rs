@@ -110,7 +110,7 @@ impl World {
             Step::Lag(account) => self.remotes[account].lags ^= true,
             Step::Decide(winner) => self.hub.resolve(&self.setting, winner),
             Step::Answer(approve) => self.answer(approve),
-            Step::Erase(account) => self.remotes[account].erase(),
+            Step::Erase(account) => self.erase(account),
             Step::Return(account) => {
                 let event = |name| self.here.get(&name).and_then(|id| self.hub.events.get(id));
                 let deleted = |name| event(name).is_some_and(|event| event.deleted_at.is_some());
@@ -407,7 +407,10 @@ impl World {
             let again = self.hub.conflicts.iter().filter(|held| held.event_id == copy.0).any(|held| {
                 held.policy == ConflictPolicy::Ask || held.fields.iter().any(|field| field == "occurrences")
             });
-            broken.filter(|_| !carried && !again)
+            // What a backup brings back is an old version of both sides, and its copy here may have been forgotten meanwhile.
+            let backup = |name: &Name| self.remotes.iter().any(|remote| remote.was_given_back(*name));
+            let backup = self.names.get(&copy.0).is_some_and(backup);
+            broken.filter(|_| !carried && !again && !backup)
         });
         if let Some(broken) = false_conflict {
             self.breaks(broken);
@@ -439,6 +442,16 @@ impl World {
         if let Some(broken) = unknown {
             self.breaks(broken);
         }
+    }
+
+    /// Everything at an account's provider goes. What was written only there, and never read here, goes with it.
+    fn erase(&mut self, account: usize) {
+        for object in self.remotes[account].objects.values().filter(|object| !object.gone) {
+            let known = self.here.get(&object.name).and_then(|id| self.hub.events.get(id));
+            let known = known.map(|event| marks(&event.content)).unwrap_or_default();
+            self.book.erased(marks(&object.content).difference(&known).copied());
+        }
+        self.remotes[account].erase();
     }
 
     fn answer(&mut self, approve: bool) {
@@ -531,8 +544,8 @@ impl World {
             let owed = self.hub.outbox.values().any(|entry| self.takes_writes(Some(entry.calendar_id)));
             let asked = |hold: &Hold| match hold.state {
                 HoldState::Held | HoldState::Approved => true,
-                HoldState::Refused => self.takes_writes(Some(hold.calendar_id)),
-                HoldState::CarriedOut | HoldState::Restored | HoldState::Superseded => false,
+                // What is kept is queued, and so among what is owed; the hold itself ends with the daily comparison at the latest.
+                HoldState::Refused | HoldState::CarriedOut | HoldState::Restored | HoldState::Superseded => false,
             };
             let open = waits || self.hub.holds.iter().any(asked) || owed;
             if (self.activity, self.written()) == before && !open {

@@ -7,7 +7,6 @@
 
 pub mod changes;
 mod deserted;
-pub mod moved;
 mod outcome;
 mod pull;
 mod removal;
