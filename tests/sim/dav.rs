@@ -70,9 +70,9 @@ pub struct Asked {
 pub struct Habits {
     /// PUT answers without an ETag, and what is stored has one more property.
     pub rewrites: bool,
-    /// The same, but PUT answers with a strong ETag all the same, which is not the one of what is stored (SOGo).
+    /// The same, but PUT answers with a strong `ETag` all the same, which is not the one of what is stored (`SOGo`).
     pub claims_to_keep: bool,
-    /// A sync token that is not known is answered with "nothing changed" and the token of now (DAViCal, SOGo, Stalwart).
+    /// A sync token that is not known is answered with "nothing changed" and the token of now (`DAViCal`, `SOGo`, Stalwart).
     pub takes_any_token: bool,
     /// Rows of a listing before it is cut with a 507.
     pub listing_max: Option<usize>,
