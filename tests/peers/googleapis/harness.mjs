@@ -39,6 +39,8 @@ function held(resource, name) {
   return new Proxy(resource, {
     get: (target, method) => async (...given) => {
       const answer = await target[method](...given);
+      // Nothing has changed: there is no body.
+      if (answer.status === 304) return answer;
       const schema = Object.values(methods[`${name}.${method}`].responses)[0].schema;
       if (!schema && answer.data) throw new Error(`${name}.${method}: a body where there is none`);
       const found = schema && wrong(answer.data, schema, `${name}.${method}`);
@@ -101,8 +103,11 @@ export async function consent(url, more = {}) {
   return Object.fromEntries(new URL(answer.headers.get('location')).searchParams);
 }
 
+/** As JSON says it: what is not there is null. */
+const plain = (value) => JSON.parse(JSON.stringify(value ?? null));
+
 export function eq(found, wanted, what = 'found') {
-  if (!isDeepStrictEqual(JSON.parse(JSON.stringify(found ?? null)), wanted ?? null)) {
+  if (!isDeepStrictEqual(plain(found), plain(wanted))) {
     throw new Error(`${what}: ${JSON.stringify(found)}, not ${JSON.stringify(wanted)}`);
   }
 }
