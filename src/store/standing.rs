@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query, sql_types::Text};
+use diesel::{
+    Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _, sql_query,
+    sql_types::Text,
+};
 
 use super::{StoreConfig, StoreError, Target, migrate::known, postgres::tls::Server};
 
@@ -72,6 +75,8 @@ pub async fn standing(config: &StoreConfig) -> Result<Standing, StoreError> {
 /// The migrations of a SQLite database.
 pub(super) fn of_sqlite(path: &Path) -> Result<Vec<String>, StoreError> {
     let mut conn = SqliteConnection::establish(&path.display().to_string())?;
+    // A server may be starting on it: wait for it, as every other connection does.
+    conn.batch_execute(&format!("PRAGMA busy_timeout = {};", super::sqlite::BUSY_TIMEOUT_MS))?;
     if sql_query(IS_SQLITE_NEW).load::<Applied>(&mut conn)?.is_empty() {
         return Ok(Vec::new());
     }
