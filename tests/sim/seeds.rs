@@ -133,13 +133,13 @@ pub fn run(seed: u64) -> Judged {
 fn habits(seed: u64, rng: &mut StdRng) -> Habits {
     // Dice of their own: what else a seed comes to does not depend on them.
     let mut later = StdRng::seed_from_u64(seed ^ 0x5060);
-    Habits {
-        claims_to_keep: later.random_range(0..4) == 0,
-        takes_any_token: later.random_range(0..3) == 0,
-        rewrites: rng.random_range(0..3) == 0,
-        listing_max: (rng.random_range(0..3) == 0).then(|| rng.random_range(1..6)),
-        forgets_every: (rng.random_range(0..4) == 0).then_some(3),
-    }
+    let (claims_to_keep, takes_any_token) = (later.random_range(0..4) == 0, later.random_range(0..3) == 0);
+    let rewrites = rng.random_range(0..3) == 0;
+    let listing_max = (rng.random_range(0..3) == 0).then(|| rng.random_range(1..6));
+    let forgets_every = (rng.random_range(0..4) == 0).then_some(3);
+    // Those that take any token send their lists whole: the token of a list that was cut is never one that they do not know.
+    let takes_any_token = takes_any_token && listing_max.is_none();
+    Habits { claims_to_keep, takes_any_token, rewrites, listing_max, forgets_every }
 }
 
 /// When a process that died is back: at once, some time later, or shortly before many a day begins or changes its clocks.
