@@ -91,7 +91,7 @@ impl CredentialKind {
 pub enum Credential {
     /// It may be used.
     Fresh {
-        /// How often it was refused since it last worked or was entered. Only the last of [`CredentialKind::refusals_believed`] is
+        /// How often it was refused since it last worked or was entered. Only the last of `CredentialKind::refusals_believed` is
         /// believed.
         refusals: u8,
         /// When it ends by itself.
