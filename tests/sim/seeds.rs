@@ -139,7 +139,7 @@ fn habits(seed: u64, rng: &mut StdRng) -> Habits {
     let forgets_every = (rng.random_range(0..4) == 0).then_some(3);
     // Those that take any token send their lists whole: the token of a list that was cut is never one that they do not know.
     let takes_any_token = takes_any_token && listing_max.is_none();
-    Habits { claims_to_keep, takes_any_token, rewrites, listing_max, forgets_every }
+    Habits { rewrites, claims_to_keep, takes_any_token, listing_max, forgets_every }
 }
 
 /// When a process that died is back: at once, some time later, or shortly before many a day begins or changes its clocks.
