@@ -30,7 +30,7 @@ const NOT_SETTINGS: &[&str] = &[
     "CALWARDEN_CORPORA",
     "CALWARDEN_PEERS_BIN",
     "CALWARDEN_PEERS_PYTHON",
-    "CALWARDEN_POSTGRES_BIN",
+    "CALWARDEN_PEERS_NODE",
 ];
 /// What Kubernetes puts into every container beside a service named `calwarden`.
 const SERVICE_LINKS: &[&str] = &["CALWARDEN_SERVICE_", "CALWARDEN_PORT"];

@@ -3,7 +3,7 @@
 
 Usage: servers.py NAME FOLDER PASSWORD   (root for the last three; their Debian packages are installed by tests/run)
 
-When it is ready it prints one line, {"port": …}. Then each line of its standard input is a command and is answered by one line,
+When it is ready it prints one line, {"port": …}, or {"failed": …} and ends. Then each line of its standard input is a command and is answered by one line,
 "done" or "failed: …":
   start, stop     starts it, stops it as its own service manager would
   keep, restore   keeps all it has stored, as a backup does; puts that back
@@ -220,7 +220,8 @@ class InPostgres(Server):
     def cluster(self):
         at = f"{self.folder}/postgres"
         self.database_port = free_port()
-        self.programs = os.environ.get("CALWARDEN_POSTGRES_BIN") or sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
+        found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: [int(part) for part in re.findall(r"\d+", path)])
+        self.programs = found[-1] if found else run("pg_config", "--bindir").strip()
         os.makedirs(at)
         shutil.chown(at, "postgres", "postgres")
         self.as_postgres = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
@@ -261,6 +262,8 @@ class Davical(InPostgres):
 
     def prepare(self):
         at = self.folder
+        # A port: the path of a socket has 107 bytes at most.
+        self.php_port = free_port()
         self.cluster()
         # The package's files are links into /etc and look for their settings there; ours are in our folder.
         shutil.copytree("/usr/share/davical", f"{at}/app", ignore_dangling_symlinks=True)
@@ -290,8 +293,7 @@ daemonize = no
 [www]
 user = www-data
 group = www-data
-listen = {at}/fpm.sock
-listen.owner = www-data
+listen = 127.0.0.1:{self.php_port}
 pm = static
 pm.max_children = 8
 clear_env = no
@@ -340,13 +342,13 @@ http {{
       fastcgi_param HTTP_AUTHORIZATION $http_authorization;
       fastcgi_read_timeout 300;
       fastcgi_buffering off;
-      fastcgi_pass unix:{self.folder}/fpm.sock;
+      fastcgi_pass 127.0.0.1:{self.php_port};
 """
 
     def start(self):
         self.child(sorted(glob.glob("/usr/sbin/php-fpm*"))[-1], "-y", f"{self.folder}/fpm.conf", "-F")
         self.child("/usr/sbin/nginx", "-c", f"{self.folder}/nginx.conf", "-p", self.folder)
-        self.until(lambda: listens(self.port) and os.path.exists(f"{self.folder}/fpm.sock"), "DAViCal")
+        self.until(lambda: listens(self.port) and listens(self.php_port), "DAViCal")
 
     def forget(self):
         self.sql("DELETE FROM sync_changes", "DELETE FROM sync_tokens")
@@ -388,13 +390,18 @@ SERVERS = {"radicale": Radicale, "xandikos": Xandikos, "cyrus": Cyrus, "davical"
 def main():
     name, folder, password = sys.argv[1:]
     # Users of their own must come through.
+    os.umask(0o022)
     os.chmod(folder, 0o755)
     # The folder is removed by us, and Ctrl-C in a terminal is the test's to answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = SERVERS[name].__new__(SERVERS[name])
     try:
-        server.__init__(folder, password)
+        try:
+            server.__init__(folder, password)
+        except Exception as why:
+            print(json.dumps({"failed": f"{type(why).__name__}: {why}"}), flush=True)
+            return
         print(json.dumps({"port": server.port}), flush=True)
         for line in sys.stdin:
             try:

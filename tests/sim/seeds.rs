@@ -36,6 +36,8 @@ const BUSY_HOURS: [i64; 6] = [1, 7, 11, 15, 22, 23];
 const CALM: Duration = Duration::from_hours(4);
 /// After which everybody has polled.
 const POLLED: Duration = Duration::from_mins(30);
+/// After which what changed here is written there.
+const WRITTEN: Duration = Duration::from_mins(1);
 /// How often, at most, everybody reads their notices.
 const HELPED_MAX: usize = 5;
 /// How often, at most, a block is over just then.
@@ -137,8 +139,6 @@ fn habits(seed: u64, rng: &mut StdRng) -> Habits {
     let rewrites = rng.random_range(0..3) == 0;
     let listing_max = (rng.random_range(0..3) == 0).then(|| rng.random_range(1..6));
     let forgets_every = (rng.random_range(0..4) == 0).then_some(3);
-    // Those that take any token send their lists whole: the token of a list that was cut is never one that they do not know.
-    let takes_any_token = takes_any_token && listing_max.is_none();
     Habits { rewrites, claims_to_keep, takes_any_token, listing_max, forgets_every }
 }
 
@@ -271,7 +271,10 @@ pub async fn rest(
         let mut held = outside.borrow_mut();
         held.server.writes + held.google.writes()
     };
-    let before = (writes(), Book::changes(&alive.services, desks).await);
+    // What changed just now is written within a minute, and counts on neither side.
+    let changes = Book::changes(&alive.services, desks).await;
+    tokio::time::sleep(WRITTEN).await;
+    let before = (writes(), changes);
     tokio::time::sleep(calm).await;
     let mut rest = Rest::default();
     // A block that is over changes, and its event once with it.

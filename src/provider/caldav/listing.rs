@@ -143,7 +143,9 @@ impl Lister<'_> {
         let mut members = Members::new();
         let mut token = token.to_owned();
         let mut limit = None;
+        let mut was_cut = false;
         for _ in 0..PIECES_MAX {
+            let had = members.len();
             let answer = match self.report(&token, limit).await {
                 Err(NoSync::TooLarge(_)) if limit.is_none() => {
                     limit = Some(ROWS);
@@ -156,6 +158,11 @@ impl Lister<'_> {
             if !truncated && limit.is_some_and(|limit| answer.body.rows.len() >= limit) {
                 return Err(NoSync::Unusable);
             }
+            // There was more when the last piece was cut. A server that has forgotten its own token meanwhile, and takes any,
+            // answers that nothing changed.
+            if was_cut && !truncated && members.len() == had {
+                return Err(NoSync::Unusable);
+            }
             // Without a new token there is nothing to go on from, and nothing to keep.
             let Some(next) = answer.body.sync_token else { return Err(NoSync::Unusable) };
             if !truncated {
@@ -165,6 +172,7 @@ impl Lister<'_> {
                 break;
             }
             token = next;
+            was_cut = true;
         }
         let detail = "the server cuts its list of changes short and does not go on";
         Err(ProviderError::new(FailureClass::Malformed, detail).into())

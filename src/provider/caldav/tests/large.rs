@@ -107,6 +107,30 @@ async fn a_list_cut_at_the_limit_without_a_word_is_not_taken_for_whole() {
 }
 
 #[tokio::test]
+async fn an_empty_rest_of_a_list_that_was_cut_is_not_believed() {
+    // The server forgot the token of its first piece meanwhile, takes any, and says that nothing changed since.
+    let first = |asked: &'static str| {
+        on("REPORT", OFFICE, 207, multi(&[version(&place("a"), "\"1\""), told(OFFICE, 507)], Some("t1"))).holding(asked)
+    };
+    let rest = || listed(&[], "t9").holding("<d:sync-token>t1</d:sync-token>");
+    let (account, script) = settled(vec![
+        first("<d:sync-token></d:sync-token>"),
+        rest(),
+        on("PROPFIND", OFFICE, 207, multi(&[row(OFFICE, "<s:getctag>c1</s:getctag>")], None)),
+        on("PROPFIND", OFFICE, 207, multi(&[version(&place("a"), "\"1\""), version(&place("b"), "\"1\"")], None)),
+    ]);
+    let held = holding(&[(&place("a"), "\"1\""), (&place("b"), "\"1\"")]);
+    let page = pull(&account, None, false, &held).await.expect("a page");
+    assert_eq!((page.kind, page.present.len(), done(&page)), (PageKind::Snapshot, 2, Some("etag:c1")));
+    script.finished();
+    // A list of changes is no better: it begins anew.
+    let (account, script) = settled(vec![first("<d:sync-token>t0</d:sync-token>"), rest()]);
+    let error = pull(&account, Some("sync:t0"), false, &held).await.expect_err("no list");
+    assert_eq!(error.class, FailureClass::CursorExpired);
+    script.finished();
+}
+
+#[tokio::test]
 async fn a_list_that_is_too_large_in_every_way_fails_its_calendar_and_says_so() {
     let (account, script) = settled(vec![too_large(), too_large()]);
     let error = pull(&account, None, false, &Held::default()).await.expect_err("too large");
