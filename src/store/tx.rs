@@ -19,7 +19,7 @@ use crate::domain::{
     grant::{Consent, Grant},
     ids::{
         AccountId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId, RemoteEventId,
-        RoundId, SpaceId, SyncCursor, UserId,
+        RoundId, SpaceId, SyncCursor, Uid, UserId,
     },
     mapping::{Event, Mapping, Remains},
     notice::Notice,
@@ -333,6 +333,8 @@ queries! {
         fn mapping_index(calendar: CalendarId) -> Vec<MappingKey>;
         /// The mappings of these remote events, with their local events.
         fn mappings_by_remote(calendar: CalendarId, remote: &[RemoteEventId]) -> Vec<(Mapping, Event)>;
+        /// The mappings of an account that have one of these `UID`s in another calendar than this one, with their local events.
+        fn namesakes(account: AccountId, calendar: CalendarId, uids: &[Uid]) -> Vec<(Mapping, Event)>;
         /// The mapping of an event in a calendar.
         fn mapping_of(event: EventId, calendar: CalendarId) -> Option<Mapping>;
         /// Every mapping of an event.

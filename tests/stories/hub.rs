@@ -29,6 +29,7 @@ use calwarden::{
     provider::{EventWriter, Found, Result, Target},
     service::sync_round::{
         changes::{Changes, to_read_again},
+        moved::has_moved,
         scene::Scene,
     },
     store::MappingKey,
@@ -39,6 +40,9 @@ use super::{
     dice::Dice,
     edits::{ZONE, beginning},
 };
+
+/// What is gone in any calendar of an account by one round.
+pub type Absent = BTreeSet<(CalendarId, RemoteEventId)>;
 
 /// Time and randomness of a story.
 pub struct Hands {
@@ -204,6 +208,9 @@ impl Hub {
         for mapping in &changes.mappings {
             self.mappings.insert((mapping.event_id, mapping.calendar_id), mapping.clone());
         }
+        self.events.retain(|id, _| !changes.merged.contains(id));
+        self.mappings.retain(|copy, _| !changes.merged.contains(&copy.0));
+        self.outbox.retain(|copy, _| !changes.merged.contains(&copy.0));
         for remains in &changes.remains {
             self.remains.insert((remains.event_id, remains.calendar_id), remains.clone());
         }
@@ -273,6 +280,29 @@ impl Hub {
         for entry in owed.chain(unlinked).collect::<Vec<_>>() {
             self.join(&entry);
         }
+    }
+
+    /// The new event in the account's other calendar that this one has become there.
+    pub fn moved(
+        &self,
+        setting: &Setting,
+        account: usize,
+        (left, event): (&Mapping, &Event),
+        gone: &Absent,
+    ) -> Option<(Mapping, Event)> {
+        let of_account =
+            self.mappings.values().filter(|held| held.account_id == left.account_id && held.uid == left.uid);
+        let found = of_account.filter(|held| held.calendar_id != left.calendar_id).find(|held| {
+            let (_, which) = setting.place(held.calendar_id);
+            let inbound = setting.calendars[account][which].direction.inbound();
+            let alone = |id: EventId| self.mappings.keys().filter(|copy| copy.0 == id).count() == 1;
+            inbound
+                && !gone.contains(&(held.calendar_id, held.remote_id.clone()))
+                && alone(event.id)
+                && alone(held.event_id)
+                && has_moved(&setting.scene(account, which), (left, event), (held, &self.events[&held.event_id]))
+        })?;
+        Some((found.clone(), self.events[&found.event_id].clone()))
     }
 
     pub fn holds_in_force(&self, calendar: CalendarId) -> Vec<Hold> {

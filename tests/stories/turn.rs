@@ -27,7 +27,7 @@ use calwarden::{
 };
 
 use super::{
-    hub::Copy,
+    hub::{Absent, Copy},
     remote::{Ask, Heard, Sender},
     steps::Fate,
     world::World,
@@ -184,37 +184,56 @@ impl World {
     }
 
     fn remove(&mut self, account: usize, pulled: Vec<Pulled>) -> Stage {
+        let calendars = &self.setting.calendars[account];
+        let of = |(which, result): (usize, &Pulled)| {
+            result.removed.iter().map(|id| (calendars[which].id, id.clone())).collect::<Vec<_>>()
+        };
+        let gone: Absent = pulled.iter().enumerate().flat_map(of).collect();
         let pictures: Vec<_> =
-            pulled.iter().enumerate().map(|(which, result)| self.picture(account, which, result)).collect();
+            pulled.iter().enumerate().map(|(which, result)| self.picture(account, which, result, &gone)).collect();
         let losses: Vec<_> =
             pulled.iter().zip(&pictures).map(|(result, picture)| picture.loss(result.mapped, false)).collect();
         let verdicts = judge(&losses, &BrakeRules::default());
         for (which, (result, stopped)) in pulled.into_iter().zip(verdicts).enumerate() {
-            self.finish(account, which, result, &pictures[which], stopped.map(Stopped::reason));
+            self.finish((account, which), result, (&pictures[which], &gone), stopped.map(Stopped::reason));
         }
         Stage::Drain(self.hub.of_account(self.setting.accounts[account].id).into())
     }
 
-    fn picture(&self, account: usize, which: usize, result: &Pulled) -> Picture {
+    fn picture(&self, account: usize, which: usize, result: &Pulled, gone: &Absent) -> Picture {
         let calendar = &self.setting.calendars[account][which];
         let bonds = result.removed.iter().filter_map(|id| self.hub.bond(calendar.id, id));
-        let free = |event: &Event| !calendar.direction.inbound() || event.deleted_at.is_some();
-        let missing = bonds.map(|(mapping, event)| (HeldDeletion::of(&mapping), free(&event)));
+        let free = |mapping: &Mapping, event: &Event| {
+            let moved = self.hub.moved(&self.setting, account, (mapping, event), gone).is_some();
+            !calendar.direction.inbound() || event.deleted_at.is_some() || moved
+        };
+        let missing = bonds.map(|(mapping, event)| (HeldDeletion::of(&mapping), free(&mapping, &event)));
         Picture::new(&Answers::of(&self.hub.holds_in_force(calendar.id)), missing)
     }
 
-    fn finish(&mut self, account: usize, which: usize, result: Pulled, picture: &Picture, stopped: Option<&str>) {
+    fn finish(
+        &mut self,
+        (account, which): (usize, usize),
+        result: Pulled,
+        (picture, gone): (&Picture, &Absent),
+        stopped: Option<&str>,
+    ) {
         let calendar = self.setting.calendars[account][which].clone();
         let sorted = picture.sorted(stopped.is_some());
         let holds = self.hub.holds_in_force(calendar.id);
         let followed = follow(&holds, &sorted, result.reconciled, calendar.takes_writes());
         self.judge_answers(&calendar, result.mapped, &sorted);
         let mut changes = Changes::default();
+        let mut moved = Vec::new();
         let scene = self.setting.scene(account, which);
         for (mapping, event) in sorted.settle.iter().filter_map(|gone| self.hub.bond(calendar.id, &gone.remote_id)) {
             let copy = (event.id, calendar.id);
             if self.hub.is_going(copy) {
                 changes.withdrawn(&mapping);
+                continue;
+            }
+            if let Some(found) = self.hub.moved(&self.setting, account, (&mapping, &event), gone) {
+                moved.push(((mapping, event), found));
                 continue;
             }
             let sent = self.hub.outbox.get(&copy).map_or(&[][..], |entry| &entry.sent);
@@ -235,6 +254,9 @@ impl World {
             self.hub.put_hold(hold);
         }
         self.commit(account, which, &changes);
+        for (gone, found) in moved {
+            self.carry_over(account, gone, found);
+        }
         if !sorted.wait.is_empty() {
             return;
         }
@@ -246,6 +268,20 @@ impl World {
         calendar.reconciled_at =
             if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
         self.passed(account, which);
+    }
+
+    /// An event goes on in the other calendar, where it was carried to.
+    fn carry_over(&mut self, account: usize, gone: (Mapping, Event), found: (Mapping, Event)) {
+        let (_, which) = self.setting.place(found.0.calendar_id);
+        let sent = self.hub.outbox.get(&(gone.1.id, gone.0.calendar_id)).map(|entry| entry.sent.clone());
+        if let Some(name) = self.names.get(&gone.1.id) {
+            self.here.insert(*name, gone.1.id);
+        }
+        // Somebody put it where it was taken out of.
+        self.hub.taken_out.remove(&(gone.1.id, found.0.calendar_id));
+        let mut changes = Changes::default();
+        changes.move_over(&self.setting.scene(account, which), gone, found, &sent.unwrap_or_default());
+        self.commit(account, which, &changes);
     }
 
     fn hold(&self, account: usize, which: usize, removed: &[HeldDeletion], why: &str) -> Hold {

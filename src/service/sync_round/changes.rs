@@ -55,6 +55,8 @@ pub struct Changes {
     pub spread: Vec<EventId>,
     /// Of those, the ones that were deleted here and are back: they go home too.
     pub restored: Vec<EventId>,
+    /// Of what was read as new there, what is an event that we hold already: it goes, its bond is that one's.
+    pub merged: Vec<EventId>,
     /// Bonds made or moved on.
     pub mappings: Vec<Mapping>,
     /// Bonds that end.
@@ -97,6 +99,7 @@ impl Changes {
         tx.delete_mappings(&self.forgotten).await?;
         tx.put_remains(&self.remains).await?;
         tx.put_mappings(&self.mappings).await?;
+        tx.delete_events(&self.merged).await?;
         for (event, calendar) in &self.settled {
             let Some(entry) = tx.outbox_entry(*event, *calendar).await? else { continue };
             if !is_withdrawal(&entry) || tx.mapping_of(*event, *calendar).await?.is_none() {

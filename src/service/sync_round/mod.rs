@@ -7,6 +7,7 @@
 
 pub mod changes;
 mod deserted;
+pub mod moved;
 mod outcome;
 mod pull;
 mod removal;

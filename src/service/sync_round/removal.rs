@@ -1,16 +1,16 @@
 //! The end of a round's reading: the brake judges every deletion, then deletions and cursors are committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Run, changes::Changes, scene::Scene, sweep::Pulled};
+use super::{Run, changes::Changes, moved::has_moved, scene::Scene, sweep::Pulled};
 use crate::{
     domain::{
         calendar::Calendar,
         conflict::{HeldDeletion, HeldFate, Hold, HoldState, Severity},
-        ids::{EventId, RemoteEventId},
-        mapping::Event,
+        ids::{AccountId, CalendarId, EventId, RemoteEventId},
+        mapping::{Event, Mapping},
         notice::{NoticeKind, counted},
         outbox::{OutboxEntry, OutboxState},
         person::Scope,
@@ -30,6 +30,11 @@ use crate::{
 /// One calendar's pull, its deletions still open.
 type Open = (Calendar, Option<String>, Pulled);
 
+type Bond = (Mapping, Event);
+
+/// What is gone in any calendar of the account by this round.
+type Gone = BTreeSet<(CalendarId, RemoteEventId)>;
+
 /// The same, its deletions put beside what was said about them.
 struct Missed {
     calendar: Calendar,
@@ -43,16 +48,20 @@ impl Run<'_> {
     /// Judges the deletions of all calendars together, then finishes each calendar.
     pub(super) async fn settle_removals(&mut self, pulled: Vec<Open>) -> Result<(), Failure> {
         let doubtful = self.opened.provider.profile().absence_is_doubtful;
+        let of = |(calendar, _, result): &Open| {
+            result.removed.iter().map(|id| (calendar.id, id.clone())).collect::<Vec<_>>()
+        };
+        let gone: Gone = pulled.iter().flat_map(of).collect();
         let mut finished = Vec::new();
         for (calendar, stamp, result) in pulled {
-            finished.push(self.missed(calendar, stamp, result, doubtful).await?);
+            finished.push(self.missed(calendar, stamp, result, (&gone, doubtful)).await?);
         }
         let losses: Vec<_> =
             finished.iter().map(|missed| missed.picture.loss(missed.result.mapped, doubtful)).collect();
         let verdicts = judge(&losses, &self.services.settings.brake);
         for (missed, held) in finished.into_iter().zip(verdicts) {
             self.add(&missed.result);
-            Box::pin(self.finish(missed, held)).await?;
+            Box::pin(self.finish(missed, held, &gone)).await?;
         }
         Ok(())
     }
@@ -70,26 +79,30 @@ impl Run<'_> {
         calendar: Calendar,
         stamp: Option<String>,
         result: Pulled,
-        window_moves: bool,
+        (gone, window_moves): (&Gone, bool),
     ) -> Result<Missed, Failure> {
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
         let mut bonds = tx.mappings_by_remote(calendar.id, &result.removed).await?;
         let holds = tx.holds_in_force(calendar.id).await?;
+        let moves = self.moves(&mut tx, &calendar, &bonds, gone).await?;
         tx.commit().await?;
         if window_moves {
             let now = self.services.world.now();
             let zone = self.scene(&calendar).floating_in();
             bonds.retain(|(_, event)| span(&event.content, zone).1.is_none_or(|end| end >= now));
         }
-        // What is deleted in a calendar that only takes events stands there again, and is never deleted here.
-        let free = |event: &Event| !calendar.direction.inbound() || event.deleted_at.is_some();
+        // What is deleted in a calendar that only takes events stands there again, and is never deleted here; what was carried into
+        // another calendar is not lost.
+        let free = |event: &Event| {
+            !calendar.direction.inbound() || event.deleted_at.is_some() || moves.contains_key(&event.id)
+        };
         let missing = bonds.iter().map(|(mapping, event)| (HeldDeletion::of(mapping), free(event)));
         let picture = Picture::new(&Answers::of(&holds), missing);
         Ok(Missed { calendar, stamp, result, holds, picture })
     }
 
     /// Commits one calendar's deletions and cursor, as far as nobody has to be asked about them.
-    async fn finish(&mut self, missed: Missed, stopped: Option<Held>) -> Result<(), Failure> {
+    async fn finish(&mut self, missed: Missed, stopped: Option<Held>, gone: &Gone) -> Result<(), Failure> {
         let Missed { calendar, stamp, result, holds, picture } = missed;
         let scene = self.scene(&calendar);
         let mut changes = Changes::default();
@@ -102,7 +115,7 @@ impl Run<'_> {
         let followed = follow(&holds, &sorted, result.reconciled, calendar.takes_writes());
         let queued = tx.outbox_of_calendar(calendar.id).await?.into_iter();
         let queued: BTreeMap<_, _> = queued.map(|entry| (entry.event_id, entry)).collect();
-        decide(&mut tx, &scene, &sorted, &queued, &mut changes).await?;
+        let moved = self.decide(&mut tx, &scene, (&sorted, gone), &queued, &mut changes).await?;
         changes.tally.held = u32::try_from(sorted.wait.len()).unwrap_or(u32::MAX);
         let mut written = followed.changed;
         if followed.asks {
@@ -126,7 +139,10 @@ impl Run<'_> {
                 release(&mut tx, hold, &queued, now).await?;
             }
             changes.write(&mut tx, scene.floating_in(), scene.world.now()).await?;
-            let wake = self.services.pass_on(&mut tx, &scene, &changes).await?;
+            let mut wake = self.services.pass_on(&mut tx, &scene, &changes).await?;
+            for (gone, found) in moved {
+                wake.extend(self.carry_over(&mut tx, gone, found, &queued).await?);
+            }
             if calendar.gone_at.is_some() {
                 set_free(&mut tx, &calendar).await?;
             }
@@ -143,6 +159,96 @@ impl Run<'_> {
         self.sum.tally.held += changes.tally.held;
         self.sum.planned.extend(changes.planned);
         Ok(())
+    }
+
+    /// Of events that are gone here, those that were carried into another calendar of the account, with the new ones there.
+    async fn moves(
+        &self,
+        tx: &mut Tx,
+        calendar: &Calendar,
+        missing: &[Bond],
+        gone: &Gone,
+    ) -> Result<BTreeMap<EventId, Bond>, StoreError> {
+        let uids: Vec<_> = missing.iter().map(|(mapping, _)| mapping.uid.clone()).collect();
+        if uids.is_empty() || calendar.makes_tasks {
+            return Ok(BTreeMap::new());
+        }
+        let mut moves = BTreeMap::new();
+        for (copy, new) in tx.namesakes(calendar.account_id, calendar.id, &uids).await? {
+            let home = self.opened.calendars.iter().find(|held| held.id == copy.calendar_id);
+            let Some(home) = home.filter(|home| home.selected && home.direction.inbound() && !home.makes_tasks) else {
+                continue;
+            };
+            if gone.contains(&(copy.calendar_id, copy.remote_id.clone())) {
+                continue;
+            }
+            let scene = self.scene(home);
+            let left = missing.iter().find(|(left, event)| has_moved(&scene, (left, event), (&copy, &new)));
+            let Some((_, event)) = left else { continue };
+            // What has copies elsewhere is not one object that was carried: its copies would be of either event.
+            let copies = tx.mappings_of_event(event.id).await?.len() + tx.mappings_of_event(new.id).await?.len();
+            if copies == 2 {
+                moves.insert(event.id, (copy, new));
+            }
+        }
+        Ok(moves)
+    }
+
+    /// An event goes on where it was carried to.
+    async fn carry_over(
+        &mut self,
+        tx: &mut Tx,
+        gone: Bond,
+        found: Bond,
+        queued: &BTreeMap<EventId, OutboxEntry>,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let home = self.opened.calendars.iter().find(|held| held.id == found.0.calendar_id).cloned();
+        let Some(home) = home else { return Ok(Vec::new()) };
+        let mut changes = Changes::default();
+        let scene = self.scene(&home);
+        let sent = queued.get(&gone.1.id).map_or(&[][..], |entry| &entry.sent);
+        changes.move_over(&scene, gone, found, sent);
+        changes.write(tx, scene.floating_in(), scene.world.now()).await?;
+        let wake = self.services.pass_on(tx, &scene, &changes).await?;
+        self.sum.tally.conflicts += changes.tally.conflicts;
+        self.sum.tally.updated += changes.tally.updated;
+        Ok(wake)
+    }
+
+    /// Decides about each deletion that waits for nobody; answers those that were none, with where their events have moved.
+    async fn decide(
+        &self,
+        tx: &mut Tx,
+        scene: &Scene<'_>,
+        (sorted, gone): (&Sorted, &Gone),
+        queued: &BTreeMap<EventId, OutboxEntry>,
+        changes: &mut Changes,
+    ) -> Result<Vec<(Bond, Bond)>, StoreError> {
+        let calendar = scene.calendar;
+        // Read again inside the transaction: an edit made meanwhile turns a deletion into a conflict.
+        let going = tx.mappings_by_remote(calendar.id, &names(&sorted.settle)).await?;
+        let mut found_there = self.moves(tx, calendar, &going, gone).await?;
+        let mut moved = Vec::new();
+        for (mapping, event) in going {
+            match queued.get(&event.id) {
+                Some(entry) if is_withdrawal(entry) => changes.withdrawn(&mapping),
+                _ if found_there.contains_key(&event.id) => {
+                    moved.extend(found_there.remove(&event.id).map(|found| ((mapping, event), found)));
+                }
+                Some(entry) => changes.settle(scene, mapping, event, None, &entry.sent),
+                None => changes.settle(scene, mapping, event, None, &[]),
+            }
+        }
+        if calendar.takes_writes() || calendar.gone_at.is_some() {
+            for (mapping, event) in tx.mappings_by_remote(calendar.id, &names(&sorted.keep)).await? {
+                match calendar.gone_at {
+                    None => changes.keep(scene, mapping, event),
+                    // There is no calendar to write it to: it is only here from now on.
+                    Some(_) => changes.forget(scene, &mapping),
+                }
+            }
+        }
+        Ok(moved)
     }
 
     fn hold(&self, calendar: &Calendar, waits: &[HeldDeletion], result: &Pulled, why: Option<Held>) -> Hold {
@@ -191,36 +297,6 @@ async fn keep_cursor(
         Some(why) => {
             tx.save_cursor(calendar.id, calendar.cursor.as_ref(), None, reconciled_at).await?;
             tx.set_calendar_error(calendar.id, why).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Decides about each deletion that waits for nobody.
-async fn decide(
-    tx: &mut Tx,
-    scene: &Scene<'_>,
-    sorted: &Sorted,
-    queued: &BTreeMap<EventId, OutboxEntry>,
-    changes: &mut Changes,
-) -> Result<(), StoreError> {
-    let calendar = scene.calendar;
-    // Read again inside the transaction: an edit made meanwhile turns a deletion into a conflict.
-    let going = tx.mappings_by_remote(calendar.id, &names(&sorted.settle)).await?;
-    for (mapping, event) in going {
-        match queued.get(&event.id) {
-            Some(entry) if is_withdrawal(entry) => changes.withdrawn(&mapping),
-            Some(entry) => changes.settle(scene, mapping, event, None, &entry.sent),
-            None => changes.settle(scene, mapping, event, None, &[]),
-        }
-    }
-    if calendar.takes_writes() || calendar.gone_at.is_some() {
-        for (mapping, event) in tx.mappings_by_remote(calendar.id, &names(&sorted.keep)).await? {
-            match calendar.gone_at {
-                None => changes.keep(scene, mapping, event),
-                // There is no calendar to write it to: it is only here from now on.
-                Some(_) => changes.forget(scene, &mapping),
-            }
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use super::{BATCH_ROWS, Conn, Done, batches, read_all, told};
 use crate::{
     domain::{
-        ids::{CalendarId, EventId, MappingId, RemoteEventId},
+        ids::{AccountId, CalendarId, EventId, MappingId, RemoteEventId, Uid},
         mapping::{Event, Mapping},
     },
     store::{
@@ -61,6 +61,26 @@ pub async fn mappings_by_remote(
             .inner_join(events::table)
             .filter(mappings::calendar_id.eq(calendar))
             .filter(mappings::remote_id.eq_any(batch))
+            .order(mappings::id)
+            .select((MappingRow::as_select(), EventRow::as_select()));
+        found.extend(read_all(query.load(conn).await?, bound)?);
+    }
+    Ok(found)
+}
+
+pub async fn namesakes(
+    conn: &mut Conn,
+    account: AccountId,
+    calendar: CalendarId,
+    uids: &[Uid],
+) -> Done<Vec<(Mapping, Event)>> {
+    let mut found = Vec::new();
+    for batch in uids.chunks(BATCH_ROWS) {
+        let query = mappings::table
+            .inner_join(events::table)
+            .filter(mappings::account_id.eq(account))
+            .filter(mappings::calendar_id.ne(calendar))
+            .filter(mappings::uid.eq_any(batch))
             .order(mappings::id)
             .select((MappingRow::as_select(), EventRow::as_select()));
         found.extend(read_all(query.load(conn).await?, bound)?);
