@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use super::{
     app::App,
     direction::{events, rounds},
-    google::{Picnic, connected, lunch, picnic, primary, titles},
+    google::{Picnic, connected, elsewhere, lunch, picnic, primary, titles},
 };
 use crate::support::google::Wire;
 
+const FAMILY: &str = "/calendars/family-ada-at-example.com%40group.calendar.google.com/events";
 const EVENTS: &str = "/v1/events?user_id=ada&limit=500";
 
 async fn select(app: &App, calendar: &str, selected: bool) {
@@ -34,6 +35,37 @@ pub(super) fn held(wire: &Wire, events: &str, token: &str) -> Vec<(String, Optio
 fn first(wire: &Wire, events: &str, token: &str) -> String {
     let (_, listed) = wire.call("GET", events, token, &Value::Null);
     listed["items"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+#[actix_web::test]
+async fn an_event_that_is_carried_into_another_calendar_stays_itself_with_what_was_edited_here() {
+    let (app, wire, id) = connected("write").await;
+    let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
+    let family = account["calendars"].as_array().expect("calendars").iter().find(|held| held["name"] == "Family");
+    let family = family.expect("the other one")["id"].as_str().expect("an id").to_owned();
+    select(&app, &family, true).await;
+    let token = elsewhere(&wire);
+    let (_, made) = wire.call("POST", &events(), &token, &lunch("Lunch"));
+    rounds(&app, id).await;
+    let event = app.get(EVENTS).await.ok()["data"][0]["id"].as_str().expect("an id").to_owned();
+    let path = format!("/v1/events/{event}");
+    for destination in ["family-ada-at-example.com@group.calendar.google.com", "ada@example.com"] {
+        let title = format!("Lunch, before {destination}");
+        app.patch(&path, json!({ "title": title })).await.ok();
+        let from = if destination.starts_with("family") { events() } else { FAMILY.to_owned() };
+        let carried = format!("{from}/{}/move?destination={destination}", made["id"].as_str().expect("an id"));
+        let (status, moved) = wire.call("POST", &carried, &token, &Value::Null);
+        assert_eq!(status, 200, "{moved}");
+        rounds(&app, id).await;
+        rounds(&app, id).await;
+        let held_here = app.get(EVENTS).await.ok()["data"].clone();
+        assert_eq!(held_here.as_array().map(Vec::len), Some(1), "{held_here}");
+        assert_eq!((&held_here[0]["id"], &held_here[0]["title"]), (&json!(event), &json!(title)), "the same, edited");
+        let there = if destination.starts_with("family") { FAMILY.to_owned() } else { events() };
+        assert_eq!(held(&wire, &there, &token), [(title, None)], "and so it is there");
+        assert_eq!(held(&wire, &from, &token), []);
+    }
+    assert_eq!(app.get("/v1/conflicts?limit=100").await.ok()["data"], json!([]), "nobody is asked");
 }
 
 #[actix_web::test]
