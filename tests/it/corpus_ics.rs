@@ -1,6 +1,12 @@
-//! Every calendar of the corpus, as a feed and as CalDAV objects.
+//! Every calendar of the corpus, as a feed and as CalDAV objects; and when its events begin, beside `dateutil`.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use calwarden::{
     domain::{
@@ -11,7 +17,7 @@ use calwarden::{
 };
 use chrono::{DateTime, Utc};
 
-use crate::support::corpora;
+use crate::support::{corpora, peers_python};
 
 fn files() -> Vec<(String, Vec<u8>)> {
     let folder = corpora().join("ics");
@@ -75,6 +81,43 @@ fn an_edit_to_the_same_content_changes_no_byte_and_a_real_one_changes_no_other_l
     }
     println!("{same} resources unchanged by an edit to themselves; {edited} edits read as wanted");
     assert!(same > 100, "{same}");
+}
+
+/// When events of these calendars begin by the VTIMEZONE of their own file: `UID`, wall time, seconds since 1970.
+fn by_their_own_zones(texts: &[String]) -> Vec<Vec<(String, String, i64)>> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/zone_oracle.py");
+    let mut oracle = Command::new(peers_python());
+    let mut oracle = oracle
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python (tests/run installs it)");
+    let asked = serde_json::to_vec(texts).expect("JSON");
+    oracle.stdin.take().expect("a pipe").write_all(&asked).expect("python listens");
+    let answer = oracle.wait_with_output().expect("python ends");
+    serde_json::from_slice(&answer.stdout).expect("python answers")
+}
+
+#[test]
+fn an_event_begins_when_the_zone_of_its_own_file_says() {
+    let files = files();
+    let texts: Vec<_> = files.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect();
+    let mut compared = 0;
+    for ((file, bytes), rows) in files.iter().zip(by_their_own_zones(&texts)) {
+        let Ok(feed) = decode::feed(bytes, &Limits::default()) else { continue };
+        for (uid, wall, instant) in rows {
+            let Some(event) = feed.events.iter().find(|event| event.uid.as_ref().is_some_and(|held| held.0 == uid))
+            else {
+                continue;
+            };
+            let ours = event.content.facts.start.instant(chrono_tz::UTC);
+            assert_eq!(ours.timestamp(), instant, "{file}: {uid} at {wall}");
+            compared += 1;
+        }
+    }
+    println!("{compared} events begin when the zone of their file says");
+    assert!(compared >= 40, "{compared}");
 }
 
 /// Edits that a person makes.
