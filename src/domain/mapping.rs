@@ -85,6 +85,8 @@ pub struct Remains {
     pub remote_id: RemoteEventId,
     /// Its `UID` there.
     pub uid: Uid,
+    /// What both sides had last agreed on.
+    pub base: EventContent,
     /// Its own bytes.
     pub raw: Vec<u8>,
     /// When it was found to be gone.

@@ -126,8 +126,8 @@ pub trait EventWriter: Send + Sync {
     async fn create(&self, calendar: &RemoteCalendarId, key: &Uid, content: &EventContent) -> Result<RemoteEvent>;
 
     /// Makes a copy again that is gone there, with everything that it had and we do not model. With the `UID` that it had as the
-    /// key, it is that very copy again, where the provider allows it; `Conflict`: it does not, so another key is to be chosen.
-    /// To be done again after an unclear answer: what lives by then is answered as it is.
+    /// key, it is that very copy again, where the provider allows it. `Conflict`: it lives by then, which [`find`](Self::find) tells, or
+    /// the provider does not allow it, so another key is to be chosen.
     async fn make_again(
         &self,
         calendar: &RemoteCalendarId,

@@ -251,7 +251,7 @@ table! {
 }
 
 table! {
-    use super::super::types::{Id, Instant};
+    use super::super::types::{Document, Id, Instant};
     use diesel::sql_types::{Binary, Text};
 
     remains (event_id, calendar_id) {
@@ -259,6 +259,7 @@ table! {
         calendar_id -> Id,
         remote_id -> Text,
         uid -> Text,
+        base -> Document,
         raw -> Binary,
         kept_at -> Instant,
     }

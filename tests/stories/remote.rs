@@ -94,7 +94,6 @@ pub struct Remote {
     seq: u64,
     horizon: u64,
     erased: BTreeSet<RemoteEventId>,
-    given_back: BTreeSet<Name>,
 }
 
 impl Remote {
@@ -123,15 +122,9 @@ impl Remote {
             let object = self.objects[&id].clone();
             let taken = self.objects.values().any(|other| other.uid == object.uid && !other.gone);
             if object.gone && !taken {
-                self.given_back.insert(object.name);
                 self.put(&id, Object { gone: false, shown_from: now, ..object });
             }
         }
-    }
-
-    /// Whether an event is there again as it was before everything was erased: an old version, beside what was written here meanwhile.
-    pub fn was_given_back(&self, name: Name) -> bool {
-        self.given_back.contains(&name)
     }
 
     /// The living object of a name.
@@ -236,7 +229,7 @@ impl Remote {
             }
             Ask::MakeAgain { id, told } => match self.objects.get(id).cloned() {
                 None => Heard::Refused(FailureClass::Conflict),
-                Some(object) if !object.gone => Heard::Is(Some(event(id, &object))),
+                Some(object) if !object.gone => Heard::Refused(FailureClass::Conflict),
                 // Another has the name by now.
                 Some(object) if self.objects.values().any(|other| other.uid == object.uid && !other.gone) => {
                     Heard::Refused(FailureClass::Conflict)

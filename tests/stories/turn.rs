@@ -156,7 +156,9 @@ impl World {
         for remote in batch.changed {
             let bond = if pulling.held.has(&remote.id) { self.hub.bond(scene.calendar.id, &remote.id) } else { None };
             let counterpart = if bond.is_none() { pulling.unbound.counterpart(&remote) } else { None };
-            let counterpart = counterpart.and_then(|id| self.hub.events.get(&id).cloned());
+            let was =
+                |id| self.hub.remains.get(&(id, scene.calendar.id)).filter(|_| pulling.held.is_queued(id)).cloned();
+            let counterpart = counterpart.and_then(|id| Some((self.hub.events.get(&id)?.clone(), was(id))));
             changes.meet(&scene, remote, bond, counterpart, &pulling.held);
         }
         self.commit(account, pulling.calendar, &changes);
@@ -442,8 +444,8 @@ impl World {
                 }
                 None
             }
-            (Doing::Find { told, .. }, Heard::Found(Found::Here(remote))) => {
-                self.found(account, &case, told, remote);
+            (Doing::Find { told, refused }, Heard::Found(Found::Here(remote))) => {
+                self.found(account, &case, &told, remote, refused);
                 None
             }
             (Doing::Find { refused: false, .. }, Heard::Found(Found::Deleted)) if case.is_again() => None,
@@ -463,7 +465,7 @@ impl World {
             }
             (Doing::FindThenDelete, Heard::Found(Found::Here(remote))) => {
                 let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
-                self.found(account, &case, last, remote);
+                self.found(account, &case, &last, remote, false);
                 None
             }
             (Doing::FindThenDelete, Heard::Found(Found::Deleted)) => {
@@ -501,13 +503,12 @@ impl World {
         self.commit(account, which, &changes);
     }
 
-    fn found(&mut self, account: usize, case: &Case, told: EventContent, remote: RemoteEvent) {
+    fn found(&mut self, account: usize, case: &Case, told: &EventContent, remote: RemoteEvent, refused: bool) {
         let (_, which) = self.setting.place(case.copy.1);
         let Some(event) = self.hub.events.get(&case.copy.0).cloned() else { return };
-        let mut sent = case.entry.sent.clone();
-        sent.push(told);
         let mut changes = Changes::default();
-        changes.link(&self.setting.scene(account, which), event, remote, &sent);
+        let was = case.remains.as_ref().filter(|_| refused);
+        changes.link_made(&self.setting.scene(account, which), event, remote, (&case.entry, told), was);
         self.unconfirmed.insert(case.copy);
         self.hub.close(case.copy);
         self.commit(account, which, &changes);

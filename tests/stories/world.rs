@@ -407,10 +407,7 @@ impl World {
             let again = self.hub.conflicts.iter().filter(|held| held.event_id == copy.0).any(|held| {
                 held.policy == ConflictPolicy::Ask || held.fields.iter().any(|field| field == "occurrences")
             });
-            // What a backup brings back is an old version of both sides, and its copy here may have been forgotten meanwhile.
-            let backup = |name: &Name| self.remotes.iter().any(|remote| remote.was_given_back(*name));
-            let backup = self.names.get(&copy.0).is_some_and(backup);
-            broken.filter(|_| !carried && !again && !backup)
+            broken.filter(|_| !carried && !again)
         });
         if let Some(broken) = false_conflict {
             self.breaks(broken);

@@ -4,6 +4,7 @@ CREATE TABLE remains (
     calendar_id uuid NOT NULL REFERENCES calendars (id) ON DELETE CASCADE,
     remote_id text NOT NULL,
     uid text NOT NULL,
+    base jsonb NOT NULL,
     raw bytea NOT NULL,
     kept_at timestamptz NOT NULL,
     PRIMARY KEY (event_id, calendar_id)

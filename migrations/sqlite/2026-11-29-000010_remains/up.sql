@@ -4,6 +4,7 @@ CREATE TABLE remains (
     calendar_id TEXT NOT NULL REFERENCES calendars (id) ON DELETE CASCADE,
     remote_id TEXT NOT NULL,
     uid TEXT NOT NULL,
+    base TEXT NOT NULL,
     raw BLOB NOT NULL,
     kept_at INTEGER NOT NULL,
     PRIMARY KEY (event_id, calendar_id)

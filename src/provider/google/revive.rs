@@ -10,7 +10,6 @@ use super::{
     item::Item,
     request,
     series::{KEY_MARK, Whole},
-    write::told,
 };
 use crate::{
     domain::{
@@ -85,8 +84,7 @@ impl Google {
             return Err(refused("nothing is kept under the event's id any more"));
         };
         if !binned.cancelled() {
-            let whole = self.family(calendar, Whole::single(binned)).await?;
-            return told(&whole, calendar);
+            return Err(refused("the event is there again"));
         }
         let mut event = said(&was.master, content);
         event.entry("status").or_insert_with(|| json!("confirmed"));

@@ -39,7 +39,7 @@ impl Desk<'_> {
                     found => found?,
                 };
                 match found {
-                    Found::Here(remote) => self.found(case, &told, remote, tally).await,
+                    Found::Here(remote) => self.found(case, &told, remote, refused, tally).await,
                     // What lies in the bin under this name is what is made again: it was not let out, or nobody knows yet.
                     Found::Deleted if is_again(case) => {
                         if refused {
@@ -58,8 +58,14 @@ impl Desk<'_> {
         }
     }
 
-    /// Looks for what a create with this entry's key has made.
+    /// Looks for what a create with this entry's key has made; where a copy is made again, first under the name that it had.
     async fn find(&self, case: &Case) -> Result<Found, Failure> {
+        if let Some(was) = case.remains.as_ref().filter(|_| is_again(case)) {
+            let there = self.writer.read(&case.calendar.remote_id, &was.remote_id).await.map_err(Failure::Provider)?;
+            if let Some(remote) = there {
+                return Ok(Found::Here(remote));
+            }
+        }
         self.writer.find(&case.calendar.remote_id, &case.entry.key).await.map_err(Failure::Provider)
     }
 
@@ -69,15 +75,15 @@ impl Desk<'_> {
         case: &Case,
         told: &EventContent,
         remote: RemoteEvent,
+        refused: bool,
         tally: &mut Tally,
     ) -> Result<(), Failure> {
         let scene = self.scene(case);
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
-        let mut sent = case.entry.sent.clone();
-        sent.push(told.clone());
-        changes.link(&scene, event, remote, &sent);
+        let was = case.remains.as_ref().filter(|_| refused);
+        changes.link_made(&scene, event, remote, (&case.entry, told), was);
         self.close(tx, case, &changes).await?;
         tally.created += 1;
         add(tally, &changes);
@@ -113,7 +119,7 @@ impl Desk<'_> {
         match self.find(case).await? {
             Found::Here(remote) => {
                 let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
-                self.found(case, &last, remote, &mut Tally::default()).await
+                self.found(case, &last, remote, false, &mut Tally::default()).await
             }
             Found::Nothing if may_still_arrive(&case.entry, case.event.deleted_at, self.services.world.now()) => {
                 let detail = "the event was taken away while it was sent; looking again whether it arrived";

@@ -157,15 +157,18 @@ impl Changes {
         scene: &Scene<'_>,
         remote: RemoteEvent,
         bond: Option<(Mapping, Event)>,
-        counterpart: Option<Event>,
+        counterpart: Option<(Event, Option<Remains>)>,
         held: &Held,
     ) {
         if let Some((mapping, event)) = bond {
             let sent = held.sent(event.id);
             self.settle(scene, mapping, event, Some(remote), sent);
-        } else if let Some(event) = counterpart.filter(|event| still_alike(scene, event, &remote, held)) {
+        } else if let Some((event, was)) = counterpart.filter(|(event, _)| still_alike(scene, event, &remote, held)) {
             let sent = held.sent(event.id);
-            self.link(scene, event, remote, sent);
+            match was.filter(|was| sent.is_empty() && event.deleted_at.is_none() && was.uid == remote.uid) {
+                Some(was) => self.link_again(scene, event, remote, &was),
+                None => self.link(scene, event, remote, sent),
+            }
         } else if scene.takes {
             self.import(scene, remote);
         }
@@ -219,6 +222,32 @@ impl Changes {
         }
     }
 
+    /// A copy that was lost is there again under its own name, from a backup or by somebody's hand. What both sides had agreed on
+    /// before is where their edits begin.
+    fn link_again(&mut self, scene: &Scene<'_>, event: Event, remote: RemoteEvent, was: &Remains) {
+        let mapping = Mapping { base: was.base.clone(), ..bond(scene, event.id, remote.clone(), true) };
+        self.settle(scene, mapping, event, Some(remote), &[]);
+    }
+
+    /// A create has found its event there already. `attempt`: its entry as it was before this attempt; `was`: what is left of an
+    /// earlier copy. The first attempt, refused under the name which that copy had, has found that very copy.
+    pub fn link_made(
+        &mut self,
+        scene: &Scene<'_>,
+        event: Event,
+        remote: RemoteEvent,
+        (attempt, told): (&OutboxEntry, &EventContent),
+        was: Option<&Remains>,
+    ) {
+        match was.filter(|was| attempt.sent.is_empty() && was.uid == attempt.key) {
+            Some(was) => self.link_again(scene, event, remote, was),
+            None => {
+                let sent: Vec<_> = attempt.sent.iter().chain([told]).cloned().collect();
+                self.link(scene, event, remote, &sent);
+            }
+        }
+    }
+
     /// An event without a home has found it.
     fn move_in(&mut self, scene: &Scene<'_>, event: Event) {
         let at = self.events.iter().position(|changed| changed.id == event.id);
@@ -252,6 +281,7 @@ impl Changes {
             calendar_id: mapping.calendar_id,
             remote_id: mapping.remote_id.clone(),
             uid: mapping.uid.clone(),
+            base: mapping.base.clone(),
             raw,
             kept_at: scene.world.now(),
         }));

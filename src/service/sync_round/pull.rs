@@ -199,7 +199,11 @@ impl Puller<'_> {
         for remote in changed {
             let bond = bonds.remove(&remote.id);
             let counterpart = match if bond.is_none() { unbound.counterpart(&remote) } else { None } {
-                Some(id) => tx.events_by_ids(&[id]).await?.into_iter().next(),
+                Some(id) => {
+                    let again = known.is_queued(id);
+                    let was = if again { tx.remains_of(id, self.scene.calendar.id).await? } else { None };
+                    tx.events_by_ids(&[id]).await?.into_iter().next().map(|event| (event, was))
+                }
                 None => None,
             };
             changes.meet(&self.scene, remote, bond, counterpart, known);

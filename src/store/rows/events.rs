@@ -94,6 +94,7 @@ row! {
         calendar_id: CalendarId,
         remote_id: RemoteEventId,
         uid: Uid,
+        base: Json,
         raw: Vec<u8>,
         kept_at: Ts,
     }

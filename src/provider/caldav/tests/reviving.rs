@@ -17,11 +17,13 @@ fn left() -> Remains {
         "ATTENDEE;CN=Bob:mailto:bob@example.com\r\nX-KEPT:as it is\r\nBEGIN:VALARM\r\nUID:alarm\r\nACTION:DISPLAY\r\n\
          TRIGGER:-PT25M\r\nEND:VALARM\r\nEND:VEVENT",
     );
+    let base = ical::decode::resource(raw.as_bytes(), &Limits::default()).expect("read").content;
     Remains {
         event_id: EventId(uuid::Uuid::nil()),
         calendar_id: CalendarId(uuid::Uuid::nil()),
         remote_id: "/home/ada/office/odd-name.ics".into(),
         uid: "theirs".into(),
+        base,
         raw: raw.into_bytes(),
         kept_at: DateTime::UNIX_EPOCH,
     }
