@@ -349,6 +349,8 @@ queries! {
         fn put_remains(left: &[Remains]) -> ();
         /// What is left of an event's copy in a calendar.
         fn remains_of(event: EventId, calendar: CalendarId) -> Option<Remains>;
+        /// What is left of copies in a calendar that had one of these `UID`s.
+        fn remains_by_uid(calendar: CalendarId, uids: &[Uid]) -> Vec<Remains>;
         /// Forgets what was left before an instant: some thousands at most, so ask again until none went.
         fn sweep_remains(before: DateTime<Utc>) -> u64;
     }

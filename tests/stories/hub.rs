@@ -206,6 +206,14 @@ impl Hub {
         }
         self.mappings.retain(|_, mapping| !changes.forgotten.contains(&mapping.id));
         for mapping in &changes.mappings {
+            // As both databases have it: one object, one bond.
+            let copy = (mapping.event_id, mapping.calendar_id);
+            let merged = self.mappings.values().find(|held| {
+                (held.calendar_id, &held.remote_id) == (mapping.calendar_id, &mapping.remote_id)
+                    && held.event_id != mapping.event_id
+            });
+            let merged = merged.is_some_and(|held| !changes.merged.contains(&held.event_id));
+            assert!(!merged, "{copy:?} gets the object of another event: {:?}", mapping.remote_id);
             self.mappings.insert((mapping.event_id, mapping.calendar_id), mapping.clone());
         }
         self.events.retain(|id, _| !changes.merged.contains(id));
@@ -300,9 +308,32 @@ impl Hub {
                 && !gone.contains(&(held.calendar_id, held.remote_id.clone()))
                 && alone(event.id)
                 && alone(held.event_id)
+                && !self.pending((event.id, left.calendar_id))
                 && has_moved(&setting.scene(account, which), (left, event), (held, &self.events[&held.event_id]))
         })?;
         Some((found.clone(), self.events[&found.event_id].clone()))
+    }
+
+    /// Whether an object is the copy of another event.
+    pub fn is_anothers(&self, copy: Copy, remote: &RemoteEventId) -> bool {
+        let mut bonds = self.mappings.values();
+        bonds.any(|held| held.calendar_id == copy.1 && held.remote_id == *remote && held.event_id != copy.0)
+    }
+
+    /// A copy that a calendar had under this name and lost, of an event that has none there now.
+    pub fn lost(&self, calendar: CalendarId, uid: &Uid) -> Option<Remains> {
+        let here = self.remains.values().filter(|was| was.calendar_id == calendar && was.uid == *uid);
+        let free = here.filter(|was| !self.mappings.contains_key(&(was.event_id, calendar)));
+        free.max_by_key(|was| was.kept_at).cloned()
+    }
+
+    /// The name that a copy was to get is taken: it gets another.
+    pub fn rename(&mut self, setting: &Setting, copy: Copy) {
+        let key = Uid(setting.world.new_id::<uuid::Uuid>().to_string());
+        if let Some(entry) = self.outbox.get_mut(&copy) {
+            entry.key = key;
+            entry.sent.clear();
+        }
     }
 
     pub fn holds_in_force(&self, calendar: CalendarId) -> Vec<Hold> {

@@ -10,6 +10,7 @@ mod book;
 mod dice;
 mod edits;
 mod hub;
+mod print;
 mod remote;
 mod scenarios;
 mod shrink;

@@ -8,7 +8,7 @@ use calwarden::{
         conflict::{HeldDeletion, Hold, HoldState},
         event::EventContent,
         failure::FailureClass::{self, Ambiguous, Conflict, Gone},
-        ids::{RemoteEventId, Revision, SyncCursor, Uid},
+        ids::{RemoteEventId, Revision, SyncCursor},
         mapping::{Event, Mapping, Remains, RemoteEvent},
         outbox::{OutboxEntry, OutboxState, WriteOp},
     },
@@ -155,10 +155,15 @@ impl World {
         let mut changes = Changes::default();
         for remote in batch.changed {
             let bond = if pulling.held.has(&remote.id) { self.hub.bond(scene.calendar.id, &remote.id) } else { None };
-            let counterpart = if bond.is_none() { pulling.unbound.counterpart(&remote) } else { None };
-            let was =
-                |id| self.hub.remains.get(&(id, scene.calendar.id)).filter(|_| pulling.held.is_queued(id)).cloned();
-            let counterpart = counterpart.and_then(|id| Some((self.hub.events.get(&id)?.clone(), was(id))));
+            let was = if bond.is_none() { self.hub.lost(scene.calendar.id, &remote.uid) } else { None };
+            let named = if bond.is_none() { pulling.unbound.counterpart(&remote) } else { None };
+            let counterpart = named.or_else(|| was.as_ref().map(|was| was.event_id));
+            let event = counterpart.and_then(|id| self.hub.events.get(&id).cloned());
+            let event = event.filter(|event| named.is_some() || event.deleted_at.is_none());
+            let counterpart = event.map(|event| {
+                let was = was.filter(|was| was.event_id == event.id);
+                (event, was)
+            });
             changes.meet(&scene, remote, bond, counterpart, &pulling.held);
         }
         self.commit(account, pulling.calendar, &changes);
@@ -444,6 +449,10 @@ impl World {
                 }
                 None
             }
+            (Doing::Find { .. }, Heard::Found(Found::Here(remote))) if self.hub.is_anothers(case.copy, &remote.id) => {
+                self.hub.rename(&self.setting, case.copy);
+                None
+            }
             (Doing::Find { told, refused }, Heard::Found(Found::Here(remote))) => {
                 self.found(account, &case, &told, remote, refused);
                 None
@@ -456,11 +465,13 @@ impl World {
                 None
             }
             (Doing::Find { refused: true, .. }, Heard::Found(_)) => {
-                let key = Uid(self.setting.world.new_id::<uuid::Uuid>().to_string());
-                if let Some(entry) = self.hub.outbox.get_mut(&case.copy) {
-                    entry.key = key;
-                    entry.sent.clear();
-                }
+                self.hub.rename(&self.setting, case.copy);
+                None
+            }
+            (Doing::FindThenDelete, Heard::Found(Found::Here(remote)))
+                if self.hub.is_anothers(case.copy, &remote.id) =>
+            {
+                self.settled(&case);
                 None
             }
             (Doing::FindThenDelete, Heard::Found(Found::Here(remote))) => {

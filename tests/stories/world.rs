@@ -92,7 +92,9 @@ impl World {
 
     /// Does one step; the error is the promise that it breaks.
     pub fn told(&mut self, step: Step) -> Result<(), String> {
+        let words = format!("{step:?}");
         self.step(step);
+        self.print(&words);
         self.broken.take().map_or(Ok(()), Err)
     }
 
@@ -519,6 +521,7 @@ impl World {
         let mut winner = [Winner::Local, Winner::Remote].into_iter().cycle();
         let mut answers = [true, false].into_iter().cycle();
         for pass in 0..PASSES_MAX {
+            self.print("a pass on the way to rest");
             let before = (self.activity, self.written());
             while self.hub.conflicts.iter().any(|conflict| conflict.status == ConflictStatus::Pending) {
                 self.hub.resolve(&self.setting, winner.next().expect("endless"));

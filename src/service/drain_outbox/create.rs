@@ -39,6 +39,7 @@ impl Desk<'_> {
                     found => found?,
                 };
                 match found {
+                    Found::Here(remote) if self.is_anothers(case, &remote).await? => self.rename(case, error).await,
                     Found::Here(remote) => self.found(case, &told, remote, refused, tally).await,
                     // What lies in the bin under this name is what is made again: it was not let out, or nobody knows yet.
                     Found::Deleted if is_again(case) => {
@@ -67,6 +68,14 @@ impl Desk<'_> {
             }
         }
         self.writer.find(&case.calendar.remote_id, &case.entry.key).await.map_err(Failure::Provider)
+    }
+
+    /// Whether what was found under the name is another event's copy: somebody carried it here, or made it, under the same `UID`.
+    async fn is_anothers(&self, case: &Case, remote: &RemoteEvent) -> Result<bool, Failure> {
+        let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
+        let bonds = tx.mappings_by_remote(case.calendar.id, std::slice::from_ref(&remote.id)).await?;
+        tx.commit().await?;
+        Ok(bonds.iter().any(|(bond, _)| bond.event_id != case.event.id))
     }
 
     /// Bonds what a create has made.
@@ -117,6 +126,7 @@ impl Desk<'_> {
     /// The event was deleted here, or its copy taken away, after a create whose answer was lost.
     pub(super) async fn find_to_delete(&self, case: &Case) -> Result<(), Failure> {
         match self.find(case).await? {
+            Found::Here(remote) if self.is_anothers(case, &remote).await? => self.settled(case).await,
             Found::Here(remote) => {
                 let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
                 self.found(case, &last, remote, false, &mut Tally::default()).await

@@ -162,14 +162,17 @@ impl Changes {
     ) {
         if let Some((mapping, event)) = bond {
             let sent = held.sent(event.id);
-            self.settle(scene, mapping, event, Some(remote), sent);
-        } else if let Some((event, was)) = counterpart.filter(|(event, _)| still_alike(scene, event, &remote, held)) {
+            return self.settle(scene, mapping, event, Some(remote), sent);
+        }
+        if let Some((event, was)) = counterpart {
             let sent = held.sent(event.id);
             match was.filter(|was| sent.is_empty() && event.deleted_at.is_none() && was.uid == remote.uid) {
-                Some(was) => self.link_again(scene, event, remote, &was),
-                None => self.link(scene, event, remote, sent),
+                Some(was) => return self.link_again(scene, event, remote, &was),
+                None if still_alike(scene, &event, &remote, held) => return self.link(scene, event, remote, sent),
+                None => {}
             }
-        } else if scene.takes {
+        }
+        if scene.takes {
             self.import(scene, remote);
         }
     }

@@ -16,8 +16,8 @@ use crate::{
     domain::{
         calendar::RemoteCalendar,
         failure::FailureClass::{self, CursorExpired},
-        ids::{CalendarId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor},
-        mapping::Mapping,
+        ids::{CalendarId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid},
+        mapping::{Mapping, Remains},
         person::Scope,
         promise::Promise,
         round::Progress,
@@ -182,6 +182,20 @@ impl Puller<'_> {
         Ok((Holdings { services: self.services, calendar, held }, unbound))
     }
 
+    /// Copies that this calendar had under one of these names and lost, of events that have none here now.
+    async fn lost(&self, tx: &mut Tx, uids: &[Uid]) -> Result<BTreeMap<Uid, Remains>, StoreError> {
+        let mut lost = BTreeMap::new();
+        if uids.is_empty() {
+            return Ok(lost);
+        }
+        for was in tx.remains_by_uid(self.scene.calendar.id, uids).await? {
+            if tx.mapping_of(was.event_id, was.calendar_id).await?.is_none() {
+                lost.insert(was.uid.clone(), was);
+            }
+        }
+        Ok(lost)
+    }
+
     /// Decides about a batch of changed events and commits it in one transaction. Our side is read inside that very
     /// transaction: an edit made meanwhile is seen, or makes the transaction try again.
     async fn apply(&self, batch: Batch, holdings: &Holdings<'_>, unbound: &mut Unbound) -> Result<Changes, Stopped> {
@@ -196,13 +210,19 @@ impl Puller<'_> {
         let mut tx = self.begin().await?;
         let bonds = tx.mappings_by_remote(self.scene.calendar.id, &mapped).await?;
         let mut bonds: BTreeMap<_, _> = bonds.into_iter().map(|pair| (pair.0.remote_id.clone(), pair)).collect();
+        let strange: Vec<_> =
+            changed.iter().filter(|event| !known.has(&event.id)).map(|event| event.uid.clone()).collect();
+        let mut lost = self.lost(&mut tx, &strange).await?;
         for remote in changed {
             let bond = bonds.remove(&remote.id);
-            let counterpart = match if bond.is_none() { unbound.counterpart(&remote) } else { None } {
+            let was = if bond.is_none() { lost.remove(&remote.uid) } else { None };
+            let named = if bond.is_none() { unbound.counterpart(&remote) } else { None };
+            let counterpart = match named.or_else(|| was.as_ref().map(|was| was.event_id)) {
                 Some(id) => {
-                    let again = known.is_queued(id);
-                    let was = if again { tx.remains_of(id, self.scene.calendar.id).await? } else { None };
-                    tx.events_by_ids(&[id]).await?.into_iter().next().map(|event| (event, was))
+                    let event = tx.events_by_ids(&[id]).await?.into_iter().next();
+                    // What is deleted here is not brought back by it: it is a new event.
+                    let event = event.filter(|event| named.is_some() || event.deleted_at.is_none());
+                    event.map(|event| (event, was.filter(|was| was.event_id == id)))
                 }
                 None => None,
             };

@@ -187,7 +187,8 @@ impl Run<'_> {
             let Some((_, event)) = left else { continue };
             // What has copies elsewhere is not one object that was carried: its copies would be of either event.
             let copies = tx.mappings_of_event(event.id).await?.len() + tx.mappings_of_event(new.id).await?.len();
-            if copies == 2 {
+            // What waits for an answer waits where it was asked.
+            if copies == 2 && tx.pending_conflict(event.id, calendar.id).await?.is_none() {
                 moves.insert(event.id, (copy, new));
             }
         }

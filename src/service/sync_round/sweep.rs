@@ -89,12 +89,6 @@ impl Held {
         self.queued.get(&event).is_some_and(|entry| entry.op == WriteOp::Create && entry.key == *uid)
     }
 
-    /// Whether a write of this event waits.
-    #[must_use]
-    pub fn is_queued(&self, event: EventId) -> bool {
-        self.queued.contains_key(&event)
-    }
-
     /// Takes in what was just committed.
     pub fn hold_all(&mut self, changes: &Changes) {
         for mapping in &changes.mappings {

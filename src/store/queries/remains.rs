@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, told};
+use super::{BATCH_ROWS, Conn, Done, SWEEP_ROWS, read_all, told};
 use crate::{
     domain::{
-        ids::{CalendarId, EventId},
+        ids::{CalendarId, EventId, Uid},
         mapping::Remains,
     },
     store::{rows::RemainsRow, schema::remains, types::Ts},
@@ -26,6 +26,16 @@ pub async fn put_remains(conn: &mut Conn, left: &[Remains]) -> Done<()> {
 pub async fn remains_of(conn: &mut Conn, event: EventId, calendar: CalendarId) -> Done<Option<Remains>> {
     let query = remains::table.filter(remains::event_id.eq(event)).filter(remains::calendar_id.eq(calendar));
     query.select(RemainsRow::as_select()).first(conn).await.optional()?.map(RemainsRow::read).transpose()
+}
+
+pub async fn remains_by_uid(conn: &mut Conn, calendar: CalendarId, uids: &[Uid]) -> Done<Vec<Remains>> {
+    let mut found = Vec::new();
+    for batch in uids.chunks(BATCH_ROWS) {
+        let query = remains::table.filter(remains::calendar_id.eq(calendar)).filter(remains::uid.eq_any(batch));
+        let rows = query.order(remains::kept_at).select(RemainsRow::as_select()).load(conn).await?;
+        found.extend(read_all(rows, RemainsRow::read)?);
+    }
+    Ok(found)
 }
 
 pub async fn sweep_remains(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
