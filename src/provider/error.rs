@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::domain::failure::FailureClass;
 
-/// The refusal of an answer by its size.
+/// The refusals of an answer by its size, as it is and as it would be unpacked.
 pub(super) const TOO_LARGE: &str = "the answer is larger than this server accepts";
+pub(super) const TOO_PACKED: &str = "the answer decompresses to more than a hundred times its size";
 
 /// Answers of this layer.
 pub type Result<T> = std::result::Result<T, ProviderError>;
@@ -37,10 +38,11 @@ impl ProviderError {
         Self::new(FailureClass::Malformed, TOO_LARGE)
     }
 
-    /// Whether it is [`ProviderError::too_large`].
+    /// Whether it is [`ProviderError::too_large`], or would be unpacked: a file that is kept as text inside an event may pack
+    /// better than any text should.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        self.class == FailureClass::Malformed && self.detail == TOO_LARGE
+        self.class == FailureClass::Malformed && [TOO_LARGE, TOO_PACKED].contains(&self.detail.as_str())
     }
 
     /// The same, with what the provider asked for.

@@ -2,6 +2,9 @@
 
 use reqwest::{Client, Method, Response, StatusCode};
 
+/// How often a server that is locked by another's write is asked.
+const LOCKED_MAX: usize = 200;
+
 use super::peers::{PASSWORD, USER};
 
 /// A client of one server.
@@ -32,7 +35,14 @@ impl Dav {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        request.send().await.expect("an answer")
+        for _ in 0..LOCKED_MAX {
+            let again = request.try_clone().expect("a body that is at hand");
+            let answer = again.send().await.expect("an answer");
+            if answer.status() != StatusCode::LOCKED {
+                return answer;
+            }
+        }
+        panic!("{} is locked", self.base);
     }
 
     /// Makes a calendar.
@@ -87,8 +97,13 @@ impl Dav {
     pub async fn everything(&self, path: &str) -> Vec<(String, String)> {
         let mut found = Vec::new();
         for href in self.list(path).await {
-            if let Some(text) = self.get(&href).await {
-                found.push((href, text));
+            // Cyrus lists some names as they are, unescaped.
+            let whole = href.replace('?', "%3F");
+            for href in if whole == href { vec![href] } else { vec![href, whole] } {
+                if let Some(text) = self.get(&href).await {
+                    found.push((href, text));
+                    break;
+                }
             }
         }
         found

@@ -105,15 +105,19 @@ impl Inner {
         if let Fate::Send(body) = &fate {
             request.body.clone_from(body);
         }
-        let (answer, became) = match fate {
+        let became = match fate {
+            Fate::Pass => "passed",
+            Fate::Answer(_) => "answered for the server",
+            Fate::Send(_) => "sent with another body",
+            Fate::LoseAnswer => "answer lost",
+            Fate::CutAnswer => "answer cut",
+        };
+        let answer = match fate {
             Fate::Answer(status) => {
-                let text = format!("HTTP/1.1 {status} Test\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                (text.clone().into_bytes(), "answered for the server")
+                format!("HTTP/1.1 {status} Test\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into_bytes()
             }
-            Fate::Pass => (pass(self.server, &request)?, "passed"),
-            Fate::Send(_) => (pass(self.server, &request)?, "sent with another body"),
-            Fate::LoseAnswer => (pass(self.server, &request)?, "answer lost"),
-            Fate::CutAnswer => (pass(self.server, &request)?, "answer cut"),
+            // None at all is kept too.
+            _ => pass(self.server, &request).unwrap_or_default(),
         };
         self.keep(&request, &answer, became);
         let through = match became {
@@ -121,7 +125,11 @@ impl Inner {
             "answer cut" => head_end(&answer) + (answer.len() - head_end(&answer)) / 2,
             _ => answer.len(),
         };
-        to_client.write_all(answer.get(..through)?).ok()?;
+        let (head, body) = answer.get(..through)?.split_at(head_end(&answer).min(through));
+        // Some servers do not say that they end the connection, as they were asked to.
+        let close: &[u8] = if head.is_empty() { b"" } else { b"connection: close\r\n\r\n" };
+        let head = head.strip_suffix(b"\r\n").unwrap_or(head);
+        to_client.write_all(&[head, close, body].concat()).ok()?;
         client.shutdown(Shutdown::Both).ok()
     }
 
@@ -135,7 +143,7 @@ impl Inner {
             request.path,
             condition.join(", "),
             show(&request.body),
-            show(answer)
+            show(&readable(answer))
         );
         if let Ok(mut seen) = self.seen.lock() {
             seen.push_back(exchange);
@@ -144,6 +152,30 @@ impl Inner {
             }
         }
     }
+}
+
+/// An answer as a person reads it: its pieces in one, and unpacked as far as is shown.
+fn readable(answer: &[u8]) -> Vec<u8> {
+    let (head, mut rest) = answer.split_at(head_end(answer));
+    let words = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let mut body = Vec::new();
+    if words.contains("transfer-encoding: chunked") {
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
+            let length = String::from_utf8_lossy(&rest[..at]).trim().to_owned();
+            let length = usize::from_str_radix(&length, 16).unwrap_or(0);
+            let end = rest.len().min(at + 1 + length);
+            body.extend_from_slice(&rest[at + 1..end]);
+            rest = &rest[rest.len().min(end + 2)..];
+        }
+    } else {
+        body.extend_from_slice(rest);
+    }
+    if words.contains("content-encoding: gzip") {
+        let mut plain = Vec::new();
+        let _ = flate2::read::MultiGzDecoder::new(body.as_slice()).take(SHOWN as u64).read_to_end(&mut plain);
+        body = plain;
+    }
+    [head, &body].concat()
 }
 
 fn head_end(answer: &[u8]) -> usize {

@@ -91,16 +91,10 @@ impl Kind {
             Self::Xandikos => {
                 Habits { name: "xandikos", home: "/ada/calendars/", one_person: true, asks_password: false, ..ANY }
             }
-            // PROPFIND answers <D:href>…/question?mark.ics</D:href> for question%3Fmark.ics: the address of something else. PUT with
-            // DTSTART alone, with DTEND = DTSTART or with DURATION:PT0S: 403 valid-calendar-data, "DTEND must occur after DTSTART".
-            Self::Cyrus => Habits {
-                name: "cyrus",
-                home: "/dav/calendars/user/{}/",
-                forgets: true,
-                hides_names: &["question%3Fmark"],
-                points: Points::Refused,
-                ..ANY
-            },
+            // PUT with DTSTART alone, with DTEND = DTSTART or with DURATION:PT0S: 403 valid-calendar-data, "DTEND must occur after DTSTART".
+            Self::Cyrus => {
+                Habits { name: "cyrus", home: "/dav/calendars/user/{}/", forgets: true, points: Points::Refused, ..ANY }
+            }
             // PUT and GET …/per%25cent.ics: 500; …/brackets%5B1%5D.ics: 400.
             Self::Davical => Habits {
                 name: "davical",
@@ -109,14 +103,12 @@ impl Kind {
                 refuses_names: &[("per%25cent", 500), ("brackets%5B1%5D", 400)],
                 ..ANY
             },
-            // PUT …/quote'quote.ics: 204, GET: 200, and no PROPFIND or REPORT ever lists it. Its sync-collection answers
-            // <D:href>…/per%cent.ics</D:href> for per%25cent.ics and <D:href>…/hash#hash.ics</D:href> for hash%23hash.ics: the addresses
-            // of something else. PUT with DTSTART alone, GET: DURATION:PT1H.
+            // PUT …/quote'quote.ics: 204, GET: 200, and no PROPFIND or REPORT ever lists it. PUT with DTSTART alone, GET: DURATION:PT1H.
             Self::Sogo => Habits {
                 name: "sogo",
                 home: "/SOGo/dav/{}/Calendar/",
                 well_known: false,
-                hides_names: &["quote'quote", "per%25cent", "hash%23hash", "question%3Fmark"],
+                hides_names: &["quote'quote"],
                 points: Points::AnHour,
                 ..ANY
             },

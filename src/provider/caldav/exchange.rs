@@ -201,7 +201,8 @@ pub(super) fn http_date(text: &str) -> Option<DateTime<Utc>> {
 
 /// Where else to send a request, after an answer.
 fn next_place(request: &Request, response: &Response) -> Option<Url> {
-    let to = || response.header("location").and_then(|to| href::resolve(&response.url, to));
+    // Its fragment is for who looks at the page.
+    let to = || href::resolve(&response.url, response.header("location")?.split('#').next()?);
     let strayed = response.url.origin() != request.url.origin();
     let asks = matches!(request.method, "PROPFIND" | "REPORT");
     match response.status {

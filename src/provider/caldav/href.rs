@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** a href is opaque; it is compared by key and sent back by name.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 use crate::{
@@ -15,32 +17,36 @@ use crate::{
 /// Its partitions move.
 const ICLOUD: &str = "icloud.com";
 
+/// A href has no fragment (RFC 4918 §8.3): a `#` in it belongs to a name that the server did not escape.
+fn whole(href: &str) -> Cow<'_, str> {
+    let href = href.trim();
+    if href.contains('#') { href.replace('#', "%23").into() } else { href.into() }
+}
+
 /// Where a href leads, seen from where it was read (RFC 4918 §8.3). `None`: nowhere HTTP can go.
 pub(super) fn resolve(base: &Url, href: &str) -> Option<Url> {
-    let href = href.trim();
+    let href = whole(href);
     let url = if href.starts_with("//") {
         // A network path is not a legal href; servers behind a prefix write it and mean a path.
         let mut url = base.clone();
         url.set_query(None);
-        url.set_path(href);
+        url.set_path(&href);
         url
     } else {
-        base.join(href).ok()?
+        base.join(&href).ok()?
     };
     let mut url = matches!(url.scheme(), "http" | "https").then_some(url)?;
+    // The base's.
     url.set_fragment(None);
     Some(url)
 }
 
 /// The name of what a href leads to.
 pub(super) fn name(base: &Url, href: &str) -> Option<String> {
-    let href = href.trim();
-    let url = resolve(base, href)?;
-    if url.origin() != base.origin() {
-        return Some(href.to_owned());
-    }
-    if href.starts_with('/') {
-        return Some(href.to_owned());
+    let href = whole(href);
+    let url = resolve(base, &href)?;
+    if url.origin() != base.origin() || href.starts_with('/') {
+        return Some(href.into_owned());
     }
     // An absolute URL keeps the spelling of its path; a relative one is spelt from its base.
     let path = href.split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..)));
@@ -72,6 +78,10 @@ fn decode(path: &str) -> String {
     if !path.contains('%') {
         return path.to_owned();
     }
+    String::from_utf8_lossy(&decoded(path)).into_owned()
+}
+
+fn decoded(path: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -91,7 +101,24 @@ fn decode(path: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
+}
+
+/// Where the name leads if the server wrote it without escaping it: `SOGo` reports a change of `per%25cent.ics` as one of
+/// `per%cent.ics`, Cyrus lists `question%3Fmark.ics` as `question?mark.ics`. `None`: that would be nowhere else.
+pub(super) fn unescaped(name: &str) -> Option<String> {
+    let at = name.rfind('/').map_or(0, |at| at + 1);
+    let (folder, last) = (name.get(..at)?, name.get(at..)?);
+    last.contains(['%', '?']).then(|| format!("{folder}{}", segment(last)))
+}
+
+/// Whether a name cannot be the escaped spelling of a text.
+pub(super) fn is_unescaped(name: &str) -> bool {
+    let bytes = decoded(name);
+    let escapes = name.split('%').skip(1);
+    name.contains('?')
+        || escapes.into_iter().any(|after| after.as_bytes().get(..2).and_then(hex).is_none())
+        || std::str::from_utf8(&bytes).is_err()
 }
 
 fn hex(pair: &[u8]) -> Option<u8> {
@@ -133,7 +160,8 @@ pub(super) fn known_id(known: &dyn Known, name: String) -> RemoteEventId {
             return other;
         }
     }
-    given
+    let meant = unescaped(&given.0).filter(|_| is_unescaped(&given.0)).map(RemoteEventId);
+    meant.filter(|meant| known.revision(meant).is_some()).unwrap_or(given)
 }
 
 /// A version stamp that may stand in `If-Match`: never weak, never `*` (RFC 9110 §8.8.3, §13.1.1).

@@ -240,6 +240,8 @@ impl Puller<'_> {
         let (mut read, mut missing) = (Vec::with_capacity(wanted.len()), Vec::new());
         for (id, listed) in wanted {
             match href::key(&self.collection, id.as_str()).and_then(|key| rows.remove(&key)) {
+                // A report may take a name as it is, to which no write would lead.
+                Some(_) if href::is_unescaped(id.as_str()) => missing.push((id, listed)),
                 Some((data, etag)) => {
                     let revision = etag.map(Revision).or_else(|| told(listed));
                     read.push(Read::Converted(convert::object(id, revision, data.into_bytes(), self.limits)));
@@ -251,6 +253,22 @@ impl Puller<'_> {
     }
 
     async fn single(&self, (id, listed): Wanted) -> Result<Read> {
+        let meant = href::unescaped(id.as_str()).map(RemoteEventId);
+        let read = self.object(id, listed.clone()).await?;
+        let elsewhere = match (&read, meant) {
+            (
+                Read::Vanished(_) | Read::Converted(Converted::Unreadable(Unreadable { may_pass: false, .. })),
+                Some(meant),
+            ) => self.object(meant, listed).await?,
+            _ => return Ok(read),
+        };
+        Ok(match elsewhere {
+            Read::Vanished(_) | Read::Converted(Converted::Unreadable(Unreadable { may_pass: false, .. })) => read,
+            Read::Converted(_) => elsewhere,
+        })
+    }
+
+    async fn object(&self, id: RemoteEventId, listed: Revision) -> Result<Read> {
         let unreadable = |id, revision, why, may_pass| {
             Ok(Read::Converted(Converted::Unreadable(Unreadable { id, revision, uid: None, why, may_pass })))
         };

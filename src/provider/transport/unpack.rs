@@ -11,7 +11,7 @@ use flate2::write::MultiGzDecoder;
 
 use crate::{
     domain::failure::FailureClass,
-    provider::error::{ProviderError, Result, TOO_LARGE},
+    provider::error::{ProviderError, Result, TOO_LARGE, TOO_PACKED},
 };
 
 /// Most decompressed bytes to one received byte.
@@ -88,7 +88,6 @@ impl Unpacker {
 
 const DAMAGED: &str = "the answer's compression is damaged or cut off";
 const IDLE: &str = "the answer's compression is long and holds next to nothing";
-const BOMB: &str = "the answer decompresses to more than a hundred times its size";
 
 fn malformed(why: &str) -> ProviderError {
     ProviderError::new(FailureClass::Malformed, why)
@@ -121,7 +120,7 @@ impl Write for Bounded {
         if length > self.max {
             self.refused = Some(TOO_LARGE);
         } else if self.packed && unpacked > RATIO_FLOOR_BYTES && unpacked > self.received.saturating_mul(RATIO_MAX) {
-            self.refused = Some(BOMB);
+            self.refused = Some(TOO_PACKED);
         }
         if self.refused.is_some() {
             return Err(io::Error::other("over the limit"));
@@ -192,7 +191,8 @@ mod tests {
         let bomb = gzip(&vec![0; 50 * 1024 * 1024]);
         let mut unpacker = Unpacker::new(Some("gzip"), usize::MAX).expect("gzip");
         let why = bomb.chunks(1000).find_map(|piece| unpacker.push(piece).err()).expect("refused");
-        assert_eq!(why.detail, BOMB);
+        assert_eq!(why.detail, TOO_PACKED);
+        assert!(why.is_too_large(), "what was asked for may be asked for in smaller pieces");
         let Unpacker::Gzip(decoder) = unpacker else { panic!("gzip") };
         assert!(decoder.get_ref().held.len() <= 2 * 1024 * 1024, "{}", decoder.get_ref().held.len());
     }

@@ -49,6 +49,21 @@ fn an_event_keeps_the_id_it_is_held_under() {
 }
 
 #[test]
+fn a_name_that_is_not_escaped_is_known_by_its_escaped_spelling() {
+    let base = url("https://dav.example.org/home/ada/office/");
+    assert_eq!(href::name(&base, "/home/ada/office/a#b.ics").as_deref(), Some("/home/ada/office/a%23b.ics"));
+    assert_ne!(href::key(&base, "a#b.ics"), href::key(&base, "a#c.ics"), "two events");
+    let names = ["/h/per%25cent.ics", "/h/what%3Fmark.ics", "/h/100%25.ics", "/h/a%2520b.ics", "/h@h/50%25off.ics"];
+    let held = holding(&names.map(|name| (name, "1")));
+    let id = |name: &str| href::known_id(&held, name.to_owned()).0;
+    assert_eq!(id("/h/per%cent.ics"), "/h/per%25cent.ics");
+    assert_eq!(id("/h/what?mark.ics"), "/h/what%3Fmark.ics");
+    assert_eq!(id("/h/100%.ics"), "/h/100%25.ics");
+    assert_eq!(id("/h@h/50%off.ics"), "/h@h/50%25off.ics");
+    assert_eq!(id("/h/a%20b.ics"), "/h/a%20b.ics", "which is a name of its own");
+}
+
+#[test]
 fn the_password_stays_with_the_hosts_its_owner_named() {
     let sees = |kind, start: &str, to: &str| icloud::may_see_credential(kind, &url(start), &url(to));
     let plain = |start: &str, to: &str| sees(ProviderKind::Caldav, start, to);

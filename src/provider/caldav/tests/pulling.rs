@@ -60,6 +60,34 @@ async fn a_delta_reads_what_changed_and_names_what_is_gone() {
 }
 
 #[tokio::test]
+async fn what_is_listed_by_an_unescaped_name_is_read_where_it_is() {
+    let rows = ["per%cent", "a#b", "a#c", "gone%zz", "late%zz", "what?mark"].map(|name| listed(name, "\"1\""));
+    let at = |name: &str| format!("{OFFICE}{name}.ics");
+    let (account, script) = settled(vec![
+        on("REPORT", OFFICE, 207, multi(&rows, Some("t1"))),
+        on("REPORT", OFFICE, 207, multi(&["a%23b", "a%23c", "what?mark"].map(|name| data(name, "\"1\"")), None)),
+        on("GET", &at("gone%zz"), 400, ""),
+        on("GET", &at("gone%25zz"), 404, ""),
+        on("GET", &at("late%zz"), 404, ""),
+        on("GET", &at("late%25zz"), 503, ""),
+        on("GET", &at("per%cent"), 404, ""),
+        on("GET", &at("per%25cent"), 200, event("per", "per")).header("etag", "\"1\""),
+        on("GET", &format!("https://dav.example.org{}", at("what?mark")), 404, ""),
+        on("GET", &at("what%3Fmark"), 200, event("what", "what")).header("etag", "\"1\""),
+        on("REPORT", OFFICE, 207, multi(&[listed("per%cent", "\"1\""), told(&at("a#b"), 404)], Some("t2"))),
+    ]);
+    let page = pull(&account, None, false, &Held::default()).await.expect("a page");
+    assert_eq!(changed(&page), [at("a%23b"), at("a%23c"), at("per%25cent"), at("what%3Fmark")]);
+    let unreadable: Vec<_> = page.unreadable.iter().map(|held| (held.id.as_str().to_owned(), held.may_pass)).collect();
+    assert_eq!(unreadable, [(at("gone%zz"), false), (at("late%25zz"), true)], "and what may be there is not gone");
+    let held = holding(&[(&at("a%23b"), "\"1\""), (&at("per%25cent"), "\"1\"")]);
+    let page = pull(&account, Some("sync:t1"), false, &held).await.expect("a page");
+    assert!(page.changed.is_empty());
+    assert_eq!(ids(&page.removed), [at("a%23b")]);
+    script.finished();
+}
+
+#[tokio::test]
 async fn a_quiet_calendar_costs_one_request() {
     let (account, script) = settled(vec![on("REPORT", OFFICE, 207, multi(&[], Some("t1")))]);
     let page = pull(&account, Some("sync:t1"), false, &Held::default()).await.expect("a page");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::world::{World, numbered, object};
+use super::world::{World, numbered, object, unfolded};
 use crate::support::strangers::Kind;
 
 /// An attachment of so many bytes inside the object, in one line: Radicale and Xandikos read a folded one for minutes.
@@ -16,7 +16,7 @@ fn attachment(bytes: usize) -> String {
 }
 
 pub async fn an_object_of_eleven_megabytes_stops_nothing(kind: Kind) {
-    let mut world = World::with(kind, &numbered(5, 0)).await;
+    let mut world = World::alone(kind, &numbered(5, 0)).await;
     world.rest().await;
     let big = attachment(11 * 1024 * 1024);
     let text = object("big@strangers", &["SUMMARY:Big", "DTSTART:20261202T090000Z", "DTEND:20261202T100000Z", &big]);
@@ -56,7 +56,12 @@ pub async fn a_hundred_and_sixty_objects_of_eighty_kilobytes_are_all_read(kind: 
     let filling = attachment(80 * 1024);
     let one = |n: usize| {
         let day = 1 + n % 28;
-        let lines = [format!("SUMMARY:Filled {n}"), format!("DTSTART:202612{day:02}T090000Z"), filling.clone()];
+        let lines = [
+            format!("SUMMARY:Filled {n}"),
+            format!("DTSTART:202612{day:02}T090000Z"),
+            format!("DTEND:202612{day:02}T100000Z"),
+            filling.clone(),
+        ];
         (format!("f{n}.ics"), object(&format!("f{n}@strangers"), &lines.each_ref().map(String::as_str)))
     };
     let objects: Vec<_> = (0..160).map(one).collect();
@@ -122,8 +127,7 @@ pub async fn zones_by_any_name_keep_their_clock(kind: Kind) {
     for (title, _, _) in names {
         let title = format!("{title}, renamed");
         assert_eq!(begins(&world, &title).await, "2027-07-05T08:00:00Z", "{title}");
-        let wanted = title.replace(',', "\\,");
-        let (_, text) = world.object(&wanted).await;
+        let text = unfolded(&world.object(&title).await.1);
         // The wall time, or its instant, where the server writes it so.
         assert!(text.contains("20270705T100000") || text.contains("20270705T080000Z"), "{text}");
     }
@@ -147,7 +151,9 @@ pub async fn objects_at_odd_addresses_are_read_edited_and_deleted(kind: Kind) {
         "equals=equals",
         "amp&amp",
     ];
-    let world = World::with(kind, &[]).await;
+    // A calendar that is emptied is another matter.
+    let kept = numbered(20, 0);
+    let world = World::with(kind, &kept).await;
     let mut taken = Vec::new();
     for (n, name) in names.into_iter().enumerate().filter(|(_, name)| !kind.habits().hides_names.contains(name)) {
         let refused = kind.habits().refuses_names.iter().find(|(refused, _)| *refused == name);
@@ -163,12 +169,13 @@ pub async fn objects_at_odd_addresses_are_read_edited_and_deleted(kind: Kind) {
             taken.push(format!("Odd {n}"));
         }
     }
-    assert_eq!(world.rest().await.len(), taken.len());
+    assert_eq!(world.rest().await.len(), kept.len() + taken.len());
     for title in &taken {
         world.edit(title, "", json!({"location": "Here"})).await;
     }
     world.rest().await;
-    let all = world.dav.everything(&world.path).await;
+    let mut all = world.dav.everything(&world.path).await;
+    all.retain(|(_, text)| text.contains("SUMMARY:Odd "));
     assert!(all.iter().all(|(_, text)| text.contains("LOCATION:Here")), "{all:#?}");
     assert_eq!(all.len(), taken.len(), "no copies: {all:#?}");
     for (n, title) in taken.iter().enumerate() {
@@ -178,5 +185,7 @@ pub async fn objects_at_odd_addresses_are_read_edited_and_deleted(kind: Kind) {
             world.delete_there(title).await;
         }
     }
-    assert_eq!(world.rest().await, Vec::<[String; 3]>::new());
+    let rows = world.rest().await;
+    assert_eq!(rows.len(), kept.len());
+    assert!(rows.iter().all(|row| row[0].starts_with("Number ")), "{rows:#?}");
 }

@@ -179,8 +179,9 @@ impl World {
 
     /// The server's object with this title: its path and its text.
     pub async fn object(&self, title: &str) -> (String, String) {
-        let wanted = format!("SUMMARY:{title}\r\n");
-        let has = |text: &str| text.replace("\r\n ", "").replace("\r\n", "\n").replace('\n', "\r\n").contains(&wanted);
+        let title = title.replace(',', "\\,").replace(';', "\\;");
+        let wanted = format!("SUMMARY:{title}\n");
+        let has = |text: &str| unfolded(text).contains(&wanted);
         let all = self.dav.everything(&self.path).await;
         let found = all.iter().find(|(_, text)| has(text)).cloned();
         found.unwrap_or_else(|| panic!("{title} is not at the server: {all:#?}"))
@@ -221,6 +222,13 @@ impl World {
             last = self.both().await;
             if last.0 == last.1 && waiting["data"] == json!([]) && account["status"] == "active" {
                 return last.0;
+            }
+            // What a server refused for the moment (Xandikos is locked while another program writes) waits for a minute and more,
+            // or for somebody who does not.
+            for entry in waiting["data"].as_array().into_iter().flatten() {
+                let path =
+                    format!("/v1/accounts/{}/outbox/{}/retry", self.account, entry["id"].as_str().expect("an id"));
+                self.service.send("POST", &path, None).await;
             }
             seen = format!("{account:#}\nwaiting: {waiting:#}");
         }
@@ -304,6 +312,11 @@ fn moment(time: &Value) -> Option<String> {
     let wall = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").ok()?;
     let at = zone.from_local_datetime(&wall).earliest()?.with_timezone(&Utc);
     Some(at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// The lines of a calendar object, each whole and ended by `\n`.
+pub fn unfolded(text: &str) -> String {
+    text.replace("\r\n", "\n").replace("\n ", "")
 }
 
 /// A calendar object with one event of these lines.
