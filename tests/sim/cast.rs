@@ -191,6 +191,15 @@ pub async fn is_connected(alive: &Alive, person: &Person) -> bool {
 /// that they are right, and tries again what was put aside. Whether there was anything to do: who connects again may only now
 /// hear that much is gone.
 pub async fn help(alive: &Alive, people: &mut [Person], outside: &Shared, port: u16) -> bool {
+    see_to(alive, people, outside, port, true).await
+}
+
+/// The same without an answer to held deletions.
+pub async fn mend(alive: &Alive, people: &mut [Person], outside: &Shared, port: u16) -> bool {
+    see_to(alive, people, outside, port, false).await
+}
+
+async fn see_to(alive: &Alive, people: &mut [Person], outside: &Shared, port: u16, approves: bool) -> bool {
     let mut helped = false;
     for person in people {
         if !is_connected(alive, person).await {
@@ -216,7 +225,7 @@ pub async fn help(alive: &Alive, people: &mut [Person], outside: &Shared, port: 
         }
         // Who shares a calendar is asked whether so much of it is to go.
         for shown in alive.services.holds(&Scope::Whole, person.account).await.expect("holds") {
-            if shown.hold.state == HoldState::Held {
+            if approves && shown.hold.state == HoldState::Held {
                 alive.services.decide_hold(&Scope::Whole, shown.hold.id, true).await.expect("approved");
                 helped = true;
             }

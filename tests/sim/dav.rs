@@ -3,11 +3,18 @@
 //! It speaks what RFC 4791, 6578 and 5397 ask of it and no more, keeps a change log, and notes every request that breaks a
 //! promise of ours: an unconditional write (I-13), a second live object for one event (I-10).
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
-use calwarden::domain::promise::Promise;
+use calwarden::domain::{ports::Clock, promise::Promise};
 
-use super::{desks::is_planned, planned::tells_what_is_private};
+use super::{desks::is_planned, people::numbers, planned::tells_what_is_private};
+
+/// Whoever deletes looks at what is there so many seconds before, at most, where the server minds no condition.
+const LOOK_S: i64 = 5;
 
 /// One calendar object.
 #[derive(Clone, Debug)]
@@ -29,6 +36,38 @@ pub struct Collection {
     pub removed: BTreeMap<String, u64>,
     /// Sync tokens older than this are refused.
     pub horizon: u64,
+    /// In which second each change was made.
+    seconds: BTreeMap<u64, i64>,
+}
+
+impl Collection {
+    fn change(&mut self, second: i64) -> u64 {
+        self.seq += 1;
+        self.seconds.insert(self.seq, second);
+        self.seq
+    }
+
+    /// The token of now.
+    fn token(&self, habits: Habits) -> String {
+        if habits.whole_seconds {
+            let last = self.seconds.last_key_value().map_or(0, |(_, second)| *second);
+            format!("tok:{last:010}")
+        } else {
+            format!("tok:{}", self.seq)
+        }
+    }
+
+    /// The last change that is surely no later than a token, which may be none of ours.
+    fn upto(&self, token: &str, habits: Habits) -> Option<u64> {
+        let told: u64 = token.strip_prefix("tok:")?.parse().ok()?;
+        if !habits.whole_seconds {
+            return Some(told);
+        }
+        let second = i64::try_from(told).ok()?;
+        let last = self.seconds.last_key_value().map_or(0, |(_, second)| *second);
+        let before = self.seconds.iter().rev().find(|(_, at)| **at < second).map_or(0, |(seq, _)| *seq);
+        (second <= last).then_some(before)
+    }
 }
 
 /// What is answered.
@@ -63,6 +102,24 @@ pub struct Asked {
     pub depth: Option<String>,
     pub user: String,
     pub body: String,
+    /// In which second it was sent.
+    pub at: i64,
+}
+
+/// The server's own clock.
+#[derive(Clone, Default)]
+pub struct Watch(pub Option<Arc<dyn Clock>>);
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a watch")
+    }
+}
+
+impl Watch {
+    fn second(&self) -> i64 {
+        self.0.as_ref().map_or(0, |clock| clock.now().timestamp())
+    }
 }
 
 /// How the server behaves besides its faults.
@@ -78,6 +135,11 @@ pub struct Habits {
     pub listing_max: Option<usize>,
     /// Every how many multiget rows one is left out.
     pub forgets_every: Option<usize>,
+    /// DELETE minds no `If-Match` (`SOGo`).
+    pub deletes_whatever: bool,
+    /// Sync tokens are the second of the last change, so what else changes in that second has the same one; whoever comes with
+    /// it is told of that whole second again (`SOGo`).
+    pub whole_seconds: bool,
 }
 
 /// All calendars of one server; one user per account: `/dav/<user>/<calendar>/<object>.ics`.
@@ -89,6 +151,11 @@ pub struct Server {
     pub broken: Vec<String>,
     /// Writes that were applied, by anybody but the simulated people.
     pub writes: u64,
+    /// Edits that a deletion took along though its sender had just looked: nobody can help it where no condition is minded.
+    pub destroyed: BTreeSet<usize>,
+    /// When each object was last read by itself, and in which version.
+    pub looked: BTreeMap<String, (i64, String)>,
+    pub watch: Watch,
 }
 
 impl Server {
@@ -127,7 +194,7 @@ impl Server {
             for (href, collection) in
                 self.calendars.range(home.clone()..).take_while(|(href, _)| href.starts_with(&home))
             {
-                rows.push_str(&row(href, &properties(href, collection)));
+                rows.push_str(&row(href, &properties(href, collection, self.habits)));
             }
         }
         Answer::multistatus(&rows)
@@ -135,7 +202,7 @@ impl Server {
 
     fn propfind_collection(&self, href: &str, members: bool) -> Answer {
         let Some(collection) = self.calendars.get(href) else { return Answer::plain(404) };
-        let mut rows = row(href, &properties(href, collection));
+        let mut rows = row(href, &properties(href, collection, self.habits));
         if members {
             for (name, object) in &collection.objects {
                 rows.push_str(&row(name, &format!("<d:getetag>{}</d:getetag>", etag(object.seq))));
@@ -148,6 +215,8 @@ impl Server {
         let Some(collection) = self.calendars.get(&asked.path) else { return Answer::plain(404) };
         if asked.body.contains("sync-collection") {
             sync_collection(&asked.path, collection, &asked.body, self.habits)
+        } else if asked.body.contains("calendar-query") {
+            query(collection, &asked.body)
         } else {
             let hrefs = between(&asked.body, "href");
             let mut rows = String::new();
@@ -156,14 +225,7 @@ impl Server {
                     continue;
                 }
                 match collection.objects.get(*href) {
-                    Some(object) => rows.push_str(&row(
-                        href,
-                        &format!(
-                            "<d:getetag>{}</d:getetag><c:calendar-data>{}</c:calendar-data>",
-                            etag(object.seq),
-                            escape(&object.body)
-                        ),
-                    )),
+                    Some(object) => rows.push_str(&handed_out(href, object)),
                     None => rows.push_str(&gone(href)),
                 }
             }
@@ -172,13 +234,12 @@ impl Server {
     }
 
     fn get(&mut self, asked: &Asked) -> Answer {
-        match self.object(&asked.path) {
-            None => Answer::plain(404),
-            Some(object) => Answer {
-                status: 200,
-                headers: vec![("etag", etag(object.seq)), ("content-type", "text/calendar; charset=utf-8".into())],
-                body: object.body.clone(),
-            },
+        let Some(object) = self.object(&asked.path).cloned() else { return Answer::plain(404) };
+        self.looked.insert(asked.path.clone(), (asked.at, etag(object.seq)));
+        Answer {
+            status: 200,
+            headers: vec![("etag", etag(object.seq)), ("content-type", "text/calendar; charset=utf-8".into())],
+            body: object.body,
         }
     }
 
@@ -225,18 +286,37 @@ impl Server {
 
     /// Puts an object in place, as a person's own client does too.
     pub fn store(&mut self, href: &str, body: String) -> u64 {
+        let second = self.watch.second();
         let collection = self.calendars.entry(collection_of(href).to_owned()).or_default();
-        collection.seq += 1;
+        let seq = collection.change(second);
         collection.removed.remove(href);
-        collection.objects.insert(href.to_owned(), Object { seq: collection.seq, body });
-        collection.seq
+        collection.objects.insert(href.to_owned(), Object { seq, body });
+        seq
+    }
+
+    /// A calendar is deleted, and made anew under its name with these objects in it: no token of before means anything.
+    pub fn make_anew(&mut self, collection: &str, objects: Vec<(String, String)>) {
+        let second = self.watch.second();
+        let Some(held) = self.calendars.get_mut(collection) else { return };
+        let (gone, made) = (held.change(second - 1), held.change(second));
+        let seconds = [(gone, second - 1), (made, second)].into();
+        *held = Collection { seq: made, horizon: gone, seconds, ..Collection::default() };
+        for (href, body) in objects {
+            self.store(&href, body);
+        }
+    }
+
+    /// The last change that whoever comes with this token has surely been told of.
+    pub fn read_past(&self, collection: &Collection, token: &str) -> Option<u64> {
+        collection.upto(token, self.habits)
     }
 
     fn delete(&mut self, asked: &Asked) -> Answer {
         let Some(held) = self.object(&asked.path).map(|object| etag(object.seq)) else { return Answer::plain(404) };
         match &asked.if_match {
             None => self.broken.push(Promise::Conditional.broken(format!("unconditional DELETE {}", asked.path))),
-            Some(expected) if *expected != held => return Answer::plain(412),
+            Some(expected) if *expected != held && !self.habits.deletes_whatever => return Answer::plain(412),
+            Some(expected) if *expected != held => self.judge_blind(asked, expected),
             Some(_) => {}
         }
         self.writes += 1;
@@ -246,10 +326,24 @@ impl Server {
 
     /// Takes an object away, as a person's own client does too.
     pub fn remove(&mut self, href: &str) {
+        let second = self.watch.second();
         if let Some(collection) = self.calendars.get_mut(collection_of(href)) {
-            collection.seq += 1;
+            let seq = collection.change(second);
             collection.objects.remove(href);
-            collection.removed.insert(href.to_owned(), collection.seq);
+            collection.removed.insert(href.to_owned(), seq);
+        }
+    }
+
+    /// I-13 where no condition is minded: whoever deletes another version than the one that is there had looked just before.
+    fn judge_blind(&mut self, asked: &Asked, expected: &str) {
+        let looked = self.looked.get(&asked.path);
+        if looked.is_some_and(|(at, seen)| asked.at - at <= LOOK_S && seen == expected) {
+            let lost = self.object(&asked.path).map(|object| numbers(&object.body)).unwrap_or_default();
+            self.destroyed.extend(lost);
+        } else {
+            self.broken.push(
+                Promise::Conditional.broken(format!("DELETE {} of {expected} without a look: {looked:?}", asked.path)),
+            );
         }
     }
 
@@ -290,25 +384,25 @@ fn collection_of(href: &str) -> &str {
     href.rfind('/').map_or(href, |at| &href[..=at])
 }
 
-fn properties(href: &str, collection: &Collection) -> String {
+fn properties(href: &str, collection: &Collection, habits: Habits) -> String {
     let name = href.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     format!(
         "<d:resourcetype><d:collection/><c:calendar/></d:resourcetype><d:displayname>{name}</d:displayname>\
-         <d:sync-token>tok:{seq}</d:sync-token><s:getctag>{seq}</s:getctag>\
+         <d:sync-token>{token}</d:sync-token><s:getctag>{token}</s:getctag>\
          <c:supported-calendar-component-set><c:comp name=\"VEVENT\"/></c:supported-calendar-component-set>\
          <d:current-user-privilege-set><d:privilege><d:all/></d:privilege></d:current-user-privilege-set>\
          <d:supported-report-set><d:supported-report><d:report><d:sync-collection/></d:report></d:supported-report>\
          <d:supported-report><d:report><c:calendar-multiget/></d:report></d:supported-report></d:supported-report-set>",
-        seq = collection.seq
+        token = collection.token(habits)
     )
 }
 
 fn sync_collection(path: &str, collection: &Collection, body: &str, habits: Habits) -> Answer {
     let token = between(body, "sync-token").first().copied().unwrap_or_default();
-    let since = if token.is_empty() { 0 } else { token.trim_start_matches("tok:").parse().unwrap_or(u64::MAX) };
+    let since = if token.is_empty() { 0 } else { collection.upto(token, habits).unwrap_or(u64::MAX) };
     if !token.is_empty() && (since < collection.horizon || since > collection.seq) {
         if habits.takes_any_token {
-            return Answer::multistatus(&format!("<d:sync-token>tok:{}</d:sync-token>", collection.seq));
+            return Answer::multistatus(&format!("<d:sync-token>{}</d:sync-token>", collection.token(habits)));
         }
         return Answer {
             body: "<d:error xmlns:d=\"DAV:\"><d:valid-sync-token/></d:error>".into(),
@@ -323,17 +417,29 @@ fn sync_collection(path: &str, collection: &Collection, body: &str, habits: Habi
         changes.extend(collection.removed.iter().filter(|(_, at)| **at > since).map(|(href, at)| (*at, gone(href))));
     }
     changes.sort();
-    let mut upto = collection.seq;
+    let mut upto = collection.token(habits);
     let mut cut = String::new();
     if let Some(max) = habits.listing_max.filter(|max| changes.len() > *max) {
         changes.truncate(max);
-        upto = changes.last().map_or(upto, |(seq, _)| *seq);
+        upto = changes.last().map_or(upto, |(seq, _)| format!("tok:{seq}"));
         cut = format!(
             "<d:response><d:href>{path}</d:href><d:status>HTTP/1.1 507 Insufficient Storage</d:status></d:response>"
         );
     }
     let rows: String = changes.into_iter().map(|(_, row)| row).collect();
-    Answer::multistatus(&format!("{rows}{cut}<d:sync-token>tok:{upto}</d:sync-token>"))
+    Answer::multistatus(&format!("{rows}{cut}<d:sync-token>{upto}</d:sync-token>"))
+}
+
+/// The objects with the `UID` that is asked for.
+fn query(collection: &Collection, body: &str) -> Answer {
+    let wanted = between(body, "text-match").first().map(|uid| (*uid).to_owned());
+    let found = collection.objects.iter().filter(|(_, object)| Some(line(&object.body, "UID")) == wanted);
+    Answer::multistatus(&found.map(|(href, object)| handed_out(href, object)).collect::<String>())
+}
+
+fn handed_out(href: &str, object: &Object) -> String {
+    let (etag, body) = (etag(object.seq), escape(&object.body));
+    row(href, &format!("<d:getetag>{etag}</d:getetag><c:calendar-data>{body}</c:calendar-data>"))
 }
 
 fn row(href: &str, props: &str) -> String {

@@ -19,7 +19,7 @@ use super::{
     dav::Server,
     faults::Weather,
     google::Side,
-    life::{Alive, Birth, live},
+    life::{Alive, BUSY, Birth, live},
     people::local_events,
     serve::{Outside, Shared},
 };
@@ -34,7 +34,7 @@ pub fn story<T>(seed: u64, told: impl AsyncFnOnce(&Alive, &Shared, &Person, &mut
     let folder = tempfile::tempdir().expect("a folder");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("a listener");
-    let outside = Outside::new(seed, Server::default(), Side::new(seed, &[GIL]), Weather { faults_in_1000: 0 });
+    let outside = Outside::new(seed, Server::default(), Side::new(seed, &[GIL]), Weather::default());
     let birth = Birth {
         number: 0,
         seed,
@@ -43,6 +43,7 @@ pub fn story<T>(seed: u64, told: impl AsyncFnOnce(&Alive, &Shared, &Person, &mut
         listener: &listener,
         outside: outside.clone(),
         overlaps: Arc::new(AtomicU32::new(0)),
+        pace: BUSY,
     };
     let mut rng = StdRng::seed_from_u64(seed);
     let (done, _) = live(&birth, async |alive| {

@@ -18,7 +18,7 @@ use super::{
     dav::{Collection, Server},
     faults::Weather,
     google::Side,
-    life::{Alive, Birth, live},
+    life::{Alive, BUSY, Birth, live},
     number,
     people::{Lineage, copy_here},
     planned::Book,
@@ -44,7 +44,7 @@ fn told(fuse: Option<(u64, bool)>) -> (Vec<String>, std::ops::Range<u64>) {
     for person in SERVED {
         server.calendars.insert(format!("/dav/{person}/office/"), Collection::default());
     }
-    let outside = Outside::new(1, server, Side::new(1, &AT_GOOGLE), Weather { faults_in_1000: 0 });
+    let outside = Outside::new(1, server, Side::new(1, &AT_GOOGLE), Weather::default());
     let mut epoch = "2026-03-27T20:00:00Z".parse().expect("an instant");
     let birth = |number, epoch| Birth {
         number,
@@ -54,6 +54,7 @@ fn told(fuse: Option<(u64, bool)>) -> (Vec<String>, std::ops::Range<u64>) {
         listener: &listener,
         outside: outside.clone(),
         overlaps: Arc::new(AtomicU32::new(0)),
+        pace: BUSY,
     };
     let (mut people, died) = live(&birth(0, epoch), async |alive| {
         let people = connect_both(alive, &outside, port).await;

@@ -23,7 +23,7 @@ pub enum Fault {
     Stall,
     /// Half of the body, then nothing.
     Truncated,
-    /// A login page, with 200.
+    /// A login page, with 200; what is asked is not done.
     Html,
     /// The credential is refused once.
     Refused,
@@ -32,9 +32,11 @@ pub enum Fault {
 }
 
 /// How often, in a thousand requests, something goes wrong.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Weather {
     pub faults_in_1000: u32,
+    /// Writes are answered with a page for people too.
+    pub pages_for_writes: bool,
 }
 
 impl Weather {
@@ -49,7 +51,7 @@ impl Weather {
             5 if writes => Fault::Zombie(rng.random_range(5..120)),
             6 => Fault::Stall,
             7 if !writes => Fault::Truncated,
-            8 if !writes => Fault::Html,
+            8 if !writes || self.pages_for_writes => Fault::Html,
             9 => Fault::Refused,
             10 => Fault::Forget,
             _ => Fault::ResetBefore,

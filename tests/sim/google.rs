@@ -216,6 +216,48 @@ impl Side {
         }
     }
 
+    /// The events of somebody's own in their calendar, each with its id and everything it says, its exceptions included.
+    pub fn theirs(&mut self, now: DateTime<Utc>, person: &str) -> Vec<(String, String, Vec<usize>)> {
+        let all = self.events(now, person);
+        let is_whole = |item: &&Value| {
+            item["recurringEventId"].is_null()
+                && item["status"] != "cancelled"
+                && !is_planned(item["summary"].as_str().unwrap_or_default())
+        };
+        let told = |item: &Value| {
+            let own = all.iter().filter(|other| other["recurringEventId"] == item["id"]).chain([item]);
+            own.flat_map(|one| numbers(&one.to_string())).collect()
+        };
+        let whole = all.iter().filter(is_whole);
+        whole.map(|item| (name(item), item["id"].as_str().expect("an id").to_owned(), told(item))).collect()
+    }
+
+    /// How many events there are in somebody's calendar, planned ones included.
+    pub fn count(&mut self, now: DateTime<Utc>, person: &str) -> usize {
+        let all = self.events(now, person);
+        all.iter().filter(|item| item["recurringEventId"].is_null() && item["status"] != "cancelled").count()
+    }
+
+    /// Everything in somebody's calendar in its version.
+    pub fn versions(&mut self, now: DateTime<Utc>, person: &str) -> Vec<String> {
+        let all = self.events(now, person);
+        all.iter().map(|item| format!("{} {}", item["id"], item["etag"])).collect()
+    }
+
+    pub fn erase(&mut self, now: DateTime<Utc>, person: &str, id: &str) {
+        self.call(now, person, "DELETE", &format!("/{id}"), &Value::Null);
+    }
+
+    /// So many seconds a token lasts from now on.
+    pub fn keep_tokens(&mut self, now: DateTime<Utc>, seconds: u32) {
+        self.control(now, "POST", "settings", &json!({ "token_ttl_s": seconds }));
+    }
+
+    /// Takes an event out of the bin.
+    pub fn give_back(&mut self, now: DateTime<Utc>, person: &str, id: &str) {
+        self.call(now, person, "PATCH", &format!("/{id}"), &json!({ "status": "confirmed" }));
+    }
+
     /// Puts a lunch there.
     pub fn put(&mut self, now: DateTime<Utc>, person: &str, title: &str) {
         let time = |hour: u32| json!({ "dateTime": format!("2026-04-10T{hour:02}:00:00"), "timeZone": "Europe/Paris" });
@@ -228,7 +270,7 @@ impl Side {
         self.call(now, person, method, path, body);
     }
 
-    fn create(&mut self, now: DateTime<Utc>, person: &str, rng: &mut StdRng, lineage: &mut Lineage) -> String {
+    pub fn create(&mut self, now: DateTime<Utc>, person: &str, rng: &mut StdRng, lineage: &mut Lineage) -> String {
         let name = lineage.name();
         let id = lineage.edit(Vec::new(), format!("{name} created there"));
         let start = lineage.day(rng);

@@ -39,10 +39,9 @@ pub async fn cursor_is_covered(services: &Services, account: AccountId, server: 
     let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
     for calendar in tx.calendars_of(account).await.expect("calendars") {
         let Some(cursor) = &calendar.cursor else { continue };
-        let Some(read_to) = cursor.as_str().strip_prefix("sync:tok:").and_then(|text| text.parse::<u64>().ok()) else {
-            continue;
-        };
         let Some(collection) = server.calendars.get(calendar.remote_id.as_str()) else { continue };
+        let token = cursor.as_str().strip_prefix("sync:");
+        let Some(read_to) = token.and_then(|token| server.read_past(collection, token)) else { continue };
         let held: BTreeMap<_, _> = tx
             .mapping_index(calendar.id)
             .await
@@ -112,7 +111,7 @@ pub async fn google_cursor_is_covered(services: &Services, account: AccountId, g
 #[derive(Default)]
 pub struct Rest {
     pub broken: Vec<String>,
-    kept: BTreeSet<usize>,
+    pub kept: BTreeSet<usize>,
     alive: BTreeSet<String>,
 }
 
@@ -261,6 +260,11 @@ impl Rest {
         there
     }
 
+    /// What was deleted there and edited here, as the history tells it.
+    pub async fn disputed(services: &Services) -> BTreeSet<String> {
+        outvoted(&history(services).await)
+    }
+
     /// I-3: every edit is in the final world or in the history.
     pub async fn judge(mut self, services: &Services, lineage: &Lineage) -> Vec<String> {
         let conflicts = history(services).await;
@@ -277,12 +281,18 @@ impl Rest {
         self.kept.extend(versions.flatten().flat_map(|content| numbers(&texts(content))));
         let named = (0..lineage.len()).map(|n| format!("ev{n}"));
         let gone: BTreeSet<_> = named.filter(|event| !self.alive.contains(event)).collect();
-        let outvoted = conflicts.iter().filter(|conflict| conflict.kind == ConflictKind::DeletedRemotely);
-        let outvoted = outvoted.filter_map(|conflict| Some(name(&conflict.local.as_ref()?.facts.title, ""))).collect();
+        let outvoted = outvoted(&conflicts);
         let lost = lineage.lost(&self.kept, &gone, &outvoted);
+        self.broken.extend(lineage.disagreed(&self.alive, &outvoted));
         self.broken.extend(lost.into_iter().map(|lost| Promise::NothingLost.broken(format!("lost: {lost}"))));
         self.broken
     }
+}
+
+/// What was deleted there and edited here.
+fn outvoted(conflicts: &[Conflict]) -> BTreeSet<String> {
+    let disputed = conflicts.iter().filter(|conflict| conflict.kind == ConflictKind::DeletedRemotely);
+    disputed.filter_map(|conflict| Some(name(&conflict.local.as_ref()?.facts.title, ""))).collect()
 }
 
 /// The events that have a copy in a calendar, each with its name there.

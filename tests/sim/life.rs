@@ -42,7 +42,16 @@ use chrono_tz::Tz;
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 use url::Url;
 
-use super::serve::{Shared, serve};
+use super::{
+    dav::Watch,
+    serve::{Shared, serve},
+};
+
+/// How often everybody polls.
+pub const BUSY: Pace = Pace { caldav_s: 600, feed_s: 900, unwatched_s: 120, watched_s: 900 };
+/// The same in weeks in which little happens.
+pub const SLOW: Pace = Pace { caldav_s: SLOW_S, feed_s: SLOW_S, unwatched_s: SLOW_S, watched_s: SLOW_S };
+const SLOW_S: u32 = 48 * 3_600;
 
 /// Wall time: an epoch plus what tokio's paused clock says.
 struct VirtualClock {
@@ -164,15 +173,17 @@ pub struct Birth<'a> {
     pub outside: Shared,
     /// Rounds that ran at once for one account.
     pub overlaps: Arc<AtomicU32>,
+    /// How often everybody polls.
+    pub pace: Pace,
 }
 
-/// How often the look-alike's notifications are looked for.
-const DELIVERED_EVERY: Duration = Duration::from_secs(5);
+/// How often the look-alike's notifications are looked for: so many times between two polls.
+const DELIVERIES: u32 = 180;
 
 /// Brings notifications to the process; in bad weather some are lost, and some come twice.
-async fn deliver(outside: Shared, handle: actor::Handle, world: World) {
+async fn deliver(outside: Shared, handle: actor::Handle, world: World, pace: Pace) {
     loop {
-        tokio::time::sleep(DELIVERED_EVERY).await;
+        tokio::time::sleep(Duration::from_secs(pace.watched_s.into()) / DELIVERIES).await;
         let due = outside.borrow_mut().google.google.take_due(world.now());
         for push in due {
             let times = {
@@ -221,9 +232,10 @@ pub fn live<T>(birth: &Birth<'_>, story: impl AsyncFnOnce(&Alive) -> T) -> (T, D
         let listener = birth.listener.try_clone().expect("a listener");
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         let clock = Arc::clone(&world.clock);
+        birth.outside.borrow_mut().server.watch = Watch(Some(Arc::clone(&clock)));
         tokio::task::spawn_local(serve(listener, birth.outside.clone(), clock, birth.number));
         let alive = begin(birth, world).await;
-        tokio::task::spawn_local(deliver(birth.outside.clone(), alive.handle.clone(), alive.world.clone()));
+        tokio::task::spawn_local(deliver(birth.outside.clone(), alive.handle.clone(), alive.world.clone(), birth.pace));
         let told = story(&alive).await;
         (told, alive.world.now())
     })
@@ -256,10 +268,12 @@ async fn begin(birth: &Birth<'_>, world: World) -> Alive {
     let webhook = Some("https://sim.example.org/sync/providers/google/webhook".parse().expect("a URL"));
     let settings = Settings { google: Some(app), webhook, ..settings };
     let services = Arc::new(Services::new(store, world.clone(), Arc::new(vault), connections, settings));
-    let work = Work::new(Arc::clone(&services), Pace { caldav_s: 600, feed_s: 900, unwatched_s: 120, watched_s: 900 });
+    let work = Work::new(Arc::clone(&services), birth.pace);
     let counted = Counted { work, running: Mutex::default(), overlaps: Arc::clone(&birth.overlaps) };
     let spawner = Spawner::on(tokio::runtime::Handle::current());
     let limits = actor::Config { start_spread: Duration::from_secs(5), ..actor::Config::default() };
+    let seldom = birth.pace.caldav_s / BUSY.caldav_s;
+    let limits = actor::Config { census_every: limits.census_every * seldom, ..limits };
     let handle = actor::start(Arc::new(counted), world.clone(), spawner, limits);
     services.set_wakes(Arc::new(handle.clone()));
     Alive { services, handle, world }

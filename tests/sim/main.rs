@@ -22,6 +22,7 @@ mod planning;
 mod repeating;
 mod seeds;
 mod serve;
+mod weeks;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

@@ -12,6 +12,7 @@ use calwarden::{
         ids::{AccountId, CalendarId, UserId},
         mapping::Event,
         person::Scope,
+        promise::Promise,
         time::EventTime,
     },
     engine::series::EditScope,
@@ -46,6 +47,12 @@ pub struct Lineage {
     /// What each edit was, for the story of a failure.
     said: Vec<String>,
     events: usize,
+    /// Edits that nobody but their author ever saw, and that went with what they were made in.
+    unseen: BTreeSet<usize>,
+    /// Events that a person has said are to stay, or that came back there: each with how many edits there were by then.
+    stay: BTreeMap<String, usize>,
+    /// Events whose deletion was approved by everybody who was asked, the same.
+    go: BTreeMap<String, usize>,
     /// From when on events are made; without it, late in March.
     pub from: Option<NaiveDate>,
 }
@@ -61,6 +68,57 @@ impl Lineage {
     pub fn delete(&mut self, event: &str, upon: Vec<usize>, side: &'static str) {
         let id = self.edit(upon, format!("{event} deleted {side}"));
         self.deletions.entry(event.to_owned()).or_default().push(Deletion { id, side });
+    }
+
+    /// These were written there, and gone before anybody else could read them.
+    pub fn unseen(&mut self, edits: impl IntoIterator<Item = usize>) {
+        self.unseen.extend(edits);
+    }
+
+    /// An event is asked about (again): nothing is agreed.
+    pub fn ask(&mut self, event: &str) {
+        self.stay.remove(event);
+        self.go.remove(event);
+    }
+
+    /// From now on an event stays, until somebody deletes it.
+    pub fn stays(&mut self, event: &str) {
+        self.go.remove(event);
+        self.stay.insert(event.to_owned(), self.parents.len());
+    }
+
+    /// An event goes, unless somebody has edited it `since`.
+    pub fn goes(&mut self, event: &str, since: usize) {
+        if !self.stay.contains_key(event) {
+            self.go.insert(event.to_owned(), since);
+        }
+    }
+
+    /// Whether it is agreed that an event stays.
+    pub fn is_to_stay(&self, event: &str) -> bool {
+        self.stay.get(event).is_some_and(|since| !self.deleted_since(event, *since))
+    }
+
+    /// Whether somebody has deleted an event after so many edits.
+    pub fn deleted_since(&self, event: &str, since: usize) -> bool {
+        self.deletions.get(event).is_some_and(|all| all.iter().any(|one| one.id >= since))
+    }
+
+    /// What is not as it was agreed: I-15. `alive`: what there is; `disputed`: what was deleted there and edited here.
+    pub fn disagreed(&self, alive: &BTreeSet<String>, disputed: &BTreeSet<String>) -> Vec<String> {
+        let gone = self.stay.keys().filter(|event| self.is_to_stay(event) && !alive.contains(*event));
+        let gone = gone.map(|event| Promise::Brake.broken(format!("{event} is gone, and it was agreed that it stays")));
+        let edited = |event: &str, since: usize| {
+            let edits = self.said.iter().skip(since).filter(|said| !said.contains(" deleted "));
+            edits.into_iter().any(|said| said.split(' ').next() == Some(event))
+        };
+        let left = self
+            .go
+            .iter()
+            .filter(|(event, since)| alive.contains(*event) && !disputed.contains(*event) && !edited(event, **since));
+        let left = left
+            .map(|(event, _)| Promise::DeletedStaysDeleted.broken(format!("{event} is there, its deletion approved")));
+        gone.chain(left).collect()
     }
 
     /// One more edit; answers its number.
@@ -108,7 +166,7 @@ impl Lineage {
             gone.contains(event) || deletion.side == "there" && outvoted.contains(event)
         };
         let mut safe = vec![false; self.parents.len()];
-        let mut open: Vec<usize> = kept.iter().copied().collect();
+        let mut open: Vec<usize> = kept.iter().chain(&self.unseen).copied().collect();
         let deletions = || self.deletions.iter().flat_map(|(event, all)| all.iter().map(move |one| (event, one)));
         open.extend(deletions().filter(|(event, one)| told(event, one)).map(|(_, one)| one.id));
         while let Some(id) = open.pop() {

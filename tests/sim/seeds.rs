@@ -18,10 +18,11 @@ use super::{
     faults::Weather,
     google::{Side, email},
     invariants::{Rest, cursor_is_covered, google_cursor_is_covered},
-    life::{Alive, Birth, live},
+    life::{Alive, BUSY, Birth, SLOW, live},
     people::{Lineage, act_here, act_there, choose, copy_here, create_there},
     planned::Book,
     serve::{Outside, Shared},
+    weeks::{Scene, Weeks},
 };
 
 /// Lives between the first and the last; each ends in a crash.
@@ -58,12 +59,15 @@ pub fn run(seed: u64) -> Judged {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("a listener");
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut server = Server { habits: habits(seed, &mut rng), ..Server::default() };
+    let mut own = Own::of(seed);
+    let mut server = Server { habits: habits(seed, &own, &mut rng), ..Server::default() };
     for person in SERVED {
         server.calendars.insert(format!("/dav/{person}/office/"), Collection::default());
     }
     let faults_in_1000 = [0, 20, 80, 200][rng.random_range(0..4)];
-    let outside = Outside::new(seed, server, Side::new(seed, &AT_GOOGLE), Weather { faults_in_1000: 0 });
+    let told = format!("{:?}, {}", server.habits, own.moves);
+    let outside = Outside::new(seed, server, Side::new(seed, &AT_GOOGLE), Weather::default());
+    outside.borrow_mut().trace.push(told);
     let overlaps = Arc::new(AtomicU32::new(0));
     let night: NaiveDate = NIGHTS[rng.random_range(0..NIGHTS.len())].parse().expect("a date");
     let mut epoch = night.and_hms_opt(20, 0, 0).expect("an evening").and_utc();
@@ -81,12 +85,13 @@ pub fn run(seed: u64) -> Judged {
         listener: &listener,
         outside: outside.clone(),
         overlaps: overlaps.clone(),
+        pace: BUSY,
     };
     let (made, died) = live(&birth(0, epoch), async |alive| connect_all(alive, &outside, port).await);
     people.extend(made);
     let desks = desks(&people);
     epoch = died;
-    outside.borrow_mut().weather = Weather { faults_in_1000 };
+    outside.borrow_mut().weather = Weather { faults_in_1000, pages_for_writes: own.pages_for_writes };
     for number in 1..=LIVES {
         let (found, died) = live(&birth(number, epoch), async |alive| {
             if number == 1 {
@@ -114,8 +119,14 @@ pub fn run(seed: u64) -> Judged {
         });
         broken.extend(found);
         epoch = born_again(died, &mut rng);
+        own.between_lives(&mut outside.borrow_mut().server);
     }
-    outside.borrow_mut().weather = Weather { faults_in_1000: 0 };
+    outside.borrow_mut().weather.faults_in_1000 = 0;
+    if let Some(weeks) = Weeks::of(seed, &people) {
+        let (found, died) = live_on(weeks, (&mut people, &desks), (&outside, port), &mut lineage, &birth, epoch);
+        broken.extend(found);
+        epoch = died;
+    }
     let (found, _) = live(&birth(LIVES + 1, epoch), async |alive| {
         rest(alive, &mut people, &outside, &lineage, (&desks, &mut book), port, CALM).await
     });
@@ -132,14 +143,75 @@ pub fn run(seed: u64) -> Judged {
     Judged { trace: std::mem::take(&mut outside.trace), broken, edits: lineage.len(), requests: outside.asked }
 }
 
-fn habits(seed: u64, rng: &mut StdRng) -> Habits {
+/// The weeks after the busy days, from one death of the process to the next.
+fn live_on<'b>(
+    mut weeks: Weeks,
+    (people, desks): (&mut [Person], &[Desk]),
+    (outside, port): (&Shared, u16),
+    lineage: &mut Lineage,
+    birth: &impl Fn(usize, DateTime<Utc>) -> Birth<'b>,
+    mut epoch: DateTime<Utc>,
+) -> (Vec<String>, DateTime<Utc>) {
+    let mut number = LIVES + 1;
+    while !weeks.are_over() {
+        number += 1;
+        let birth = Birth { pace: SLOW, ..birth(number, epoch) };
+        let ((), died) = live(&birth, async |alive| {
+            weeks.go_on(&mut Scene { alive, people, desks, outside, port, lineage }).await;
+        });
+        epoch = died;
+    }
+    (weeks.broken, epoch)
+}
+
+/// What a seed has of its own besides. Dice of their own: what else a seed comes to does not depend on them.
+struct Own {
+    dice: StdRng,
+    /// A proxy answers writes too.
+    pages_for_writes: bool,
+    /// DELETE minds no condition.
+    deletes_whatever: bool,
+    /// Tokens are times in whole seconds.
+    whole_seconds: bool,
+    /// Calendars are moved to another machine now and then: each is made anew there, with all that is in it.
+    moves: bool,
+}
+
+impl Own {
+    fn of(seed: u64) -> Self {
+        let mut dice = StdRng::seed_from_u64(seed ^ 0x101f);
+        let mut one_in = |many: u32| dice.random_range(0..many) == 0;
+        let (pages_for_writes, deletes_whatever) = (one_in(4), one_in(5));
+        let (whole_seconds, moves) = (one_in(5), one_in(5));
+        Self { dice, pages_for_writes, deletes_whatever, whole_seconds, moves }
+    }
+
+    fn between_lives(&mut self, server: &mut Server) {
+        if !self.moves {
+            return;
+        }
+        let all: Vec<_> = server.calendars.keys().cloned().collect();
+        for collection in all.iter().filter(|_| self.dice.random_range(0..3) == 0) {
+            let held = server.calendars.get(collection).into_iter().flat_map(|held| held.objects.clone());
+            let objects = held.map(|(href, object)| (href, object.body)).collect();
+            server.make_anew(collection, objects);
+        }
+    }
+}
+
+fn habits(seed: u64, own: &Own, rng: &mut StdRng) -> Habits {
     // Dice of their own: what else a seed comes to does not depend on them.
     let mut later = StdRng::seed_from_u64(seed ^ 0x5060);
     let (claims_to_keep, takes_any_token) = (later.random_range(0..4) == 0, later.random_range(0..3) == 0);
+    // Whoever deletes whatever is said rewrites as well.
+    let claims_to_keep = claims_to_keep || own.deletes_whatever;
     let rewrites = rng.random_range(0..3) == 0;
     let listing_max = (rng.random_range(0..3) == 0).then(|| rng.random_range(1..6));
     let forgets_every = (rng.random_range(0..4) == 0).then_some(3);
-    Habits { rewrites, claims_to_keep, takes_any_token, listing_max, forgets_every }
+    let (deletes_whatever, whole_seconds) = (own.deletes_whatever, own.whole_seconds);
+    // Whoever counts in seconds takes any token, and cuts nothing.
+    let (takes_any_token, listing_max) = if whole_seconds { (true, None) } else { (takes_any_token, listing_max) };
+    Habits { rewrites, claims_to_keep, takes_any_token, listing_max, forgets_every, deletes_whatever, whole_seconds }
 }
 
 /// When a process that died is back: at once, some time later, or shortly before many a day begins or changes its clocks.
@@ -277,6 +349,7 @@ pub async fn rest(
     let before = (writes(), changes);
     tokio::time::sleep(calm).await;
     let mut rest = Rest::default();
+    rest.kept.extend(&outside.borrow().server.destroyed);
     // A block that is over changes, and its event once with it.
     let now = (writes(), Book::changes(&alive.services, desks).await);
     if i64::try_from(now.0 - before.0).unwrap_or(i64::MAX) > now.1 - before.1 {

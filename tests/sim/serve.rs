@@ -129,6 +129,7 @@ async fn one(
         depth: header("depth"),
         user: header("authorization").and_then(|value| user_of(&value)).unwrap_or_default(),
         body: String::new(),
+        at: clock.now().timestamp(),
     };
     let bytes = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
     asked.body = String::from_utf8_lossy(&bytes).into_owned();
