@@ -518,8 +518,8 @@ impl World {
         let (_, which) = self.setting.place(case.copy.1);
         let Some(event) = self.hub.events.get(&case.copy.0).cloned() else { return };
         let mut changes = Changes::default();
-        let was = case.remains.as_ref().filter(|_| refused);
-        changes.link_made(&self.setting.scene(account, which), event, remote, (&case.entry, told), was);
+        let attempt = (&case.entry, told, refused);
+        changes.link_made(&self.setting.scene(account, which), event, remote, attempt, case.remains.as_ref());
         self.unconfirmed.insert(case.copy);
         self.hub.close(case.copy);
         self.commit(account, which, &changes);

@@ -91,8 +91,7 @@ impl Desk<'_> {
         let mut changes = Changes::default();
         let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
         let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
-        let was = case.remains.as_ref().filter(|_| refused);
-        changes.link_made(&scene, event, remote, (&case.entry, told), was);
+        changes.link_made(&scene, event, remote, (&case.entry, told, refused), case.remains.as_ref());
         self.close(tx, case, &changes).await?;
         tally.created += 1;
         add(tally, &changes);

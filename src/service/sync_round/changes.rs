@@ -166,8 +166,8 @@ impl Changes {
         }
         if let Some((event, was)) = counterpart {
             let sent = held.sent(event.id);
-            match was.filter(|was| sent.is_empty() && event.deleted_at.is_none() && was.uid == remote.uid) {
-                Some(was) => return self.link_again(scene, event, remote, &was),
+            match was.filter(|was| event.deleted_at.is_none() && was.uid == remote.uid) {
+                Some(was) => return self.link_again(scene, event, remote, &was, sent),
                 None if still_alike(scene, &event, &remote, held) => return self.link(scene, event, remote, sent),
                 None => {}
             }
@@ -225,27 +225,39 @@ impl Changes {
         }
     }
 
-    /// A copy that was lost is there again under its own name, from a backup or by somebody's hand. What both sides had agreed on
-    /// before is where their edits begin.
-    fn link_again(&mut self, scene: &Scene<'_>, event: Event, remote: RemoteEvent, was: &Remains) {
-        let mapping = Mapping { base: was.base.clone(), ..bond(scene, event.id, remote.clone(), true) };
-        self.settle(scene, mapping, event, Some(remote), &[]);
+    /// A copy that was lost is there again under its own name: from a backup, by somebody's hand, or by a write of ours whose answer was
+    /// lost. What both sides had agreed on before is where their edits begin.
+    fn link_again(
+        &mut self,
+        scene: &Scene<'_>,
+        event: Event,
+        remote: RemoteEvent,
+        was: &Remains,
+        sent: &[EventContent],
+    ) {
+        let base = if sent.is_empty() { was.base.clone() } else { echo::begun(&was.base, &remote.content) };
+        let mapping = Mapping { base, ..bond(scene, event.id, remote.clone(), true) };
+        self.settle(scene, mapping, event, Some(remote), sent);
     }
 
-    /// A create has found its event there already. `attempt`: its entry as it was before this attempt; `was`: what is left of an
-    /// earlier copy. The first attempt, refused under the name which that copy had, has found that very copy.
+    /// A create has found its event there already. `attempt`: its entry as it was before this attempt; `told`: what this attempt sent,
+    /// which did not arrive where it was `refused`; `was`: what is left of the copy that had the name.
     pub fn link_made(
         &mut self,
         scene: &Scene<'_>,
         event: Event,
         remote: RemoteEvent,
-        (attempt, told): (&OutboxEntry, &EventContent),
+        (attempt, told, refused): (&OutboxEntry, &EventContent, bool),
         was: Option<&Remains>,
     ) {
-        match was.filter(|was| attempt.sent.is_empty() && was.uid == attempt.key) {
-            Some(was) => self.link_again(scene, event, remote, was),
+        let mut sent = attempt.sent.clone();
+        match was.filter(|was| was.uid == attempt.key) {
+            Some(was) => {
+                sent.extend((!refused).then(|| told.clone()));
+                self.link_again(scene, event, remote, was, &sent);
+            }
             None => {
-                let sent: Vec<_> = attempt.sent.iter().chain([told]).cloned().collect();
+                sent.push(told.clone());
                 self.link(scene, event, remote, &sent);
             }
         }
