@@ -54,7 +54,7 @@ pub struct Habits {
     pub asks_password: bool,
     /// The names of objects that it answers with an error, and which.
     pub refuses_names: &'static [(&'static str, u16)],
-    /// The names of objects that it says to have stored and then lists by another name, or not at all.
+    /// The names of objects that it says to have stored and then never lists.
     pub hides_names: &'static [&'static str],
     /// What it makes of an event that ends when it begins.
     pub points: Points,
