@@ -93,6 +93,22 @@ pub struct Remains {
     pub kept_at: DateTime<Utc>,
 }
 
+impl Remains {
+    /// What is left of a copy whose bond ends because it is gone there; `None`: its bytes were never read.
+    #[must_use]
+    pub fn of(mapping: &Mapping, now: DateTime<Utc>) -> Option<Self> {
+        Some(Self {
+            event_id: mapping.event_id,
+            calendar_id: mapping.calendar_id,
+            remote_id: mapping.remote_id.clone(),
+            uid: mapping.uid.clone(),
+            base: mapping.base.clone(),
+            raw: mapping.raw.clone()?,
+            kept_at: now,
+        })
+    }
+}
+
 /// A remote event as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteEvent {

@@ -294,7 +294,8 @@ impl Services {
             }
             _ => {}
         }
-        Ok(())
+        // Should a backup give it back, it is somebody's new event and no copy.
+        tx.delete_remains(event.id, calendar.id).await
     }
 
     /// Takes an event's copy out of a calendar that is not its home.

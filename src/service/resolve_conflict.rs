@@ -7,7 +7,7 @@ use crate::{
         conflict::{Conflict, ConflictStatus, Winner},
         event::EventContent,
         ids::{AccountId, ConflictId, OutboxId},
-        mapping::{Event, Mapping},
+        mapping::{Event, Mapping, Remains},
         outbox::OutboxState,
         person::Scope,
         round::Cause,
@@ -40,6 +40,8 @@ impl Services {
                 tx.put_mappings(&[mapping]).await?;
             } else {
                 tx.delete_mappings(&[mapping.id]).await?;
+                // It may be made again, or be given back by a backup: then it is that very copy.
+                tx.put_remains(Remains::of(&mapping, self.world.now()).as_slice()).await?;
                 if let Some(entry) = tx.outbox_entry(event.id, conflict.calendar_id).await? {
                     tx.delete_outbox(entry.id).await?;
                 }

@@ -430,7 +430,8 @@ impl Hub {
         let stands = settled(conflict, winner, level, event.calendar_id == Some(copy.1));
         match (self.mappings.get_mut(&copy), conflict.remote.clone()) {
             (Some(mapping), Some(remote)) => mapping.base = remote,
-            (Some(_), None) => {
+            (Some(mapping), None) => {
+                self.remains.extend(Remains::of(mapping, setting.world.now()).map(|left| (copy, left)));
                 self.mappings.remove(&copy);
                 self.outbox.remove(&copy);
             }

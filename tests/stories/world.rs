@@ -306,6 +306,7 @@ impl World {
             }
             _ => {}
         }
+        self.hub.remains.remove(&copy);
         self.hub.taken_out.insert(copy);
     }
 

@@ -121,6 +121,7 @@ const MAY_SLEEP: &[(&str, &str)] = &[
     ("tests/sim/repeating.rs", "the simulation's people wait in virtual time"),
     ("tests/sim/planning.rs", "the simulation's people wait in virtual time"),
     ("tests/sim/seeds.rs", "the simulation's people wait in virtual time"),
+    ("tests/sim/weeks.rs", "the simulation's people wait in virtual time"),
     ("tests/sim/serve.rs", "the simulated network is slow in virtual time"),
     ("tests/it/peers/repeats.rs", "a process must live a moment to be killed in it"),
     (

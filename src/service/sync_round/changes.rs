@@ -291,15 +291,7 @@ impl Changes {
     /// A bond ends because its copy is gone; what the copy was is kept for when it is made again.
     pub(super) fn forget(&mut self, scene: &Scene<'_>, mapping: &Mapping) {
         self.forgotten.push(mapping.id);
-        self.remains.extend(mapping.raw.clone().map(|raw| Remains {
-            event_id: mapping.event_id,
-            calendar_id: mapping.calendar_id,
-            remote_id: mapping.remote_id.clone(),
-            uid: mapping.uid.clone(),
-            base: mapping.base.clone(),
-            raw,
-            kept_at: scene.world.now(),
-        }));
+        self.remains.extend(Remains::of(mapping, scene.world.now()));
     }
 
     /// A copy that was to be taken away has gone: there is nothing to decide about it.

@@ -28,6 +28,12 @@ pub async fn remains_of(conn: &mut Conn, event: EventId, calendar: CalendarId) -
     query.select(RemainsRow::as_select()).first(conn).await.optional()?.map(RemainsRow::read).transpose()
 }
 
+pub async fn delete_remains(conn: &mut Conn, event: EventId, calendar: CalendarId) -> Done<()> {
+    let row = remains::table.filter(remains::event_id.eq(event)).filter(remains::calendar_id.eq(calendar));
+    diesel::delete(row).execute(conn).await?;
+    Ok(())
+}
+
 pub async fn remains_by_uid(conn: &mut Conn, calendar: CalendarId, uids: &[Uid]) -> Done<Vec<Remains>> {
     let mut found = Vec::new();
     for batch in uids.chunks(BATCH_ROWS) {
