@@ -19,7 +19,7 @@ impl Manners {
         if same { &self.kept } else { &self.rewrote }.store(true, Ordering::Relaxed);
     }
 
-    /// A write was refused because its `If-Match` named another version.
+    /// A deletion was refused because its `If-Match` named another version.
     pub(super) fn minded_condition(&self) {
         self.refused.store(true, Ordering::Relaxed);
     }
@@ -29,7 +29,7 @@ impl Manners {
         self.kept.load(Ordering::Relaxed) && !self.rewrote.load(Ordering::Relaxed)
     }
 
-    /// Whether an `If-Match` may be relied on: it was minded before, or the server does keep to the letter what it is given.
+    /// Whether a deletion may rely on its `If-Match`: one was minded before, or the server does keep to the letter what it is given.
     pub(super) fn minds_conditions(&self) -> bool {
         self.refused.load(Ordering::Relaxed) || self.keeps_bytes()
     }

@@ -74,7 +74,6 @@ impl Pen<'_> {
         let resource = ical::decode::resource(&bytes, self.limits)
             .map_err(|refused| ProviderError::new(FailureClass::Refused, format!("{UPDATING}: {refused}")))?;
         let response = self.exchange.send(put_over(url.clone(), &version, bytes.clone())).await?;
-        self.note_refusal(response.status);
         let sent = RemoteEvent {
             id: target.id.clone(),
             uid: resource.uid,
@@ -103,15 +102,12 @@ impl Pen<'_> {
             200..=299 if is_page(&response) => Err(somebody_elses(DELETING)),
             200..=299 | 404 | 410 => Ok(()),
             status => {
-                self.note_refusal(status);
+                // That a `PUT` is refused says nothing of a deletion.
+                if status == 412 {
+                    self.manners.minded_condition();
+                }
                 Err(self.exchange.failure(&response, Doing::Writing(DELETING)))
             }
-        }
-    }
-
-    fn note_refusal(&self, status: u16) {
-        if status == 412 {
-            self.manners.minded_condition();
         }
     }
 

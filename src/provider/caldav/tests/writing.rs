@@ -247,6 +247,19 @@ async fn a_server_that_rewrites_is_read_again_after_every_write_whatever_its_sta
 }
 
 #[tokio::test]
+async fn a_deletion_looks_first_though_an_update_was_refused() {
+    let place = "/home/ada/office/a.ics";
+    let (account, script) =
+        settled(vec![on("PUT", place, 412, ""), on("GET", place, 200, event("a", "Theirs")).header("etag", "\"2\"")]);
+    assert_eq!(
+        update(&account, "\"1\"", Some(&event("a", "Old"))).await.expect_err("edited").class,
+        FailureClass::Conflict
+    );
+    assert_eq!(delete(&account, "\"1\"").await.expect_err("edited").class, FailureClass::Conflict);
+    script.finished();
+}
+
+#[tokio::test]
 async fn a_deletion_looks_first_where_conditions_may_not_be_minded() {
     let place = "/home/ada/office/a.ics";
     // Somebody has edited it, and the server would delete it all the same.
