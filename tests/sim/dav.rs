@@ -123,6 +123,7 @@ impl Watch {
 }
 
 /// How the server behaves besides its faults.
+#[expect(clippy::struct_excessive_bools, reason = "a table of independent habits")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Habits {
     /// PUT answers without an ETag, and what is stored has one more property.

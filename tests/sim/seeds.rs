@@ -100,22 +100,7 @@ pub fn run(seed: u64) -> Judged {
             let mut story =
                 Story { alive, people: &mut people, desks: &desks, outside: &outside, port, book: &mut book };
             story.busy(&mut rng, &mut lineage).await;
-            let mut found = Vec::new();
-            for desk in &desks {
-                book.look(&alive.services, &desk.user).await;
-            }
-            for person in &people {
-                if !is_connected(alive, person).await {
-                    continue;
-                }
-                let server = outside.borrow().server.clone();
-                found.extend(cursor_is_covered(&alive.services, person.account, &server).await);
-                if person.at_google {
-                    let google = outside.borrow().google.google.clone();
-                    found.extend(google_cursor_is_covered(&alive.services, person.account, &google).await);
-                }
-            }
-            found
+            look(alive, &people, &desks, &outside, &mut book).await
         });
         broken.extend(found);
         epoch = born_again(died, &mut rng);
@@ -143,6 +128,26 @@ pub fn run(seed: u64) -> Judged {
     Judged { trace: std::mem::take(&mut outside.trace), broken, edits: lineage.len(), requests: outside.asked }
 }
 
+/// What must hold at any instant, a crash's included.
+async fn look(alive: &Alive, people: &[Person], desks: &[Desk], outside: &Shared, book: &mut Book) -> Vec<String> {
+    let mut found = Vec::new();
+    for desk in desks {
+        book.look(&alive.services, &desk.user).await;
+    }
+    for person in people {
+        if !is_connected(alive, person).await {
+            continue;
+        }
+        let server = outside.borrow().server.clone();
+        found.extend(cursor_is_covered(&alive.services, person.account, &server).await);
+        if person.at_google {
+            let google = outside.borrow().google.google.clone();
+            found.extend(google_cursor_is_covered(&alive.services, person.account, &google).await);
+        }
+    }
+    found
+}
+
 /// The weeks after the busy days, from one death of the process to the next.
 fn live_on<'b>(
     mut weeks: Weeks,
@@ -165,6 +170,7 @@ fn live_on<'b>(
 }
 
 /// What a seed has of its own besides. Dice of their own: what else a seed comes to does not depend on them.
+#[expect(clippy::struct_excessive_bools, reason = "a table of independent habits")]
 struct Own {
     dice: StdRng,
     /// A proxy answers writes too.

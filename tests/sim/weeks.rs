@@ -396,15 +396,15 @@ impl Weeks {
                 .collect();
             let mut approved = BTreeSet::new();
             for hold in held(scene, at).await {
-                let names: BTreeSet<_> =
+                let asked_of: BTreeSet<_> =
                     hold.removed.iter().filter_map(|held| named.get(&held.event_id)).cloned().collect();
                 let taken = decide(scene, &hold, approve).await;
                 let told =
-                    format!("here: {} answers {approve} for {} events: {taken}", scene.people[at].user, names.len());
+                    format!("here: {} answers {approve} for {} events: {taken}", scene.people[at].user, asked_of.len());
                 scene.outside.borrow_mut().trace.push(told);
                 match (taken, approve) {
-                    (true, true) => approved.extend(names),
-                    (true, false) => names.iter().for_each(|name| scene.lineage.stays(name)),
+                    (true, true) => approved.extend(asked_of),
+                    (true, false) => asked_of.iter().for_each(|name| scene.lineage.stays(name)),
                     (false, _) => {}
                 }
             }

@@ -5,7 +5,7 @@ use super::world::World;
 /// Enough of an id to tell it from others.
 const ID_SHOWN: usize = 6;
 
-fn short(id: impl ToString) -> String {
+fn short(id: &impl ToString) -> String {
     let id = id.to_string();
     id[id.len().saturating_sub(ID_SHOWN)..].to_owned()
 }
@@ -18,20 +18,20 @@ impl World {
         }
         println!("== {step}");
         for event in self.hub.events.values() {
-            let (id, home, facts) = (short(event.id), event.calendar_id.map(short), &event.content.facts);
+            let (id, home, facts) = (short(&event.id), event.calendar_id.as_ref().map(short), &event.content.facts);
             println!("  event {id} at {home:?}, version {}, deleted {:?}: {facts:?}", event.version, event.deleted_at);
         }
         for bond in self.hub.mappings.values() {
-            let (event, calendar, base) = (short(bond.event_id), short(bond.calendar_id), &bond.base.facts);
+            let (event, calendar, base) = (short(&bond.event_id), short(&bond.calendar_id), &bond.base.facts);
             println!("  bond {event} in {calendar}: {:?} at {:?}, base {base:?}", bond.remote_id, bond.revision);
         }
         for entry in self.hub.outbox.values() {
-            let (event, calendar) = (short(entry.event_id), short(entry.calendar_id));
+            let (event, calendar) = (short(&entry.event_id), short(&entry.calendar_id));
             let sent = entry.sent.len();
             println!("  owed {} of {event} in {calendar}: {}, {}, sent {sent}", entry.op, entry.state, entry.reason);
         }
         for conflict in &self.hub.conflicts {
-            println!("  conflict about {}: {}, {}", short(conflict.event_id), conflict.status, conflict.reason);
+            println!("  conflict about {}: {}, {}", short(&conflict.event_id), conflict.status, conflict.reason);
         }
         for (account, remote) in self.remotes.iter().enumerate() {
             for (id, object) in &remote.objects {

@@ -468,15 +468,8 @@ impl World {
                 self.hub.rename(&self.setting, case.copy);
                 None
             }
-            (Doing::FindThenDelete, Heard::Found(Found::Here(remote)))
-                if self.hub.is_anothers(case.copy, &remote.id) =>
-            {
-                self.settled(&case);
-                None
-            }
             (Doing::FindThenDelete, Heard::Found(Found::Here(remote))) => {
-                let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
-                self.found(account, &case, &last, remote, false);
+                self.found_to_delete(account, &case, remote);
                 None
             }
             (Doing::FindThenDelete, Heard::Found(Found::Deleted)) => {
@@ -523,6 +516,14 @@ impl World {
         self.unconfirmed.insert(case.copy);
         self.hub.close(case.copy);
         self.commit(account, which, &changes);
+    }
+
+    fn found_to_delete(&mut self, account: usize, case: &Case, remote: RemoteEvent) {
+        if self.hub.is_anothers(case.copy, &remote.id) {
+            return self.settled(case);
+        }
+        let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
+        self.found(account, case, &last, remote, false);
     }
 
     fn deleted_there(&mut self, account: usize, case: &Case) {

@@ -251,15 +251,12 @@ impl Changes {
         was: Option<&Remains>,
     ) {
         let mut sent = attempt.sent.clone();
-        match was.filter(|was| was.uid == attempt.key) {
-            Some(was) => {
-                sent.extend((!refused).then(|| told.clone()));
-                self.link_again(scene, event, remote, was, &sent);
-            }
-            None => {
-                sent.push(told.clone());
-                self.link(scene, event, remote, &sent);
-            }
+        if let Some(was) = was.filter(|was| was.uid == attempt.key) {
+            sent.extend((!refused).then(|| told.clone()));
+            self.link_again(scene, event, remote, was, &sent);
+        } else {
+            sent.push(told.clone());
+            self.link(scene, event, remote, &sent);
         }
     }
 
