@@ -290,7 +290,7 @@ impl Rest {
 }
 
 /// What was deleted there and edited here.
-fn outvoted(conflicts: &[Conflict]) -> BTreeSet<String> {
+pub fn outvoted(conflicts: &[Conflict]) -> BTreeSet<String> {
     let disputed = conflicts.iter().filter(|conflict| conflict.kind == ConflictKind::DeletedRemotely);
     disputed.filter_map(|conflict| Some(name(&conflict.local.as_ref()?.facts.title, ""))).collect()
 }
@@ -350,7 +350,7 @@ fn false_conflict(conflict: &Conflict, lineage: &Lineage, written_anew: &[PutBac
 }
 
 /// Everything that the conflict history keeps.
-async fn history(services: &Services) -> Vec<Conflict> {
+pub async fn history(services: &Services) -> Vec<Conflict> {
     let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
     let filter = ConflictFilter { limit: 10_000, ..ConflictFilter::default() };
     let conflicts = tx.conflicts(&Scope::Whole, &filter).await.expect("conflicts");
