@@ -31,8 +31,8 @@ use std::{
 
 use seeds::Judged;
 
-/// Seeds of a plain run: what two cores do in four minutes.
-const SEEDS: u64 = 80;
+/// Seeds of a plain run: what two cores do in seven minutes.
+const SEEDS: u64 = 60;
 /// Seeds that are run twice to compare their traces.
 const TWICE: u64 = 5;
 /// After so many seeds a long run says how far it has come.
