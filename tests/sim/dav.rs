@@ -138,8 +138,8 @@ pub struct Habits {
     pub forgets_every: Option<usize>,
     /// DELETE minds no `If-Match` (`SOGo`).
     pub deletes_whatever: bool,
-    /// Sync tokens are the second of the last change, so what else changes in that second has the same one; whoever comes with
-    /// it is told of that whole second again (`SOGo`).
+    /// A sync token is the time of the last change in whole seconds. Later changes in the same second have the same token, so an
+    /// answer repeats all changes of that second (`SOGo`).
     pub whole_seconds: bool,
 }
 
@@ -307,7 +307,7 @@ impl Server {
         }
     }
 
-    /// The last change that whoever comes with this token has surely been told of.
+    /// The last change that every client with this sync token has received.
     pub fn read_past(&self, collection: &Collection, token: &str) -> Option<u64> {
         collection.upto(token, self.habits)
     }
@@ -335,7 +335,7 @@ impl Server {
         }
     }
 
-    /// I-13 where no condition is minded: whoever deletes another version than the one that is there had looked just before.
+    /// I-13 on a server that ignores `If-Match`: a DELETE with an old version is allowed only shortly after the object was read.
     fn judge_blind(&mut self, asked: &Asked, expected: &str) {
         let looked = self.looked.get(&asked.path);
         if looked.is_some_and(|(at, seen)| asked.at - at <= LOOK_S && seen == expected) {

@@ -260,7 +260,7 @@ impl Rest {
         there
     }
 
-    /// What was deleted there and edited here, as the history tells it.
+    /// The names of events with a conflict between a deletion there and an edit here.
     pub async fn disputed(services: &Services) -> BTreeSet<String> {
         outvoted(&history(services).await)
     }
@@ -290,7 +290,7 @@ impl Rest {
 }
 
 /// What was deleted there and edited here.
-pub fn outvoted(conflicts: &[Conflict]) -> BTreeSet<String> {
+fn outvoted(conflicts: &[Conflict]) -> BTreeSet<String> {
     let disputed = conflicts.iter().filter(|conflict| conflict.kind == ConflictKind::DeletedRemotely);
     disputed.filter_map(|conflict| Some(name(&conflict.local.as_ref()?.facts.title, ""))).collect()
 }
@@ -350,7 +350,7 @@ fn false_conflict(conflict: &Conflict, lineage: &Lineage, written_anew: &[PutBac
 }
 
 /// Everything that the conflict history keeps.
-pub async fn history(services: &Services) -> Vec<Conflict> {
+async fn history(services: &Services) -> Vec<Conflict> {
     let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
     let filter = ConflictFilter { limit: 10_000, ..ConflictFilter::default() };
     let conflicts = tx.conflicts(&Scope::Whole, &filter).await.expect("conflicts");

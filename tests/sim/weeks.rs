@@ -26,7 +26,7 @@ use super::{
     dav::{event_of, line},
     desks::{Desk, clear_away, is_planned},
     faults::Weather,
-    invariants::{Rest, history, outvoted},
+    invariants::Rest,
     life::Alive,
     people::{Lineage, create_here, create_there, local_events, numbers, texts},
     seeds::act,
@@ -172,7 +172,7 @@ impl Weeks {
         outside.weather = Weather { faults_in_1000, ..outside.weather };
     }
 
-    /// Everybody of the place has looked there, twice: whoever shares it hears of what another has written meanwhile.
+    /// Syncs the calendar for each user who shares it, twice, so that each reads what the others wrote.
     async fn look(&self, scene: &Scene<'_>) {
         for _ in 0..2 {
             for at in &self.place {
@@ -331,7 +331,7 @@ impl Weeks {
         self.look(scene).await;
         self.calm(scene).await;
         // A write that met the deletion of its own event was decided by the account's rule, and the history has it.
-        let disputed = outvoted(&history(&scene.alive.services).await);
+        let disputed = Rest::disputed(&scene.alive.services).await;
         for at in self.place.clone() {
             let alive = names_here(scene, at).await;
             let user = &scene.people[at].user;
