@@ -89,6 +89,8 @@ pub struct Remains {
     pub base: EventContent,
     /// Its own bytes.
     pub raw: Vec<u8>,
+    /// We had made it; otherwise its owner had, and it is theirs still when it is made again.
+    pub created_by_us: bool,
     /// When it was found to be gone.
     pub kept_at: DateTime<Utc>,
 }
@@ -104,6 +106,7 @@ impl Remains {
             uid: mapping.uid.clone(),
             base: mapping.base.clone(),
             raw: mapping.raw.clone()?,
+            created_by_us: mapping.created_by_us,
             kept_at: now,
         })
     }

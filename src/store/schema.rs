@@ -252,7 +252,7 @@ table! {
 
 table! {
     use super::super::types::{Document, Id, Instant};
-    use diesel::sql_types::{Binary, Text};
+    use diesel::sql_types::{Binary, Bool, Text};
 
     remains (event_id, calendar_id) {
         event_id -> Id,
@@ -261,6 +261,7 @@ table! {
         uid -> Text,
         base -> Document,
         raw -> Binary,
+        created_by_us -> Bool,
         kept_at -> Instant,
     }
 }

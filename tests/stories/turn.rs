@@ -71,6 +71,11 @@ impl Case {
     fn is_again(&self) -> bool {
         self.remains.as_ref().is_some_and(|remains| remains.uid == self.entry.key)
     }
+
+    fn is_ours(&self) -> bool {
+        let was = self.remains.as_ref().is_none_or(|remains| remains.created_by_us);
+        self.mapping.as_ref().map_or(was, |mapping| mapping.created_by_us)
+    }
 }
 
 /// Why something was asked.
@@ -162,6 +167,7 @@ impl World {
             let event = event.filter(|event| named.is_some() || event.deleted_at.is_none());
             let counterpart = event.map(|event| {
                 let was = was.filter(|was| was.event_id == event.id);
+                let was = was.or_else(|| self.hub.remains.get(&(event.id, scene.calendar.id)).cloned());
                 (event, was)
             });
             changes.meet(&scene, remote, bond, counterpart, &pulling.held);
@@ -341,7 +347,7 @@ impl World {
 
     fn attend(&mut self, account: usize, case: &Case) -> Option<(Doing, Ask)> {
         let (_, which) = self.setting.place(case.copy.1);
-        let ours = case.mapping.as_ref().is_none_or(|mapping| mapping.created_by_us);
+        let ours = case.is_ours();
         let wanted = case.event.deleted_at.is_none() && case.entry.op != WriteOp::Delete;
         let told = wanted.then(|| self.setting.scene(account, which).told(&case.event.content, ours));
         let copy =
@@ -501,7 +507,7 @@ impl World {
                 let mapping = Mapping { base: told.clone(), ..mapping };
                 changes.settle(&scene, mapping, event, Some(remote), &[]);
             }
-            None => changes.link(&scene, event, remote, std::slice::from_ref(told)),
+            None => changes.link(&scene, event, remote, std::slice::from_ref(told), case.remains.as_ref()),
         }
         self.hub.close(case.copy);
         self.commit(account, which, &changes);
@@ -533,7 +539,7 @@ impl World {
         if self.hub.is_going(case.copy) {
             changes.settled.push(case.copy);
         } else {
-            changes.lose(&self.setting.scene(account, which), event, &case.entry);
+            changes.lose(&self.setting.scene(account, which), event, &case.entry, case.remains.as_ref());
         }
         self.hub.close(case.copy);
         self.commit(account, which, &changes);

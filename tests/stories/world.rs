@@ -52,6 +52,10 @@ pub struct World {
     pub unconfirmed: BTreeSet<Copy>,
     /// Deletions that a person has answered for, by what they were asked about, and what was said.
     pub answered: BTreeMap<(Copy, Option<Revision>), bool>,
+    /// Events that an account's owner made at its provider.
+    pub owners_own: BTreeSet<(usize, Name)>,
+    /// Copies that somebody asked for here.
+    pub asked_for: BTreeSet<Copy>,
     pub broken: Option<String>,
     pub activity: u64,
     pub passes: u32,
@@ -69,6 +73,8 @@ impl World {
             book: Book::default(),
             unconfirmed: BTreeSet::new(),
             answered: BTreeMap::new(),
+            owners_own: BTreeSet::new(),
+            asked_for: BTreeSet::new(),
             broken: None,
             activity: 0,
             passes: 0,
@@ -223,6 +229,7 @@ impl World {
         match act {
             Act::Link(account) => {
                 let calendar = self.setting.calendars[account][0].id;
+                self.asked_for.insert((id, calendar));
                 return self.hub.link(&self.setting, &event, calendar);
             }
             Act::Unlink(account) => return self.unlink(&event, account),
@@ -331,6 +338,7 @@ impl World {
                 let lags = self.remotes[account].lags;
                 let mut object = fresh(content, 0, name);
                 object.shown_from += chrono::Duration::seconds(if lags { 45 } else { 0 });
+                self.owners_own.insert((account, name));
                 self.remotes[account].put(&RemoteEventId(format!("there-{name}")), object);
             }
             return;
@@ -340,6 +348,7 @@ impl World {
             if let Some(event) = looks.filter(|event| event.deleted_at.is_none()) {
                 self.book.stems(name, of);
                 self.book.made(name, &event.content);
+                self.owners_own.insert((account, name));
                 self.remotes[account].put(&RemoteEventId(format!("there-{name}")), fresh(event.content, 0, name));
             }
             return;
@@ -373,6 +382,7 @@ impl World {
         };
         self.remotes[account].put(&id, changed);
         if let Some((name, tail)) = tail {
+            self.owners_own.insert((account, name));
             self.remotes[account].put(&RemoteEventId(format!("there-{name}")), fresh(tail, which, name));
         }
     }
@@ -666,6 +676,13 @@ impl World {
             let event = &self.hub.events[&mapping.event_id];
             if event.deleted_at.is_some() {
                 return Err(Promise::Agreement.broken(format!("e{name} is there and deleted here")));
+            }
+            let copy = (event.id, mapping.calendar_id);
+            let theirs = self.owners_own.contains(&(account, name))
+                && event.calendar_id == Some(copy.1)
+                && !self.asked_for.contains(&copy);
+            if theirs && mapping.created_by_us {
+                return Err(Promise::NothingLost.broken(format!("e{name} is its owner's own, and counts as ours")));
             }
             let told = self.setting.scene(account, object.calendar).told(&event.content, mapping.created_by_us);
             if told != object.content {

@@ -108,7 +108,7 @@ impl Desk<'_> {
         if entry.as_ref().is_some_and(is_withdrawal) {
             changes.settled.push((event.id, case.calendar.id));
         } else {
-            changes.lose(&scene, event, &case.entry);
+            changes.lose(&scene, event, &case.entry, case.remains.as_ref());
         }
         self.close(tx, case, &changes).await?;
         add(tally, &changes);

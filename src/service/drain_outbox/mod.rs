@@ -152,6 +152,14 @@ struct Case {
     entry: OutboxEntry,
 }
 
+impl Case {
+    /// Whether the copy is one that we made, or shall make: an owner's own event that is made again stays its owner's.
+    fn is_ours(&self) -> bool {
+        let was = self.remains.as_ref().is_none_or(|remains| remains.created_by_us);
+        self.mapping.as_ref().map_or(was, |mapping| mapping.created_by_us)
+    }
+}
+
 impl Desk<'_> {
     fn scene<'s>(&'s self, case: &'s Case) -> Scene<'s> {
         Scene::new(&case.account, &self.opened.user, &case.calendar, Some(self.writer), &self.services.world)
@@ -178,7 +186,7 @@ impl Desk<'_> {
     async fn attend(&self, entry: &OutboxEntry, tally: &mut Tally) -> Result<Result<(), ProviderError>, Failure> {
         let Some(case) = self.load(entry).await? else { return Ok(Ok(())) };
         let scene = self.scene(&case);
-        let ours = case.mapping.as_ref().is_none_or(|mapping| mapping.created_by_us);
+        let ours = case.is_ours();
         // A copy that is taken out of one calendar goes, though its event lives on.
         let wanted = case.event.deleted_at.is_none() && case.entry.op != WriteOp::Delete;
         let told = wanted.then(|| scene.told(&case.event.content, ours));
@@ -391,7 +399,7 @@ impl Desk<'_> {
                 let mapping = Mapping { base: told.clone(), ..mapping };
                 changes.settle(&scene, mapping, event, Some(remote), &[]);
             }
-            None => changes.link(&scene, event, remote, std::slice::from_ref(told)),
+            None => changes.link(&scene, event, remote, std::slice::from_ref(told), case.remains.as_ref()),
         }
         self.close(tx, case, &changes).await?;
         add(tally, &changes);

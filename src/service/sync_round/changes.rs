@@ -166,10 +166,12 @@ impl Changes {
         }
         if let Some((event, was)) = counterpart {
             let sent = held.sent(event.id);
-            match was.filter(|was| event.deleted_at.is_none() && was.uid == remote.uid) {
-                Some(was) => return self.link_again(scene, event, remote, &was, sent),
-                None if still_alike(scene, &event, &remote, held) => return self.link(scene, event, remote, sent),
-                None => {}
+            match was.as_ref() {
+                Some(was) if event.deleted_at.is_none() && was.uid == remote.uid => {
+                    return self.link_again(scene, event, remote, was, sent);
+                }
+                was if still_alike(scene, &event, &remote, held) => return self.link(scene, event, remote, sent, was),
+                _ => {}
             }
         }
         if scene.takes {
@@ -200,9 +202,18 @@ impl Changes {
     }
 
     /// A remote event that is taken to be one we hold without a bond. `sent`: what we sent for it, if a create's answer
-    /// was lost. Which of it made the event nobody can tell; from the first of it, our later edits count as such.
-    pub fn link(&mut self, scene: &Scene<'_>, event: Event, remote: RemoteEvent, sent: &[EventContent]) {
-        let mapping = bond(scene, event.id, remote.clone(), !sent.is_empty());
+    /// was lost. Which of it made the event nobody can tell; from the first of it, our later edits count as such. `was`: what is left
+    /// of the copy that it had here.
+    pub fn link(
+        &mut self,
+        scene: &Scene<'_>,
+        event: Event,
+        remote: RemoteEvent,
+        sent: &[EventContent],
+        was: Option<&Remains>,
+    ) {
+        let ours = !sent.is_empty() && was.is_none_or(|was| was.created_by_us);
+        let mapping = bond(scene, event.id, remote.clone(), ours);
         if let Some(first) = sent.first() {
             let mapping = Mapping { base: echo::begun(first, &remote.content), ..mapping };
             self.settle(scene, mapping, event, Some(remote), sent);
@@ -236,7 +247,7 @@ impl Changes {
         sent: &[EventContent],
     ) {
         let base = if sent.is_empty() { was.base.clone() } else { echo::begun(&was.base, &remote.content) };
-        let mapping = Mapping { base, ..bond(scene, event.id, remote.clone(), true) };
+        let mapping = Mapping { base, ..bond(scene, event.id, remote.clone(), was.created_by_us) };
         self.settle(scene, mapping, event, Some(remote), sent);
     }
 
@@ -256,7 +267,7 @@ impl Changes {
             self.link_again(scene, event, remote, was, &sent);
         } else {
             sent.push(told.clone());
-            self.link(scene, event, remote, &sent);
+            self.link(scene, event, remote, &sent, was);
         }
     }
 
@@ -271,17 +282,18 @@ impl Changes {
     }
 
     /// What a queued create has made was deleted there before we had heard of it: it is gone as any other copy is.
-    pub fn lose(&mut self, scene: &Scene<'_>, event: Event, entry: &OutboxEntry) {
+    pub fn lose(&mut self, scene: &Scene<'_>, event: Event, entry: &OutboxEntry, was: Option<&Remains>) {
+        let ours = was.is_none_or(|was| was.created_by_us);
         let made = entry.sent.first().cloned();
         let made = RemoteEvent {
             id: RemoteEventId(entry.key.0.clone()),
             uid: entry.key.clone(),
             revision: None,
-            content: made.unwrap_or_else(|| scene.told(&event.content, true)),
+            content: made.unwrap_or_else(|| scene.told(&event.content, ours)),
             raw: None,
             changed_at: None,
         };
-        let mapping = bond(scene, event.id, made, true);
+        let mapping = bond(scene, event.id, made, ours);
         self.settle(scene, mapping, event, None, &[]);
     }
 

@@ -222,7 +222,11 @@ impl Puller<'_> {
                     let event = tx.events_by_ids(&[id]).await?.into_iter().next();
                     // What is deleted here is not brought back by it: it is a new event.
                     let event = event.filter(|event| named.is_some() || event.deleted_at.is_none());
-                    event.map(|event| (event, was.filter(|was| was.event_id == id)))
+                    let was = match was.filter(|was| was.event_id == id) {
+                        None => tx.remains_of(id, self.scene.calendar.id).await?,
+                        was => was,
+                    };
+                    event.map(|event| (event, was))
                 }
                 None => None,
             };

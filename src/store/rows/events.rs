@@ -96,6 +96,7 @@ row! {
         uid: Uid,
         base: Json,
         raw: Vec<u8>,
+        created_by_us: bool,
         kept_at: Ts,
     }
 }

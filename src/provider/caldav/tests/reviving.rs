@@ -25,6 +25,7 @@ fn left() -> Remains {
         uid: "theirs".into(),
         base,
         raw: raw.into_bytes(),
+        created_by_us: false,
         kept_at: DateTime::UNIX_EPOCH,
     }
 }
