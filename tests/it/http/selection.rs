@@ -69,6 +69,24 @@ async fn an_event_that_is_carried_into_another_calendar_stays_itself_with_what_w
 }
 
 #[actix_web::test]
+async fn an_event_that_is_made_again_in_its_owners_calendar_hides_nothing_from_its_owner() {
+    let (app, wire, id) = connected("write").await;
+    let chosen = json!({ "policy": "most_recent_wins", "privacy": "minimal" });
+    app.patch(&format!("/v1/accounts/{id}"), chosen).await.ok();
+    let token = elsewhere(&wire);
+    let (_, made) = wire.call("POST", &events(), &token, &lunch("Lunch"));
+    rounds(&app, id).await;
+    let path = format!("/v1/events/{}", app.get(EVENTS).await.ok()["data"][0]["id"].as_str().expect("an id"));
+    let there = format!("{}/{}", events(), made["id"].as_str().expect("an id"));
+    wire.call("DELETE", &there, &token, &Value::Null);
+    for title in ["Lunch, edited here", "Lunch, edited later"] {
+        app.patch(&path, json!({ "title": title })).await.ok();
+        rounds(&app, id).await;
+        assert_eq!(held(&wire, &events(), &token), [(title.to_owned(), None)]);
+    }
+}
+
+#[actix_web::test]
 async fn a_copy_in_a_calendar_that_is_selected_again_is_the_copy_it_was() {
     let (app, wire, id) = connected("write").await;
     let Picnic { family, path, there, token } = picnic(&app, &wire, id).await;
