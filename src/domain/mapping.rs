@@ -87,7 +87,7 @@ pub struct Remains {
     pub uid: Uid,
     /// What both sides had last agreed on.
     pub base: EventContent,
-    /// Its own bytes.
+    /// Its own bytes; empty: it was gone before they were read, and its name there is not known either.
     pub raw: Vec<u8>,
     /// We had made it; otherwise its owner had, and it is theirs still when it is made again.
     pub created_by_us: bool,
@@ -109,6 +109,12 @@ impl Remains {
             created_by_us: mapping.created_by_us,
             kept_at: now,
         })
+    }
+
+    /// Whether the copy was ever read, so that its bytes and its name there are known.
+    #[must_use]
+    pub fn was_read(&self) -> bool {
+        !self.raw.is_empty()
     }
 }
 

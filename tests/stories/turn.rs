@@ -25,6 +25,7 @@ use calwarden::{
         sweep::{Held, Pulled, Sweep, Unbound},
     },
 };
+use chrono::{DateTime, Utc};
 
 use super::{
     hub::{Absent, Copy},
@@ -91,8 +92,8 @@ pub enum Doing {
         told: EventContent,
         refused: bool,
     },
-    /// What a forgotten create made.
-    FindThenDelete,
+    /// What a forgotten create made; asked at this time.
+    FindThenDelete(DateTime<Utc>),
 }
 
 /// An event that its provider does not hand out just now.
@@ -165,6 +166,7 @@ impl World {
             let counterpart = named.or_else(|| was.as_ref().map(|was| was.event_id));
             let event = counterpart.and_then(|id| self.hub.events.get(&id).cloned());
             let event = event.filter(|event| named.is_some() || event.deleted_at.is_none());
+            let event = event.filter(|event| !self.hub.mappings.contains_key(&(event.id, scene.calendar.id)));
             let counterpart = event.map(|event| {
                 let was = was.filter(|was| was.event_id == event.id);
                 let was = was.or_else(|| self.hub.remains.get(&(event.id, scene.calendar.id)).cloned());
@@ -235,7 +237,13 @@ impl World {
         let sorted = picture.sorted(stopped.is_some());
         let holds = self.hub.holds_in_force(calendar.id);
         let followed = follow(&holds, &sorted, result.reconciled, calendar.takes_writes());
-        self.judge_answers(&calendar, result.mapped, &sorted);
+        // What goes on in the other calendar is no loss, whatever was answered about it before that was known.
+        let lost = sorted.settle.iter().filter(|lost| {
+            let bond = self.hub.bond(calendar.id, &lost.remote_id);
+            bond.is_none_or(|(held, event)| self.hub.moved(&self.setting, account, (&held, &event), gone).is_none())
+        });
+        let lost: Vec<_> = lost.cloned().collect();
+        self.judge_answers(&calendar, result.mapped, &lost);
         let mut changes = Changes::default();
         let mut moved = Vec::new();
         let scene = self.setting.scene(account, which);
@@ -362,7 +370,7 @@ impl World {
             (Write::Create, Some(told), _) => {
                 self.remember(case, &told);
                 let ask = match &case.remains {
-                    Some(remains) if remains.uid == case.entry.key => {
+                    Some(remains) if remains.uid == case.entry.key && remains.was_read() => {
                         Ask::MakeAgain { id: remains.remote_id.clone(), told: told.clone() }
                     }
                     _ => Ask::Create { key: case.entry.key.clone(), told: told.clone() },
@@ -374,7 +382,9 @@ impl World {
                 Some((Doing::Update(told.clone()), Ask::Update { id, revision, told }))
             }
             (Write::Delete, _, Some((id, revision))) => Some((Doing::Delete, Ask::Delete { id, revision })),
-            (Write::FindThenDelete, ..) => Some((Doing::FindThenDelete, Ask::Find { key: case.entry.key.clone() })),
+            (Write::FindThenDelete, ..) => {
+                Some((Doing::FindThenDelete(self.setting.world.now()), Ask::Find { key: case.entry.key.clone() }))
+            }
             _ => {
                 let id = case.mapping.as_ref().expect("a bond").remote_id.clone();
                 Some((Doing::Look(None), Ask::Read { id }))
@@ -421,7 +431,7 @@ impl World {
     fn heard(&mut self, account: usize, queue: VecDeque<Copy>, case: Box<Case>, doing: Doing, heard: Heard) -> Stage {
         let look = |before: Option<Revision>| match &case.mapping {
             Some(held) => Some((Doing::Look(before), Ask::Read { id: held.remote_id.clone() })),
-            None => Some((Doing::FindThenDelete, Ask::Find { key: case.entry.key.clone() })),
+            None => Some((Doing::FindThenDelete(self.setting.world.now()), Ask::Find { key: case.entry.key.clone() })),
         };
         let find = |told: EventContent, refused| {
             Some((Doing::Find { told, refused }, Ask::Find { key: case.entry.key.clone() }))
@@ -474,16 +484,16 @@ impl World {
                 self.hub.rename(&self.setting, case.copy);
                 None
             }
-            (Doing::FindThenDelete, Heard::Found(Found::Here(remote))) => {
+            (Doing::FindThenDelete(_), Heard::Found(Found::Here(remote))) => {
                 self.found_to_delete(account, &case, remote);
                 None
             }
-            (Doing::FindThenDelete, Heard::Found(Found::Deleted)) => {
+            (Doing::FindThenDelete(_), Heard::Found(Found::Deleted)) => {
                 self.settled(&case);
                 None
             }
-            (Doing::FindThenDelete, Heard::Found(Found::Nothing)) => {
-                if !may_still_arrive(&case.entry, case.event.deleted_at, self.setting.world.now()) {
+            (Doing::FindThenDelete(asked), Heard::Found(Found::Nothing)) => {
+                if !may_still_arrive(&case.entry, case.event.deleted_at, asked) {
                     self.settled(&case);
                 }
                 None

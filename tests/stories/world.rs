@@ -16,7 +16,6 @@ use calwarden::{
         outbox::{Owes, is_withdrawal, owes},
         sync::{
             brake::{BrakeRules, Loss, judge},
-            hold::Sorted,
             plan::Reason,
         },
     },
@@ -472,10 +471,9 @@ impl World {
     }
 
     /// I-15: what is deleted now was asked about, or is too little to ask; an answer reaches nothing else, and an approval is used up.
-    pub fn judge_answers(&mut self, calendar: &Calendar, mapped: usize, sorted: &Sorted) {
+    pub fn judge_answers(&mut self, calendar: &Calendar, mapped: usize, lost: &[HeldDeletion]) {
         let key = |gone: &HeldDeletion| ((gone.event_id, calendar.id), gone.revision.clone());
-        let going: Vec<_> = sorted
-            .settle
+        let going: Vec<_> = lost
             .iter()
             .filter(|gone| {
                 // What has gone on in another calendar meanwhile is another event by now.

@@ -22,8 +22,8 @@ impl Desk<'_> {
         tally.writes += 1;
         let (calendar, key) = (&case.calendar.remote_id, &case.entry.key);
         let made = match &case.remains {
-            Some(remains) => self.writer.make_again(calendar, key, remains, &told).await,
-            None => self.writer.create(calendar, key, &told).await,
+            Some(remains) if remains.was_read() => self.writer.make_again(calendar, key, remains, &told).await,
+            _ => self.writer.create(calendar, key, &told).await,
         };
         match made {
             Ok(remote) => {
@@ -61,7 +61,7 @@ impl Desk<'_> {
 
     /// Looks for what a create with this entry's key has made; where a copy is made again, first under the name that it had.
     async fn find(&self, case: &Case) -> Result<Found, Failure> {
-        if let Some(was) = case.remains.as_ref().filter(|_| is_again(case)) {
+        if let Some(was) = case.remains.as_ref().filter(|was| is_again(case) && was.was_read()) {
             let there = self.writer.read(&case.calendar.remote_id, &was.remote_id).await.map_err(Failure::Provider)?;
             if let Some(remote) = there {
                 return Ok(Found::Here(remote));
@@ -124,13 +124,15 @@ impl Desk<'_> {
 
     /// The event was deleted here, or its copy taken away, after a create whose answer was lost.
     pub(super) async fn find_to_delete(&self, case: &Case) -> Result<(), Failure> {
+        // The machine may sleep before the answer is looked at, and what was on its way arrives meanwhile.
+        let asked = self.services.world.now();
         match self.find(case).await? {
             Found::Here(remote) if self.is_anothers(case, &remote).await? => self.settled(case).await,
             Found::Here(remote) => {
                 let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
                 self.found(case, &last, remote, false, &mut Tally::default()).await
             }
-            Found::Nothing if may_still_arrive(&case.entry, case.event.deleted_at, self.services.world.now()) => {
+            Found::Nothing if may_still_arrive(&case.entry, case.event.deleted_at, asked) => {
                 let detail = "the event was taken away while it was sent; looking again whether it arrived";
                 Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)))
             }

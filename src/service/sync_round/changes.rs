@@ -164,7 +164,9 @@ impl Changes {
             let sent = held.sent(event.id);
             return self.settle(scene, mapping, event, Some(remote), sent);
         }
-        if let Some((event, was)) = counterpart {
+        // Of two that may be the same event, the first is: a calendar has one copy of it.
+        let bonded = |event: &Event| self.mappings.iter().any(|made| made.event_id == event.id);
+        if let Some((event, was)) = counterpart.filter(|(event, _)| !bonded(event)) {
             let sent = held.sent(event.id);
             match was.as_ref() {
                 Some(was) if event.deleted_at.is_none() && was.uid == remote.uid => {
@@ -202,8 +204,7 @@ impl Changes {
     }
 
     /// A remote event that is taken to be one we hold without a bond. `sent`: what we sent for it, if a create's answer
-    /// was lost. Which of it made the event nobody can tell; from the first of it, our later edits count as such. `was`: what is left
-    /// of the copy that it had here.
+    /// was lost: which of it made the event nobody can tell, so edits count from the first. `was`: what is left of its copy here.
     pub fn link(
         &mut self,
         scene: &Scene<'_>,
@@ -290,7 +291,8 @@ impl Changes {
             uid: entry.key.clone(),
             revision: None,
             content: made.unwrap_or_else(|| scene.told(&event.content, ours)),
-            raw: None,
+            // Its name stays known, for a backup may give it back.
+            raw: Some(Vec::new()),
             changed_at: None,
         };
         let mapping = bond(scene, event.id, made, ours);

@@ -221,7 +221,11 @@ impl Puller<'_> {
                 Some(id) => {
                     let event = tx.events_by_ids(&[id]).await?.into_iter().next();
                     // What is deleted here is not brought back by it: it is a new event.
-                    let event = event.filter(|event| named.is_some() || event.deleted_at.is_none());
+                    let mut event = event.filter(|event| named.is_some() || event.deleted_at.is_none());
+                    // It may have been found under its name meanwhile.
+                    if event.is_some() && tx.mapping_of(id, self.scene.calendar.id).await?.is_some() {
+                        event = None;
+                    }
                     let was = match was.filter(|was| was.event_id == id) {
                         None => tx.remains_of(id, self.scene.calendar.id).await?,
                         was => was,
