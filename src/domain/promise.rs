@@ -71,6 +71,8 @@ promises! {
     Replanned = "P-11": "Whatever concerns a plan has a plan made of it.",
     PlanningEnds = "P-12": "Planning ends, whatever the list, and holds up nobody else.",
     Proven = "C-1": "A consent or a notification counts only when it proves itself.",
+    Apart = "C-2": "A caller sees and changes nothing of what belongs to others.",
+    Erased = "C-3": "What is erased with a user is shown to nobody again.",
     Bounded = "B-1": "What one caller, feed or event makes us do is bounded, and what that leaves out is told.",
     NobodyWaits = "B-2": "However slow or many some callers are, the others are answered.",
 }

@@ -1,6 +1,6 @@
 //! A person's answer to held deletions, and what it means for the events.
 
-use super::{Services, edit_event::EditError};
+use super::{Services, edit_event::EditError, write::Write};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -12,7 +12,7 @@ use crate::{
         round::Cause,
     },
     engine::sync::hold::{Answers, Said},
-    store::{Mode, StoreError, Tx},
+    store::{StoreError, Tx},
 };
 
 /// Held events that are shown with their hold.
@@ -34,11 +34,16 @@ impl Services {
     /// is used up. Refused, the events stay, and the next round queues what puts them into their calendar again, where that takes
     /// changes from here.
     pub async fn decide_hold(&self, scope: &Scope, id: HoldId, approve: bool) -> Result<Hold, EditError> {
-        again!(self.try_decide_hold(scope, id, approve))
+        self.write(scope, async |write| self.put_answer(write, scope, id, approve).await).await
     }
 
-    async fn try_decide_hold(&self, scope: &Scope, id: HoldId, approve: bool) -> Result<Hold, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
+    async fn put_answer(
+        &self,
+        tx: &mut Write<'_>,
+        scope: &Scope,
+        id: HoldId,
+        approve: bool,
+    ) -> Result<Hold, EditError> {
         let mut hold = tx.hold(scope, id).await?.ok_or(EditError::NotFound("hold"))?;
         let calendar = tx.calendar(&Scope::Whole, hold.calendar_id).await?.ok_or(EditError::NotFound("calendar"))?;
         let (state, fate) =
@@ -64,8 +69,7 @@ impl Services {
             let told = Notice::new(self.world.new_id(), owner, what, outcome(&hold, &calendar), self.world.now());
             tx.put_notice(&Notice { account_id: Some(account.id), ..told }).await?;
         }
-        tx.commit().await?;
-        self.wake(hold.account_id, Cause::Requested);
+        tx.wake(hold.account_id, Cause::Requested);
         Ok(hold)
     }
 

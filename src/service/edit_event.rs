@@ -5,9 +5,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{
-    Services, answer_hold::is_only_here, check_content::check, planning::Hand, sync_round::changes::join_queue,
-};
+use super::{Services, answer_hold::is_only_here, check_content::check, sync_round::changes::join_queue, write::Write};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -27,7 +25,7 @@ use crate::{
         series::{self, EditScope, SeriesDelete, SeriesEdit},
         sync::plan::Reason,
     },
-    store::{Mode, StoreError, Tx},
+    store::{StoreError, Tx},
 };
 
 /// Why an edit was not taken. Nothing was changed.
@@ -93,13 +91,12 @@ pub struct Edit {
 impl Services {
     /// Makes an event and queues its remote copy.
     pub async fn create_event(&self, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
-        again!(self.try_create_event(scope, new.clone()))
+        check(&new.content)?;
+        self.write(scope, async |write| self.make_event(write, scope, new.clone()).await).await
     }
 
-    async fn try_create_event(&self, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
-        check(&new.content)?;
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let user = tx.user(&new.user_id).await?.ok_or(EditError::NotFound("user"))?;
+    async fn make_event(&self, write: &mut Write<'_>, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
+        let user = write.user(&new.user_id).await?.ok_or(EditError::NotFound("user"))?;
         let now = self.world.now();
         let uuid = self.world.new_id::<uuid::Uuid>();
         let mut event = Event {
@@ -117,19 +114,14 @@ impl Services {
         };
         event.content.normalise();
         if let Some(id) = new.calendar_id {
-            let home = self.writable(&mut tx, scope, id).await?;
+            let home = self.writable(write, scope, id).await?;
             event.space_id = home.space_id.clone();
             event.calendar_id = Some(home.id);
         }
         if !scope.admits(&event.space_id) {
             return Err(EditError::NotFound("user"));
         }
-        put(&mut tx, &event, user.time_zone).await?;
-        let mut wake = self.owe_all(&mut tx, &event, user.time_zone).await?;
-        wake.extend(self.heed(&mut tx, std::slice::from_ref(&event), Hand::Here).await?);
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        self.wake_planner();
+        write.put_event(&event, user.time_zone).await?;
         Ok(event)
     }
 
@@ -141,20 +133,21 @@ impl Services {
         expected_version: Option<i64>,
         edit: Edit,
     ) -> Result<Event, EditError> {
-        again!(self.try_change_event(scope, id, expected_version, edit.clone()))
+        self.write(scope, async |write| {
+            let (event, user) = self.editable(write, scope, id, expected_version).await?;
+            self.carry_edit(write, event, edit.clone(), user.time_zone).await
+        })
+        .await
     }
 
-    async fn try_change_event(
+    async fn carry_edit(
         &self,
-        scope: &Scope,
-        id: EventId,
-        expected_version: Option<i64>,
+        write: &mut Write<'_>,
+        mut event: Event,
         edit: Edit,
+        zone: Tz,
     ) -> Result<Event, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let (mut event, user) = self.editable(&mut tx, scope, id, expected_version).await?;
-        self.refuse_fixed(&mut tx, &event).await?;
-        let zone = user.time_zone;
+        self.refuse_fixed(write, &event).await?;
         let tail = match edit_content(&event.content, edit, zone)? {
             SeriesEdit::Changed(content) => {
                 event.content = content;
@@ -168,9 +161,7 @@ impl Services {
         check(&event.content)?;
         let now = self.world.now();
         touch(&mut event, now);
-        put(&mut tx, &event, zone).await?;
-        let mut wake = self.owe_all(&mut tx, &event, zone).await?;
-        wake.extend(self.heed(&mut tx, std::slice::from_ref(&event), Hand::Here).await?);
+        write.put_event(&event, zone).await?;
         if let Some(mut content) = tail {
             check(&content)?;
             content.normalise();
@@ -184,11 +175,8 @@ impl Services {
                 version: 1,
                 ..event
             };
-            put(&mut tx, &event, zone).await?;
-            wake.extend(self.owe_all(&mut tx, &event, zone).await?);
+            write.put_event(&event, zone).await?;
         }
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
         Ok(event)
     }
 
@@ -200,52 +188,49 @@ impl Services {
         expected_version: Option<i64>,
         occurrence: Option<(EventTime, EditScope)>,
     ) -> Result<(), EditError> {
-        again!(self.try_delete_event(scope, id, expected_version, occurrence))
+        self.write(scope, async |write| {
+            let (event, user) = self.editable(write, scope, id, expected_version).await?;
+            self.carry_deletion(write, event, occurrence, user.time_zone).await
+        })
+        .await
     }
 
-    async fn try_delete_event(
+    async fn carry_deletion(
         &self,
-        scope: &Scope,
-        id: EventId,
-        expected_version: Option<i64>,
+        write: &mut Write<'_>,
+        mut event: Event,
         occurrence: Option<(EventTime, EditScope)>,
+        zone: Tz,
     ) -> Result<(), EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let (mut event, user) = self.editable(&mut tx, scope, id, expected_version).await?;
         let now = self.world.now();
         let left = match occurrence {
             None => SeriesDelete::Whole,
-            Some((at, reach)) => series::delete(&event.content, Some(&at), reach, user.time_zone)
+            Some((at, reach)) => series::delete(&event.content, Some(&at), reach, zone)
                 .map_err(|refused| EditError::Invalid { field: "recurrence_id", why: refused.to_string() })?,
         };
         match left {
             SeriesDelete::Whole => event.deleted_at = Some(now),
             SeriesDelete::Changed(content) => {
-                self.refuse_fixed(&mut tx, &event).await?;
+                self.refuse_fixed(write, &event).await?;
                 event.content = content;
             }
         }
         touch(&mut event, now);
-        put(&mut tx, &event, user.time_zone).await?;
-        let mut wake = self.owe_all(&mut tx, &event, user.time_zone).await?;
-        wake.extend(self.heed(&mut tx, std::slice::from_ref(&event), Hand::Here).await?);
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        self.wake_planner();
-        Ok(())
+        Ok(write.put_event(&event, zone).await?)
     }
 
     /// Gives an event a copy in one more calendar.
     pub async fn link_event(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<(), EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let event = tx.event(scope, id).await?.filter(|event| event.deleted_at.is_none());
-        let event = event.ok_or(EditError::NotFound("event"))?;
-        let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
-        let target = self.writable(&mut tx, scope, calendar).await?;
-        self.owe_copy(&mut tx, &event, &target, user.time_zone).await?;
-        tx.commit().await?;
-        self.wake(target.account_id, Cause::LocalEdit);
-        Ok(())
+        self.write(scope, async |write| {
+            let event = write.event(scope, id).await?.filter(|event| event.deleted_at.is_none());
+            let event = event.ok_or(EditError::NotFound("event"))?;
+            let user = write.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+            let target = self.writable(write, scope, calendar).await?;
+            self.owe_copy(write, &event, &target, user.time_zone).await?;
+            write.wake(target.account_id, Cause::LocalEdit);
+            Ok(())
+        })
+        .await
     }
 
     /// Queues the making of a copy, unless it is there.
@@ -300,18 +285,19 @@ impl Services {
 
     /// Takes an event's copy out of a calendar that is not its home.
     pub async fn unlink_event(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<(), EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let event = tx.event(scope, id).await?.ok_or(EditError::NotFound("event"))?;
-        let calendar = tx.calendar(scope, calendar).await?.ok_or(EditError::NotFound("calendar"))?;
-        if event.calendar_id == Some(calendar.id) {
-            let why = "this is the event's home calendar; delete the event instead".to_owned();
-            return Err(EditError::Invalid { field: "calendar_id", why });
-        }
-        let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
-        self.withdraw_copy(&mut tx, &event, &calendar, user.time_zone).await?;
-        tx.commit().await?;
-        self.wake(calendar.account_id, Cause::LocalEdit);
-        Ok(())
+        self.write(scope, async |write| {
+            let event = write.event(scope, id).await?.ok_or(EditError::NotFound("event"))?;
+            let calendar = write.calendar(scope, calendar).await?.ok_or(EditError::NotFound("calendar"))?;
+            if event.calendar_id == Some(calendar.id) {
+                let why = "this is the event's home calendar; delete the event instead".to_owned();
+                return Err(EditError::Invalid { field: "calendar_id", why });
+            }
+            let user = write.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+            self.withdraw_copy(write, &event, &calendar, user.time_zone).await?;
+            write.wake(calendar.account_id, Cause::LocalEdit);
+            Ok(())
+        })
+        .await
     }
 
     /// Queues what an event owes to every calendar it lives in; answers which accounts to wake.

@@ -51,6 +51,7 @@ pub mod resolve_conflict;
 pub mod restore_event;
 pub mod sweep;
 pub mod sync_round;
+mod write;
 
 use std::sync::{Arc, OnceLock};
 

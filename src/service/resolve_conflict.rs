@@ -1,6 +1,6 @@
 //! What a person decides: conflicts, restored losers, parked writes.
 
-use super::{Services, edit_event::EditError, sync_round::changes::to_read_again};
+use super::{Services, edit_event::EditError, sync_round::changes::to_read_again, write::Write};
 use crate::{
     domain::{
         account::PrivacyLevel,
@@ -12,17 +12,23 @@ use crate::{
         person::Scope,
         round::Cause,
     },
-    engine::{
-        conflict::{Standing, bring_up_to_date, settled, standing},
-        recurrence::span,
-    },
-    store::{Mode, StoreError, Tx},
+    engine::conflict::{Standing, bring_up_to_date, settled, standing},
+    store::{StoreError, Tx},
 };
 
 impl Services {
     /// Settles a pending conflict: that side's version stands, the other stays in the history.
     pub async fn resolve(&self, scope: &Scope, id: ConflictId, winner: Winner) -> Result<Conflict, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        self.write(scope, async |write| self.settle_conflict(write, scope, id, winner).await).await
+    }
+
+    async fn settle_conflict(
+        &self,
+        tx: &mut Write<'_>,
+        scope: &Scope,
+        id: ConflictId,
+        winner: Winner,
+    ) -> Result<Conflict, EditError> {
         let mut conflict = tx.conflict(scope, id).await?.ok_or(EditError::NotFound("conflict"))?;
         if conflict.status != ConflictStatus::Pending {
             let why = "this conflict is settled already; restore its other version instead".to_owned();
@@ -31,7 +37,7 @@ impl Services {
         let event = tx.event(scope, conflict.event_id).await?.ok_or(EditError::NotFound("event"))?;
         bring_up_to_date(&mut conflict, &event.content, event.deleted_at.is_some());
         let mapping = tx.mapping_of(conflict.event_id, conflict.calendar_id).await?;
-        let level = shown_at(&mut tx, &conflict, mapping.as_ref()).await?;
+        let level = shown_at(tx, &conflict, mapping.as_ref()).await?;
         let stands = settled(&conflict, winner, level, event.calendar_id == Some(conflict.calendar_id));
         // What the provider said is agreed now; what differs from it is owed.
         if let Some(mut mapping) = mapping {
@@ -51,19 +57,20 @@ impl Services {
         conflict.status = ConflictStatus::Resolved;
         conflict.resolved_at = Some(self.world.now());
         tx.update_conflict(&conflict).await?;
-        let wake = self.bring_to(&mut tx, event, &conflict, stands).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
+        self.bring_to(tx, event, &conflict, stands).await?;
         Ok(conflict)
     }
 
     /// Brings the losing version back, here and at the provider. What it takes the place of is kept as the loser, so that a
     /// restore can be undone in the same way.
     pub async fn restore(&self, scope: &Scope, id: ConflictId) -> Result<Conflict, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        self.write(scope, async |write| self.restore_loser(write, scope, id).await).await
+    }
+
+    async fn restore_loser(&self, tx: &mut Write<'_>, scope: &Scope, id: ConflictId) -> Result<Conflict, EditError> {
         let mut conflict = tx.conflict(scope, id).await?.ok_or(EditError::NotFound("conflict"))?;
         let mapping = tx.mapping_of(conflict.event_id, conflict.calendar_id).await?;
-        let level = shown_at(&mut tx, &conflict, mapping.as_ref()).await?;
+        let level = shown_at(tx, &conflict, mapping.as_ref()).await?;
         let event = tx.event(scope, conflict.event_id).await?.ok_or(EditError::NotFound("event"))?;
         let home = event.calendar_id == Some(conflict.calendar_id);
         let stands = match conflict.winner {
@@ -79,20 +86,18 @@ impl Services {
             displace(&mut conflict, &event.content);
         }
         tx.update_conflict(&conflict).await?;
-        let wake = self.bring_to(&mut tx, event, &conflict, stands).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
+        self.bring_to(tx, event, &conflict, stands).await?;
         Ok(conflict)
     }
 
     /// Carries out what stands, and queues what that owes.
     async fn bring_to(
         &self,
-        tx: &mut Tx,
+        tx: &mut Write<'_>,
         mut event: Event,
         conflict: &Conflict,
         stands: Standing,
-    ) -> Result<Vec<AccountId>, EditError> {
+    ) -> Result<(), EditError> {
         let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
         let now = self.world.now();
         match stands {
@@ -112,29 +117,29 @@ impl Services {
                 } else {
                     self.withdraw_copy(tx, &event, &calendar, user.time_zone).await?;
                 }
-                return Ok(vec![calendar.account_id]);
+                tx.wake(calendar.account_id, Cause::LocalEdit);
+                return Ok(());
             }
         }
         event.version += 1;
         event.updated_at = now;
-        let extent = span(&event.content, user.time_zone);
-        tx.put_events(std::slice::from_ref(&event), &[extent]).await?;
-        Ok(self.owe_all(tx, &event, user.time_zone).await?)
+        Ok(tx.put_event(&event, user.time_zone).await?)
     }
 
     /// Puts a parked write back into the queue.
     pub async fn retry_write(&self, scope: &Scope, account: AccountId, id: OutboxId) -> Result<(), EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let queue = tx.outbox_of(scope, account, super::RETRY_LOOKUP_MAX).await?;
-        let found = queue.into_iter().find(|entry| entry.id == id);
-        let mut entry = found.ok_or(EditError::NotFound("queued write"))?;
-        entry.state = OutboxState::Queued;
-        entry.attempts = 0;
-        entry.not_before = self.world.now();
-        tx.put_outbox(&entry).await?;
-        tx.commit().await?;
-        self.wake(account, Cause::Requested);
-        Ok(())
+        self.write(scope, async |write| {
+            let queue = write.outbox_of(scope, account, super::RETRY_LOOKUP_MAX).await?;
+            let found = queue.into_iter().find(|entry| entry.id == id);
+            let mut entry = found.ok_or(EditError::NotFound("queued write"))?;
+            entry.state = OutboxState::Queued;
+            entry.attempts = 0;
+            entry.not_before = self.world.now();
+            write.put_outbox(&entry).await?;
+            write.wake(account, Cause::Requested);
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     item::Item,
     request,
     series::{self, Whole},
-    write::{half, told},
+    write::{gone, half, told},
 };
 use crate::{
     domain::{
@@ -64,8 +64,7 @@ impl Google {
             Some(item) if item.text("etag").is_some() && item.0.contains_key("start") => item.clone(),
             _ => match self.instance(calendar, whole.master.id(), original).await? {
                 Some(item) => item,
-                // The rule no longer has this occurrence.
-                None => return Ok(()),
+                None => return self.has_no_place(calendar, &whole.master).await,
             },
         };
         let held = convert::read_facts(&item).ok();
@@ -81,6 +80,16 @@ impl Google {
             whole.exceptions.insert(item.id().to_owned(), item);
         }
         Ok(())
+    }
+
+    /// A series has no such occurrence: its rule leaves it out, which is well. One that was deleted or changed meanwhile has none
+    /// either, and that is no answer to a write.
+    async fn has_no_place(&self, calendar: &RemoteCalendarId, master: &Item) -> Result<()> {
+        let now = self.read_item(calendar, master.id()).await?.ok_or_else(gone)?;
+        if now.etag() == master.etag() {
+            return Ok(());
+        }
+        Err(ProviderError::new(FailureClass::Conflict, "the series was changed there meanwhile"))
     }
 
     /// One occurrence by its original start; a cancelled one too.

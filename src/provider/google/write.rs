@@ -209,7 +209,7 @@ pub(super) fn half(error: ProviderError) -> ProviderError {
     }
 }
 
-fn gone() -> ProviderError {
+pub(super) fn gone() -> ProviderError {
     ProviderError::new(FailureClass::Gone, "the event is not there any more")
 }
 

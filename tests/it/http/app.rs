@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
 };
 
@@ -109,6 +109,8 @@ pub struct Listening {
     pub orders: Mutex<Vec<(AccountId, Order)>>,
     pub wakes: Mutex<Vec<(AccountId, Cause)>>,
     pub told: Mutex<Vec<Notification>>,
+    /// How often the planner was woken.
+    pub plans: AtomicUsize,
 }
 
 #[async_trait]
@@ -148,7 +150,9 @@ impl Wakes for Wakened {
         self.wake(account, Cause::Connected);
     }
 
-    fn plan(&self) {}
+    fn plan(&self) {
+        self.0.plans.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 type Called = Pin<Box<dyn Future<Output = Reply>>>;

@@ -310,3 +310,27 @@ async fn a_consent_without_lasting_access_does_not_bring_an_account_back_whose_o
     wire.control("POST", "settings", &json!({ "refresh_tokens": true }));
     assert_eq!(again().await.status, 200);
 }
+
+#[actix_web::test]
+async fn an_occurrence_that_is_edited_here_while_its_series_is_deleted_there_is_kept_in_the_history() {
+    let (app, wire, id) = connected("write").await;
+    let (token, events) = (elsewhere(&wire), format!("/calendars/{ADA}/events"));
+    let at = |hour: u8| json!({ "dateTime": format!("2026-03-05T{hour:02}:00:00+01:00"), "timeZone": "Europe/Paris" });
+    let daily =
+        json!({ "summary": "Daily", "start": at(9), "end": at(10), "recurrence": ["RRULE:FREQ=DAILY;COUNT=6"] });
+    let (_, series) = wire.call("POST", &events, &token, &daily);
+    round(&app, id, Cause::Connected).await;
+    let here = app.get("/v1/events?user_id=ada").await.ok()["data"][0]["id"].as_str().expect("an id").to_owned();
+    wire.call("DELETE", &format!("{events}/{}", series["id"].as_str().expect("an id")), &token, &Value::Null);
+    let one = format!("/v1/events/{here}?scope=this&recurrence_id=2026-03-07T09:00:00");
+    app.patch(&one, json!({ "title": "Daily, with cake" })).await.ok();
+    // The write goes out before the deletion is read.
+    wire.control("POST", "faults", &json!({ "operation": "events.list", "status": 503, "times": 1 }));
+    for cause in [Cause::LocalEdit, Cause::Poll, Cause::Poll] {
+        round(&app, id, cause).await;
+        app.clock.advance(Duration::minutes(30));
+    }
+    let kept = app.get("/v1/conflicts").await.ok()["data"].clone();
+    assert_eq!(kept.as_array().map(Vec::len), Some(1), "{kept}");
+    assert!(kept[0]["local"].to_string().contains("Daily, with cake"), "{kept}");
+}

@@ -13,6 +13,7 @@ mod history;
 mod holds;
 mod hostile;
 mod idempotency;
+mod landing;
 mod leaving;
 mod planning;
 mod selection;
