@@ -285,6 +285,8 @@ impl World {
         let calendar = &mut self.setting.calendars[account][which];
         if result.awaited.is_none() {
             calendar.cursor = result.cursor;
+        } else if result.complete {
+            calendar.cursor = None;
         }
         calendar.reconciled_at =
             if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };

@@ -34,6 +34,7 @@ impl Run<'_> {
                 evidence: Evidence::NoCalendar,
                 cursor: None,
                 awaited: None,
+                complete: true,
                 reconciled: true,
                 lagging: false,
                 interval_s: None,

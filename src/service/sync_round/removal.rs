@@ -294,9 +294,11 @@ async fn keep_cursor(
         None => {
             tx.save_cursor(calendar.id, result.cursor.as_ref(), stamp, reconciled_at).await?;
         }
-        // Whatever else was listed since the old cursor is known by its revision when it is listed again.
+        // Whatever else was listed since the old cursor is known by its revision when it is listed again. Where everything was listed
+        // the old cursor may mean nothing any more, though a calendar that was made anew takes it later on.
         Some(why) => {
-            tx.save_cursor(calendar.id, calendar.cursor.as_ref(), None, reconciled_at).await?;
+            let began = calendar.cursor.as_ref().filter(|_| !result.complete);
+            tx.save_cursor(calendar.id, began, None, reconciled_at).await?;
             tx.set_calendar_error(calendar.id, why).await?;
         }
     }

@@ -162,6 +162,8 @@ pub struct Pulled {
     pub cursor: Option<SyncCursor>,
     /// The provider failed to hand out an event, and why: the next pull asks again, from where this one began.
     pub awaited: Option<String>,
+    /// Everything was listed.
+    pub complete: bool,
     /// A complete listing was compared with what we hold.
     pub reconciled: bool,
     /// The listing lacked something that we have just written: list completely again, soon.
@@ -335,6 +337,7 @@ impl Sweep {
             evidence,
             cursor,
             awaited: self.awaited(),
+            complete: self.snapshot,
             reconciled: self.snapshot && !lagging && self.awaited.is_empty(),
             lagging,
             interval_s: self.interval_s,
