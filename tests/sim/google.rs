@@ -1,6 +1,6 @@
 //! The Google side of the story: the look-alike, people who edit there, and what is wrong with what it is asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calwarden::{
     domain::{
@@ -36,11 +36,13 @@ pub struct Side {
     pub google: Google,
     /// Promises that a request broke.
     pub broken: Vec<String>,
+    /// Occurrences that were not what their series says when it was erased, by the series.
+    erased: BTreeMap<String, Vec<Value>>,
 }
 
 impl Side {
     pub fn new(seed: u64, people: &[&str]) -> Self {
-        let mut side = Self { google: Google::new(seed), broken: Vec::new() };
+        let mut side = Self { google: Google::new(seed), broken: Vec::new(), erased: BTreeMap::new() };
         for person in people {
             side.google.add_person(&email(person), "Europe/Paris");
         }
@@ -245,6 +247,9 @@ impl Side {
     }
 
     pub fn erase(&mut self, now: DateTime<Utc>, person: &str, id: &str) {
+        let own = |item: &Value| item["recurringEventId"] == id && item["status"] != "cancelled";
+        let occurrences = self.events(now, person).into_iter().filter(own).collect();
+        self.erased.insert(id.to_owned(), occurrences);
         self.call(now, person, "DELETE", &format!("/{id}"), &Value::Null);
     }
 
@@ -253,9 +258,15 @@ impl Side {
         self.control(now, "POST", "settings", &json!({ "token_ttl_s": seconds }));
     }
 
-    /// Takes an event out of the bin.
+    /// Takes an event out of the bin, and what its occurrences said.
     pub fn give_back(&mut self, now: DateTime<Utc>, person: &str, id: &str) {
         self.call(now, person, "PATCH", &format!("/{id}"), &json!({ "status": "confirmed" }));
+        for was in self.erased.remove(id).unwrap_or_default() {
+            let one = was["id"].as_str().expect("an id");
+            let said = json!({ "status": "confirmed", "summary": was["summary"], "location": was["location"],
+                "start": was["start"], "end": was["end"] });
+            self.call(now, person, "PATCH", &format!("/{one}"), &said);
+        }
     }
 
     /// Puts a lunch there.
