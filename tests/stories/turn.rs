@@ -283,10 +283,10 @@ impl World {
         }
         let now = self.setting.world.now();
         let calendar = &mut self.setting.calendars[account][which];
-        if result.awaited.is_none() {
-            calendar.cursor = result.cursor;
-        } else if result.complete {
-            calendar.cursor = None;
+        match result.awaited {
+            None => calendar.cursor = result.cursor,
+            Some(awaited) if awaited.complete => calendar.cursor = None,
+            Some(_) => {}
         }
         calendar.reconciled_at =
             if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };

@@ -471,9 +471,9 @@ impl World {
     }
 
     /// I-15: what is deleted now was asked about, or is too little to ask; an answer reaches nothing else, and an approval is used up.
-    pub fn judge_answers(&mut self, calendar: &Calendar, mapped: usize, lost: &[HeldDeletion]) {
+    pub fn judge_answers(&mut self, calendar: &Calendar, mapped: usize, deletions: &[HeldDeletion]) {
         let key = |gone: &HeldDeletion| ((gone.event_id, calendar.id), gone.revision.clone());
-        let going: Vec<_> = lost
+        let going: Vec<_> = deletions
             .iter()
             .filter(|gone| {
                 // What has gone on in another calendar meanwhile is another event by now.

@@ -34,7 +34,6 @@ impl Run<'_> {
                 evidence: Evidence::NoCalendar,
                 cursor: None,
                 awaited: None,
-                complete: true,
                 reconciled: true,
                 lagging: false,
                 interval_s: None,

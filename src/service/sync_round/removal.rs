@@ -4,7 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Run, changes::Changes, moved::has_moved, scene::Scene, sweep::Pulled};
+use super::{
+    Run,
+    changes::Changes,
+    moved::has_moved,
+    scene::Scene,
+    sweep::{Awaited, Pulled},
+};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -296,8 +302,8 @@ async fn keep_cursor(
         }
         // Whatever else was listed since the old cursor is known by its revision when it is listed again. Where everything was listed
         // the old cursor may mean nothing any more, though a calendar that was made anew takes it later on.
-        Some(why) => {
-            let began = calendar.cursor.as_ref().filter(|_| !result.complete);
+        Some(Awaited { why, complete }) => {
+            let began = calendar.cursor.as_ref().filter(|_| !complete);
             tx.save_cursor(calendar.id, began, None, reconciled_at).await?;
             tx.set_calendar_error(calendar.id, why).await?;
         }

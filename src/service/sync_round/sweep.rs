@@ -149,6 +149,15 @@ pub struct Batch {
     pub unreadable: Vec<Unreadable>,
 }
 
+/// What its provider failed to hand out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// How many events, and why.
+    pub why: String,
+    /// Everything was listed; the cursor that the pull began with may mean nothing any more.
+    pub complete: bool,
+}
+
 /// What a pull leaves to be decided about the calendar as a whole.
 #[derive(Debug)]
 pub struct Pulled {
@@ -160,10 +169,8 @@ pub struct Pulled {
     pub evidence: Evidence,
     /// The cursor to keep once the removals are settled, unless something is awaited.
     pub cursor: Option<SyncCursor>,
-    /// The provider failed to hand out an event, and why: the next pull asks again, from where this one began.
-    pub awaited: Option<String>,
-    /// Everything was listed.
-    pub complete: bool,
+    /// The provider failed to hand out an event: the next pull asks again.
+    pub awaited: Option<Awaited>,
     /// A complete listing was compared with what we hold.
     pub reconciled: bool,
     /// The listing lacked something that we have just written: list completely again, soon.
@@ -336,8 +343,7 @@ impl Sweep {
             removed,
             evidence,
             cursor,
-            awaited: self.awaited(),
-            complete: self.snapshot,
+            awaited: self.awaited().map(|why| Awaited { why, complete: self.snapshot }),
             reconciled: self.snapshot && !lagging && self.awaited.is_empty(),
             lagging,
             interval_s: self.interval_s,
@@ -405,7 +411,9 @@ mod tests {
     fn the_cursor_waits_a_day_for_what_is_withheld() {
         let held = held(&["a", "b"]);
         let waits = |now| pulled(PageKind::Delta, &held, now).awaited;
-        assert!(waits(at(0)).is_some_and(|why| why.contains("1 event,") && why.ends_with("500")));
+        let first = waits(at(0)).expect("it waits");
+        assert!(first.why.contains("1 event,") && first.why.ends_with("500"), "{}", first.why);
+        assert!(!first.complete, "the old cursor is good");
         assert!(waits(at(23)).is_some());
         assert_eq!(waits(at(24)), None);
         assert!(pulled(PageKind::Delta, &Held::default(), at(24)).awaited.is_some(), "met for the first time");
@@ -416,6 +424,7 @@ mod tests {
         let held = held(&["a", "b"]);
         let early = pulled(PageKind::Snapshot, &held, at(1));
         assert_eq!((early.removed.as_slice(), early.reconciled), ([RemoteEventId::from("a")].as_slice(), false));
+        assert!(early.awaited.is_some_and(|awaited| awaited.complete), "the old cursor may mean nothing");
         assert!(pulled(PageKind::Snapshot, &held, at(24)).reconciled);
     }
 
