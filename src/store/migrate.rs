@@ -3,10 +3,13 @@
 //! Twin folders are embedded: same numbers, same names, one per database. Any number of processes may migrate at once; one does
 //! it, the others wait and find nothing left to do.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use diesel::{Connection, backend::Backend, migration::MigrationSource, pg::Pg, sqlite::Sqlite};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, async_connection_wrapper::AsyncConnectionWrapper};
+use diesel::{
+    Connection, SqliteConnection, backend::Backend, connection::SimpleConnection as _, migration::MigrationSource,
+    pg::Pg, sqlite::Sqlite,
+};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _, async_connection_wrapper::AsyncConnectionWrapper};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
@@ -22,6 +25,10 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// The advisory lock that is held while migrating: "calwarde" read as a number.
 const ADVISORY_KEY: i64 = 0x6361_6c77_6172_6465;
+
+/// How often the switch to the write-ahead log is tried, and how far apart.
+const SWITCHES_MAX: u32 = 50;
+const SWITCHED_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs what is pending and tells the names of what ran, oldest first.
 pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
@@ -40,16 +47,29 @@ pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
                 lock::prepare(&data_dir, &path)?;
                 let held = lock::wait(&lock::beside(&path, ".migrate"))?;
                 Standing::of(&standing::of_sqlite(&path)?, &known(true)?).not_ahead()?;
-                let mut conn = diesel::SqliteConnection::establish(&path.display().to_string())?;
+                let mut conn = SqliteConnection::establish(&path.display().to_string())?;
                 // A server may be writing: wait for it, as every other connection does.
-                let wait = format!("PRAGMA busy_timeout = {};", super::sqlite::BUSY_TIMEOUT_MS);
-                diesel::connection::SimpleConnection::batch_execute(&mut conn, &wait)?;
+                conn.batch_execute(&format!("PRAGMA busy_timeout = {};", super::sqlite::BUSY_TIMEOUT_MS))?;
+                write_ahead(&mut conn)?;
                 let ran = run(&mut conn, SQLITE);
                 drop(held);
                 ran
             })
             .await
         }
+    }
+}
+
+/// Switches the database to the write-ahead log, which its file remembers. The caller holds the migration's lock: of two that
+/// switch at once SQLite refuses one, whatever its timeout. Somebody who looks at the database meanwhile refuses it as well.
+fn write_ahead(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    let mut tried = 1;
+    loop {
+        match conn.batch_execute("PRAGMA journal_mode = WAL;") {
+            Err(_) if tried < SWITCHES_MAX => std::thread::sleep(SWITCHED_EVERY),
+            done => return Ok(done?),
+        }
+        tried += 1;
     }
 }
 

@@ -232,7 +232,7 @@ pub fn live<T>(birth: &Birth<'_>, story: impl AsyncFnOnce(&Alive) -> T) -> (T, D
         let listener = birth.listener.try_clone().expect("a listener");
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         let clock = Arc::clone(&world.clock);
-        birth.outside.borrow_mut().server.watch = Watch(Some(Arc::clone(&clock)));
+        birth.outside.borrow_mut().server.watch = Watch::Goes(Arc::clone(&clock));
         tokio::task::spawn_local(serve(listener, birth.outside.clone(), clock, birth.number));
         let alive = begin(birth, world).await;
         tokio::task::spawn_local(deliver(birth.outside.clone(), alive.handle.clone(), alive.world.clone(), birth.pace));

@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
     cast::{AT_GOOGLE, Person, SERVED, come_or_go, connect_all, help, is_connected, turn},
-    dav::{Collection, Habits, Server},
+    dav::{Collection, Habits, Server, Watch},
     desks::{Desk, Sitting, clear_away, desks, settle_in},
     faults::Weather,
     google::{Side, email},
@@ -104,7 +104,7 @@ pub fn run(seed: u64) -> Judged {
         });
         broken.extend(found);
         epoch = born_again(died, &mut rng);
-        own.between_lives(&mut outside.borrow_mut().server);
+        own.between_lives(&mut outside.borrow_mut().server, died);
     }
     outside.borrow_mut().weather.faults_in_1000 = 0;
     if let Some(weeks) = Weeks::of(seed, &people) {
@@ -192,7 +192,8 @@ impl Own {
         Self { dice, pages_for_writes, deletes_whatever, whole_seconds, moves }
     }
 
-    fn between_lives(&mut self, server: &mut Server) {
+    fn between_lives(&mut self, server: &mut Server, died: DateTime<Utc>) {
+        server.watch = Watch::Stands(died.timestamp());
         if !self.moves {
             return;
         }

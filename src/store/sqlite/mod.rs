@@ -42,7 +42,8 @@ pub mod queries;
 /// How long a statement waits for another process (`calwarden api-key create`) to let go of the file, in milliseconds.
 pub(super) const BUSY_TIMEOUT_MS: u32 = 5_000;
 
-/// Opens a connection. A reader cannot write, whatever it is asked.
+/// Opens a connection. A reader cannot write, whatever it is asked. That the log is written ahead is the file's, since
+/// [`super::migrate()`].
 async fn open(path: &Path, mut calls: Calls, reader: bool) -> diesel::ConnectionResult<Conn> {
     let url = path.display().to_string();
     let opened = calls.spawn_blocking(move || <SqliteConnection as diesel::Connection>::establish(&url)).await;
@@ -51,7 +52,6 @@ async fn open(path: &Path, mut calls: Calls, reader: bool) -> diesel::Connection
     let query_only = if reader { "ON" } else { "OFF" };
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};
-         PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;

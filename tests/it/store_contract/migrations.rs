@@ -92,6 +92,43 @@ async fn several_processes_migrate_sqlite_at_once() {
     migrated_by_several(StoreConfig { url: None, data_dir, readers: 1, blocking: Blocking::Pool }).await;
 }
 
+/// SQLite refuses a switch that two make at once, without waiting: nobody who opens a database may have to.
+#[tokio::test]
+async fn a_new_database_writes_ahead_before_anybody_opens_it() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let data_dir = folder.path().to_owned();
+    let config = StoreConfig { url: None, data_dir, readers: 1, blocking: Blocking::Pool };
+    migrate(&config).await.expect("migrated");
+    let bytes = std::fs::read(folder.path().join("calwarden.db")).expect("a database");
+    // Its file format: 2 is the write-ahead log, 1 the journal that rolls back.
+    assert_eq!(bytes[18..20], [2, 2]);
+    // A copy that was made for a backup does not write ahead; what is restored does, as soon as it is migrated.
+    let copy = folder.path().join("copy.db");
+    back_up(&config, copy.clone()).await.expect("backed up");
+    assert_eq!(std::fs::read(&copy).expect("a copy")[18..20], [1, 1]);
+    let restored = StoreConfig { url: Some(copy.display().to_string()), ..config };
+    assert_eq!(migrate(&restored).await, Ok(vec![]));
+    assert_eq!(std::fs::read(&copy).expect("a copy")[18..20], [2, 2]);
+}
+
+/// One connection looks while the switch is to be made: the switch waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_looks_at_a_database_does_not_stop_its_switch() {
+    let base = Base::sqlite().await;
+    let copy = base.config.data_dir.join("copy.db");
+    back_up(&base.config, copy.clone()).await.expect("backed up");
+    let mut conn: diesel::SqliteConnection = diesel::Connection::establish(&copy.display().to_string()).expect("open");
+    sql_query("BEGIN").execute(&mut conn).expect("begun");
+    sql_query("SELECT COUNT(*) FROM sqlite_master").execute(&mut conn).expect("looked");
+    let restored = StoreConfig { url: Some(copy.display().to_string()), ..base.config.clone() };
+    let migrated = tokio::spawn(async move { migrate(&restored).await });
+    while !copy.with_file_name("copy.db.migrate").exists() {
+        tokio::task::yield_now().await;
+    }
+    sql_query("COMMIT").execute(&mut conn).expect("over");
+    assert_eq!(migrated.await.expect("no panic"), Ok(vec![]));
+}
+
 #[tokio::test]
 async fn several_processes_migrate_postgres_at_once() {
     let url = Some(postgres::fresh_database().await);
