@@ -1,7 +1,7 @@
 //! Connecting Google by consent, tokens, notifications, and rounds against the look-alike; every request that is made here
 //! is held against Google's own document.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use actix_web::{http::Method, test::TestRequest};
 use calwarden::{
@@ -231,7 +231,27 @@ async fn two_consents_of_one_person_at_once_are_one_account() {
     let (one, other) = (begin(&app, json!({ "user_id": "ada" })).await, begin(&app, json!({ "user_id": "ada" })).await);
     let (back, tab) = (consents(&wire, &one.1, ""), consents(&wire, &other.1, ""));
     let (first, second) = (Browser::with(&one.0), Browser::with(&other.0));
-    let pages = tokio::join!(first.comes_back(&app, &back), second.comes_back(&app, &tab));
+    // Something else is being written until both have looked for an account and seen none.
+    let busy = Arc::new(Mutex::new(None));
+    let (writing, store, asked) = (Arc::clone(&busy), app.services().store.clone(), Arc::clone(&wire));
+    let keep_busy = async move {
+        while asked.count("token") < 2 {
+            tokio::task::yield_now().await;
+        }
+        let tx = store.begin(Mode::Write, &Scope::Whole).await.expect("a transaction");
+        *writing.lock().expect("no panic") = Some(tx);
+    };
+    wire.meanwhile("calendarList", Box::pin(keep_busy));
+    let both_have_looked = async {
+        while wire.count("calendarList.list") < 2 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(busy.lock().expect("no panic").take().is_some(), "nobody was kept waiting");
+    };
+    let pages = tokio::join!(first.comes_back(&app, &back), second.comes_back(&app, &tab), both_have_looked);
     assert_eq!((pages.0.status.as_u16(), pages.1.status.as_u16()), (200, 200), "{} {}", pages.0.text, pages.1.text);
     let accounts = app.get("/v1/accounts").await.ok();
     assert_eq!(accounts["data"].as_array().map(Vec::len), Some(1), "{accounts}");

@@ -324,21 +324,25 @@ async fn what_has_no_place_comes_with_its_reason_and_what_may_be_done() {
     assert_eq!(field(&app.post("/v1/schedule", json!({})).await), (422, "user_id".into()));
 }
 
-async fn shown(app: &App, calendar: &Calendar, visibility: &str) -> Vec<Value> {
+async fn garden(app: &App, calendar: &Calendar, visibility: &str) -> ContextId {
     let body = json!({"user_id": "ada", "name": "Garden", "visibility": visibility, "calendar_id": calendar.id});
-    let context = id(&app.post("/v1/contexts", body).await.ok());
+    id(&app.post("/v1/contexts", body).await.ok())
+}
+
+/// The events that there are once two tasks of a context are planned.
+async fn shown(app: &App, context: ContextId) -> Vec<Value> {
     let planned = offered(app, Some(context)).await;
     let path = format!("/v1/proposals/{}/accept", id::<ProposalId>(&planned["proposal"]));
     app.post(&path, json!({})).await.ok();
-    assert_eq!(app.get("/v1/blocks?user_id=ada").await.ok()["data"].as_array().map(Vec::len), Some(2), "{visibility}");
-    let events = app.get("/v1/events?user_id=ada").await.ok();
-    events["data"].as_array().expect("rows").clone()
+    assert_eq!(app.get("/v1/blocks?user_id=ada").await.ok()["data"].as_array().map(Vec::len), Some(2));
+    app.get("/v1/events?user_id=ada").await.ok()["data"].as_array().expect("rows").clone()
 }
 
 #[actix_web::test]
 async fn a_shared_context_shows_its_blocks_and_a_private_one_does_not() {
     let (app, account, calendar) = App::with_ada().await;
-    let events = shown(&app, &calendar, "shared").await;
+    let context = garden(&app, &calendar, "shared").await;
+    let events = shown(&app, context).await;
     let mut titles: Vec<_> = events.iter().map(|event| event["title"].as_str().expect("a title")).collect();
     titles.sort_unstable();
     assert_eq!(titles, ["Roses", "Weeds"]);
@@ -346,8 +350,31 @@ async fn a_shared_context_shows_its_blocks_and_a_private_one_does_not() {
     let owed = app.get(&format!("/v1/accounts/{}/outbox", account.id)).await.ok();
     assert_eq!(owed["data"].as_array().map(Vec::len), Some(2));
     let (app, account, calendar) = App::with_ada().await;
-    assert_eq!(shown(&app, &calendar, "private").await, Vec::<Value>::new());
+    let context = garden(&app, &calendar, "private").await;
+    assert_eq!(shown(&app, context).await, Vec::<Value>::new());
     assert_eq!(app.get(&format!("/v1/accounts/{}/outbox", account.id)).await.ok()["data"], json!([]));
+}
+
+#[actix_web::test]
+async fn what_is_planned_while_a_calendar_takes_nothing_is_shown_once_it_does() {
+    let (app, account, calendar) = App::with_ada().await;
+    let path = format!("/v1/calendars/{}", calendar.id);
+    let turn = |direction: &'static str| app.patch(&path, json!({ "direction": direction }));
+    let titles = async || {
+        let events = app.get("/v1/events?user_id=ada").await.ok();
+        let rows = events["data"].as_array().expect("rows");
+        let mut titles: Vec<_> =
+            rows.iter().map(|event| event["title"].as_str().expect("a title").to_owned()).collect();
+        titles.sort_unstable();
+        titles
+    };
+    let context = garden(&app, &calendar, "shared").await;
+    turn("from_provider").await.ok();
+    assert_eq!(shown(&app, context).await, Vec::<Value>::new());
+    turn("both").await.ok();
+    assert_eq!(titles().await, ["Roses", "Weeds"]);
+    let owed = app.get(&format!("/v1/accounts/{}/outbox", account.id)).await.ok();
+    assert_eq!(owed["data"].as_array().map(Vec::len), Some(2));
 }
 
 #[actix_web::test]
