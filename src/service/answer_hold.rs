@@ -1,6 +1,6 @@
 //! A person's answer to held deletions, and what it means for the events.
 
-use super::{Services, edit_event::EditError, write::Write};
+use super::{Services, edit_event::EditError, write::WriteTx};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -39,7 +39,7 @@ impl Services {
 
     async fn put_answer(
         &self,
-        tx: &mut Write<'_>,
+        tx: &mut WriteTx<'_>,
         scope: &Scope,
         id: HoldId,
         approve: bool,

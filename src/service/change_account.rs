@@ -9,8 +9,7 @@ use crate::{
         person::Scope,
         round::Cause,
     },
-    service::edit_event::EditError,
-    store::{Mode, Tx},
+    service::{edit_event::EditError, write::WriteTx},
 };
 
 /// Fewest minutes between rounds that may be asked for.
@@ -40,24 +39,28 @@ pub struct AccountChange {
 impl Services {
     /// Pauses an account, or lets it go on (out of a quarantine too). Its actor is told by the caller.
     pub async fn pause_account(&self, scope: &Scope, actor: &str, id: AccountId, pause: bool) -> Result<(), Failure> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let account = tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
-        let (status, action) =
-            if pause { (AccountStatus::Paused, "account.paused") } else { (AccountStatus::Active, "account.resumed") };
-        tx.set_account_state(id, status, None, 0, None, account.provider_interval_s).await?;
-        tx.audit(&[self.audit_line(&account, actor, action)]).await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(scope, async |write| {
+            let account = write.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+            let (status, action) = if pause {
+                (AccountStatus::Paused, "account.paused")
+            } else {
+                (AccountStatus::Active, "account.resumed")
+            };
+            write.set_account_state(id, status, None, 0, None, account.provider_interval_s).await?;
+            Ok(write.audit(&[self.audit_line(&account, actor, action)]).await?)
+        })
+        .await
     }
 
     /// Owes an account a round, whatever happens to this process, and wakes it.
     pub async fn request_round(&self, scope: &Scope, id: AccountId) -> Result<(), Failure> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
-        tx.owe_rounds(&[id], self.world.now()).await?;
-        tx.commit().await?;
-        self.wake(id, Cause::Requested);
-        Ok(())
+        self.write(scope, async |write| {
+            write.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+            write.owe_rounds(&[id], self.world.now()).await?;
+            write.wake(id, Cause::Requested);
+            Ok(())
+        })
+        .await
     }
 
     /// Changes what is given. Another privacy level publishes our copies again.
@@ -70,51 +73,57 @@ impl Services {
         change: AccountChange,
     ) -> Result<Account, EditError> {
         check(id, &change)?;
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut account = tx.account(scope, id).await?.ok_or(EditError::NotFound("account"))?;
-        let held = account.version;
-        if expected_version.is_some_and(|expected| expected != held) {
-            return Err(EditError::Stale);
-        }
-        if let Some(Some(paired)) = change.writes_through {
-            tx.account(scope, paired).await?.ok_or(EditError::NotFound("account to write through"))?;
-        }
-        let published = account.privacy;
+        self.write(scope, async |write| {
+            let account = write.account(scope, id).await?.ok_or(EditError::NotFound("account"))?;
+            if expected_version.is_some_and(|expected| expected != account.version) {
+                return Err(EditError::Stale);
+            }
+            if let Some(Some(paired)) = change.writes_through {
+                write.account(scope, paired).await?.ok_or(EditError::NotFound("account to write through"))?;
+            }
+            self.carry_choice(write, actor, account, change.clone()).await
+        })
+        .await
+    }
+
+    async fn carry_choice(
+        &self,
+        write: &mut WriteTx<'_>,
+        actor: &str,
+        mut account: Account,
+        change: AccountChange,
+    ) -> Result<Account, EditError> {
+        let (held, published) = (account.version, account.privacy);
         account.label = change.label.map_or(account.label, |label| label.trim().to_owned());
         account.policy = change.policy.unwrap_or(account.policy);
         account.privacy = change.privacy.unwrap_or(account.privacy);
         account.writes_through = change.writes_through.unwrap_or(account.writes_through);
         account.schedule = change.schedule.unwrap_or(account.schedule);
         account.updated_at = self.world.now();
-        if !tx.update_account(&account, held).await? {
+        if !write.update_account(&account, held).await? {
             return Err(EditError::Stale);
         }
         account.version = held + 1;
-        tx.audit(&[self.audit_line(&account, actor, "account.changed")]).await?;
-        let republish = account.privacy != published;
-        if republish {
-            self.owe_copies(&mut tx, id).await?;
-        }
-        tx.commit().await?;
-        if republish {
-            self.wake(id, Cause::LocalEdit);
+        write.audit(&[self.audit_line(&account, actor, "account.changed")]).await?;
+        if account.privacy != published {
+            self.owe_copies(write, account.id).await?;
         }
         Ok(account)
     }
 
     /// Owes every copy we made in an account once more.
-    async fn owe_copies(&self, tx: &mut Tx, id: AccountId) -> Result<(), EditError> {
-        for calendar in tx.calendars_of(id).await?.into_iter().filter(Calendar::takes_writes) {
+    async fn owe_copies(&self, write: &mut WriteTx<'_>, id: AccountId) -> Result<(), EditError> {
+        for calendar in write.calendars_of(id).await?.into_iter().filter(Calendar::takes_writes) {
             let mut after: Option<MappingId> = None;
             loop {
-                let page = tx.mappings_of_calendar(calendar.id, after, BATCH).await?;
+                let page = write.mappings_of_calendar(calendar.id, after, BATCH).await?;
                 let Some((last, _)) = page.last() else { break };
                 after = Some(last.id);
                 for (_, event) in
                     page.iter().filter(|(mapping, event)| mapping.created_by_us && event.deleted_at.is_none())
                 {
-                    if let Some(user) = tx.user(&event.user_id).await? {
-                        self.owe_all(tx, event, user.time_zone).await?;
+                    if let Some(user) = write.user(&event.user_id).await? {
+                        self.queue_writes(write, event, user.time_zone).await?;
                     }
                 }
             }

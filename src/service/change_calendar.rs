@@ -9,17 +9,18 @@ use super::{
     disconnect_account::{Leave, let_go},
     edit_event::{EditError, new_key},
     sync_round::changes::join_queue,
+    write::WriteTx,
 };
 use crate::{
     domain::{
         calendar::{Calendar, Direction},
-        ids::{AccountId, CalendarId, MappingId},
+        ids::{CalendarId, MappingId},
         outbox::{OutboxEntry, OutboxState, WriteOp},
         person::Scope,
         round::Cause,
     },
     engine::outbox::missed,
-    store::{Mode, StoreError, Tx},
+    store::{StoreError, Tx},
 };
 
 /// Bonds looked at per page.
@@ -56,47 +57,55 @@ impl Services {
         expected_version: Option<i64>,
         change: CalendarChange,
     ) -> Result<Calendar, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let before = tx.calendar(scope, id).await?.ok_or(EditError::NotFound("calendar"))?;
+        let mut write = self.begin_write(scope).await?;
+        let before = write.calendar(scope, id).await?.ok_or(EditError::NotFound("calendar"))?;
         if expected_version.is_some_and(|expected| expected != before.version) {
             return Err(EditError::Stale);
         }
         let mut calendar = chosen(&before, change)?;
-        let mut wake = vec![calendar.account_id];
+        write.wake(calendar.account_id, Cause::Requested);
         if calendar != before {
-            if !tx.update_calendar(&calendar, before.version).await? {
+            if !write.update_calendar(&calendar, before.version).await? {
                 return Err(EditError::Stale);
             }
             calendar.version += 1;
-            wake.extend(self.follow(&mut tx, &before, &calendar).await?);
+            self.follow(&mut write, &before, &calendar).await?;
         }
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::Requested);
+        write.commit().await?;
         Ok(calendar)
     }
 
-    /// What follows from a choice; answers whom else to wake.
-    async fn follow(&self, tx: &mut Tx, before: &Calendar, now: &Calendar) -> Result<Vec<AccountId>, EditError> {
+    /// What follows from a choice.
+    async fn follow(&self, write: &mut WriteTx<'_>, before: &Calendar, now: &Calendar) -> Result<(), StoreError> {
         if before.selected && !now.selected {
-            let_go(tx, now.id, Leave::Deselected, self.world.now()).await?;
-            tx.clear_busy(now.id).await?;
+            let_go(write, now.id, Leave::Deselected, self.world.now()).await?;
+            write.clear_busy(now.id).await?;
         } else if !before.selected && now.selected {
-            move_home(tx, now.id).await?;
+            move_home(write, now.id).await?;
         } else if before.direction.inbound() && !now.direction.inbound() {
-            let_go(tx, now.id, Leave::OnlyTakes, self.world.now()).await?;
+            let_go(write, now.id, Leave::OnlyTakes, self.world.now()).await?;
         }
         if now.makes_tasks && !before.makes_tasks {
-            self.make_tasks_ahead(tx, now).await?;
+            self.make_tasks_ahead(write, now).await?;
         }
         if before.takes_writes() || !now.takes_writes() {
-            return Ok(Vec::new());
+            return Ok(());
         }
-        self.resume_writes(tx, now).await?;
-        self.show_again(tx, now).await
+        self.take_writes_again(write, now).await
+    }
+
+    /// A calendar takes writes again, by its owner's choice or its provider's: it gets what it has missed, planned work included.
+    pub(super) async fn take_writes_again(
+        &self,
+        write: &mut WriteTx<'_>,
+        calendar: &Calendar,
+    ) -> Result<(), StoreError> {
+        self.resume_writes(write, calendar).await?;
+        self.show_again(write, calendar).await
     }
 
     /// Queues what was put aside, whatever for, and what has changed here while the calendar took nothing.
-    pub(super) async fn resume_writes(&self, tx: &mut Tx, calendar: &Calendar) -> Result<(), StoreError> {
+    async fn resume_writes(&self, tx: &mut Tx, calendar: &Calendar) -> Result<(), StoreError> {
         let Some(account) = tx.account(&Scope::Whole, calendar.account_id).await? else { return Ok(()) };
         let Some(owner) = tx.user(&account.user_id).await? else { return Ok(()) };
         for entry in tx.outbox_of_calendar(calendar.id).await? {

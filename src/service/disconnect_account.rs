@@ -16,7 +16,6 @@ use crate::{
         mapping::Origin,
         outbox::WriteOp,
         person::Scope,
-        round::Cause,
     },
     provider::Target,
     store::{Mode, StoreError, Tx},
@@ -34,16 +33,19 @@ impl Services {
         id: AccountId,
         delete_copies: bool,
     ) -> Result<(), Failure> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut account = tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
-        account.status = AccountStatus::Disconnecting;
-        account.delete_copies = delete_copies;
-        tx.update_account(&account, account.version).await?;
-        // Who connects it again gets another account.
-        tx.release_identities(id).await?;
-        tx.audit(&[self.audit_line(&account, actor, "account.disconnected")]).await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(scope, async |write| {
+            let mut account = write.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+            account.status = AccountStatus::Disconnecting;
+            account.delete_copies = delete_copies;
+            // Read in this very transaction; where another wrote it first, the database says so.
+            if !write.update_account(&account, account.version).await? {
+                return Err(StoreError::Busy.into());
+            }
+            // Who connects it again gets another account.
+            write.release_identities(id).await?;
+            Ok(write.audit(&[self.audit_line(&account, actor, "account.disconnected")]).await?)
+        })
+        .await
     }
 
     /// Takes the account down: remote copies we made (if asked), then everything stored about it.
@@ -52,19 +54,22 @@ impl Services {
             self.take_copies_back(id).await?;
         }
         self.leave_provider(id).await?;
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        let calendars = tx.calendars_of(id).await?;
-        let mut contexts = Vec::new();
-        for calendar in &calendars {
-            contexts.extend(self.contexts_shown_in(&mut tx, calendar).await?);
-            let_go(&mut tx, calendar.id, Leave::Forgotten, self.world.now()).await?;
-        }
-        tx.delete_account(id).await?;
-        let wake = self.reflect_contexts(&mut tx, &contexts).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
+        again!(self.forget_account(id), Failure::Store(StoreError::Busy))?;
         self.connections.forget(id);
         Ok(())
+    }
+
+    /// Everything stored about an account goes, and what was shown there is shown nowhere.
+    async fn forget_account(&self, id: AccountId) -> Result<(), Failure> {
+        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut contexts = Vec::new();
+        for calendar in write.calendars_of(id).await? {
+            contexts.extend(self.contexts_shown_in(&mut write, &calendar).await?);
+            let_go(&mut write, calendar.id, Leave::Forgotten, self.world.now()).await?;
+        }
+        write.delete_account(id).await?;
+        self.reflect_contexts(&mut write, &contexts).await?;
+        Ok(write.commit().await?)
     }
 
     /// Closes the watch channels and ends the grant. Best effort: a provider that is down holds nobody.

@@ -5,13 +5,15 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{Services, answer_hold::is_only_here, check_content::check, sync_round::changes::join_queue, write::Write};
+use super::{
+    Services, answer_hold::is_only_here, check_content::check, sync_round::changes::join_queue, write::WriteTx,
+};
 use crate::{
     domain::{
         calendar::Calendar,
         conflict::{ConflictStatus, Winner},
         event::{EventContent, Facts, Recurrence},
-        ids::{AccountId, CalendarId, EventId, Uid, UserId},
+        ids::{CalendarId, EventId, Uid, UserId},
         mapping::{Event, Origin},
         outbox::{OutboxEntry, OutboxState, WriteOp},
         person::{Scope, User},
@@ -95,7 +97,7 @@ impl Services {
         self.write(scope, async |write| self.make_event(write, scope, new.clone()).await).await
     }
 
-    async fn make_event(&self, write: &mut Write<'_>, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
+    async fn make_event(&self, write: &mut WriteTx<'_>, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
         let user = write.user(&new.user_id).await?.ok_or(EditError::NotFound("user"))?;
         let now = self.world.now();
         let uuid = self.world.new_id::<uuid::Uuid>();
@@ -142,7 +144,7 @@ impl Services {
 
     async fn carry_edit(
         &self,
-        write: &mut Write<'_>,
+        write: &mut WriteTx<'_>,
         mut event: Event,
         edit: Edit,
         zone: Tz,
@@ -197,7 +199,7 @@ impl Services {
 
     async fn carry_deletion(
         &self,
-        write: &mut Write<'_>,
+        write: &mut WriteTx<'_>,
         mut event: Event,
         occurrence: Option<(EventTime, EditScope)>,
         zone: Tz,
@@ -300,10 +302,14 @@ impl Services {
         .await
     }
 
-    /// Queues what an event owes to every calendar it lives in; answers which accounts to wake.
-    pub(super) async fn owe_all(&self, tx: &mut Tx, event: &Event, zone: Tz) -> Result<Vec<AccountId>, StoreError> {
-        let mut wake = Vec::new();
-        let mappings = tx.mappings_of_event(event.id).await?;
+    /// Queues what an event owes to every calendar it lives in.
+    pub(super) async fn queue_writes(
+        &self,
+        write: &mut WriteTx<'_>,
+        event: &Event,
+        zone: Tz,
+    ) -> Result<(), StoreError> {
+        let mappings = write.mappings_of_event(event.id).await?;
         let mut homes: Vec<_> = mappings.iter().map(|held| (held.calendar_id, Some(held.uid.clone()))).collect();
         if let Some(home) = event.calendar_id
             && !homes.iter().any(|(calendar, _)| *calendar == home)
@@ -312,24 +318,24 @@ impl Services {
         }
         for (calendar, bonded) in homes {
             // A copy in a calendar that is not kept in step gets what it has missed when that is selected again.
-            let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await?.filter(|held| held.selected) else {
+            let Some(calendar) = write.calendar(&Scope::Whole, calendar).await?.filter(|held| held.selected) else {
                 continue;
             };
-            let Some(calendar) = self.write_target(tx, calendar).await? else { continue };
-            let queued = tx.outbox_entry(event.id, calendar.id).await?;
+            let Some(calendar) = self.write_target(write, calendar).await? else { continue };
+            let queued = write.outbox_entry(event.id, calendar.id).await?;
             match (owes(event.deleted_at.is_some(), bonded.is_some(), queued.as_ref()), queued) {
                 (Owes::Withdraw, Some(entry)) => {
-                    tx.delete_outbox(entry.id).await?;
+                    write.delete_outbox(entry.id).await?;
                 }
                 (Owes::Withdraw | Owes::Nothing, _) => {}
                 (Owes::Write(op), _) => {
                     let key = bonded.unwrap_or_else(|| new_key(event, &self.world));
-                    join_queue(tx, &self.entry(event, &calendar, op, key, zone)).await?;
-                    wake.push(calendar.account_id);
+                    join_queue(write, &self.entry(event, &calendar, op, key, zone)).await?;
+                    write.wake(calendar.account_id, Cause::LocalEdit);
                 }
             }
         }
-        Ok(wake)
+        Ok(())
     }
 
     pub(super) fn entry(&self, event: &Event, calendar: &Calendar, op: WriteOp, key: Uid, zone: Tz) -> OutboxEntry {

@@ -1,6 +1,6 @@
 //! What a person decides: conflicts, restored losers, parked writes.
 
-use super::{Services, edit_event::EditError, sync_round::changes::to_read_again, write::Write};
+use super::{Services, edit_event::EditError, sync_round::changes::to_read_again, write::WriteTx};
 use crate::{
     domain::{
         account::PrivacyLevel,
@@ -24,7 +24,7 @@ impl Services {
 
     async fn settle_conflict(
         &self,
-        tx: &mut Write<'_>,
+        tx: &mut WriteTx<'_>,
         scope: &Scope,
         id: ConflictId,
         winner: Winner,
@@ -67,7 +67,7 @@ impl Services {
         self.write(scope, async |write| self.restore_loser(write, scope, id).await).await
     }
 
-    async fn restore_loser(&self, tx: &mut Write<'_>, scope: &Scope, id: ConflictId) -> Result<Conflict, EditError> {
+    async fn restore_loser(&self, tx: &mut WriteTx<'_>, scope: &Scope, id: ConflictId) -> Result<Conflict, EditError> {
         let mut conflict = tx.conflict(scope, id).await?.ok_or(EditError::NotFound("conflict"))?;
         let mapping = tx.mapping_of(conflict.event_id, conflict.calendar_id).await?;
         let level = shown_at(tx, &conflict, mapping.as_ref()).await?;
@@ -93,7 +93,7 @@ impl Services {
     /// Carries out what stands, and queues what that owes.
     async fn bring_to(
         &self,
-        tx: &mut Write<'_>,
+        tx: &mut WriteTx<'_>,
         mut event: Event,
         conflict: &Conflict,
         stands: Standing,

@@ -1,6 +1,6 @@
 //! A deleted event is brought back, as long as it is kept: here, and in the calendars that it was deleted in.
 
-use super::{Services, edit_event::EditError, sync_round::changes::to_read_again, write::Write};
+use super::{Services, edit_event::EditError, sync_round::changes::to_read_again, write::WriteTx};
 use crate::domain::{ids::EventId, mapping::Event, person::Scope};
 
 impl Services {
@@ -9,7 +9,7 @@ impl Services {
         self.write(scope, async |write| self.bring_event_back(write, scope, id).await).await
     }
 
-    async fn bring_event_back(&self, write: &mut Write<'_>, scope: &Scope, id: EventId) -> Result<Event, EditError> {
+    async fn bring_event_back(&self, write: &mut WriteTx<'_>, scope: &Scope, id: EventId) -> Result<Event, EditError> {
         let mut event = write.event(scope, id).await?.ok_or(EditError::NotFound("event"))?;
         if event.deleted_at.take().is_none() {
             return Ok(event);

@@ -93,6 +93,7 @@ const NAMES_THAT_SAY_NOTHING: &[&str] =
     &["util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"];
 /// What the repository's root may hold.
 const ROOT: &[&str] = &[
+    ".cargo",
     ".ci",
     ".gitignore",
     "Cargo.lock",

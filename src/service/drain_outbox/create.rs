@@ -89,10 +89,10 @@ impl Desk<'_> {
     ) -> Result<(), Failure> {
         let scene = self.scene(case);
         let mut changes = Changes::default();
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
+        let mut write = self.services.begin_write(&Scope::Whole).await?;
+        let Some(event) = write.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
         changes.link_made(&scene, event, remote, (&case.entry, told, refused), case.remains.as_ref());
-        self.close(tx, case, &changes).await?;
+        self.close(write, case, &changes).await?;
         tally.created += 1;
         add(tally, &changes);
         Ok(())
@@ -102,15 +102,15 @@ impl Desk<'_> {
     async fn deleted_there(&self, case: &Case, tally: &mut Tally) -> Result<(), Failure> {
         let scene = self.scene(case);
         let mut changes = Changes::default();
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
-        let entry = tx.outbox_entry(event.id, case.calendar.id).await?;
+        let mut write = self.services.begin_write(&Scope::Whole).await?;
+        let Some(event) = write.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
+        let entry = write.outbox_entry(event.id, case.calendar.id).await?;
         if entry.as_ref().is_some_and(is_withdrawal) {
             changes.settled.push((event.id, case.calendar.id));
         } else {
             changes.lose(&scene, event, &case.entry, case.remains.as_ref());
         }
-        self.close(tx, case, &changes).await?;
+        self.close(write, case, &changes).await?;
         add(tally, &changes);
         Ok(())
     }

@@ -25,6 +25,7 @@ use super::{
         changes::{Changes, Planned},
         scene::Scene,
     },
+    write::WriteTx,
 };
 use crate::{
     domain::{
@@ -45,7 +46,7 @@ use crate::{
         sync::{hold::Said, plan::Reason},
     },
     provider::{EventWriter, ProviderError, Target},
-    store::{Mode, StoreError, Tx},
+    store::{Mode, StoreError},
 };
 
 /// Entries taken from the queue at a time.
@@ -354,12 +355,12 @@ impl Desk<'_> {
     async fn settle(&self, case: &Case, remote: Option<RemoteEvent>, tally: &mut Tally) -> Result<(), Failure> {
         let scene = self.scene(case);
         let mut changes = Changes::default();
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        let event = tx.events_by_ids(&[case.event.id]).await?.into_iter().next();
-        let mapping = tx.mapping_of(case.event.id, case.calendar.id).await?;
-        let entry = tx.outbox_entry(case.event.id, case.calendar.id).await?;
+        let mut write = self.services.begin_write(&Scope::Whole).await?;
+        let event = write.events_by_ids(&[case.event.id]).await?.into_iter().next();
+        let mapping = write.mapping_of(case.event.id, case.calendar.id).await?;
+        let entry = write.outbox_entry(case.event.id, case.calendar.id).await?;
         if let (Some(event), Some(mapping)) = (event, mapping) {
-            let said = if remote.is_none() { said_about(&mut tx, &mapping).await? } else { Said::Nothing };
+            let said = if remote.is_none() { said_about(&mut write, &mapping).await? } else { Said::Nothing };
             if remote.is_none() && entry.as_ref().is_some_and(is_withdrawal) {
                 changes.withdrawn(&mapping);
             } else if said == Said::Kept && event.deleted_at.is_none() {
@@ -367,14 +368,14 @@ impl Desk<'_> {
             } else if matches!(said, Said::Asked | Said::Approved) && event.deleted_at.is_none() {
                 // The round that carries the answer out queues it again.
                 if let Some(entry) = entry {
-                    tx.put_outbox(&put_aside(&entry, ASKED)).await?;
+                    write.put_outbox(&put_aside(&entry, ASKED)).await?;
                 }
             } else {
                 let sent = entry.map(|entry| entry.sent).unwrap_or_default();
                 changes.settle(&scene, mapping, event, remote, &sent);
             }
         }
-        self.commit(tx, case, &changes).await?;
+        self.commit(write, case, &changes).await?;
         add(tally, &changes);
         Ok(())
     }
@@ -389,9 +390,9 @@ impl Desk<'_> {
     ) -> Result<(), Failure> {
         let scene = self.scene(case).answered();
         let mut changes = Changes::default();
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        let Some(event) = tx.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
-        match tx.mapping_of(case.event.id, case.calendar.id).await? {
+        let mut write = self.services.begin_write(&Scope::Whole).await?;
+        let Some(event) = write.events_by_ids(&[case.event.id]).await?.into_iter().next() else { return Ok(()) };
+        match write.mapping_of(case.event.id, case.calendar.id).await? {
             Some(mapping) => {
                 if mapping.remote_id != remote.id {
                     promises::broken(Promise::OneCopy, scene.account.id);
@@ -401,29 +402,25 @@ impl Desk<'_> {
             }
             None => changes.link(&scene, event, remote, std::slice::from_ref(told), case.remains.as_ref()),
         }
-        self.close(tx, case, &changes).await?;
+        self.close(write, case, &changes).await?;
         add(tally, &changes);
         Ok(())
     }
 
     /// Ends the entry that was worked on, then writes what the decision owes, if anything. A copy that is wanted gone goes, though
     /// what was under way about it has ended well.
-    async fn close(&self, mut tx: Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
-        let entry = tx.outbox_entry(case.event.id, case.calendar.id).await?;
+    async fn close(&self, mut write: WriteTx<'_>, case: &Case, changes: &Changes) -> Result<(), Failure> {
+        let entry = write.outbox_entry(case.event.id, case.calendar.id).await?;
         if let Some(entry) = entry.filter(|entry| !is_withdrawal(entry)) {
-            tx.delete_outbox(entry.id).await?;
+            write.delete_outbox(entry.id).await?;
         }
-        self.commit(tx, case, changes).await
+        self.commit(write, case, changes).await
     }
 
     /// Writes what was decided, and tells the event's other copies of it.
-    async fn commit(&self, mut tx: Tx, case: &Case, changes: &Changes) -> Result<(), Failure> {
-        let scene = self.scene(case);
-        changes.write(&mut tx, scene.floating_in(), scene.world.now()).await?;
-        let wake = self.services.pass_on(&mut tx, &scene, changes).await?;
-        tx.commit().await?;
-        self.services.wake_after(&wake, changes);
-        Ok(())
+    async fn commit(&self, mut write: WriteTx<'_>, case: &Case, changes: &Changes) -> Result<(), Failure> {
+        self.services.put_changes(&mut write, &self.scene(case), changes).await?;
+        Ok(write.commit().await?)
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 
 use super::{
-    super::{Services, edit_event::EditError},
+    super::{Services, edit_event::EditError, write::WriteTx},
     imports::is_import,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         ids::{BlockId, TaskId, UserId},
         person::Scope,
         proposal::PlanCause,
-        round::Cause,
+        task::Task,
         time::Window,
     },
     engine::replan::confirmed,
@@ -74,30 +74,34 @@ impl Services {
     /// Puts a block where a person wants it: confirmed, and theirs.
     pub async fn create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, EditError> {
         let span = checked(span)?;
-        again!(self.try_create_block(scope, task, span))
+        self.write(scope, async |write| {
+            let task = write.task(scope, task).await?.ok_or(EditError::NotFound("task"))?;
+            if !task.facts.status.is_open() {
+                let why = "the task is closed; open it again".to_owned();
+                return Err(EditError::Invalid { field: "task_id", why });
+            }
+            let user = write.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
+            let placed = Placed {
+                origin: BlockOrigin::User,
+                lock: BlockLock::User,
+                state: BlockState::Confirmed,
+                reason: "placed_by_user".to_owned(),
+            };
+            let block = TimeBlock::new(self.world.new_id(), &task, user.time_zone, span, placed, self.world.now());
+            self.put_block(write, &task, block).await
+        })
+        .await
     }
 
-    async fn try_create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let task = tx.task(scope, task).await?.ok_or(EditError::NotFound("task"))?;
-        if !task.facts.status.is_open() {
-            return Err(EditError::Invalid { field: "task_id", why: "the task is closed; open it again".to_owned() });
-        }
-        let user = tx.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
-        let now = self.world.now();
-        let placed = Placed {
-            origin: BlockOrigin::User,
-            lock: BlockLock::User,
-            state: BlockState::Confirmed,
-            reason: "placed_by_user".to_owned(),
-        };
-        let mut blocks = [TimeBlock::new(self.world.new_id(), &task, user.time_zone, span, placed, now)];
-        let wake = self.reflect(&mut tx, &task, &mut blocks, None).await?;
-        tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        self.wake_planner();
-        let [block] = blocks;
+    /// Stores a block as a person wants it, with its event; the rest of the plan may have to give way.
+    async fn put_block(
+        &self,
+        write: &mut WriteTx<'_>,
+        task: &Task,
+        mut block: TimeBlock,
+    ) -> Result<TimeBlock, EditError> {
+        self.reflect(write, task, std::slice::from_mut(&mut block), None).await?;
+        write.owe_plan(&task.user_id, PlanCause::TaskEdited, self.world.now()).await?;
         Ok(block)
     }
 
@@ -167,52 +171,30 @@ impl Services {
         expected_version: Option<i64>,
         change: impl Fn(&mut TimeBlock) -> Result<(), EditError>,
     ) -> Result<TimeBlock, EditError> {
-        again!(self.try_amend_block(scope, id, expected_version, &change))
-    }
-
-    async fn try_amend_block(
-        &self,
-        scope: &Scope,
-        id: BlockId,
-        expected_version: Option<i64>,
-        change: &impl Fn(&mut TimeBlock) -> Result<(), EditError>,
-    ) -> Result<TimeBlock, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut block = tx.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
-        if expected_version.is_some_and(|expected| expected != block.version) {
-            return Err(EditError::Stale);
-        }
-        let task = tx.task(&Scope::Whole, block.task_id).await?.ok_or(EditError::NotFound("task"))?;
-        let now = self.world.now();
-        if is_import(&task, &block) {
-            let why = "the block is an event of an imported calendar; move the event".to_owned();
-            return Err(EditError::Invalid { field: "id", why });
-        }
-        change(&mut block)?;
-        block.touch(now);
-        let mut blocks = [block];
-        let wake = self.reflect(&mut tx, &task, &mut blocks, None).await?;
-        tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        self.wake_planner();
-        let [block] = blocks;
-        Ok(block)
+        self.write(scope, async |write| {
+            let mut block = write.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
+            if expected_version.is_some_and(|expected| expected != block.version) {
+                return Err(EditError::Stale);
+            }
+            let task = write.task(&Scope::Whole, block.task_id).await?.ok_or(EditError::NotFound("task"))?;
+            if is_import(&task, &block) {
+                let why = "the block is an event of an imported calendar; move the event".to_owned();
+                return Err(EditError::Invalid { field: "id", why });
+            }
+            change(&mut block)?;
+            block.touch(self.world.now());
+            self.put_block(write, &task, block).await
+        })
+        .await
     }
 
     /// Takes a block away, and its event with it; the task stays.
     pub async fn delete_block(&self, scope: &Scope, id: BlockId) -> Result<(), EditError> {
-        again!(self.try_delete_block(scope, id))
-    }
-
-    async fn try_delete_block(&self, scope: &Scope, id: BlockId) -> Result<(), EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let block = tx.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
-        let wake = self.withdraw_block(&mut tx, &block).await?;
-        tx.owe_plan(&block.user_id, PlanCause::TaskEdited, self.world.now()).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        self.wake_planner();
-        Ok(())
+        self.write(scope, async |write| {
+            let block = write.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
+            self.withdraw_block(write, &block).await?;
+            Ok(write.owe_plan(&block.user_id, PlanCause::TaskEdited, self.world.now()).await?)
+        })
+        .await
     }
 }

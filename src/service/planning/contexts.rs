@@ -1,17 +1,15 @@
 //! Contexts: what a user's work is grouped by, and where its blocks are shown.
 
 use super::{
-    super::{Services, edit_event::EditError},
-    outside::stored,
+    super::{Services, edit_event::EditError, write::WriteTx},
     person::person,
 };
 use crate::{
     domain::{
         calendar::Calendar,
         context::{Context, ContextVisibility},
-        ids::{AccountId, CalendarId, ContextId, UserId},
+        ids::{CalendarId, ContextId, UserId},
         person::Scope,
-        round::Cause,
     },
     store::{Mode, StoreError, Tx},
 };
@@ -65,24 +63,25 @@ impl Services {
         facts: ContextFacts,
     ) -> Result<Context, EditError> {
         check(&facts)?;
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let user = person(&mut tx, scope, user).await?;
-        self.check_target(&mut tx, scope, facts.calendar_id).await?;
-        let now = self.world.now();
-        let context = Context {
-            id: self.world.new_id(),
-            space_id: user.home_space,
-            user_id: user.id,
-            name: facts.name.trim().to_owned(),
-            visibility: facts.visibility,
-            calendar_id: facts.calendar_id,
-            created_at: now,
-            updated_at: now,
-            version: 1,
-        };
-        tx.put_context(&context).await?;
-        tx.commit().await?;
-        Ok(context)
+        self.write(scope, async |write| {
+            let user = person(write, scope, user).await?;
+            self.check_target(write, scope, facts.calendar_id).await?;
+            let now = self.world.now();
+            let context = Context {
+                id: self.world.new_id(),
+                space_id: user.home_space,
+                user_id: user.id,
+                name: facts.name.trim().to_owned(),
+                visibility: facts.visibility,
+                calendar_id: facts.calendar_id,
+                created_at: now,
+                updated_at: now,
+                version: 1,
+            };
+            write.put_context(&context).await?;
+            Ok(context)
+        })
+        .await
     }
 
     /// Changes one. What is published moves, appears or disappears with it.
@@ -94,53 +93,38 @@ impl Services {
         facts: ContextFacts,
     ) -> Result<Context, EditError> {
         check(&facts)?;
-        again!(self.try_change_context(scope, id, expected_version, facts.clone()))
-    }
-
-    async fn try_change_context(
-        &self,
-        scope: &Scope,
-        id: ContextId,
-        expected_version: Option<i64>,
-        facts: ContextFacts,
-    ) -> Result<Context, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut context = tx.context(scope, id).await?.ok_or(EditError::NotFound("context"))?;
-        if expected_version.is_some_and(|expected| expected != context.version) {
-            return Err(EditError::Stale);
-        }
-        self.check_target(&mut tx, scope, facts.calendar_id).await?;
-        let before = context.publishes_to();
-        context.name = facts.name.trim().to_owned();
-        context.visibility = facts.visibility;
-        context.calendar_id = facts.calendar_id;
-        context.updated_at = self.world.now();
-        context.version += 1;
-        tx.put_context(&context).await?;
-        let mut wake = Vec::new();
-        if context.publishes_to() != before {
-            wake = self.reflect_context(&mut tx, &context.user_id, id).await?;
-        }
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        Ok(context)
+        self.write(scope, async |write| {
+            let mut context = write.context(scope, id).await?.ok_or(EditError::NotFound("context"))?;
+            if expected_version.is_some_and(|expected| expected != context.version) {
+                return Err(EditError::Stale);
+            }
+            self.check_target(write, scope, facts.calendar_id).await?;
+            let before = context.publishes_to();
+            facts.name.trim().clone_into(&mut context.name);
+            context.visibility = facts.visibility;
+            context.calendar_id = facts.calendar_id;
+            context.updated_at = self.world.now();
+            context.version += 1;
+            write.put_context(&context).await?;
+            if context.publishes_to() != before {
+                self.reflect_context(write, &context.user_id, id).await?;
+            }
+            Ok(context)
+        })
+        .await
     }
 
     /// Deletes one. Its tasks stay, and what it published is taken back.
     pub async fn delete_context(&self, scope: &Scope, id: ContextId) -> Result<(), EditError> {
-        again!(self.try_delete_context(scope, id))
-    }
-
-    async fn try_delete_context(&self, scope: &Scope, id: ContextId) -> Result<(), EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let context = tx.context(scope, id).await?.ok_or(EditError::NotFound("context"))?;
-        let private = Context { visibility: ContextVisibility::Private, ..context };
-        tx.put_context(&private).await?;
-        let wake = self.reflect_context(&mut tx, &private.user_id, id).await?;
-        tx.delete_context(id).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        Ok(())
+        self.write(scope, async |write| {
+            let context = write.context(scope, id).await?.ok_or(EditError::NotFound("context"))?;
+            let private = Context { visibility: ContextVisibility::Private, ..context };
+            write.put_context(&private).await?;
+            self.reflect_context(write, &private.user_id, id).await?;
+            write.delete_context(id).await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn check_target(&self, tx: &mut Tx, scope: &Scope, calendar: Option<CalendarId>) -> Result<(), EditError> {
@@ -150,14 +134,14 @@ impl Services {
         }
     }
 
-    /// A calendar takes writes again: what is planned and published there is shown there again; answers whom to wake.
+    /// A calendar takes writes again: what is planned and published there is shown there again.
     pub(in crate::service) async fn show_again(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         calendar: &Calendar,
-    ) -> Result<Vec<AccountId>, EditError> {
-        let contexts = self.contexts_shown_in(tx, calendar).await?;
-        Ok(self.reflect_contexts(tx, &contexts).await?)
+    ) -> Result<(), StoreError> {
+        let contexts = self.contexts_shown_in(write, calendar).await?;
+        self.reflect_contexts(write, &contexts).await
     }
 
     /// The contexts whose blocks a calendar shows.
@@ -172,34 +156,32 @@ impl Services {
         Ok(contexts)
     }
 
-    /// Brings the events of these contexts' blocks to where they are shown by now; answers whom to wake.
+    /// Brings the events of these contexts' blocks to where they are shown by now.
     pub(in crate::service) async fn reflect_contexts(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         contexts: &[Context],
-    ) -> Result<Vec<AccountId>, StoreError> {
-        let mut wake = Vec::new();
+    ) -> Result<(), StoreError> {
         for context in contexts {
-            wake.extend(self.reflect_context(tx, &context.user_id, context.id).await.map_err(stored)?);
+            self.reflect_context(write, &context.user_id, context.id).await?;
         }
-        Ok(wake)
+        Ok(())
     }
 
     /// Brings the events of all blocks of a context to where it publishes now.
     async fn reflect_context(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         user: &UserId,
         context: ContextId,
-    ) -> Result<Vec<AccountId>, EditError> {
-        let mut wake = Vec::new();
+    ) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            let page = tx.tasks_of(&Scope::Whole, user, false, Some(context), after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(wake) };
+            let page = write.tasks_of(&Scope::Whole, user, false, Some(context), after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.id);
             for task in &page {
-                wake.extend(self.reflect_task(tx, task).await?);
+                self.reflect_task(write, task).await?;
             }
         }
     }

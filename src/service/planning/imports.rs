@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::Duration;
 
-use super::super::{Services, edit_event::EditError};
+use super::super::{Services, write::WriteTx};
 use crate::{
     domain::{
         block::{BlockLock, BlockOrigin, BlockState, Placed, TimeBlock},
         calendar::Calendar,
-        ids::AccountId,
         mapping::{Event, Origin},
         person::Scope,
         proposal::PlanCause,
@@ -20,7 +19,7 @@ use crate::{
         imported::{Asked, asked},
         replan::DEBOUNCE,
     },
-    store::{StoreError, Tx},
+    store::StoreError,
 };
 
 /// How far ahead the events of a calendar become tasks when it begins to make them.
@@ -37,23 +36,23 @@ impl Services {
     /// Makes tasks of what a calendar already has ahead.
     pub(in crate::service) async fn make_tasks_ahead(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         calendar: &Calendar,
     ) -> Result<(), StoreError> {
         let now = self.world.now();
-        let Some(account) = tx.account(&Scope::Whole, calendar.account_id).await? else { return Ok(()) };
+        let Some(account) = write.account(&Scope::Whole, calendar.account_id).await? else { return Ok(()) };
         let (user, only) = (&account.user_id, Some(calendar.id));
-        let found = tx.events_in(&Scope::Whole, user, now, now + AHEAD, only, false, None, EVENTS_MAX).await?;
+        let found = write.events_in(&Scope::Whole, user, now, now + AHEAD, only, false, None, EVENTS_MAX).await?;
         let events: Vec<_> = found.into_iter().map(|(_, event)| event).collect();
-        self.make_tasks(tx, &events).await
+        self.make_tasks(write, &events).await
     }
 
     /// Makes the tasks that imported events ask for, each once, whatever became of the task since.
-    pub(super) async fn make_tasks(&self, tx: &mut Tx, events: &[Event]) -> Result<(), StoreError> {
+    pub(super) async fn make_tasks(&self, write: &mut WriteTx<'_>, events: &[Event]) -> Result<(), StoreError> {
         let homes: BTreeSet<_> = events.iter().filter_map(|event| event.calendar_id).collect();
         let mut making = BTreeSet::new();
         for home in homes {
-            let calendar = tx.calendar(&Scope::Whole, home).await?;
+            let calendar = write.calendar(&Scope::Whole, home).await?;
             making.extend(calendar.filter(|calendar| calendar.makes_tasks).map(|calendar| calendar.id));
         }
         let imported = |event: &&Event| {
@@ -65,8 +64,8 @@ impl Services {
         let Some(first) = wanted.first() else { return Ok(()) };
         let ids: Vec<_> = wanted.iter().map(|event| event.id).collect();
         let known: BTreeSet<_> =
-            tx.tasks_made_from(&ids).await?.into_iter().filter_map(|task| task.made_from).collect();
-        let Some(user) = tx.user(&first.user_id).await? else { return Ok(()) };
+            write.tasks_made_from(&ids).await?.into_iter().filter_map(|task| task.made_from).collect();
+        let Some(user) = write.user(&first.user_id).await? else { return Ok(()) };
         let now = self.world.now();
         let (mut tasks, mut blocks) = (Vec::new(), Vec::new());
         for event in wanted.into_iter().filter(|event| !known.contains(&event.id)) {
@@ -88,45 +87,45 @@ impl Services {
         if tasks.is_empty() {
             return Ok(());
         }
-        tx.put_tasks(&tasks).await?;
-        tx.put_blocks(&blocks).await?;
-        tx.owe_plan(&user.id, PlanCause::TaskEdited, now + DEBOUNCE).await
+        write.put_tasks(&tasks).await?;
+        write.put_blocks(&blocks).await?;
+        write.owe_plan(&user.id, PlanCause::TaskEdited, now + DEBOUNCE).await
     }
 
     /// An imported event was changed: its task's block follows without a question, and its task is given up with it unless
     /// somebody has worked on it.
     pub(super) async fn follow_import(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         mut task: Task,
         mut block: TimeBlock,
         event: &Event,
-    ) -> Result<Vec<AccountId>, EditError> {
+    ) -> Result<(), StoreError> {
         let now = self.world.now();
         let over = !block.state.is_live();
         if event.deleted_at.is_some() {
-            tx.delete_blocks(&[block.id]).await?;
+            write.delete_blocks(&[block.id]).await?;
             if task.facts.status == TaskStatus::Open && task.total_actual_min() == 0 {
                 task.facts.status = TaskStatus::Cancelled;
                 task.touch(now);
-                tx.put_tasks(&[task]).await?;
+                write.put_tasks(&[task]).await?;
             }
-            return Ok(Vec::new());
+            return Ok(());
         }
         let facts = &event.content.facts;
         let span = Window { from: facts.start.instant(block.zone), to: facts.end.instant(block.zone) };
         if !over && block.state != BlockState::InProgress && span != block.span() && span.length() > Duration::zero() {
             block.move_to(span);
             block.touch(now);
-            tx.put_blocks(&[block]).await?;
-            tx.owe_plan(&task.user_id, PlanCause::MovedOutside, now + DEBOUNCE).await?;
+            write.put_blocks(&[block]).await?;
+            write.owe_plan(&task.user_id, PlanCause::MovedOutside, now + DEBOUNCE).await?;
         }
         if task.facts.title != facts.title.trim() && !facts.title.trim().is_empty() {
             facts.title.trim().clone_into(&mut task.facts.title);
             task.touch(now);
-            tx.put_tasks(std::slice::from_ref(&task)).await?;
-            return self.reflect_task(tx, &task).await;
+            write.put_tasks(std::slice::from_ref(&task)).await?;
+            return self.reflect_task(write, &task).await;
         }
-        Ok(Vec::new())
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use chrono::Duration;
 use chrono_tz::Tz;
 
 use super::{
-    super::{Services, edit_event::EditError},
+    super::{Services, write::WriteTx},
     imports::is_import,
     tasks::carried_on,
 };
@@ -13,7 +13,7 @@ use crate::{
         block::{BlockOrigin, TimeBlock},
         conflict::Severity,
         event::{Facts, Transparency},
-        ids::{AccountId, UserId},
+        ids::UserId,
         mapping::Event,
         notice::{Notice, NoticeKind},
         person::Scope,
@@ -47,52 +47,50 @@ enum Change<'a> {
 const AHEAD: Duration = Duration::days(32);
 
 impl Services {
-    /// Heeds events of one person that were changed, in the transaction that stores them: their blocks follow, and a plan is
-    /// owed where something took a block's time. Answers whom to wake.
-    pub(in crate::service) async fn heed(
+    /// Brings the blocks of one person's changed events along, in the transaction that stores these, and owes a plan where something
+    /// took a block's time.
+    pub(in crate::service) async fn update_blocks(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         events: &[Event],
         hand: Hand,
-    ) -> Result<Vec<AccountId>, StoreError> {
+    ) -> Result<(), StoreError> {
         let ids: Vec<_> = events.iter().map(|event| event.id).collect();
-        let Some(first) = events.first() else { return Ok(Vec::new()) };
-        let mut wake = Vec::new();
-        let own = tx.blocks_by_events(&ids).await?;
+        let Some(first) = events.first() else { return Ok(()) };
+        let own = write.blocks_by_events(&ids).await?;
         for block in &own {
             let Some(event) = events.iter().find(|event| Some(event.id) == block.event_id) else { continue };
-            let Some(task) = tx.task(&Scope::Whole, block.task_id).await? else { continue };
+            let Some(task) = write.task(&Scope::Whole, block.task_id).await? else { continue };
             if is_import(&task, block) {
-                wake.extend(self.follow_import(tx, task, block.clone(), event).await.map_err(stored)?);
+                self.follow_import(write, task, block.clone(), event).await?;
                 continue;
             }
             for change in changes(block, &task, event) {
                 // Each change finds the block as the one before has left it.
-                let Some(block) = tx.block(&Scope::Whole, block.id).await? else { break };
-                wake.extend(self.heed_one(tx, block, &task, &change, hand).await?);
+                let Some(block) = write.block(&Scope::Whole, block.id).await? else { break };
+                self.update_block(write, block, &task, &change, hand).await?;
             }
         }
         if hand != Hand::Here {
-            self.make_tasks(tx, events).await?;
+            self.make_tasks(write, events).await?;
         }
         let others = events.iter().filter(|event| own.iter().all(|block| block.event_id != Some(event.id)));
-        self.heed_time(tx, &first.user_id, others).await?;
-        Ok(wake)
+        self.owe_plan_for(write, &first.user_id, others).await
     }
 
     /// Owes a plan where a changed event lies on a block, or gives way to something that has no place.
-    async fn heed_time<'e>(
+    async fn owe_plan_for<'e>(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         user: &UserId,
         events: impl Iterator<Item = &'e Event>,
     ) -> Result<(), StoreError> {
         let now = self.world.now();
-        let tasks = tx.open_tasks(user).await?;
+        let tasks = write.open_tasks(user).await?;
         if tasks.is_empty() {
             return Ok(());
         }
-        let blocks = tx.live_blocks(user, now).await?;
+        let blocks = write.live_blocks(user, now).await?;
         let wanting = tasks
             .iter()
             .any(|task| task.facts.estimate_min.is_some() && blocks.iter().all(|block| block.task_id != task.id));
@@ -110,20 +108,20 @@ impl Services {
                 .chain(rest)
                 .find_map(|(span, free)| standing.judge(if free { News::Freed(span) } else { News::Taken(span) }));
             if let Some(cause) = cause {
-                return tx.owe_plan(user, cause, now + DEBOUNCE).await;
+                return write.owe_plan(user, cause, now + DEBOUNCE).await;
             }
         }
         Ok(())
     }
 
-    async fn heed_one(
+    async fn update_block(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         mut block: TimeBlock,
         task: &Task,
         change: &Change<'_>,
         hand: Hand,
-    ) -> Result<Vec<AccountId>, StoreError> {
+    ) -> Result<(), StoreError> {
         let now = self.world.now();
         let outside = match change {
             Change::Time(span) => Outside::Moved(*span),
@@ -133,12 +131,12 @@ impl Services {
         let heir = if task.facts.status.is_open() {
             Some(task.id)
         } else {
-            carried_on(tx, task.id).await?.iter().find(|next| next.facts.status.is_open()).map(|open| open.id)
+            carried_on(write, task.id).await?.iter().find(|next| next.facts.status.is_open()).map(|open| open.id)
         };
         let title_was_told = hand == Hand::Here || hand == Hand::There { titles_told: true };
         let mut replan = None;
         match answer(&block, outside, &Seen { task: heir, title_was_told, now }) {
-            Answer::Nothing => return Ok(Vec::new()),
+            Answer::Nothing => return Ok(()),
             Answer::Follow { span, state, lock, task, asks, leaves_clock, replan: cause } => {
                 block.move_to(span);
                 (block.state, block.lock, block.task_id) = (state, lock, task);
@@ -146,52 +144,51 @@ impl Services {
                 if hand == Hand::Here && asks {
                     (block.state, block.lock) = confirmed(&block).unwrap_or((block.state, block.lock));
                 } else if asks {
-                    tx.put_notice(&self.moved_notice(&block)).await?;
+                    write.put_notice(&self.moved_notice(&block)).await?;
                 }
                 if leaves_clock {
-                    leave_clock(tx, &block).await?;
+                    leave_clock(write, &block).await?;
                 }
                 replan = cause;
             }
             Answer::GiveUp { avoid, replan: cause } => {
-                tx.delete_blocks(&[block.id]).await?;
-                if let Some(mut task) = tx.task(&Scope::Whole, block.task_id).await? {
+                write.delete_blocks(&[block.id]).await?;
+                if let Some(mut task) = write.task(&Scope::Whole, block.task_id).await? {
                     // Whoever takes it out of the calendar wants it later: the next plan does not put it there again.
                     task.facts.not_before = Some(later(task.facts.not_before, avoid, block.zone));
                     task.touch(now);
-                    tx.put_tasks(&[task]).await?;
+                    write.put_tasks(&[task]).await?;
                 }
                 if let Some(cause) = cause {
-                    tx.owe_plan(&block.user_id, cause, now + DEBOUNCE).await?;
+                    write.owe_plan(&block.user_id, cause, now + DEBOUNCE).await?;
                 }
-                return Ok(Vec::new());
+                return Ok(());
             }
             Answer::Unlink => block.event_id = None,
             Answer::Rename(title) => {
                 // The instance that goes on with it is the same work by the same name.
-                let mut wake = Vec::new();
                 for id in [Some(task.id), heir.filter(|heir| *heir != task.id)].into_iter().flatten() {
-                    let Some(mut renamed) = tx.task(&Scope::Whole, id).await? else { continue };
+                    let Some(mut renamed) = write.task(&Scope::Whole, id).await? else { continue };
                     renamed.facts.title.clone_from(&title);
                     renamed.touch(now);
-                    tx.put_tasks(std::slice::from_ref(&renamed)).await?;
-                    wake.extend(self.reflect_task(tx, &renamed).await.map_err(stored)?);
+                    write.put_tasks(std::slice::from_ref(&renamed)).await?;
+                    self.reflect_task(write, &renamed).await?;
                 }
-                return Ok(wake);
+                return Ok(());
             }
             Answer::Show(shown) => block.shows = Some(shown),
         }
         block.touch(now);
-        tx.put_blocks(std::slice::from_ref(&block)).await?;
+        write.put_blocks(std::slice::from_ref(&block)).await?;
         if let Some(cause) = replan {
-            tx.owe_plan(&block.user_id, cause, now + DEBOUNCE).await?;
+            write.owe_plan(&block.user_id, cause, now + DEBOUNCE).await?;
         }
-        match tx.task(&Scope::Whole, block.task_id).await? {
+        match write.task(&Scope::Whole, block.task_id).await? {
             // It is another instance's now, which may have another name or another home.
             Some(heir) if heir.id != task.id => {
-                self.reflect(tx, &heir, std::slice::from_mut(&mut block), None).await.map_err(stored)
+                self.reflect(write, &heir, std::slice::from_mut(&mut block), None).await
             }
-            _ => Ok(Vec::new()),
+            _ => Ok(()),
         }
     }
 
@@ -229,12 +226,4 @@ fn changes<'a>(block: &TimeBlock, task: &Task, event: &'a Event) -> Vec<Change<'
 fn later(held: Option<EventTime>, avoid: Window, zone: Tz) -> EventTime {
     let after = EventTime::zoned(avoid.to.with_timezone(&zone).naive_local(), zone);
     held.filter(|held| held.instant(zone) > avoid.to).unwrap_or(after)
-}
-
-/// Nothing but the store can fail there.
-pub(super) fn stored(error: EditError) -> StoreError {
-    match error {
-        EditError::Store(error) => error,
-        other => StoreError::Corrupt(other.to_string()),
-    }
 }

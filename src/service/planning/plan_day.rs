@@ -20,7 +20,6 @@ use crate::{
         notice::{Notice, NoticeKind, counted},
         person::Scope,
         proposal::{BlockChange, Change, ChangeState, PlanCause, Proposal, ProposalState},
-        round::Cause,
     },
     engine::{
         agenda::{Compiled, moves},
@@ -131,33 +130,31 @@ impl Services {
         proposal: Option<Proposal>,
         handling: Handling,
     ) -> Result<Option<Proposal>, EditError> {
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        if !gathered.is_current(&mut tx).await? {
+        let mut write = self.begin_write(&Scope::Whole).await?;
+        if !gathered.is_current(&mut write).await? {
             return Err(EditError::Stale);
         }
-        for mut old in tx.open_proposals(&gathered.user.id).await? {
+        for mut old in write.open_proposals(&gathered.user.id).await? {
             let same = proposal.as_ref().is_some_and(|new| new.inputs == old.inputs && told(new) == told(&old));
             if same {
                 // Asked again about the same: the offer that is known stands.
-                tx.commit().await?;
+                write.commit().await?;
                 return Ok(Some(old));
             }
             (old.state, old.decided_at, old.version) = (ProposalState::Expired, Some(gathered.now), old.version + 1);
-            tx.put_proposal(&old).await?;
+            write.put_proposal(&old).await?;
         }
-        let mut wake = Vec::new();
         let mut proposal = proposal.filter(|_| handling != Handling::None);
         if let Some(held) = &mut proposal {
             if handling == Handling::CarriedOut {
-                wake = self.carry_out_changes(&mut tx, gathered, held, None).await?;
+                self.carry_out_changes(&mut write, gathered, held, None).await?;
             }
-            tx.put_proposal(held).await?;
+            write.put_proposal(held).await?;
             if handling == Handling::Offered && held.cause != PlanCause::Asked {
-                tx.put_notice(&self.offered_notice(held)).await?;
+                write.put_notice(&self.offered_notice(held)).await?;
             }
         }
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
+        write.commit().await?;
         Ok(proposal)
     }
 
@@ -204,9 +201,9 @@ impl Services {
     }
 
     async fn put_off(&self, user: &UserId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.put_off_plan(user, at).await?;
-        tx.commit().await
+        let mut write = self.begin_write(&Scope::Whole).await?;
+        write.put_off_plan(user, at).await?;
+        write.commit().await
     }
 
     /// The plan that was owed is made, or put off.
@@ -216,12 +213,12 @@ impl Services {
         wishes: i64,
         owed: Option<(PlanCause, DateTime<Utc>)>,
     ) -> Result<(), StoreError> {
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.settle_plan(user, wishes).await?;
+        let mut write = self.begin_write(&Scope::Whole).await?;
+        write.settle_plan(user, wishes).await?;
         if let Some((cause, at)) = owed {
-            tx.owe_plan(user, cause, at).await?;
+            write.owe_plan(user, cause, at).await?;
         }
-        tx.commit().await
+        write.commit().await
     }
 }
 

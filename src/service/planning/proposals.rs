@@ -7,20 +7,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::{Services, edit_event::EditError},
+    super::{Services, edit_event::EditError, write::WriteTx},
     gather::Gathered,
     publish::Slack,
 };
 use crate::{
     domain::{
         block::{BlockLock, BlockOrigin, BlockState, Placed, TimeBlock},
-        ids::{AccountId, BlockId, ProposalId, TaskId, UserId},
+        ids::{BlockId, ProposalId, TaskId, UserId},
         person::Scope,
         proposal::{BlockChange, Change, ChangeState, Proposal, ProposalState},
-        round::Cause,
     },
     engine::{agenda::slack, scheduling::Block},
-    store::{Mode, StoreError, Tx},
+    store::{Mode, StoreError},
 };
 
 impl Services {
@@ -68,9 +67,9 @@ impl Services {
             return Ok(proposal);
         }
         let gathered = self.gather(scope, &proposal.user_id).await?;
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let held = tx.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
-        if held.version != proposal.version || !gathered.is_current(&mut tx).await? {
+        let mut write = self.begin_write(scope).await?;
+        let held = write.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
+        if held.version != proposal.version || !gathered.is_current(&mut write).await? {
             return Err(EditError::Stale);
         }
         // Changes of this very proposal that were accepted one by one do not make the rest stale.
@@ -79,41 +78,36 @@ impl Services {
             if proposal.state == ProposalState::Open {
                 (proposal.state, proposal.decided_at) = (ProposalState::Expired, Some(gathered.now));
                 proposal.version += 1;
-                tx.put_proposal(&proposal).await?;
-                tx.owe_plan(&proposal.user_id, proposal.cause, gathered.now).await?;
-                tx.commit().await?;
-                self.wake_planner();
+                write.put_proposal(&proposal).await?;
+                write.owe_plan(&proposal.user_id, proposal.cause, gathered.now).await?;
+                write.commit().await?;
             }
             let why = "it is out of date: what it was made from has changed; ask for the new one".to_owned();
             return Err(EditError::Invalid { field: "state", why });
         }
-        let wake = self.carry_out_changes(&mut tx, &gathered, &mut proposal, only).await?;
+        self.carry_out_changes(&mut write, &gathered, &mut proposal, only).await?;
         proposal.version += 1;
-        tx.put_proposal(&proposal).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
+        write.put_proposal(&proposal).await?;
+        write.commit().await?;
         Ok(proposal)
     }
 
     /// Refuses a proposal; the plan in force stays.
     pub async fn reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
-        again!(self.try_reject_proposal(scope, id))
-    }
-
-    async fn try_reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut proposal = tx.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
-        if proposal.state != ProposalState::Open {
-            return Err(EditError::Invalid { field: "state", why: "it is no longer open".to_owned() });
-        }
-        for change in proposal.changes.iter_mut().filter(|change| change.state == ChangeState::Open) {
-            change.state = ChangeState::Rejected;
-        }
-        proposal.state = proposal.settled();
-        (proposal.decided_at, proposal.version) = (Some(self.world.now()), proposal.version + 1);
-        tx.put_proposal(&proposal).await?;
-        tx.commit().await?;
-        Ok(proposal)
+        self.write(scope, async |write| {
+            let mut proposal = write.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
+            if proposal.state != ProposalState::Open {
+                return Err(EditError::Invalid { field: "state", why: "it is no longer open".to_owned() });
+            }
+            for change in proposal.changes.iter_mut().filter(|change| change.state == ChangeState::Open) {
+                change.state = ChangeState::Rejected;
+            }
+            proposal.state = proposal.settled();
+            (proposal.decided_at, proposal.version) = (Some(self.world.now()), proposal.version + 1);
+            write.put_proposal(&proposal).await?;
+            Ok(proposal)
+        })
+        .await
     }
 
     /// Puts accepted changes back, all of them or those of some blocks, where nothing has happened to the block since.
@@ -134,15 +128,14 @@ impl Services {
     ) -> Result<Proposal, EditError> {
         let proposal = self.proposal(scope, id).await?;
         let gathered = self.gather(scope, &proposal.user_id).await?;
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut proposal = tx.proposal(scope, id).await?.filter(|held| held.version == proposal.version);
-        let proposal_held = proposal.as_mut().ok_or(EditError::Stale)?;
-        if !gathered.is_current(&mut tx).await? {
+        let mut write = self.begin_write(scope).await?;
+        let held = write.proposal(scope, id).await?.filter(|held| held.version == proposal.version);
+        let mut proposal = held.ok_or(EditError::Stale)?;
+        if !gathered.is_current(&mut write).await? {
             return Err(EditError::Stale);
         }
-        let mut wake = Vec::new();
         let mut blocks = gathered.blocks.clone();
-        for change in &mut proposal_held.changes {
+        for change in &mut proposal.changes {
             let wanted = only.is_none_or(|only| only.contains(&change.block_id));
             if change.state != ChangeState::Accepted || !wanted {
                 continue;
@@ -153,61 +146,59 @@ impl Services {
                 Change::Remove { .. } => now_at.is_none(),
             };
             if as_left {
-                wake.extend(self.apply(&mut tx, &gathered, &mut blocks, change, change.change.reversed()).await?);
+                self.apply(&mut write, &gathered, &mut blocks, change, change.change.reversed()).await?;
                 change.state = ChangeState::PutBack;
             }
         }
-        wake.extend(self.show_slack(&mut tx, &gathered, &mut blocks).await?);
-        proposal_held.version += 1;
-        tx.put_proposal(proposal_held).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        proposal.ok_or(EditError::Stale)
+        self.show_slack(&mut write, &gathered, &mut blocks).await?;
+        proposal.version += 1;
+        write.put_proposal(&proposal).await?;
+        write.commit().await?;
+        Ok(proposal)
     }
 
     pub(super) async fn carry_out_changes(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         gathered: &Gathered,
         proposal: &mut Proposal,
         only: Option<&BTreeSet<BlockId>>,
-    ) -> Result<Vec<AccountId>, EditError> {
+    ) -> Result<(), StoreError> {
         let mut blocks = gathered.blocks.clone();
-        let mut wake = Vec::new();
         let run = proposal.plan_run;
         for change in &mut proposal.changes {
             let wanted = only.is_none_or(|only| only.contains(&change.block_id));
             if change.state != ChangeState::Open || !wanted {
                 continue;
             }
-            wake.extend(self.apply(tx, gathered, &mut blocks, change, change.change).await?);
+            self.apply(write, gathered, &mut blocks, change, change.change).await?;
             change.state = ChangeState::Accepted;
             if let Some(block) = blocks.iter_mut().find(|block| block.id == change.block_id) {
                 block.plan_run = Some(run);
             }
         }
-        wake.extend(self.show_slack(tx, gathered, &mut blocks).await?);
+        self.show_slack(write, gathered, &mut blocks).await?;
         proposal.state = proposal.settled();
         if proposal.state != ProposalState::Open {
             proposal.decided_at = Some(gathered.now);
         }
-        Ok(wake)
+        Ok(())
     }
 
     /// Does one change: one update of the block's one event, never a delete and a create.
     async fn apply(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         gathered: &Gathered,
         blocks: &mut Vec<TimeBlock>,
         change: &BlockChange,
         what: Change,
-    ) -> Result<Vec<AccountId>, EditError> {
+    ) -> Result<(), StoreError> {
         let at = blocks.iter().position(|block| block.id == change.block_id);
         match (what, at) {
             (Change::Remove { .. }, Some(at)) => {
                 let block = blocks.remove(at);
-                self.withdraw_block(tx, &block).await
+                self.withdraw_block(write, &block).await?;
             }
             (Change::Move { to, .. }, Some(at)) => {
                 if let Some(block) = blocks.get_mut(at) {
@@ -216,7 +207,6 @@ impl Services {
                     block.touch(gathered.now);
                     change.reason.clone_into(&mut block.reason);
                 }
-                Ok(Vec::new())
             }
             (Change::Add { to }, None) => {
                 if let Some(task) = gathered.tasks.iter().find(|task| task.id == change.task_id) {
@@ -229,20 +219,20 @@ impl Services {
                     let zone = gathered.user.time_zone;
                     blocks.push(TimeBlock::new(change.block_id, task, zone, to, placed, gathered.now));
                 }
-                Ok(Vec::new())
             }
             // It is so already, or is gone.
-            _ => Ok(Vec::new()),
+            _ => {}
         }
+        Ok(())
     }
 
     /// Stores blocks with their events, free while there is room for them elsewhere, else busy.
     async fn show_slack(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         gathered: &Gathered,
         blocks: &mut [TimeBlock],
-    ) -> Result<Vec<AccountId>, EditError> {
+    ) -> Result<(), StoreError> {
         let compiled = gathered.compiled(blocks);
         let in_force: Vec<Block> = compiled.problem.previous.iter().map(|held| held.block).collect();
         let room = slack(&compiled, &in_force);
@@ -251,11 +241,10 @@ impl Services {
         for block in blocks.iter() {
             by_task.entry(block.task_id).or_default().push(block.clone());
         }
-        let mut wake = Vec::new();
         for (task, mut own) in by_task {
             let Some(task) = gathered.tasks.iter().find(|held| held.id == task) else { continue };
-            wake.extend(self.reflect(tx, task, &mut own, Some(&slack)).await?);
+            self.reflect(write, task, &mut own, Some(&slack)).await?;
         }
-        Ok(wake)
+        Ok(())
     }
 }

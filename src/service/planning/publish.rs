@@ -6,10 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    super::{
-        Services,
-        edit_event::{EditError, put, touch},
-    },
+    super::{Services, edit_event::touch, write::WriteTx},
     imports::is_import,
 };
 use crate::{
@@ -17,14 +14,14 @@ use crate::{
         block::{BlockLock, BlockState, TimeBlock},
         calendar::Calendar,
         event::{EventContent, Facts, Transparency},
-        ids::{AccountId, BlockId, EventId, Uid},
+        ids::{BlockId, EventId, Uid},
         mapping::{Event, Origin},
         person::Scope,
         task::Task,
         time::EventTime,
     },
     engine::replan::shows,
-    store::Tx,
+    store::{StoreError, Tx},
 };
 
 /// Whether a block's event says free or busy.
@@ -39,90 +36,85 @@ struct Shown {
 pub(super) type Slack = BTreeMap<BlockId, i64>;
 
 impl Services {
-    /// Brings the events of all blocks of a task to what the blocks say; answers whom to wake.
-    pub(super) async fn reflect_task(&self, tx: &mut Tx, task: &Task) -> Result<Vec<AccountId>, EditError> {
-        let mut blocks = tx.blocks_of_task(task.id).await?;
-        self.reflect(tx, task, &mut blocks, None).await
+    /// Brings the events of all blocks of a task to what the blocks say.
+    pub(super) async fn reflect_task(&self, write: &mut WriteTx<'_>, task: &Task) -> Result<(), StoreError> {
+        let mut blocks = write.blocks_of_task(task.id).await?;
+        self.reflect(write, task, &mut blocks, None).await
     }
 
-    /// Brings the events of some blocks of one task to what the blocks say, and stores the blocks; answers whom to wake. Without
-    /// `slack`, a block that the planner may move goes on as free or busy as it was.
+    /// Brings the events of some blocks of one task to what the blocks say, and stores the blocks. Without `slack`, a block that the
+    /// planner may move goes on as free or busy as it was.
     pub(super) async fn reflect(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         task: &Task,
         blocks: &mut [TimeBlock],
         slack: Option<&Slack>,
-    ) -> Result<Vec<AccountId>, EditError> {
-        let home = self.home_of(tx, task).await?;
-        let buffer = tx.planning_rules(&task.user_id).await?.map_or(0, |(rules, _)| rules.buffer_min);
-        let mut wake = Vec::new();
+    ) -> Result<(), StoreError> {
+        let home = self.home_of(write, task).await?;
+        let buffer = write.planning_rules(&task.user_id).await?.map_or(0, |(rules, _)| rules.buffer_min);
         for block in blocks.iter_mut().filter(|block| !is_import(task, block)) {
             let shown = shows(block, slack.and_then(|slack| slack.get(&block.id)).copied(), buffer);
             let keeps = slack.is_none() && block.state.is_live() && block.lock == BlockLock::None;
-            wake.extend(self.reflect_block(tx, task, block, home.as_ref(), Shown { now: shown, keeps }).await?);
+            self.reflect_block(write, task, block, home.as_ref(), Shown { now: shown, keeps }).await?;
         }
-        tx.put_blocks(blocks).await?;
-        Ok(wake)
+        write.put_blocks(blocks).await
     }
 
     /// Takes a block and its event away.
-    pub(super) async fn withdraw_block(&self, tx: &mut Tx, block: &TimeBlock) -> Result<Vec<AccountId>, EditError> {
+    pub(super) async fn withdraw_block(&self, write: &mut WriteTx<'_>, block: &TimeBlock) -> Result<(), StoreError> {
         let imported = match block.event_id {
-            Some(_) => tx.task(&Scope::Whole, block.task_id).await?.is_some_and(|task| is_import(&task, block)),
+            Some(_) => write.task(&Scope::Whole, block.task_id).await?.is_some_and(|task| is_import(&task, block)),
             None => false,
         };
-        let wake = self.unpublish(tx, block.event_id.filter(|_| !imported), block.zone).await?;
-        tx.delete_blocks(&[block.id]).await?;
-        Ok(wake)
+        self.unpublish(write, block.event_id.filter(|_| !imported), block.zone).await?;
+        write.delete_blocks(&[block.id]).await?;
+        Ok(())
     }
 
     /// The calendar that a task's blocks are shown in.
-    async fn home_of(&self, tx: &mut Tx, task: &Task) -> Result<Option<Calendar>, EditError> {
+    async fn home_of(&self, tx: &mut Tx, task: &Task) -> Result<Option<Calendar>, StoreError> {
         let Some(context) = task.facts.context_id else { return Ok(None) };
         let context = tx.context(&Scope::Whole, context).await?;
         let Some(calendar) = context.and_then(|context| context.publishes_to()) else { return Ok(None) };
         let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await? else { return Ok(None) };
-        Ok(self.write_target(tx, calendar).await?)
+        self.write_target(tx, calendar).await
     }
 
     async fn reflect_block(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         task: &Task,
         block: &mut TimeBlock,
         home: Option<&Calendar>,
         shown: Shown,
-    ) -> Result<Vec<AccountId>, EditError> {
+    ) -> Result<(), StoreError> {
         let held = match block.event_id {
-            Some(id) => tx.event(&Scope::Whole, id).await?.filter(|event| event.deleted_at.is_none()),
+            Some(id) => write.event(&Scope::Whole, id).await?.filter(|event| event.deleted_at.is_none()),
             None => None,
         };
         let Some(home) = home.filter(|_| block.state != BlockState::Proposed) else {
             block.event_id = None;
-            return self.unpublish(tx, held.map(|event| event.id), block.zone).await;
+            return self.unpublish(write, held.map(|event| event.id), block.zone).await;
         };
         match held {
             Some(mut event) if event.calendar_id == Some(home.id) => {
                 let shown = if shown.keeps { event.content.facts.transparency } else { shown.now };
                 let content = said(&event.content, task, block, shown);
                 if content == event.content {
-                    return Ok(Vec::new());
+                    return Ok(());
                 }
                 event.content = content;
                 touch(&mut event, self.world.now());
-                put(tx, &event, block.zone).await?;
-                Ok(self.owe_all(tx, &event, block.zone).await?)
+                write.put_event_of_block(&event, block.zone).await
             }
             // What is over and was taken out of the calendar is not shown again.
-            None if !block.state.is_live() => Ok(Vec::new()),
+            None if !block.state.is_live() => Ok(()),
             held => {
-                let mut wake = self.unpublish(tx, held.map(|event| event.id), block.zone).await?;
+                self.unpublish(write, held.map(|event| event.id), block.zone).await?;
                 let event = self.new_event(task, block, home, shown.now);
                 block.event_id = Some(event.id);
-                put(tx, &event, block.zone).await?;
-                wake.extend(self.owe_all(tx, &event, block.zone).await?);
-                Ok(wake)
+                write.put_event_of_block(&event, block.zone).await
             }
         }
     }
@@ -146,15 +138,14 @@ impl Services {
         }
     }
 
-    async fn unpublish(&self, tx: &mut Tx, event: Option<EventId>, zone: Tz) -> Result<Vec<AccountId>, EditError> {
-        let Some(event) = event else { return Ok(Vec::new()) };
-        let held = tx.event(&Scope::Whole, event).await?.filter(|event| event.deleted_at.is_none());
-        let Some(mut event) = held else { return Ok(Vec::new()) };
+    async fn unpublish(&self, write: &mut WriteTx<'_>, event: Option<EventId>, zone: Tz) -> Result<(), StoreError> {
+        let Some(event) = event else { return Ok(()) };
+        let held = write.event(&Scope::Whole, event).await?.filter(|event| event.deleted_at.is_none());
+        let Some(mut event) = held else { return Ok(()) };
         let now = self.world.now();
         event.deleted_at = Some(now);
         touch(&mut event, now);
-        put(tx, &event, zone).await?;
-        Ok(self.owe_all(tx, &event, zone).await?)
+        write.put_event_of_block(&event, zone).await
     }
 }
 

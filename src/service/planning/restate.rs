@@ -17,7 +17,6 @@ use crate::{
         ids::{BlockId, TaskId},
         person::Scope,
         proposal::PlanCause,
-        round::Cause,
     },
     engine::day::restated,
     store::Mode,
@@ -51,17 +50,17 @@ impl Services {
                 again!(self.restate_blocks(task, &blocks))?;
             }
         }
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.put_zone_rules(zone, IANA_TZDB_VERSION).await?;
-        Ok(tx.commit().await?)
+        let mut write = self.begin_write(&Scope::Whole).await?;
+        write.put_zone_rules(zone, IANA_TZDB_VERSION).await?;
+        Ok(write.commit().await?)
     }
 
     /// Restates some blocks of one task, whose events go with them.
     async fn restate_blocks(&self, task: TaskId, ids: &[BlockId]) -> Result<(), EditError> {
         let now = self.world.now();
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        let Some(task) = tx.task(&Scope::Whole, task).await? else { return Ok(()) };
-        let mut blocks: Vec<TimeBlock> = tx.blocks_of_task(task.id).await?;
+        let mut write = self.begin_write(&Scope::Whole).await?;
+        let Some(task) = write.task(&Scope::Whole, task).await? else { return Ok(()) };
+        let mut blocks: Vec<TimeBlock> = write.blocks_of_task(task.id).await?;
         blocks.retain(|block| ids.contains(&block.id) && block.state.is_live() && !is_import(&task, block));
         for block in &mut blocks {
             if let Some(span) = restated(block.span(), block.wall, block.zone) {
@@ -69,11 +68,8 @@ impl Services {
                 block.touch(now);
             }
         }
-        let wake = self.reflect(&mut tx, &task, &mut blocks, None).await?;
-        tx.owe_plan(&task.user_id, PlanCause::RulesEdited, now).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        self.wake_planner();
-        Ok(())
+        self.reflect(&mut write, &task, &mut blocks, None).await?;
+        write.owe_plan(&task.user_id, PlanCause::RulesEdited, now).await?;
+        Ok(write.commit().await?)
     }
 }

@@ -11,18 +11,17 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    super::{Services, edit_event::EditError},
+    super::{Services, edit_event::EditError, write::WriteTx},
     person::{days_of, rules_of},
 };
 use crate::{
     domain::{
         block::{BlockLock, BlockState, TimeBlock},
         focus::FocusState,
-        ids::{AccountId, RolloverId, TaskId, UserId},
+        ids::{RolloverId, TaskId, UserId},
         person::{Scope, User},
         proposal::PlanCause,
         rollover::{OldBlock, RolledTask, Rollover},
-        round::Cause,
         task::{Task, TaskFacts, TaskStatus},
     },
     engine::{
@@ -33,7 +32,7 @@ use crate::{
             Afterwards, BlockEnd, Clock, Ending, Fate, Found, Turn, Undone, due, fate, next_alarm, planning_delay, undo,
         },
     },
-    store::{Mode, Tx},
+    store::{Mode, StoreError, Tx},
 };
 
 /// Users looked at together.
@@ -69,9 +68,9 @@ impl Services {
             let begun = tx.last_rollover_day(zone).await?;
             tx.commit().await?;
             if begun != Some(today) {
-                let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-                tx.begin_rollover_run(zone, today, now).await?;
-                tx.commit().await?;
+                let mut write = self.begin_write(&Scope::Whole).await?;
+                write.begin_rollover_run(zone, today, now).await?;
+                write.commit().await?;
             }
             let Some(last) = page.last() else { return Ok(next) };
             after = Some(last.id.clone());
@@ -101,38 +100,34 @@ impl Services {
 
     /// Turns the day of each of these users for whom a new one has begun; answers when the next one begins for any of them.
     async fn roll_users(&self, users: &[User], now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, EditError> {
-        let (mut next, mut wake, mut turned) = (None, Vec::new(), false);
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut next = None;
         for user in users {
-            let rules = rules_of(&mut tx, &user.id).await?;
+            let rules = rules_of(&mut write, &user.id).await?;
             let days = days_of(user, &rules);
-            let tasks = tx.open_tasks(&user.id).await?;
-            let last = last_rolled(&mut tx, user, days, &tasks, now).await?;
+            let tasks = write.open_tasks(&user.id).await?;
+            let last = last_rolled(&mut write, user, days, &tasks, now).await?;
             let turn = due(days, last, now);
             if let Some(turn) = turn {
-                wake.extend(self.turn(&mut tx, user, tasks, turn, now).await?);
-                turned = true;
+                self.turn(&mut write, user, tasks, turn, now).await?;
+                write.wake_planner();
             }
             let begins = next_alarm(days, turn.map_or(last, |turn| turn.to));
             next = [next, begins].into_iter().flatten().min();
         }
-        tx.commit().await?;
-        if turned {
-            self.wake_all(&wake, Cause::LocalEdit);
-            self.wake_planner();
-        }
+        write.commit().await?;
         Ok(next)
     }
 
     /// One user's change of day; nothing where somebody else was here first.
     async fn turn(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         user: &User,
         tasks: Vec<Task>,
         turn: Turn,
         now: DateTime<Utc>,
-    ) -> Result<Vec<AccountId>, EditError> {
+    ) -> Result<(), EditError> {
         let mut rollover = Rollover {
             id: self.world.new_id(),
             space_id: user.home_space.clone(),
@@ -144,34 +139,38 @@ impl Services {
             ran_at: now,
             undone_at: None,
         };
-        if !tx.insert_rollover(&rollover).await? {
-            return Ok(Vec::new());
+        if !write.insert_rollover(&rollover).await? {
+            return Ok(());
         }
-        let mut wake = Vec::new();
         let mut renamed = BTreeMap::new();
         for task in &tasks {
-            match self.fate_of(tx, task, turn, false).await? {
+            match self.fate_of(write, task, turn, false).await? {
                 Fate::Stays(_) => {}
                 Fate::Waits => rollover.waiting.push(task.id),
                 Fate::Ends(ending) => {
-                    let (rolled, woken) = self.end_instance(tx, task, ending, turn, now).await?;
-                    wake.extend(woken);
+                    let rolled = self.end_instance(write, task, ending, turn, now).await?;
                     renamed.extend(rolled.to.map(|to| (rolled.from, to)));
                     rollover.tasks.push(rolled);
                 }
             }
         }
-        rename_waits(tx, user, &renamed).await?;
-        self.stack(tx, &tasks, turn, now).await?;
+        rename_waits(write, user, &renamed).await?;
+        self.stack(write, &tasks, turn, now).await?;
         if !rollover.tasks.is_empty() || !rollover.waiting.is_empty() {
-            tx.update_rollover(&rollover).await?;
-            tx.owe_plan(&user.id, PlanCause::Rollover, now + planning_delay(&user.id, PLANS_SPREAD)).await?;
+            write.update_rollover(&rollover).await?;
+            write.owe_plan(&user.id, PlanCause::Rollover, now + planning_delay(&user.id, PLANS_SPREAD)).await?;
         }
-        Ok(wake)
+        Ok(())
     }
 
     /// Makes the instances of tasks that are to stack, whose date has come.
-    async fn stack(&self, tx: &mut Tx, tasks: &[Task], turn: Turn, now: DateTime<Utc>) -> Result<(), EditError> {
+    async fn stack(
+        &self,
+        write: &mut WriteTx<'_>,
+        tasks: &[Task],
+        turn: Turn,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let mut latest: BTreeMap<TaskId, &Task> = BTreeMap::new();
         for task in tasks {
             let Some(series) = task.series else { continue };
@@ -182,7 +181,7 @@ impl Services {
         }
         for task in latest.into_values() {
             if let Some(next) = stacked(task, turn.to) {
-                self.begin_instance(tx, task, next, now).await?;
+                self.begin_instance(write, task, next, now).await?;
             }
         }
         Ok(())
@@ -202,63 +201,60 @@ impl Services {
     }
 
     /// An instance that waited for its clock is judged again, once that has stopped.
-    pub(super) async fn roll_late(&self, tx: &mut Tx, user: &User, task: TaskId) -> Result<Vec<AccountId>, EditError> {
+    pub(super) async fn roll_late(&self, write: &mut WriteTx<'_>, user: &User, task: TaskId) -> Result<(), EditError> {
         let now = self.world.now();
-        let Some(mut rollover) = tx.rollovers_of(&Scope::Whole, &user.id, None, 1).await?.into_iter().next() else {
-            return Ok(Vec::new());
+        let Some(mut rollover) = write.rollovers_of(&Scope::Whole, &user.id, None, 1).await?.into_iter().next() else {
+            return Ok(());
         };
         if !rollover.waiting.contains(&task) || rollover.undone_at.is_some() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         rollover.waiting.retain(|waiting| *waiting != task);
-        let Some(task) = tx.task(&Scope::Whole, task).await? else { return Ok(Vec::new()) };
+        let Some(task) = write.task(&Scope::Whole, task).await? else { return Ok(()) };
         let turn = Turn { to: rollover.date, began: rollover.ran_at, skipped: rollover.skipped };
-        let mut wake = Vec::new();
-        if let Fate::Ends(ending) = self.fate_of(tx, &task, turn, true).await? {
-            let (rolled, woken) = self.end_instance(tx, &task, ending, turn, now).await?;
-            wake = woken;
-            rename_waits(tx, user, &rolled.to.map(|to| (rolled.from, to)).into_iter().collect()).await?;
+        if let Fate::Ends(ending) = self.fate_of(write, &task, turn, true).await? {
+            let rolled = self.end_instance(write, &task, ending, turn, now).await?;
+            rename_waits(write, user, &rolled.to.map(|to| (rolled.from, to)).into_iter().collect()).await?;
             rollover.tasks.push(rolled);
-            tx.owe_plan(&user.id, PlanCause::Rollover, now).await?;
+            write.owe_plan(&user.id, PlanCause::Rollover, now).await?;
         }
-        tx.update_rollover(&rollover).await?;
-        Ok(wake)
+        write.update_rollover(&rollover).await?;
+        Ok(())
     }
 
     /// Ends an instance and makes the one that goes on with it.
     async fn end_instance(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         task: &Task,
         ending: Ending,
         turn: Turn,
         now: DateTime<Utc>,
-    ) -> Result<(RolledTask, Vec<AccountId>), EditError> {
-        let mut wake = Vec::new();
+    ) -> Result<RolledTask, EditError> {
         let mut rolled =
             RolledTask { from: task.id, to: None, to_version: 0, status: task.facts.status, blocks: Vec::new() };
         let mut old = task.clone();
         if let Some(worked) = ending.sitting_min
-            && let Some(mut sitting) = tx.open_focus(&task.user_id).await?.filter(|focus| focus.task_id == task.id)
+            && let Some(mut sitting) = write.open_focus(&task.user_id).await?.filter(|focus| focus.task_id == task.id)
         {
             old.actual_min = old.actual_min.saturating_add(worked);
             (sitting.state, sitting.ended_at) = (FocusState::Stopped, Some(now));
             sitting.version += 1;
-            tx.put_focus(&sitting).await?;
+            write.put_focus(&sitting).await?;
         }
         old.facts.status = ending.status;
         old.touch(now);
-        tx.put_tasks(std::slice::from_ref(&old)).await?;
+        write.put_tasks(std::slice::from_ref(&old)).await?;
         let ends: BTreeMap<_, _> = ending.blocks.into_iter().collect();
-        for mut block in tx.blocks_of_task(task.id).await? {
+        for mut block in write.blocks_of_task(task.id).await? {
             let Some(end) = ends.get(&block.id) else { continue };
             rolled.blocks.push(OldBlock { id: block.id, span: block.span(), state: block.state });
             if *end == BlockEnd::Withdrawn {
-                wake.extend(self.withdraw_block(tx, &block).await?);
+                self.withdraw_block(write, &block).await?;
                 continue;
             }
             end_block(&mut block, *end, now);
-            wake.extend(self.reflect(tx, &old, std::slice::from_mut(&mut block), None).await?);
+            self.reflect(write, &old, std::slice::from_mut(&mut block), None).await?;
         }
         if let Some(next) = ending.next {
             let facts = TaskFacts { status: TaskStatus::Open, ..task.facts.clone() };
@@ -270,15 +266,15 @@ impl Services {
                 carried_actual_min: next.carried_actual_min,
                 ..Task::new(self.world.new_id(), task.space_id.clone(), task.user_id.clone(), facts, now)
             };
-            tx.put_tasks(std::slice::from_ref(&fresh)).await?;
+            write.put_tasks(std::slice::from_ref(&fresh)).await?;
             (rolled.to, rolled.to_version) = (Some(fresh.id), fresh.version);
         } else if old.facts.status == TaskStatus::Skipped
             && let Some(passed) = turn.to.pred_opt()
-            && let Some(next) = self.open_next(tx, &old, passed, now).await?
+            && let Some(next) = self.open_next(write, &old, passed, now).await?
         {
             (rolled.to, rolled.to_version) = (Some(next.id), next.version);
         }
-        Ok((rolled, wake))
+        Ok(rolled)
     }
 
     /// The changes of day of a user, newest first.
@@ -298,27 +294,33 @@ impl Services {
 
     /// Takes a change of day back, as far as nothing was done with its tasks since.
     pub async fn undo_rollover(&self, scope: &Scope, id: RolloverId) -> Result<(Rollover, Vec<Undone>), EditError> {
-        again!(self.try_undo_rollover(scope, id))
+        self.write(scope, async |write| {
+            let rollover = write.rollover(scope, id).await?.ok_or(EditError::NotFound("rollover"))?;
+            self.carry_undoing(write, rollover).await
+        })
+        .await
     }
 
-    async fn try_undo_rollover(&self, scope: &Scope, id: RolloverId) -> Result<(Rollover, Vec<Undone>), EditError> {
+    async fn carry_undoing(
+        &self,
+        write: &mut WriteTx<'_>,
+        mut rollover: Rollover,
+    ) -> Result<(Rollover, Vec<Undone>), EditError> {
         let now = self.world.now();
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut rollover = tx.rollover(scope, id).await?.ok_or(EditError::NotFound("rollover"))?;
-        let latest = tx.rollovers_of(&Scope::Whole, &rollover.user_id, None, 1).await?;
+        let latest = write.rollovers_of(&Scope::Whole, &rollover.user_id, None, 1).await?;
         let last = latest.first().map_or(rollover.date, |latest| latest.date);
         let mut seen = Vec::new();
         for rolled in &rollover.tasks {
-            let old = tx.task(&Scope::Whole, rolled.from).await?;
+            let old = write.task(&Scope::Whole, rolled.from).await?;
             let new = match rolled.to {
-                Some(to) => tx.task(&Scope::Whole, to).await?,
+                Some(to) => write.task(&Scope::Whole, to).await?,
                 None => None,
             };
             let blocks = match &new {
-                Some(new) => tx.blocks_of_task(new.id).await?,
+                Some(new) => write.blocks_of_task(new.id).await?,
                 None => Vec::new(),
             };
-            let sitting = tx.open_focus(&rollover.user_id).await?;
+            let sitting = write.open_focus(&rollover.user_id).await?;
             let clock = new.as_ref().is_some_and(|new| sitting.is_some_and(|focus| focus.task_id == new.id));
             seen.push((old, new, blocks, clock));
         }
@@ -333,43 +335,38 @@ impl Services {
             .collect();
         let undone = undo(&rollover, last, &afterwards)
             .map_err(|why| EditError::Invalid { field: "id", why: why.to_string() })?;
-        let mut wake = Vec::new();
         for one in &undone {
-            wake.extend(self.take_back(&mut tx, one, now).await?);
+            self.take_back(write, one, now).await?;
         }
         rollover.undone_at = Some(now);
         rollover.waiting.clear();
-        tx.update_rollover(&rollover).await?;
-        tx.owe_plan(&rollover.user_id, PlanCause::Rollover, now).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        self.wake_planner();
+        write.update_rollover(&rollover).await?;
+        write.owe_plan(&rollover.user_id, PlanCause::Rollover, now).await?;
         Ok((rollover, undone))
     }
 
-    async fn take_back(&self, tx: &mut Tx, one: &Undone, now: DateTime<Utc>) -> Result<Vec<AccountId>, EditError> {
-        let Undone::Back { old, status, blocks, new, dropped } = one else { return Ok(Vec::new()) };
-        let Some(mut task) = tx.task(&Scope::Whole, *old).await? else { return Ok(Vec::new()) };
-        let mut wake = Vec::new();
+    async fn take_back(&self, write: &mut WriteTx<'_>, one: &Undone, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let Undone::Back { old, status, blocks, new, dropped } = one else { return Ok(()) };
+        let Some(mut task) = write.task(&Scope::Whole, *old).await? else { return Ok(()) };
         for id in dropped {
-            if let Some(block) = tx.block(&Scope::Whole, *id).await? {
-                wake.extend(self.withdraw_block(tx, &block).await?);
+            if let Some(block) = write.block(&Scope::Whole, *id).await? {
+                self.withdraw_block(write, &block).await?;
             }
         }
         if let Some(new) = new {
-            tx.delete_task(*new).await?;
+            write.delete_task(*new).await?;
         }
         task.facts.status = *status;
         task.touch(now);
-        tx.put_tasks(std::slice::from_ref(&task)).await?;
+        write.put_tasks(std::slice::from_ref(&task)).await?;
         for was in blocks {
-            let Some(mut block) = tx.block(&Scope::Whole, was.id).await? else { continue };
+            let Some(mut block) = write.block(&Scope::Whole, was.id).await? else { continue };
             block.move_to(was.span);
             block.state = was.state;
             block.touch(now);
-            wake.extend(self.reflect(tx, &task, std::slice::from_mut(&mut block), None).await?);
+            self.reflect(write, &task, std::slice::from_mut(&mut block), None).await?;
         }
-        Ok(wake)
+        Ok(())
     }
 }
 

@@ -29,27 +29,18 @@ impl Services {
         rules: PlanningRules,
     ) -> Result<(PlanningRules, i64), EditError> {
         rules.check().map_err(|why| EditError::Invalid { field: "planning", why })?;
-        again!(self.try_set_planning_rules(scope, user, expected_version, rules.clone()))
-    }
-
-    async fn try_set_planning_rules(
-        &self,
-        scope: &Scope,
-        user: &UserId,
-        expected_version: Option<i64>,
-        rules: PlanningRules,
-    ) -> Result<(PlanningRules, i64), EditError> {
-        let now = self.world.now();
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let user = person(&mut tx, scope, user).await?;
-        let (_, version) = tx.planning_rules(&user.id).await?.unwrap_or_default();
-        if expected_version.is_some_and(|expected| expected != version) {
-            return Err(EditError::Stale);
-        }
-        tx.put_planning_rules(&user.home_space, &user.id, &rules, version + 1).await?;
-        tx.owe_plan(&user.id, PlanCause::RulesEdited, now + DEBOUNCE).await?;
-        tx.commit().await?;
-        self.wake_planner();
-        Ok((rules, version + 1))
+        let version = self
+            .write(scope, async |write| {
+                let user = person(write, scope, user).await?;
+                let (_, version) = write.planning_rules(&user.id).await?.unwrap_or_default();
+                if expected_version.is_some_and(|expected| expected != version) {
+                    return Err(EditError::Stale);
+                }
+                write.put_planning_rules(&user.home_space, &user.id, &rules, version + 1).await?;
+                write.owe_plan(&user.id, PlanCause::RulesEdited, self.world.now() + DEBOUNCE).await?;
+                Ok(version + 1)
+            })
+            .await?;
+        Ok((rules, version))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
-    super::{Services, edit_event::EditError},
+    super::{Services, edit_event::EditError, write::WriteTx},
     availability::usual_hours,
     person::{days_of, person, rules_of},
 };
@@ -14,11 +14,10 @@ use crate::{
         block::{BlockLock, BlockOrigin, BlockState, Placed, TimeBlock},
         conflict::Severity,
         focus::Focus,
-        ids::{AccountId, BlockId, TaskId, UserId},
+        ids::{BlockId, TaskId, UserId},
         notice::{Notice, NoticeKind},
         person::{Scope, User},
         proposal::PlanCause,
-        round::Cause,
         task::{Task, TaskStatus},
         time::Window,
         working_hours::PlanningRules,
@@ -29,7 +28,7 @@ use crate::{
         playlist::{Piece, Planned, playlist},
         ticks::work_days,
     },
-    store::{Mode, Tx},
+    store::{Mode, StoreError, Tx},
 };
 
 /// How far ahead the clock looks.
@@ -160,11 +159,11 @@ impl Services {
 
     async fn try_judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, EditError> {
         let now = self.world.now();
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        let rules = rules_of(&mut tx, user).await?;
-        let sitting = tx.open_focus(user).await?.and_then(|focus| focus.block_id);
-        let (mut wake, mut next, mut missed) = (Vec::new(), None, false);
-        for mut block in tx.blocks_between(user, now - Duration::days(2), now + Duration::days(2)).await? {
+        let mut write = self.begin_write(&Scope::Whole).await?;
+        let rules = rules_of(&mut write, user).await?;
+        let sitting = write.open_focus(user).await?.and_then(|focus| focus.block_id);
+        let (mut next, mut missed) = (None, false);
+        for mut block in write.blocks_between(user, now - Duration::days(2), now + Duration::days(2)).await? {
             match past(&block, sitting == Some(block.id), rules.past, now) {
                 None if block.state.is_live() && block.end > now => {
                     next = [next, Some(block.end)].into_iter().flatten().min();
@@ -172,7 +171,7 @@ impl Services {
                 None => {}
                 Some(Past::Waiting(until)) => next = [next, Some(until)].into_iter().flatten().min(),
                 Some(judged) => {
-                    let Some(mut task) = tx.task(&Scope::Whole, block.task_id).await? else { continue };
+                    let Some(mut task) = write.task(&Scope::Whole, block.task_id).await? else { continue };
                     let done = judged == Past::AssumedDone;
                     block.state = if done { BlockState::Done } else { BlockState::Missed };
                     block.lock = BlockLock::None;
@@ -181,18 +180,17 @@ impl Services {
                         let worked = u32::try_from(block.span().length().num_minutes()).unwrap_or(0);
                         task.actual_min = task.actual_min.saturating_add(worked);
                         task.touch(now);
-                        tx.put_tasks(std::slice::from_ref(&task)).await?;
+                        write.put_tasks(std::slice::from_ref(&task)).await?;
                     }
                     missed |= !done;
-                    wake.extend(self.reflect(&mut tx, &task, std::slice::from_mut(&mut block), None).await?);
+                    self.reflect(&mut write, &task, std::slice::from_mut(&mut block), None).await?;
                 }
             }
         }
         if missed {
-            tx.owe_plan(user, PlanCause::Missed, now).await?;
+            write.owe_plan(user, PlanCause::Missed, now).await?;
         }
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
+        write.commit().await?;
         Ok(next)
     }
 
@@ -203,31 +201,29 @@ impl Services {
     async fn try_step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), EditError> {
         let now = self.world.now();
         let around = self.around(scope, user, task).await?;
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let open = tx.open_focus(user).await?;
+        let mut write = self.begin_write(scope).await?;
+        let open = write.open_focus(user).await?;
         let (focus, effects) = around.with_scene(open.as_ref(), now, |scene| step(open.clone(), input, scene, now));
         if let Some(Effect::Refused(why)) = effects.first() {
             return Err(refused(*why));
         }
         // A new block comes before the sitting that names it, and what goes, after the sitting has let go of it.
         let (new, rest): (Vec<_>, Vec<_>) = effects.iter().partition(|effect| matches!(effect, Effect::Place(..)));
-        let mut wake = Vec::new();
         for effect in new {
-            wake.extend(self.carry_out(&mut tx, &around, focus.as_ref(), effect, now).await?);
+            self.carry_out(&mut write, &around, focus.as_ref(), effect, now).await?;
         }
         if let Some(focus) = &focus {
-            tx.put_focus(focus).await?;
+            write.put_focus(focus).await?;
         }
         for effect in rest {
-            wake.extend(self.carry_out(&mut tx, &around, focus.as_ref(), effect, now).await?);
+            self.carry_out(&mut write, &around, focus.as_ref(), effect, now).await?;
         }
         if focus.as_ref().is_some_and(|focus| !focus.is_open()) {
-            wake.extend(self.roll_late(&mut tx, &around.user, task).await?);
+            self.roll_late(&mut write, &around.user, task).await?;
         }
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        self.wake_planner();
-        Ok(())
+        // The planner keeps the clock's alarm too.
+        write.wake_planner();
+        Ok(write.commit().await?)
     }
 
     async fn around(&self, scope: &Scope, user: &UserId, task: TaskId) -> Result<Around, EditError> {
@@ -250,12 +246,12 @@ impl Services {
 
     async fn carry_out(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         around: &Around,
         focus: Option<&Focus>,
         effect: &Effect,
         now: DateTime<Utc>,
-    ) -> Result<Vec<AccountId>, EditError> {
+    ) -> Result<(), EditError> {
         match *effect {
             Effect::Place(id, span) => {
                 let placed = Placed {
@@ -265,49 +261,43 @@ impl Services {
                     reason: "started".to_owned(),
                 };
                 let mut block = TimeBlock::new(id, &around.task, around.user.time_zone, span, placed, now);
-                self.reflect(tx, &around.task, std::slice::from_mut(&mut block), None).await
+                self.reflect(write, &around.task, std::slice::from_mut(&mut block), None).await?;
             }
             Effect::Stretch(id, span) => {
-                self.shift(tx, id, span, Some((BlockState::InProgress, BlockLock::Started)), now).await
+                self.shift(write, id, span, Some((BlockState::InProgress, BlockLock::Started)), now).await?;
             }
-            Effect::Close(id, span) => self.shift(tx, id, span, Some((BlockState::Done, BlockLock::None)), now).await,
-            Effect::Pull(id, span) => self.shift(tx, id, span, None, now).await,
-            Effect::Drop(id) => match tx.block(&Scope::Whole, id).await? {
-                Some(block) => self.withdraw_block(tx, &block).await,
-                None => Ok(Vec::new()),
-            },
+            Effect::Close(id, span) => {
+                self.shift(write, id, span, Some((BlockState::Done, BlockLock::None)), now).await?;
+            }
+            Effect::Pull(id, span) => self.shift(write, id, span, None, now).await?,
+            Effect::Drop(id) => {
+                if let Some(block) = write.block(&Scope::Whole, id).await? {
+                    self.withdraw_block(write, &block).await?;
+                }
+            }
             Effect::Worked(minutes) => {
-                self.change_worked(tx, &around.task, |task| {
+                let worked = |task: &mut Task| {
                     task.actual_min = task.actual_min.saturating_add(minutes);
                     if task.facts.status == TaskStatus::Open {
                         task.facts.status = TaskStatus::InProgress;
                     }
-                })
-                .await?;
-                Ok(Vec::new())
+                };
+                self.change_worked(write, &around.task, worked).await?;
             }
             Effect::TaskDone => {
-                let Some(mut task) = tx.task(&Scope::Whole, around.task.id).await? else { return Ok(Vec::new()) };
-                task.facts.status = TaskStatus::Done;
-                task.touch(now);
-                let wake = self.close_task(tx, &mut task, now).await?;
-                tx.put_tasks(&[task]).await?;
-                Ok(wake)
+                if let Some(mut task) = write.task(&Scope::Whole, around.task.id).await? {
+                    task.facts.status = TaskStatus::Done;
+                    task.touch(now);
+                    self.close_task(write, &mut task, now).await?;
+                    write.put_tasks(&[task]).await?;
+                }
             }
-            Effect::Freed(_) => {
-                tx.owe_plan(&around.user.id, PlanCause::RoomFreed, now).await?;
-                Ok(Vec::new())
-            }
-            Effect::Replan(cause) => {
-                tx.owe_plan(&around.user.id, cause, now).await?;
-                Ok(Vec::new())
-            }
-            Effect::Overrun => {
-                tx.put_notice(&self.overrun_notice(around, focus, now)).await?;
-                Ok(Vec::new())
-            }
-            Effect::OfferNext | Effect::Refused(_) => Ok(Vec::new()),
+            Effect::Freed(_) => write.owe_plan(&around.user.id, PlanCause::RoomFreed, now).await?,
+            Effect::Replan(cause) => write.owe_plan(&around.user.id, cause, now).await?,
+            Effect::Overrun => write.put_notice(&self.overrun_notice(around, focus, now)).await?,
+            Effect::OfferNext | Effect::Refused(_) => {}
         }
+        Ok(())
     }
 
     async fn change_worked(
@@ -326,18 +316,18 @@ impl Services {
     /// The block is here from now on, and stands so.
     async fn shift(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         id: BlockId,
         span: Window,
         stands: Option<(BlockState, BlockLock)>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<AccountId>, EditError> {
-        let Some(mut block) = tx.block(&Scope::Whole, id).await? else { return Ok(Vec::new()) };
-        let Some(task) = tx.task(&Scope::Whole, block.task_id).await? else { return Ok(Vec::new()) };
+    ) -> Result<(), StoreError> {
+        let Some(mut block) = write.block(&Scope::Whole, id).await? else { return Ok(()) };
+        let Some(task) = write.task(&Scope::Whole, block.task_id).await? else { return Ok(()) };
         block.move_to(span);
         (block.state, block.lock) = stands.unwrap_or((block.state, block.lock));
         block.touch(now);
-        self.reflect(tx, &task, std::slice::from_mut(&mut block), None).await
+        self.reflect(write, &task, std::slice::from_mut(&mut block), None).await
     }
 
     fn overrun_notice(&self, around: &Around, focus: Option<&Focus>, now: DateTime<Utc>) -> Notice {

@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
-    super::{Services, edit_event::EditError},
+    super::{Services, edit_event::EditError, write::WriteTx},
     person::{days_of, person, rules_of},
 };
 use crate::{
     domain::{
         block::{BlockState, TimeBlock},
-        ids::{AccountId, ContextId, TaskId, UserId},
+        ids::{ContextId, TaskId, UserId},
         person::{Scope, User},
         proposal::PlanCause,
-        round::Cause,
         task::{Series, Task, TaskFacts, TaskStatus},
     },
     engine::{
@@ -85,21 +84,17 @@ impl Services {
     /// Makes one.
     pub async fn create_task(&self, scope: &Scope, user: &UserId, facts: TaskFacts) -> Result<Task, EditError> {
         check(&facts, TaskStatus::Open)?;
-        again!(self.try_create_task(scope, user, facts.clone()))
-    }
-
-    async fn try_create_task(&self, scope: &Scope, user: &UserId, facts: TaskFacts) -> Result<Task, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let user = person(&mut tx, scope, user).await?;
-        let now = self.world.now();
-        let mut task =
-            Task::new(self.world.new_id(), user.home_space.clone(), user.id.clone(), TaskFacts::new(""), now);
-        self.say(&mut tx, scope, &user, &mut task, facts).await?;
-        tx.put_tasks(std::slice::from_ref(&task)).await?;
-        tx.owe_plan(&user.id, PlanCause::TaskEdited, now).await?;
-        tx.commit().await?;
-        self.wake_planner();
-        Ok(task)
+        self.write(scope, async |write| {
+            let user = person(write, scope, user).await?;
+            let now = self.world.now();
+            let mut task =
+                Task::new(self.world.new_id(), user.home_space.clone(), user.id.clone(), TaskFacts::new(""), now);
+            self.say(write, scope, &user, &mut task, facts.clone()).await?;
+            write.put_tasks(std::slice::from_ref(&task)).await?;
+            write.owe_plan(&user.id, PlanCause::TaskEdited, now).await?;
+            Ok(task)
+        })
+        .await
     }
 
     /// Changes one. Its blocks' events say the same at once; where they are is for the next plan.
@@ -110,150 +105,139 @@ impl Services {
         expected_version: Option<i64>,
         facts: TaskFacts,
     ) -> Result<Task, EditError> {
-        again!(self.try_change_task(scope, id, expected_version, facts.clone()))
+        self.write(scope, async |write| {
+            let task = write.task(scope, id).await?.ok_or(EditError::NotFound("task"))?;
+            check(&facts, task.facts.status)?;
+            if expected_version.is_some_and(|expected| expected != task.version) {
+                return Err(EditError::Stale);
+            }
+            self.carry_facts(write, scope, task, facts.clone()).await
+        })
+        .await
     }
 
-    async fn try_change_task(
+    async fn carry_facts(
         &self,
+        write: &mut WriteTx<'_>,
         scope: &Scope,
-        id: TaskId,
-        expected_version: Option<i64>,
+        mut task: Task,
         facts: TaskFacts,
     ) -> Result<Task, EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let mut task = tx.task(scope, id).await?.ok_or(EditError::NotFound("task"))?;
-        check(&facts, task.facts.status)?;
-        if expected_version.is_some_and(|expected| expected != task.version) {
-            return Err(EditError::Stale);
-        }
-        let user = tx.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let user = write.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
         let before = task.clone();
-        self.say(&mut tx, scope, &user, &mut task, facts).await?;
+        self.say(write, scope, &user, &mut task, facts).await?;
         let now = self.world.now();
         task.touch(now);
-        let mut wake = Vec::new();
         if task.facts.status.is_open() {
             task.completed_at = None;
         }
         if task.facts.status.is_over() && !before.facts.status.is_over() {
-            wake = self.close_task(&mut tx, &mut task, now).await?;
+            self.close_task(write, &mut task, now).await?;
         }
-        tx.put_tasks(std::slice::from_ref(&task)).await?;
-        wake.extend(self.reflect_task(&mut tx, &task).await?);
+        write.put_tasks(std::slice::from_ref(&task)).await?;
+        self.reflect_task(write, &task).await?;
         if edit_matters(Some(&before), Some(&task)) {
-            tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
+            write.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
         }
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        self.wake_planner();
         Ok(task)
     }
 
     /// Deletes one, with its blocks and their events. What was worked is forgotten with it; to keep that, close it instead.
     pub async fn delete_task(&self, scope: &Scope, id: TaskId) -> Result<(), EditError> {
-        again!(self.try_delete_task(scope, id))
-    }
-
-    async fn try_delete_task(&self, scope: &Scope, id: TaskId) -> Result<(), EditError> {
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
-        let task = tx.task(scope, id).await?.ok_or(EditError::NotFound("task"))?;
-        let mut wake = Vec::new();
-        for block in tx.blocks_of_task(id).await? {
-            wake.extend(self.withdraw_block(&mut tx, &block).await?);
-        }
-        tx.delete_task(id).await?;
-        tx.owe_plan(&task.user_id, PlanCause::TaskEdited, self.world.now()).await?;
-        tx.commit().await?;
-        self.wake_all(&wake, Cause::LocalEdit);
-        self.wake_planner();
-        Ok(())
+        self.write(scope, async |write| {
+            let task = write.task(scope, id).await?.ok_or(EditError::NotFound("task"))?;
+            for block in write.blocks_of_task(id).await? {
+                self.withdraw_block(write, &block).await?;
+            }
+            write.delete_task(id).await?;
+            Ok(write.owe_plan(&task.user_id, PlanCause::TaskEdited, self.world.now()).await?)
+        })
+        .await
     }
 
     /// What follows from a task that is finished or given up, before it is stored: its blocks end, an instance that was made of
     /// it since goes, and if it repeats the next one comes.
     pub(super) async fn close_task(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         task: &mut Task,
         now: DateTime<Utc>,
-    ) -> Result<Vec<AccountId>, EditError> {
+    ) -> Result<(), EditError> {
         task.completed_at = (task.facts.status == TaskStatus::Done).then_some(now);
-        let mut wake = self.close_blocks(tx, task, now).await?;
-        wake.extend(self.withdraw_late(tx, task, now).await?);
-        let user = tx.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
-        let rules = rules_of(tx, &user.id).await?;
+        self.close_blocks(write, task, now).await?;
+        self.withdraw_late(write, task, now).await?;
+        let user = write.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let rules = rules_of(write, &user.id).await?;
         let today = days_of(&user, &rules).date(now);
-        self.open_next(tx, task, today, now).await?;
-        Ok(wake)
+        self.open_next(write, task, today, now).await?;
+        Ok(())
     }
 
     /// A closed task keeps what is over; what goes on is cut at this instant, and what is ahead goes.
-    async fn close_blocks(&self, tx: &mut Tx, task: &Task, now: DateTime<Utc>) -> Result<Vec<AccountId>, EditError> {
-        let mut wake = Vec::new();
-        for mut block in tx.blocks_of_task(task.id).await? {
+    async fn close_blocks(&self, write: &mut WriteTx<'_>, task: &Task, now: DateTime<Utc>) -> Result<(), StoreError> {
+        for mut block in write.blocks_of_task(task.id).await? {
             if matches!(block.state, BlockState::Done | BlockState::Missed) {
                 continue;
             }
             if block.start >= now || block.state == BlockState::Proposed {
-                wake.extend(self.withdraw_block(tx, &block).await?);
+                self.withdraw_block(write, &block).await?;
                 continue;
             }
             close(&mut block, now);
-            wake.extend(self.reflect(tx, task, std::slice::from_mut(&mut block), None).await?);
+            self.reflect(write, task, std::slice::from_mut(&mut block), None).await?;
         }
-        Ok(wake)
+        Ok(())
     }
 
     /// Somebody finished yesterday's task today: the instances that went on with it are not wanted any more.
-    async fn withdraw_late(&self, tx: &mut Tx, task: &Task, now: DateTime<Utc>) -> Result<Vec<AccountId>, EditError> {
+    async fn withdraw_late(&self, write: &mut WriteTx<'_>, task: &Task, now: DateTime<Utc>) -> Result<(), StoreError> {
         let mut found = Vec::new();
-        for next in carried_on(tx, task.id).await? {
-            let blocks = tx.blocks_of_task(next.id).await?;
+        for next in carried_on(write, task.id).await? {
+            let blocks = write.blocks_of_task(next.id).await?;
             found.push((next, blocks));
         }
         let late: Vec<_> = found.iter().map(|(task, blocks)| Late { task, blocks }).collect();
-        let mut wake = Vec::new();
         for end in withdraw(task.id, &late) {
             let Some((held, blocks)) = found.iter().find(|(held, _)| held.id == end.task) else { continue };
             for block in blocks.iter().filter(|block| end.dropped.contains(&block.id)) {
-                wake.extend(self.withdraw_block(tx, block).await?);
+                self.withdraw_block(write, block).await?;
             }
             let mut held = held.clone();
             held.facts.status = end.status;
             held.completed_at = (end.status == TaskStatus::Done).then_some(now);
             held.touch(now);
-            tx.put_tasks(&[held]).await?;
+            write.put_tasks(&[held]).await?;
         }
-        Ok(wake)
+        Ok(())
     }
 
     /// Makes the instance that follows one that is over, if it repeats.
     pub(super) async fn open_next(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         over: &Task,
         passed: NaiveDate,
         now: DateTime<Utc>,
-    ) -> Result<Option<Task>, EditError> {
+    ) -> Result<Option<Task>, StoreError> {
         if over.series.is_none() {
             return Ok(None);
         }
-        let Some(next) = after_close(over, &tx.open_tasks(&over.user_id).await?, passed) else { return Ok(None) };
-        self.begin_instance(tx, over, next, now).await.map(Some)
+        let Some(next) = after_close(over, &write.open_tasks(&over.user_id).await?, passed) else { return Ok(None) };
+        self.begin_instance(write, over, next, now).await.map(Some)
     }
 
     /// Stores an instance of a series.
     pub(super) async fn begin_instance(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         like: &Task,
         next: Next,
         now: DateTime<Utc>,
-    ) -> Result<Task, EditError> {
+    ) -> Result<Task, StoreError> {
         let (space, user) = (like.space_id.clone(), like.user_id.clone());
         let task = Task { series: Some(next.series), ..Task::new(self.world.new_id(), space, user, next.facts, now) };
-        tx.put_tasks(std::slice::from_ref(&task)).await?;
-        tx.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
+        write.put_tasks(std::slice::from_ref(&task)).await?;
+        write.owe_plan(&task.user_id, PlanCause::TaskEdited, now).await?;
         Ok(task)
     }
 

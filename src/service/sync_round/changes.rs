@@ -12,7 +12,7 @@ use crate::{
         calendar::Calendar,
         conflict::{Conflict, ConflictStatus, Severity, Winner},
         event::EventContent,
-        ids::{AccountId, CalendarId, EventId, MappingId, RemoteEventId},
+        ids::{CalendarId, EventId, MappingId, RemoteEventId},
         mapping::{Event, Mapping, Origin, Remains, RemoteEvent},
         notice::{Notice, NoticeKind},
         outbox::OutboxEntry,
@@ -29,7 +29,7 @@ use crate::{
             plan::{Local, Reason, Remote, link, link_one_way, plan, put_back},
         },
     },
-    service::{Services, planning::Hand},
+    service::{Services, planning::Hand, write::WriteTx},
     store::{StoreError, Tx},
 };
 
@@ -402,49 +402,44 @@ pub fn to_read_again(copy: Mapping) -> Mapping {
     Mapping { revision: None, ..copy }
 }
 
-/// Tells an event's other copies that it changed here; their accounts are woken once that is durable.
-async fn spread(tx: &mut Tx, scene: &Scene<'_>, changes: &Changes) -> Result<Vec<AccountId>, StoreError> {
-    let mut wake = Vec::new();
-    for mapping in tx.other_mappings(&changes.spread, scene.calendar.id, true).await? {
+/// Tells an event's other copies that it changed here.
+async fn spread(write: &mut WriteTx<'_>, scene: &Scene<'_>, changes: &Changes) -> Result<(), StoreError> {
+    for mapping in write.other_mappings(&changes.spread, scene.calendar.id, true).await? {
         if let Some(event) = changes.events.iter().find(|event| event.id == mapping.event_id) {
-            join_queue(tx, &scene.owed_elsewhere(event, &mapping)).await?;
-            wake.push(mapping.account_id);
+            join_queue(write, &scene.owed_elsewhere(event, &mapping)).await?;
+            write.wake(mapping.account_id, Cause::LocalEdit);
             if changes.restored.contains(&event.id) {
-                tx.put_mappings(&[to_read_again(mapping)]).await?;
+                write.put_mappings(&[to_read_again(mapping)]).await?;
             }
         }
     }
     for event in changes.events.iter().filter(|event| changes.restored.contains(&event.id)) {
         let Some(home) = event.calendar_id.filter(|home| *home != scene.calendar.id) else { continue };
-        let bond = tx.mapping_of(event.id, home).await?;
-        let home = tx.calendar(&Scope::Whole, home).await?.filter(Calendar::takes_writes);
+        let bond = write.mapping_of(event.id, home).await?;
+        let home = write.calendar(&Scope::Whole, home).await?.filter(Calendar::takes_writes);
         if let (Some(home), None) = (home, bond) {
-            join_queue(tx, &scene.owed_at_home(event, &home)).await?;
-            wake.push(home.account_id);
+            join_queue(write, &scene.owed_at_home(event, &home)).await?;
+            write.wake(home.account_id, Cause::LocalEdit);
         }
     }
-    Ok(wake)
+    Ok(())
 }
 
 impl Services {
-    /// Tells an event's other copies that it changed here, and its block; answers whom to wake once that is durable.
-    pub(in crate::service) async fn pass_on(
+    /// Stores what was decided, and tells the events' other copies and their blocks of it.
+    pub(in crate::service) async fn put_changes(
         &self,
-        tx: &mut Tx,
+        write: &mut WriteTx<'_>,
         scene: &Scene<'_>,
         changes: &Changes,
-    ) -> Result<Vec<AccountId>, StoreError> {
-        let mut wake = spread(tx, scene, changes).await?;
+    ) -> Result<(), StoreError> {
+        changes.write(write, scene.floating_in(), scene.world.now()).await?;
+        spread(write, scene, changes).await?;
         let titles_told = scene.account.privacy == PrivacyLevel::Full;
-        wake.extend(self.heed(tx, &changes.events, Hand::There { titles_told }).await?);
-        Ok(wake)
-    }
-
-    /// Wakes whom a change concerns, and the planner.
-    pub(in crate::service) fn wake_after(&self, wake: &[AccountId], changes: &Changes) {
-        self.wake_all(wake, Cause::LocalEdit);
+        self.update_blocks(write, &changes.events, Hand::There { titles_told }).await?;
         if !changes.events.is_empty() {
-            self.wake_planner();
+            write.wake_planner();
         }
+        Ok(())
     }
 }

@@ -302,17 +302,17 @@ impl Run<'_> {
         if self.compare(&mut self.opened.calendars.clone(), listed).is_empty() {
             return Ok(());
         }
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        let mut held = tx.calendars_of(self.opened.account.id).await?;
+        let mut write = self.services.begin_write(&Scope::Whole).await?;
+        let mut held = write.calendars_of(self.opened.account.id).await?;
         let closed: Vec<_> = held.iter().filter(|held| !held.takes_writes()).map(|held| held.id).collect();
         let changed = self.compare(&mut held, listed);
         if !self.dry {
-            tx.put_calendars(&changed).await?;
+            write.put_calendars(&changed).await?;
             for calendar in changed.iter().filter(|held| held.takes_writes() && closed.contains(&held.id)) {
-                self.services.resume_writes(&mut tx, calendar).await?;
+                self.services.take_writes_again(&mut write, calendar).await?;
             }
-            self.opened.calendars = tx.calendars_of(self.opened.account.id).await?;
-            tx.commit().await?;
+            self.opened.calendars = write.calendars_of(self.opened.account.id).await?;
+            write.commit().await?;
         }
         Ok(())
     }

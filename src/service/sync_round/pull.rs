@@ -23,7 +23,7 @@ use crate::{
         round::Progress,
     },
     provider::{self, Known, Next, PageToken, Provider, ProviderError, Pull, Unreadable},
-    service::{Failure, Services, promises},
+    service::{Failure, Services, promises, write::WriteTx},
     store::{Mode, StoreError, Tx, UnreadableRow},
 };
 
@@ -207,27 +207,27 @@ impl Puller<'_> {
         let known = &holdings.held;
         let mapped: Vec<_> =
             changed.iter().filter(|event| known.has(&event.id)).map(|event| event.id.clone()).collect();
-        let mut tx = self.begin().await?;
-        let bonds = tx.mappings_by_remote(self.scene.calendar.id, &mapped).await?;
+        let mut write = self.begin().await?;
+        let bonds = write.mappings_by_remote(self.scene.calendar.id, &mapped).await?;
         let mut bonds: BTreeMap<_, _> = bonds.into_iter().map(|pair| (pair.0.remote_id.clone(), pair)).collect();
         let strange: Vec<_> =
             changed.iter().filter(|event| !known.has(&event.id)).map(|event| event.uid.clone()).collect();
-        let mut lost = self.lost(&mut tx, &strange).await?;
+        let mut lost = self.lost(&mut write, &strange).await?;
         for remote in changed {
             let bond = bonds.remove(&remote.id);
             let was = if bond.is_none() { lost.remove(&remote.uid) } else { None };
             let named = if bond.is_none() { unbound.counterpart(&remote) } else { None };
             let counterpart = match named.or_else(|| was.as_ref().map(|was| was.event_id)) {
                 Some(id) => {
-                    let event = tx.events_by_ids(&[id]).await?.into_iter().next();
+                    let event = write.events_by_ids(&[id]).await?.into_iter().next();
                     // What is deleted here is not brought back by it: it is a new event.
                     let mut event = event.filter(|event| named.is_some() || event.deleted_at.is_none());
                     // It may have been found under its name meanwhile.
-                    if event.is_some() && tx.mapping_of(id, self.scene.calendar.id).await?.is_some() {
+                    if event.is_some() && write.mapping_of(id, self.scene.calendar.id).await?.is_some() {
                         event = None;
                     }
                     let was = match was.filter(|was| was.event_id == id) {
-                        None => tx.remains_of(id, self.scene.calendar.id).await?,
+                        None => write.remains_of(id, self.scene.calendar.id).await?,
                         was => was,
                     };
                     event.map(|event| (event, was))
@@ -239,22 +239,20 @@ impl Puller<'_> {
         let rows: Vec<_> = unreadable.into_iter().map(|row| self.unreadable_row(row, known)).collect();
         changes.tally.unreadable += u32::try_from(rows.len()).unwrap_or(u32::MAX);
         if !self.dry {
-            changes.write(&mut tx, self.scene.floating_in(), self.scene.world.now()).await?;
-            let wake = self.services.pass_on(&mut tx, &self.scene, &changes).await?;
+            self.services.put_changes(&mut write, &self.scene, &changes).await?;
             let readable = changes.mappings.iter().map(|mapping| &mapping.remote_id);
             let cleared: Vec<_> = readable.filter(|id| known.was_unreadable(id)).cloned().collect();
-            tx.replace_unreadable(self.scene.calendar.id, &rows, &cleared).await?;
-            tx.commit().await?;
-            self.services.wake_after(&wake, &changes);
+            write.replace_unreadable(self.scene.calendar.id, &rows, &cleared).await?;
+            write.commit().await?;
         }
         Ok(changes)
     }
 
     /// A transaction in which the calendar still is what its owner had chosen when it was read.
-    async fn begin(&self) -> Result<Tx, Stopped> {
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+    async fn begin(&self) -> Result<WriteTx<'_>, Stopped> {
+        let mut write = self.services.begin_write(&Scope::Whole).await?;
         let calendar = self.scene.calendar;
-        if tx.claim_calendar(calendar.id, calendar.version).await? { Ok(tx) } else { Err(Stopped::Turned) }
+        if write.claim_calendar(calendar.id, calendar.version).await? { Ok(write) } else { Err(Stopped::Turned) }
     }
 
     fn unreadable_row(&self, row: Unreadable, known: &Held) -> UnreadableRow {
@@ -274,11 +272,11 @@ impl Puller<'_> {
         if moved.is_empty() {
             return Ok(());
         }
-        let mut tx = self.begin().await?;
+        let mut write = self.begin().await?;
         let mut changes = Changes::default();
         for (remote, old) in moved {
             let bond = match old {
-                Some(old) => tx.mappings_by_remote(self.scene.calendar.id, &[old]).await?.into_iter().next(),
+                Some(old) => write.mappings_by_remote(self.scene.calendar.id, &[old]).await?.into_iter().next(),
                 None => None,
             };
             let bond = bond.map(|(mapping, event)| {
@@ -288,10 +286,8 @@ impl Puller<'_> {
             changes.meet(&self.scene, remote, bond, None, &holdings.held);
         }
         if !self.dry {
-            changes.write(&mut tx, self.scene.floating_in(), self.scene.world.now()).await?;
-            let wake = self.services.pass_on(&mut tx, &self.scene, &changes).await?;
-            tx.commit().await?;
-            self.services.wake_after(&wake, &changes);
+            self.services.put_changes(&mut write, &self.scene, &changes).await?;
+            write.commit().await?;
         }
         sweep.add(changes);
         Ok(())

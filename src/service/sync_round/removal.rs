@@ -15,11 +15,12 @@ use crate::{
     domain::{
         calendar::Calendar,
         conflict::{HeldDeletion, HeldFate, Hold, HoldState, Severity},
-        ids::{AccountId, CalendarId, EventId, RemoteEventId},
+        ids::{CalendarId, EventId, RemoteEventId},
         mapping::{Event, Mapping},
         notice::{NoticeKind, counted},
         outbox::{OutboxEntry, OutboxState},
         person::Scope,
+        round::Tally,
     },
     engine::{
         outbox::is_withdrawal,
@@ -29,7 +30,7 @@ use crate::{
             hold::{Answers, Picture, Sorted, follow},
         },
     },
-    service::Failure,
+    service::{Failure, write::WriteTx},
     store::{Mode, StoreError, Tx},
 };
 
@@ -112,16 +113,17 @@ impl Run<'_> {
         let Missed { calendar, stamp, result, holds, picture } = missed;
         let scene = self.scene(&calendar);
         let mut changes = Changes::default();
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        if !tx.claim_calendar(calendar.id, calendar.version).await? || tx.holds_in_force(calendar.id).await? != holds {
+        let mut write = self.services.begin_write(&Scope::Whole).await?;
+        let same = write.claim_calendar(calendar.id, calendar.version).await?;
+        if !same || write.holds_in_force(calendar.id).await? != holds {
             // What was read is of another choice, or of another answer; whoever chose or answered has woken the account.
             return Ok(());
         }
         let sorted = picture.sorted(stopped.is_some());
         let followed = follow(&holds, &sorted, result.reconciled, calendar.takes_writes());
-        let queued = tx.outbox_of_calendar(calendar.id).await?.into_iter();
+        let queued = write.outbox_of_calendar(calendar.id).await?.into_iter();
         let queued: BTreeMap<_, _> = queued.map(|entry| (entry.event_id, entry)).collect();
-        let moved = self.decide(&mut tx, &scene, (&sorted, gone), &queued, &mut changes).await?;
+        let moved = self.decide(&mut write, &scene, (&sorted, gone), &queued, &mut changes).await?;
         changes.tally.held = u32::try_from(sorted.wait.len()).unwrap_or(u32::MAX);
         let mut written = followed.changed;
         if followed.asks {
@@ -137,29 +139,26 @@ impl Run<'_> {
             written.push(hold);
         }
         let now = self.services.world.now();
-        let wake = if self.dry {
-            Vec::new()
-        } else {
+        if !self.dry {
             for hold in &written {
-                tx.put_hold(hold).await?;
-                release(&mut tx, hold, &queued, now).await?;
+                write.put_hold(hold).await?;
+                release(&mut write, hold, &queued, now).await?;
             }
-            changes.write(&mut tx, scene.floating_in(), scene.world.now()).await?;
-            let mut wake = self.services.pass_on(&mut tx, &scene, &changes).await?;
+            self.services.put_changes(&mut write, &scene, &changes).await?;
             for (gone, found) in moved {
-                wake.extend(self.carry_over(&mut tx, gone, found, &queued).await?);
+                let carried = self.carry_over(&mut write, gone, found, &queued).await?;
+                self.sum.tally.conflicts += carried.conflicts;
+                self.sum.tally.updated += carried.updated;
             }
             if calendar.gone_at.is_some() {
-                set_free(&mut tx, &calendar).await?;
+                set_free(&mut write, &calendar).await?;
             }
             // While deletions are held the cursor stays, so that the next round sees the same picture and asks again.
             if sorted.wait.is_empty() {
-                keep_cursor(&mut tx, &calendar, stamp.as_deref(), &result, now).await?;
+                keep_cursor(&mut write, &calendar, stamp.as_deref(), &result, now).await?;
             }
-            tx.commit().await?;
-            wake
-        };
-        self.services.wake_after(&wake, &changes);
+            write.commit().await?;
+        }
         self.sum.tally.deleted += changes.tally.deleted;
         self.sum.tally.conflicts += changes.tally.conflicts;
         self.sum.tally.held += changes.tally.held;
@@ -203,23 +202,20 @@ impl Run<'_> {
 
     /// An event goes on where it was carried to.
     async fn carry_over(
-        &mut self,
-        tx: &mut Tx,
+        &self,
+        write: &mut WriteTx<'_>,
         gone: Bond,
         found: Bond,
         queued: &BTreeMap<EventId, OutboxEntry>,
-    ) -> Result<Vec<AccountId>, StoreError> {
-        let home = self.opened.calendars.iter().find(|held| held.id == found.0.calendar_id).cloned();
-        let Some(home) = home else { return Ok(Vec::new()) };
+    ) -> Result<Tally, StoreError> {
         let mut changes = Changes::default();
-        let scene = self.scene(&home);
+        let home = self.opened.calendars.iter().find(|held| held.id == found.0.calendar_id);
+        let Some(home) = home else { return Ok(changes.tally) };
+        let scene = self.scene(home);
         let sent = queued.get(&gone.1.id).map_or(&[][..], |entry| &entry.sent);
         changes.move_over(&scene, gone, found, sent);
-        changes.write(tx, scene.floating_in(), scene.world.now()).await?;
-        let wake = self.services.pass_on(tx, &scene, &changes).await?;
-        self.sum.tally.conflicts += changes.tally.conflicts;
-        self.sum.tally.updated += changes.tally.updated;
-        Ok(wake)
+        self.services.put_changes(write, &scene, &changes).await?;
+        Ok(changes.tally)
     }
 
     /// Decides about each deletion that waits for nobody; answers those that were none, with where their events have moved.

@@ -1,33 +1,41 @@
 //! A unit of work: a transaction, and what follows once it is durable.
 //!
 //! [`Services::write`] runs the work, repeats it from the start when the database reports a lost race, commits, and then wakes the
-//! accounts and the planner. Local edits of events and people's answers are written through here; rounds and planning are not yet.
+//! accounts and the planner. What an actor runs, and what reads or computes before it writes, begins a [`WriteTx`] itself and repeats
+//! itself with `again!`: the compiler cannot yet see that an async closure may move between threads.
 //!
 //! **Invariant:** the transaction that stores an event also queues its writes and updates its blocks, and its commit wakes their
-//! accounts and the planner.
+//! accounts and the planner. A plan that is owed has the planner woken.
 
 use std::ops::{Deref, DerefMut};
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    Consequence, RETRIES_MAX, Services,
+    Consequence, Failure, RETRIES_MAX, Services,
     edit_event::{EditError, put},
     planning::Hand,
 };
 use crate::{
-    domain::{ids::AccountId, mapping::Event, person::Scope, round::Cause},
+    domain::{
+        ids::{AccountId, UserId},
+        mapping::Event,
+        person::Scope,
+        proposal::PlanCause,
+        round::Cause,
+    },
     store::{Mode, StoreError, Tx},
 };
 
 /// A transaction under way, and what follows once it is durable.
-pub(in crate::service) struct Write<'s> {
+pub(in crate::service) struct WriteTx<'s> {
     services: &'s Services,
     tx: Tx,
     follows: Vec<Consequence>,
 }
 
-impl Deref for Write<'_> {
+impl Deref for WriteTx<'_> {
     type Target = Tx;
 
     fn deref(&self) -> &Tx {
@@ -35,21 +43,33 @@ impl Deref for Write<'_> {
     }
 }
 
-impl DerefMut for Write<'_> {
+impl DerefMut for WriteTx<'_> {
     fn deref_mut(&mut self) -> &mut Tx {
         &mut self.tx
     }
 }
 
-impl Write<'_> {
+impl WriteTx<'_> {
     /// Stores an event that was made or changed here, queues its copies and brings its blocks along. `zone` dates what has none.
     pub async fn put_event(&mut self, event: &Event, zone: Tz) -> Result<(), StoreError> {
-        put(&mut self.tx, event, zone).await?;
-        let queued = self.services.owe_all(&mut self.tx, event, zone).await?;
-        self.wake_all(&queued, Cause::LocalEdit);
-        let shown = self.services.heed(&mut self.tx, std::slice::from_ref(event), Hand::Here).await?;
-        self.wake_all(&shown, Cause::LocalEdit);
-        self.follows(Consequence::Plan);
+        let services = self.services;
+        self.put_event_of_block(event, zone).await?;
+        services.update_blocks(self, std::slice::from_ref(event), Hand::Here).await?;
+        self.wake_planner();
+        Ok(())
+    }
+
+    /// Stores an event that shows a block, and queues its copies. The block says the same already.
+    pub async fn put_event_of_block(&mut self, event: &Event, zone: Tz) -> Result<(), StoreError> {
+        let services = self.services;
+        put(self, event, zone).await?;
+        services.queue_writes(self, event, zone).await
+    }
+
+    /// Owes a user a plan, to be made from `at` on. Hides the transaction's own method, which wakes nobody.
+    pub async fn owe_plan(&mut self, user: &UserId, cause: PlanCause, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.tx.owe_plan(user, cause, at).await?;
+        self.wake_planner();
         Ok(())
     }
 
@@ -58,11 +78,9 @@ impl Write<'_> {
         self.follows(Consequence::Wake(account, cause));
     }
 
-    /// Wakes several.
-    pub fn wake_all(&mut self, accounts: &[AccountId], cause: Cause) {
-        for account in accounts {
-            self.wake(*account, cause);
-        }
+    /// Wakes the planner once this is durable.
+    pub fn wake_planner(&mut self) {
+        self.follows(Consequence::Plan);
     }
 
     fn follows(&mut self, consequence: Consequence) {
@@ -70,38 +88,72 @@ impl Write<'_> {
             self.follows.push(consequence);
         }
     }
+
+    /// Makes all of it durable, then wakes whom it concerns.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.tx.commit().await?;
+        for consequence in self.follows {
+            self.services.then(consequence);
+        }
+        Ok(())
+    }
+}
+
+/// What a use case may end with, in which a lost race is told from everything else.
+pub(in crate::service) trait Refusal: From<StoreError> {
+    /// Whether another transaction came first, so that the same work may succeed when it is done again.
+    fn is_lost_race(&self) -> bool;
+}
+
+impl Refusal for StoreError {
+    fn is_lost_race(&self) -> bool {
+        *self == Self::Busy
+    }
+}
+
+impl Refusal for EditError {
+    fn is_lost_race(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Busy))
+    }
+}
+
+impl Refusal for Failure {
+    fn is_lost_race(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Busy))
+    }
 }
 
 impl Services {
     /// Runs the work in one transaction, and repeats it from the start when it lost a race. After the commit it wakes the accounts
     /// and the planner.
-    pub(in crate::service) async fn write<T>(
+    pub(in crate::service) async fn write<T, E: Refusal>(
         &self,
         scope: &Scope,
-        work: impl AsyncFn(&mut Write<'_>) -> Result<T, EditError>,
-    ) -> Result<T, EditError> {
+        work: impl AsyncFn(&mut WriteTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut races = 0;
         loop {
             match self.write_once(scope, &work).await {
-                Err(EditError::Store(StoreError::Busy)) if races < RETRIES_MAX => races += 1,
+                Err(refusal) if refusal.is_lost_race() && races < RETRIES_MAX => races += 1,
                 done => return done,
             }
         }
     }
 
-    async fn write_once<T>(
+    async fn write_once<T, E: Refusal>(
         &self,
         scope: &Scope,
-        work: &impl AsyncFn(&mut Write<'_>) -> Result<T, EditError>,
-    ) -> Result<T, EditError> {
-        let tx = self.store.begin(Mode::Write, scope).await?;
-        let mut write = Write { services: self, tx, follows: Vec::new() };
+        work: &impl AsyncFn(&mut WriteTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut write = self.begin_write(scope).await?;
         let done = work(&mut write).await?;
-        let Write { tx, follows, .. } = write;
-        tx.commit().await?;
-        for consequence in follows {
-            self.then(consequence);
-        }
+        write.commit().await?;
         Ok(done)
+    }
+
+    /// Begins a transaction that is not repeated: its work depends on what was read or computed before.
+    pub(in crate::service) async fn begin_write(&self, scope: &Scope) -> Result<WriteTx<'_>, StoreError> {
+        let tx = self.store.begin(Mode::Write, scope).await?;
+        Ok(WriteTx { services: self, tx, follows: Vec::new() })
     }
 }

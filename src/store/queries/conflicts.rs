@@ -1,7 +1,7 @@
 //! Disagreements and what became of them.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, sql_types::Bool};
 use diesel_async::RunQueryDsl;
 
 use super::{Conn, Done, SWEEP_ROWS, batches, read_all, told};
@@ -18,6 +18,11 @@ use crate::{
         types::Ts,
     },
 };
+
+/// In the very words of the index of pending conflicts: with a bound value SQLite would not use it.
+pub(super) fn pending() -> SqlLiteral<Bool> {
+    sql("conflicts.status = 'pending'")
+}
 
 pub async fn insert_conflicts(conn: &mut Conn, met: &[Conflict]) -> Done<()> {
     for batch in batches(met, ConflictRow::of) {
@@ -50,8 +55,10 @@ pub async fn conflicts(conn: &mut Conn, scope: &Scope, wanted: &ConflictFilter) 
     if let Some(event) = wanted.event {
         query = query.filter(conflicts::event_id.eq(event));
     }
-    if let Some(status) = wanted.status {
-        query = query.filter(conflicts::status.eq(status));
+    match wanted.status {
+        Some(ConflictStatus::Pending) => query = query.filter(pending()),
+        Some(status) => query = query.filter(conflicts::status.eq(status)),
+        None => {}
     }
     if let Some(from) = wanted.from {
         query = query.filter(conflicts::created_at.ge(Ts::from(from)));
@@ -69,16 +76,13 @@ pub async fn pending_conflict(conn: &mut Conn, event: EventId, calendar: Calenda
     let query = conflicts::table
         .filter(conflicts::event_id.eq(event))
         .filter(conflicts::calendar_id.eq(calendar))
-        .filter(conflicts::status.eq(ConflictStatus::Pending));
+        .filter(pending());
     let row = query.select(ConflictRow::as_select()).first(conn).await.optional()?;
     row.map(ConflictRow::read).transpose()
 }
 
 pub async fn pending_conflicts(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<Conflict>> {
-    let query = conflicts::table
-        .filter(conflicts::calendar_id.eq(calendar))
-        .filter(conflicts::status.eq(ConflictStatus::Pending))
-        .order(conflicts::id);
+    let query = conflicts::table.filter(conflicts::calendar_id.eq(calendar)).filter(pending()).order(conflicts::id);
     read_all(query.select(ConflictRow::as_select()).load(conn).await?, ConflictRow::read)
 }
 

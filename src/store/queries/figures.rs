@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, Done};
 use crate::{
-    domain::{conflict::ConflictStatus, outbox::OutboxState},
+    domain::outbox::OutboxState,
     store::{
         records::Counts,
         schema::{accounts, conflicts, events, outbox, pulse},
@@ -25,7 +25,7 @@ pub async fn counts(conn: &mut Conn) -> Done<Counts> {
     let by_state: Vec<(_, i64)> = by_state.order(outbox::state).load(conn).await?;
     let waiting = outbox::table.filter(outbox::state.eq(OutboxState::Queued)).order(outbox::created_at);
     let oldest: Option<Ts> = waiting.select(outbox::created_at).first(conn).await.optional()?;
-    let pending = conflicts::table.filter(conflicts::status.eq(ConflictStatus::Pending)).count();
+    let pending = conflicts::table.filter(super::conflicts::pending()).count();
     Ok(Counts {
         accounts: by_status.into_iter().map(|(status, rows)| (status, count(rows))).collect(),
         outbox: by_state.into_iter().map(|(state, rows)| (state, count(rows))).collect(),

@@ -217,18 +217,28 @@ struct Outside {
 impl App {
     /// With servers that have one habit each.
     pub async fn start() -> Self {
-        Self::before(|_| Outside {
+        Self::start_on(None).await
+    }
+
+    /// The same, on a PostgreSQL database or, without a URL, on SQLite.
+    pub async fn start_on(url: Option<String>) -> Self {
+        let outside = |_: &World| Outside {
             http: Arc::new(Net),
             endpoints: Endpoints::official().expect("addresses"),
             google: None,
-        })
-        .await
+        };
+        Self::before(url, outside).await
     }
 
     /// With the look-alike of Google, where everybody consents.
     pub async fn with_google() -> (Self, Arc<Wire>) {
+        Self::with_google_on(None).await
+    }
+
+    /// The same, on a PostgreSQL database or, without a URL, on SQLite.
+    pub async fn with_google_on(url: Option<String>) -> (Self, Arc<Wire>) {
         let mut wire = None;
-        let app = Self::before(|world| {
+        let app = Self::before(url, |world| {
             let made = Wire::new(7, world.clone());
             wire = Some(Arc::clone(&made));
             Outside { http: Arc::new(Port(made)), endpoints: google::endpoints(), google: Some(google::app()) }
@@ -240,14 +250,13 @@ impl App {
         (app, wire)
     }
 
-    async fn before(outside: impl FnOnce(&World) -> Outside) -> Self {
+    async fn before(url: Option<String>, outside: impl FnOnce(&World) -> Outside) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let now: DateTime<Utc> = NOW.parse().expect("a time");
         let clock = Arc::new(TestClock(AtomicI64::new(now.timestamp_micros())));
         let random = Arc::new(Seeded(Mutex::new(StdRng::seed_from_u64(7))));
         let world = World { clock: Arc::clone(&clock) as Arc<dyn Clock>, random };
-        let config =
-            StoreConfig { url: None, data_dir: folder.path().to_owned(), readers: 2, blocking: Blocking::Inline };
+        let config = StoreConfig { url, data_dir: folder.path().to_owned(), readers: 2, blocking: Blocking::Inline };
         store::migrate(&config).await.expect("migrated");
         let store = Store::open(config).await.expect("a store");
         let vault = Arc::new(KeyRing::load(folder.path(), None, world.clone()).expect("keys"));
@@ -276,7 +285,12 @@ impl App {
 
     /// With the user `ada`, her account and her writable calendar.
     pub async fn with_ada() -> (Self, Account, Calendar) {
-        let app = Self::start().await;
+        Self::with_ada_on(None).await
+    }
+
+    /// The same, on a PostgreSQL database or, without a URL, on SQLite.
+    pub async fn with_ada_on(url: Option<String>) -> (Self, Account, Calendar) {
+        let app = Self::start_on(url).await;
         let (account, calendar) = app.make_person("ada").await;
         (app, account, calendar)
     }

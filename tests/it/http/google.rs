@@ -77,7 +77,12 @@ async fn connect(app: &App, wire: &Wire, body: Value) -> Reply {
 }
 
 pub(super) async fn connected(access: &str) -> (App, Arc<Wire>, AccountId) {
-    let (app, wire) = App::with_google().await;
+    connected_on(None, access).await
+}
+
+/// The same, on a PostgreSQL database or, without a URL, on SQLite.
+pub(super) async fn connected_on(url: Option<String>, access: &str) -> (App, Arc<Wire>, AccountId) {
+    let (app, wire) = App::with_google_on(url).await;
     wire.control("POST", "users", &json!({ "email": ADA }));
     let id = connect_only(&app, &wire, access).await;
     (app, wire, id)

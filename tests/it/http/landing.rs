@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use calwarden::{
-    domain::{conflict::ConflictStatus, person::Scope},
+    domain::{conflict::ConflictStatus, person::Scope, round::Cause},
     store::Mode,
 };
 use chrono::{DateTime, Duration, Utc};
@@ -11,8 +11,36 @@ use serde_json::{Value, json};
 
 use super::{
     app::{App, hour},
+    google::{connected_on, elsewhere, primary, round},
     history,
 };
+use crate::support::postgres::fresh_database;
+
+/// Runs each of these on both databases.
+macro_rules! on_both_databases {
+    ($($promise:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[actix_web::test]
+            async fn $promise() {
+                super::$promise(None).await;
+            })+
+        }
+        mod postgres {
+            $(#[actix_web::test]
+            async fn $promise() {
+                super::$promise(Some(super::fresh_database().await)).await;
+            })+
+        }
+    };
+}
+
+on_both_databases!(
+    an_edit_that_lands_on_a_block_has_a_plan_at_once,
+    the_later_part_of_a_series_that_is_split_onto_a_block_has_a_plan_at_once,
+    a_version_that_a_person_chooses_onto_a_block_has_a_plan_at_once,
+    what_comes_from_a_provider_onto_a_block_has_a_plan_at_once,
+    what_a_calendar_makes_tasks_of_has_a_plan_at_once,
+);
 
 /// A block from ten to eleven in Paris, and nothing owed.
 async fn with_a_block(app: &App) {
@@ -56,9 +84,8 @@ fn times(start: &str, end: &str) -> Value {
     json!({"start": time(start), "end": time(end)})
 }
 
-#[actix_web::test]
-async fn an_edit_that_lands_on_a_block_has_a_plan_at_once() {
-    let (app, _, calendar) = App::with_ada().await;
+async fn an_edit_that_lands_on_a_block_has_a_plan_at_once(url: Option<String>) {
+    let (app, _, calendar) = App::with_ada_on(url).await;
     with_a_block(&app).await;
     let before = woken(&app);
     let made = hour(&calendar, "Made there", "2026-03-03T10:00:00", "2026-03-03T11:00:00");
@@ -79,9 +106,8 @@ async fn an_edit_that_lands_on_a_block_has_a_plan_at_once() {
     landed(&app, before, "a restored event").await;
 }
 
-#[actix_web::test]
-async fn the_later_part_of_a_series_that_is_split_onto_a_block_has_a_plan_at_once() {
-    let (app, _, calendar) = App::with_ada().await;
+async fn the_later_part_of_a_series_that_is_split_onto_a_block_has_a_plan_at_once(url: Option<String>) {
+    let (app, _, calendar) = App::with_ada_on(url).await;
     with_a_block(&app).await;
     let mut daily = hour(&calendar, "Daily", "2026-03-02T16:00:00", "2026-03-02T17:00:00");
     daily["recurrence"] = json!(["RRULE:FREQ=DAILY;COUNT=4"]);
@@ -96,13 +122,14 @@ async fn the_later_part_of_a_series_that_is_split_onto_a_block_has_a_plan_at_onc
     landed(&app, before, "the later part of a split series").await;
 }
 
-#[actix_web::test]
-async fn a_version_that_a_person_chooses_onto_a_block_has_a_plan_at_once() {
-    for (status, ask, body) in [
+async fn a_version_that_a_person_chooses_onto_a_block_has_a_plan_at_once(url: Option<String>) {
+    let asks = [
         (ConflictStatus::Pending, "resolve", json!({"winner": "remote"})),
         (ConflictStatus::Resolved, "restore", Value::Null),
-    ] {
-        let (app, account, calendar) = App::with_ada().await;
+    ];
+    for (status, ask, body) in asks {
+        let url = if url.is_some() { Some(fresh_database().await) } else { None };
+        let (app, account, calendar) = App::with_ada_on(url).await;
         let left = history::leave(&app, &account, &calendar, status).await;
         let path = format!("/v1/events/{}", left.event);
         app.patch(&path, times("2026-03-03T16:00:00", "2026-03-03T17:00:00")).await.ok();
@@ -118,4 +145,42 @@ async fn a_version_that_a_person_chooses_onto_a_block_has_a_plan_at_once() {
         app.post(&format!("/v1/conflicts/{}/{ask}", left.conflict), body).await.ok();
         landed(&app, before, ask).await;
     }
+}
+
+/// Puts an event there on the evening of the block's day, or moves it onto the block.
+fn theirs(hour: &str) -> Value {
+    let time = |minute: &str| json!({"dateTime": format!("2026-03-03T{hour}:{minute}:00+01:00")});
+    json!({"summary": "Theirs", "start": time("00"), "end": time("45")})
+}
+
+async fn what_comes_from_a_provider_onto_a_block_has_a_plan_at_once(url: Option<String>) {
+    let (app, wire, id) = connected_on(url, "write").await;
+    let (token, events) = (elsewhere(&wire), super::direction::events());
+    round(&app, id, Cause::Connected).await;
+    with_a_block(&app).await;
+    let before = woken(&app);
+    wire.call("POST", &events, &token, &theirs("10"));
+    round(&app, id, Cause::Poll).await;
+    landed(&app, before, "an imported event").await;
+
+    let (_, made) = wire.call("POST", &events, &token, &theirs("21"));
+    round(&app, id, Cause::Poll).await;
+    settle(&app).await;
+    let before = woken(&app);
+    let path = format!("{events}/{}", made["id"].as_str().expect("an id"));
+    wire.call("PATCH", &path, &token, &theirs("10"));
+    round(&app, id, Cause::Poll).await;
+    landed(&app, before, "an event that was moved there").await;
+}
+
+async fn what_a_calendar_makes_tasks_of_has_a_plan_at_once(url: Option<String>) {
+    let (app, wire, id) = connected_on(url, "write").await;
+    wire.call("POST", &super::direction::events(), &elsewhere(&wire), &theirs("10"));
+    round(&app, id, Cause::Connected).await;
+    with_a_block(&app).await;
+    let before = woken(&app);
+    let calendar = primary(&app, id).await;
+    let path = format!("/v1/calendars/{}", calendar["id"].as_str().expect("an id"));
+    app.patch(&path, json!({"makes_tasks": true})).await.ok();
+    landed(&app, before, "a calendar that makes tasks from now on").await;
 }
