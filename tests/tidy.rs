@@ -33,6 +33,11 @@ fn the_layers_hold() {
 }
 
 #[test]
+fn there_is_one_way_to_write() {
+    holds(rules::write_path);
+}
+
+#[test]
 fn the_islands_do_not_know_each_other() {
     let files = source::read_all(&root().join("src"), SKIP);
     let parts = |file: &Source| file.path.split('/').map(str::to_owned).collect::<Vec<_>>();

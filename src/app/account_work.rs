@@ -15,16 +15,15 @@ use crate::{
     config::Poll,
     domain::{
         account::{AccountStatus, ProviderKind},
-        conflict::Severity,
         failure::FailureClass,
         ids::AccountId,
-        notice::{Notice, NoticeKind},
+        notice::NoticeKind,
         person::Scope,
         round::{Cause, Outcome},
     },
     engine::account::{ChannelEnd, CredentialKind, RefreshEnd},
     provider::push::Notification,
-    service::{Failure, Services, edit_event::EditError, sync_round},
+    service::{Failure, Services, edit_event::EditError, note_account::AccountNote, sync_round},
     store::{Mode, StoreError},
 };
 
@@ -94,30 +93,10 @@ impl Work {
         }
     }
 
-    async fn tell(&self, id: AccountId, kind: NoticeKind, text: &str) -> Result<(), Failure> {
-        let world = &self.services.world;
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
-        let owner = (&account.space_id, &account.user_id);
-        let told = Notice::new(world.new_id(), owner, (kind, Severity::High), text, world.now());
-        tx.put_notice(&Notice { account_id: Some(id), ..told }).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
     async fn keep(&self, id: AccountId, state: AccountState) -> Result<(), Failure> {
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
-        let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
-        // An owner's disconnect, already stored, is not undone by a round that ends after it. (A pause is known to the
-        // machine itself, which says so in whatever it notes after.)
-        if account.status == AccountStatus::Disconnecting {
-            return Ok(());
-        }
-        let reason = state.reason.as_deref();
-        let interval = self.intervals().remove(&id).or(account.provider_interval_s);
-        tx.set_account_state(id, state.status, reason, state.failures, state.next_round_at, interval).await?;
-        tx.commit().await?;
-        Ok(())
+        let AccountState { status, reason, failures, next_round_at } = state;
+        let interval_s = self.intervals().remove(&id);
+        self.services.note_account(id, AccountNote { status, reason, failures, next_round_at, interval_s }).await
     }
 }
 
@@ -202,13 +181,13 @@ impl AccountWork for Work {
     async fn ask_reconnect(&self, id: AccountId) {
         let text = "Your calendar account no longer lets us in. Connect it again to go on syncing; changes made \
                     meanwhile are kept.";
-        log(id, "the request to reconnect", self.tell(id, NoticeKind::ReconnectRequired, text).await);
+        log(id, "the request to reconnect", self.services.tell_owner(id, NoticeKind::ReconnectRequired, text).await);
     }
 
     async fn tell_unwatched(&self, id: AccountId) {
         let text = "Your calendar provider does not tell us of changes at the moment. We look every few minutes instead, \
                     and nothing is lost.";
-        log(id, "the notice of missing channels", self.tell(id, NoticeKind::Unwatched, text).await);
+        log(id, "the notice of missing channels", self.services.tell_owner(id, NoticeKind::Unwatched, text).await);
     }
 
     async fn hear(&self, told: &[Notification]) -> Result<(), WorkError> {
@@ -241,7 +220,7 @@ impl AccountWork for Work {
             AccountState { status: AccountStatus::Quarantined, reason, failures: restarts, next_round_at: None };
         log(id, "the quarantine", self.keep(id, state).await);
         let text = "Syncing this account was stopped because it kept failing. Nothing is lost; we are looking into it.";
-        log(id, "the notice of the quarantine", self.tell(id, NoticeKind::Quarantined, text).await);
+        log(id, "the notice of the quarantine", self.services.tell_owner(id, NoticeKind::Quarantined, text).await);
     }
 
     async fn account_ids(&self) -> Result<Vec<AccountId>, WorkError> {

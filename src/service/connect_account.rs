@@ -126,7 +126,7 @@ impl Services {
             sealed.push(self.vault.seal(account.id, kind, &secret)?);
         }
         let connected = async || -> Result<(), ConnectError> {
-            let mut tx = self.store.begin(Mode::Write, scope).await?;
+            let mut tx = self.begin_write(scope).await?;
             tx.insert_account(&account).await?;
             self.identify(&mut tx, &account, &names).await?;
             tx.put_secrets(&sealed).await?;
@@ -148,7 +148,7 @@ impl Services {
         fresh: Connect,
     ) -> Result<Account, ConnectError> {
         let (_, names) = self.try_access(&fresh).await?;
-        let mut tx = self.store.begin(Mode::Write, scope).await?;
+        let mut tx = self.begin_write(scope).await?;
         let mut account = tx.account(scope, id).await?.ok_or(ConnectError::NotFound("account"))?;
         tx.release_identities(id).await?;
         self.identify(&mut tx, &account, &names).await?;

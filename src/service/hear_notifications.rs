@@ -81,7 +81,7 @@ impl Services {
             metrics::counter!("calwarden_notifications_total", "verdict" => verdict.as_str()).increment(1);
         }
         if !heard.is_empty() {
-            let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+            let mut tx = self.begin_write(&Scope::Whole).await?;
             for (id, notification) in heard {
                 tx.heard(id, &notification.resource_id, now).await?;
             }

@@ -117,7 +117,7 @@ impl Services {
     }
 
     async fn put_channel(&self, channel: &WatchChannel) -> Result<(), Failure> {
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         tx.put_channel(channel).await?;
         tx.commit().await?;
         Ok(())
@@ -135,7 +135,7 @@ impl Services {
         };
         match closed {
             Ok(()) => {
-                let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+                let mut tx = self.begin_write(&Scope::Whole).await?;
                 tx.delete_channel(channel.id).await?;
                 tx.commit().await?;
             }

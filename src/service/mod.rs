@@ -35,6 +35,7 @@ mod fixed;
 pub mod hear_notifications;
 mod identify_account;
 pub mod keep_channels;
+pub mod note_account;
 pub mod offload;
 pub mod patch_event;
 pub mod people;

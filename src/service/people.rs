@@ -40,7 +40,7 @@ impl Services {
         facts: UserFacts,
     ) -> Result<User, EditError> {
         let now = self.world.now();
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         let held = tx.user(id).await?;
         if expected_version.is_some_and(|expected| held.as_ref().is_none_or(|user| user.version != expected)) {
             return Err(EditError::Stale);
@@ -94,7 +94,7 @@ impl Services {
     /// Forgets a user with everything kept about them; answers which accounts have lost their ground.
     pub async fn delete_user(&self, scope: &Scope, actor: &str, id: &UserId) -> Result<Vec<AccountId>, Failure> {
         let user = self.user(scope, id).await?;
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         let mut gone = Vec::new();
         loop {
             let page = tx.accounts(&Scope::Whole, Some(id), gone.last().copied(), ACCOUNTS_BATCH).await?;
@@ -132,7 +132,7 @@ impl Services {
 
     /// Makes a space or renames it.
     pub async fn put_space(&self, id: &SpaceId, name: &str) -> Result<Space, Failure> {
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         let created_at = tx.space(id).await?.map_or_else(|| self.world.now(), |held| held.created_at);
         let space = Space { id: id.clone(), name: name.to_owned(), created_at };
         tx.put_space(&space).await?;
@@ -142,7 +142,7 @@ impl Services {
 
     /// Puts a user into a space, or changes their role there.
     pub async fn put_member(&self, space: &SpaceId, user: &UserId, role: &str) -> Result<(), Failure> {
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         tx.space(space).await?.ok_or(Failure::NotFound("space"))?;
         tx.user(user).await?.ok_or(Failure::NotFound("user"))?;
         tx.put_member(space, user, role).await?;
@@ -152,7 +152,7 @@ impl Services {
 
     /// Takes a user out of a space that is not their own.
     pub async fn remove_member(&self, space: &SpaceId, user: &UserId) -> Result<(), Failure> {
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         let own = tx.user(user).await?.is_some_and(|user| user.home_space == *space);
         if own || !tx.remove_member(space, user).await? {
             return Err(Failure::NotFound("membership that can end"));

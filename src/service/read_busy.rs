@@ -46,7 +46,7 @@ impl Services {
             }
             Err(error) => return Err(Failure::Provider(error)),
         };
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         for (calendar, busy) in due.iter().zip(told) {
             match busy {
                 Busy::Known(spans) => tx.replace_busy(calendar.id, &spans, now, until).await?,

@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Failure, Services};
-use crate::{domain::person::Scope, store::Mode};
 
 /// A write proves as much for this long, so that whoever asks without end costs no disk.
 const PROOF_LASTS: TimeDelta = TimeDelta::seconds(5);
@@ -34,9 +33,7 @@ impl Services {
             return Ok(());
         }
         self.store.has_room().await?;
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
-        tx.pulse(now).await?;
-        tx.commit().await?;
+        self.store.pulse(now).await?;
         self.proof.renew(now);
         Ok(())
     }

@@ -110,7 +110,8 @@ impl Services {
     /// meanwhile, and nothing of this work happened.
     pub async fn end_with(&self, work: &Arc<Work>, asked: &Repeatable, answer: Answered) -> Result<bool, Failure> {
         let now = self.world.now();
-        let mut tx = self.store.within(&work.unit).begin(Mode::Write, &Scope::Whole).await?;
+        let services = self.within(work);
+        let mut tx = services.begin_write(&Scope::Whole).await?;
         let row = IdempotencyRow {
             api_key_id: asked.api_key,
             key: asked.key.clone(),

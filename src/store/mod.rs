@@ -24,6 +24,7 @@ mod types;
 
 use std::{path::PathBuf, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use diesel_async::pooled_connection::deadpool::Pool;
 
 pub use self::{
@@ -176,6 +177,13 @@ impl Store {
                 probed.map_err(|why| StoreError::Backend(why.to_string()))?
             }
         }
+    }
+
+    /// Writes one row that means nothing: a proof that the database takes writes.
+    pub async fn pulse(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut tx = self.begin(Mode::Write, &Scope::Whole).await?;
+        tx.pulse(at).await?;
+        tx.commit().await
     }
 
     /// Refuses while the right to be the one service, once taken, is not held.

@@ -172,6 +172,25 @@ fn a_skipped_test_is_told() {
 }
 
 #[test]
+fn a_write_beside_the_unit_of_work_is_told() {
+    proves(
+        write_path,
+        "begins a write itself",
+        &[
+            ("src/service/sweep.rs", "let tx = self.store.begin(Mode::Write, &scope).await?;"),
+            ("src/app/commands.rs", "store.begin(store::Mode::Write, scope)"),
+        ],
+        &[
+            ("src/service/write/mod.rs", "self.store.begin(Mode::Write, scope)"),
+            ("src/store/mod.rs", "self.begin(Mode::Write, &Scope::Whole)"),
+            ("src/service/sweep.rs", "self.store.begin(Mode::Read, scope)"),
+            ("src/service/sweep/tests.rs", "store.begin(Mode::Write, scope)"),
+            ("tests/it/main.rs", "store.begin(Mode::Write, scope)"),
+        ],
+    );
+}
+
+#[test]
 fn a_test_that_sleeps_is_told() {
     proves(
         sleeps,

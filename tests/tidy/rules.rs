@@ -179,6 +179,17 @@ pub fn islands(file: &Source, folders: &[(String, String)]) -> Vec<String> {
     file.paths().into_iter().filter_map(strays).collect()
 }
 
+/// A transaction that writes is begun by the unit of work alone, which wakes whom the change concerns.
+pub fn write_path(file: &Source) -> Vec<String> {
+    let (module, homes) = (file.module(), [&["store"][..], &["service", "write"]]);
+    if module.is_empty() || module.contains(&"tests") || homes.iter().any(|home| module.starts_with(home)) {
+        return Vec::new();
+    }
+    let begun = file.mentions("Mode").into_iter().filter(|at| file.code[*at..].starts_with("Mode::Write"));
+    let told = |at| format!("{}:{}: begins a write itself: `Services::begin_write` does", file.path, file.line(at));
+    begun.map(told).collect()
+}
+
 /// Each dependency is named only where it belongs.
 pub fn dependencies(file: &Source) -> Vec<String> {
     let Some(layer) = file.module().first().copied() else { return Vec::new() };

@@ -88,7 +88,7 @@ impl Services {
     ) -> Result<Connected, ConsentError> {
         let Given { grant, granted, listed, .. } = given;
         // Where another consent has just made the account, a reader may not see it yet.
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
         let account = account.ok_or(ConsentError::Unknown)?;
         let (held, calendars) = (tx.grant_of(id).await?, tx.calendars_of(id).await?);
@@ -147,7 +147,7 @@ impl Services {
             scopes: granted.join(" "),
             access_expires_at: grant.expires_at,
         };
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         tx.insert_account(&account).await?;
         if let Some(held) = self.claim(&mut tx, &account, names).await? {
             return Ok(Err(held));
@@ -184,7 +184,7 @@ impl Services {
         // A renewal under way must not overwrite the new tokens with those of the old grant.
         let lock = self.connections.renewal(account.id);
         let _alone = lock.lock().await;
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         tx.put_secrets(&sealed).await?;
         tx.put_grant(&row).await?;
         tx.put_calendars(&widened).await?;

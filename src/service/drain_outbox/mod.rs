@@ -209,7 +209,7 @@ impl Desk<'_> {
 
     /// Everything stored about an entry; `None` when nothing is owed any more, or may not be sent.
     async fn load(&self, entry: &OutboxEntry) -> Result<Option<Case>, Failure> {
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.services.begin_write(&Scope::Whole).await?;
         let current = tx.outbox_entry(entry.event_id, entry.calendar_id).await?;
         let event = tx.events_by_ids(&[entry.event_id]).await?.into_iter().next();
         let mapping = tx.mapping_of(entry.event_id, entry.calendar_id).await?;
@@ -258,7 +258,7 @@ impl Desk<'_> {
 
     /// Nothing is owed; an edit made meanwhile is looked at anew.
     async fn settled(&self, case: &Case) -> Result<(), Failure> {
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.services.begin_write(&Scope::Whole).await?;
         if tx.outbox_entry(case.event.id, case.calendar.id).await?.as_ref() == Some(&case.entry) {
             tx.delete_outbox(case.entry.id).await?;
         }
@@ -268,7 +268,7 @@ impl Desk<'_> {
 
     /// Stores what is about to be sent; answers whether it still is to be sent.
     async fn remember(&self, case: &Case, told: &EventContent) -> Result<bool, Failure> {
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.services.begin_write(&Scope::Whole).await?;
         let current = tx.outbox_entry(case.event.id, case.calendar.id).await?;
         let Some(mut entry) = current.filter(|current| current.op != WriteOp::Delete) else { return Ok(false) };
         entry.about_to_send(told.clone());
@@ -279,7 +279,7 @@ impl Desk<'_> {
 
     /// Changes the entry in the queue, if it is still there.
     async fn amend(&self, case: &Case, change: impl FnOnce(&mut OutboxEntry)) -> Result<(), Failure> {
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.services.begin_write(&Scope::Whole).await?;
         if let Some(mut entry) = tx.outbox_entry(case.event.id, case.calendar.id).await? {
             change(&mut entry);
             tx.put_outbox(&entry).await?;

@@ -17,7 +17,7 @@ use crate::{
         Failure,
         sync_round::{changes::Changes, scene::Scene},
     },
-    store::{Mode, Tx},
+    store::Tx,
 };
 
 impl Desk<'_> {
@@ -41,7 +41,7 @@ impl Desk<'_> {
             | FailureClass::CursorExpired
             | FailureClass::AddressNotAllowed => false,
         };
-        let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.services.begin_write(&Scope::Whole).await?;
         if let Some(mut current) = tx.outbox_entry(entry.event_id, entry.calendar_id).await? {
             let fraction = self.services.world.fraction();
             let wait = outbox_wait(current.attempts, error.retry_after, fraction);

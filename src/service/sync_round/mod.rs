@@ -133,7 +133,7 @@ impl Services {
         log.outcome = Some(report.outcome);
         log.tally = report.tally;
         log.note.clone_from(&report.note);
-        let mut tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
         tx.insert_round(&log).await?;
         report.next_outbox_at = tx.next_outbox_at(id).await?;
         tx.commit().await?;
@@ -288,7 +288,7 @@ impl Run<'_> {
             return Err(Failure::Provider(error));
         }
         if !self.dry {
-            let mut tx = self.services.store.begin(Mode::Write, &Scope::Whole).await?;
+            let mut tx = self.services.begin_write(&Scope::Whole).await?;
             tx.set_calendar_error(calendar.id, &error.detail).await?;
             tx.commit().await?;
         }
