@@ -95,8 +95,10 @@ impl Work {
 
     async fn keep(&self, id: AccountId, state: AccountState) -> Result<(), Failure> {
         let AccountState { status, reason, failures, next_round_at } = state;
-        let interval_s = self.intervals().remove(&id);
-        self.services.note_account(id, AccountNote { status, reason, failures, next_round_at, interval_s }).await
+        let interval_s = self.intervals().get(&id).copied();
+        self.services.note_account(id, AccountNote { status, reason, failures, next_round_at, interval_s }).await?;
+        self.intervals().remove(&id);
+        Ok(())
     }
 }
 

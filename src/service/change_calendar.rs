@@ -94,7 +94,8 @@ impl Services {
         self.take_writes_again(write, now).await
     }
 
-    /// A calendar takes writes again, by its owner's choice or its provider's: it gets what it has missed, planned work included.
+    /// A calendar takes writes again, by its owner's choice or its provider's: it gets what it has missed, planned work included. The
+    /// caller wakes its account.
     pub(super) async fn take_writes_again(
         &self,
         write: &mut WriteTx<'_>,
@@ -105,7 +106,7 @@ impl Services {
     }
 
     /// Queues what was put aside, whatever for, and what has changed here while the calendar took nothing.
-    async fn resume_writes(&self, tx: &mut Tx, calendar: &Calendar) -> Result<(), StoreError> {
+    pub(super) async fn resume_writes(&self, tx: &mut Tx, calendar: &Calendar) -> Result<(), StoreError> {
         let Some(account) = tx.account(&Scope::Whole, calendar.account_id).await? else { return Ok(()) };
         let Some(owner) = tx.user(&account.user_id).await? else { return Ok(()) };
         for entry in tx.outbox_of_calendar(calendar.id).await? {

@@ -37,7 +37,7 @@ impl Services {
             let mut account = write.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
             account.status = AccountStatus::Disconnecting;
             account.delete_copies = delete_copies;
-            // Read in this very transaction; where another wrote it first, the database says so.
+            // It was read in this very transaction: whoever wrote it since came first.
             if !write.update_account(&account, account.version).await? {
                 return Err(StoreError::Busy.into());
             }

@@ -26,8 +26,8 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// The advisory lock that is held while migrating: "calwarde" read as a number.
 const ADVISORY_KEY: i64 = 0x6361_6c77_6172_6465;
 
-/// How often the switch to the write-ahead log is tried, and how far apart.
-const SWITCHES_MAX: u32 = 50;
+/// How often the switch to the write-ahead log is tried, and how far apart where it was refused at once.
+const SWITCHES_MAX: u32 = 10;
 const SWITCHED_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs what is pending and tells the names of what ran, oldest first.
@@ -66,8 +66,11 @@ fn write_ahead(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     let mut tried = 1;
     loop {
         match conn.batch_execute("PRAGMA journal_mode = WAL;") {
-            Err(_) if tried < SWITCHES_MAX => std::thread::sleep(SWITCHED_EVERY),
-            done => return Ok(done?),
+            Err(error) => match StoreError::from(error) {
+                StoreError::Busy if tried < SWITCHES_MAX => std::thread::sleep(SWITCHED_EVERY),
+                other => return Err(other),
+            },
+            Ok(()) => return Ok(()),
         }
         tried += 1;
     }

@@ -14,7 +14,7 @@ mod removal;
 pub mod scene;
 pub mod sweep;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -304,12 +304,18 @@ impl Run<'_> {
         }
         let mut write = self.services.begin_write(&Scope::Whole).await?;
         let mut held = write.calendars_of(self.opened.account.id).await?;
-        let closed: Vec<_> = held.iter().filter(|held| !held.takes_writes()).map(|held| held.id).collect();
+        let closed: BTreeMap<_, _> =
+            held.iter().filter(|held| !held.takes_writes()).map(|held| (held.id, held.gone_at.is_some())).collect();
         let changed = self.compare(&mut held, listed);
         if !self.dry {
             write.put_calendars(&changed).await?;
-            for calendar in changed.iter().filter(|held| held.takes_writes() && closed.contains(&held.id)) {
-                self.services.take_writes_again(&mut write, calendar).await?;
+            for calendar in changed.iter().filter(|held| held.takes_writes()) {
+                match closed.get(&calendar.id) {
+                    // What was planned there may still stand there: the pull looks first.
+                    Some(true) => self.services.resume_writes(&mut write, calendar).await?,
+                    Some(false) => self.services.take_writes_again(&mut write, calendar).await?,
+                    None => {}
+                }
             }
             self.opened.calendars = write.calendars_of(self.opened.account.id).await?;
             write.commit().await?;

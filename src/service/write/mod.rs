@@ -1,11 +1,13 @@
 //! A unit of work: a transaction, and what follows once it is durable.
 //!
 //! [`Services::write`] runs the work, repeats it from the start when the database reports a lost race, commits, and then wakes the
-//! accounts and the planner. What an actor runs, and what reads or computes before it writes, begins a [`WriteTx`] itself and repeats
-//! itself with `again!`: the compiler cannot yet see that an async closure may move between threads.
+//! accounts and the planner. What an actor runs begins a [`WriteTx`] itself, for the compiler cannot yet see that an async closure
+//! may move between threads; so does what reads or computes before it writes. Where a lost race is not for somebody else to repeat,
+//! as a round is for its actor, `again!` repeats it.
 //!
-//! **Invariant:** the transaction that stores an event also queues its writes and updates its blocks, and its commit wakes their
-//! accounts and the planner. A plan that is owed has the planner woken.
+//! **Invariant:** the transaction that stores an event also queues its writes and updates its blocks ([`WriteTx::put_event`]; what a
+//! block itself changes in its event: [`WriteTx::put_event_of_block`]), and its commit wakes the accounts that are written to. A plan
+//! that is owed through a [`WriteTx`] has the planner woken.
 
 use std::ops::{Deref, DerefMut};
 
@@ -151,7 +153,7 @@ impl Services {
         Ok(done)
     }
 
-    /// Begins a transaction that is not repeated: its work depends on what was read or computed before.
+    /// Begins a transaction that its caller commits, and repeats where it lost a race.
     pub(in crate::service) async fn begin_write(&self, scope: &Scope) -> Result<WriteTx<'_>, StoreError> {
         let tx = self.store.begin(Mode::Write, scope).await?;
         Ok(WriteTx { services: self, tx, follows: Vec::new() })

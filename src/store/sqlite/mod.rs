@@ -42,8 +42,8 @@ pub mod queries;
 /// How long a statement waits for another process (`calwarden api-key create`) to let go of the file, in milliseconds.
 pub(super) const BUSY_TIMEOUT_MS: u32 = 5_000;
 
-/// Opens a connection. A reader cannot write, whatever it is asked. That the log is written ahead is the file's, since
-/// [`super::migrate()`].
+/// Opens a connection. A reader cannot write, whatever it is asked. The file itself says that it has a write-ahead log:
+/// [`super::migrate()`] has switched it.
 async fn open(path: &Path, mut calls: Calls, reader: bool) -> diesel::ConnectionResult<Conn> {
     let url = path.display().to_string();
     let opened = calls.spawn_blocking(move || <SqliteConnection as diesel::Connection>::establish(&url)).await;

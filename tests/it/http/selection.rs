@@ -187,16 +187,39 @@ async fn what_was_not_sent_when_a_calendar_was_deselected_is_sent_when_it_is_sel
     assert_eq!(held(&wire, &there, &token), [("Renamed here".to_owned(), None)]);
 }
 
+/// Its provider lets nobody write to a calendar, as far as was heard.
+async fn close(app: &App, calendar: CalendarId) {
+    let mut tx = app.services().store.begin(Mode::Write, &Scope::Whole).await.expect("a transaction");
+    let open = tx.calendar(&Scope::Whole, calendar).await.expect("read").expect("a calendar");
+    let closed = Calendar { read_only: true, ..open.clone() };
+    assert!(tx.update_calendar(&closed, open.version).await.expect("stored"));
+    tx.commit().await.expect("a commit");
+}
+
+#[actix_web::test]
+async fn what_is_planned_while_a_calendar_is_closed_is_shown_there_once_it_is_open() {
+    let (app, wire, id) = connected("write").await;
+    let token = elsewhere(&wire);
+    rounds(&app, id).await;
+    let calendar = primary(&app, id).await["id"].as_str().expect("an id").to_owned();
+    let garden = json!({"user_id": "ada", "name": "Garden", "visibility": "shared", "calendar_id": calendar});
+    let context = app.post("/v1/contexts", garden).await.ok();
+    let weeds = json!({"user_id": "ada", "title": "Weeds", "estimate_min": 60, "context_id": context["id"]});
+    let weeds = app.post("/v1/tasks", weeds).await.ok();
+    close(&app, calendar.parse().expect("an id")).await;
+    let span = json!({"start": "2026-03-03T09:00:00Z", "end": "2026-03-03T10:00:00Z"});
+    app.post(&format!("/v1/tasks/{}/blocks", weeds["id"].as_str().expect("an id")), span).await.ok();
+    assert_eq!(titles(&app).await, Vec::<String>::new());
+    rounds(&app, id).await;
+    assert_eq!(titles(&app).await, ["Weeds"]);
+    assert_eq!(held(&wire, &events(), &token), [("Weeds".to_owned(), None)]);
+}
+
 #[actix_web::test]
 async fn a_calendar_that_its_provider_closed_for_a_while_gets_what_it_missed() {
     let (app, wire, id) = connected("write").await;
     let Picnic { family, path, there, token } = picnic(&app, &wire, id).await;
-    let family: CalendarId = family.parse().expect("an id");
-    let mut tx = app.services().store.begin(Mode::Write, &Scope::Whole).await.expect("a transaction");
-    let open = tx.calendar(&Scope::Whole, family).await.expect("read").expect("a calendar");
-    let closed = Calendar { read_only: true, ..open.clone() };
-    assert!(tx.update_calendar(&closed, open.version).await.expect("stored"));
-    tx.commit().await.expect("a commit");
+    close(&app, family.parse().expect("an id")).await;
     app.patch(&path, json!({ "title": "Picnic, later" })).await.ok();
     // The next round hears that it is open again.
     rounds(&app, id).await;
