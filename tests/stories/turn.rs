@@ -283,11 +283,7 @@ impl World {
         }
         let now = self.setting.world.now();
         let calendar = &mut self.setting.calendars[account][which];
-        match result.awaited {
-            None => calendar.cursor = result.cursor,
-            Some(awaited) if awaited.complete => calendar.cursor = None,
-            Some(_) => {}
-        }
+        calendar.cursor = result.cursor_after(calendar.cursor.as_ref()).cloned();
         calendar.reconciled_at =
             if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
         self.passed(account, which);

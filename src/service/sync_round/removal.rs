@@ -4,13 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    Run,
-    changes::Changes,
-    moved::has_moved,
-    scene::Scene,
-    sweep::{Awaited, Pulled},
-};
+use super::{Run, changes::Changes, moved::has_moved, scene::Scene, sweep::Pulled};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -292,17 +286,10 @@ async fn keep_cursor(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let reconciled_at = if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
-    match &result.awaited {
-        None => {
-            tx.save_cursor(calendar.id, result.cursor.as_ref(), stamp, reconciled_at).await?;
-        }
-        // Whatever else was listed since the old cursor is known by its revision when it is listed again. Where everything was listed
-        // the old cursor may mean nothing any more, though a calendar that was made anew takes it later on.
-        Some(Awaited { why, complete }) => {
-            let began = calendar.cursor.as_ref().filter(|_| !complete);
-            tx.save_cursor(calendar.id, began, None, reconciled_at).await?;
-            tx.set_calendar_error(calendar.id, why).await?;
-        }
+    let stamp = stamp.filter(|_| result.awaited.is_none());
+    tx.save_cursor(calendar.id, result.cursor_after(calendar.cursor.as_ref()), stamp, reconciled_at).await?;
+    if let Some(awaited) = &result.awaited {
+        tx.set_calendar_error(calendar.id, &awaited.why).await?;
     }
     Ok(())
 }

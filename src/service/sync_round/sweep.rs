@@ -154,7 +154,7 @@ pub struct Batch {
 pub struct Awaited {
     /// How many events, and why.
     pub why: String,
-    /// Everything was listed; the cursor that the pull began with may mean nothing any more.
+    /// Everything was listed, though not handed out.
     pub complete: bool,
 }
 
@@ -167,7 +167,7 @@ pub struct Pulled {
     pub removed: Vec<RemoteEventId>,
     /// How that was told.
     pub evidence: Evidence,
-    /// The cursor to keep once the removals are settled, unless something is awaited.
+    /// The cursor that the provider gave.
     pub cursor: Option<SyncCursor>,
     /// The provider failed to hand out an event: the next pull asks again.
     pub awaited: Option<Awaited>,
@@ -185,6 +185,19 @@ pub struct Pulled {
     pub changed: bool,
     /// When the newest of these changes was made, as the provider says.
     pub newest: Option<DateTime<Utc>>,
+}
+
+impl Pulled {
+    /// The cursor to keep once the removals are settled; `began`: the one that the pull began with. While something is awaited it
+    /// is that one: whatever else was listed since is known by its revision when it is listed again. Where everything was listed it
+    /// may mean nothing any more, though a calendar that was made anew takes it later on.
+    #[must_use]
+    pub fn cursor_after<'c>(&'c self, began: Option<&'c SyncCursor>) -> Option<&'c SyncCursor> {
+        match &self.awaited {
+            None => self.cursor.as_ref(),
+            Some(awaited) => began.filter(|_| !awaited.complete),
+        }
+    }
 }
 
 /// What a pull has seen so far.
@@ -411,6 +424,10 @@ mod tests {
     fn the_cursor_waits_a_day_for_what_is_withheld() {
         let held = held(&["a", "b"]);
         let waits = |now| pulled(PageKind::Delta, &held, now).awaited;
+        let (began, given) = (Some(SyncCursor::from("began")), Some(SyncCursor::from("new")));
+        let kept = |kind, hour| pulled(kind, &held, at(hour)).cursor_after(began.as_ref()).cloned();
+        assert_eq!((kept(PageKind::Delta, 0), kept(PageKind::Delta, 24)), (began.clone(), given.clone()));
+        assert_eq!((kept(PageKind::Snapshot, 0), kept(PageKind::Snapshot, 24)), (None, given));
         let first = waits(at(0)).expect("it waits");
         assert!(first.why.contains("1 event,") && first.why.ends_with("500"), "{}", first.why);
         assert!(!first.complete, "the old cursor is good");

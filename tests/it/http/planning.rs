@@ -449,6 +449,24 @@ async fn a_change_of_day_is_told_and_taken_back_once() {
 }
 
 #[actix_web::test]
+async fn a_day_that_has_begun_does_not_begin_again() {
+    let (app, _, _) = App::with_ada().await;
+    let task = app.post("/v1/tasks", json!({"user_id": "ada", "title": "Weeds", "estimate_min": 60})).await.ok();
+    let span = json!({"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T11:00:00Z"});
+    app.post(&format!("/v1/tasks/{}/blocks", id::<TaskId>(&task)), span).await.ok();
+    app.clock.advance(Duration::days(1));
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        app.services().roll_zone(chrono_tz::Europe::Paris).await.expect("rolled");
+        let (days, tasks) =
+            (app.get("/v1/rollovers?user_id=ada").await.ok(), app.get("/v1/tasks?user_id=ada").await.ok());
+        assert_eq!((days["data"].as_array().map(Vec::len), tasks["data"].as_array().map(Vec::len)), (Some(1), Some(2)));
+        seen.push((days, tasks));
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[actix_web::test]
 async fn people_are_free_where_their_hours_are_and_their_blocks_are_not() {
     let (app, account, _) = App::with_ada().await;
     leave(&app, &account).await;
