@@ -210,7 +210,7 @@ impl World {
             pulled.iter().zip(&pictures).map(|(result, picture)| picture.loss(result.mapped, false)).collect();
         let verdicts = judge(&losses, &BrakeRules::default());
         for (which, (result, stopped)) in pulled.into_iter().zip(verdicts).enumerate() {
-            self.finish((account, which), result, (&pictures[which], &gone), stopped.map(Stopped::reason));
+            self.finish((account, which), &result, (&pictures[which], &gone), stopped.map(Stopped::reason));
         }
         Stage::Drain(self.hub.of_account(self.setting.accounts[account].id).into())
     }
@@ -229,7 +229,7 @@ impl World {
     fn finish(
         &mut self,
         (account, which): (usize, usize),
-        result: Pulled,
+        result: &Pulled,
         (picture, gone): (&Picture, &Absent),
         stopped: Option<&str>,
     ) {
