@@ -718,6 +718,23 @@ async fn what_a_refused_write_brings_in_is_told_to_the_events_other_copy() {
 }
 
 #[actix_web::test]
+async fn a_refused_write_is_not_sent_again_over_what_is_there() {
+    let (app, wire, id) = connected("write").await;
+    let Picnic { path, there, token, .. } = picnic(&app, &wire, id).await;
+    let (_, copies) = wire.call("GET", &there, &token, &Value::Null);
+    let copy = format!("{there}/{}", copies["items"][0]["id"].as_str().expect("a copy"));
+    wire.call("PATCH", &copy, &token, &json!({ "summary": "Theirs" }));
+    app.patch(&path, json!({ "title": "Ours" })).await.ok();
+    wire.control("POST", "faults", &json!({ "operation": "events.list", "status": 503, "times": 2 }));
+    round(&app, id, Cause::LocalEdit).await;
+    let (_, held) = wire.call("GET", &copy, &token, &Value::Null);
+    assert_eq!(held["summary"], "Theirs", "the account's rule lets the provider win");
+    assert_eq!(app.get(&path).await.ok()["title"], "Theirs");
+    let told = app.get("/v1/conflicts").await.ok();
+    assert_eq!(told["data"].as_array().map(Vec::len), Some(1), "what was written here is in the history: {told}");
+}
+
+#[actix_web::test]
 async fn a_copy_that_is_taken_away_goes_though_it_was_changed_there_meanwhile() {
     let (app, wire, id) = connected("write").await;
     let Picnic { family, path, there, token } = picnic(&app, &wire, id).await;
