@@ -308,6 +308,7 @@ impl Hub {
                 && !gone.contains(&(held.calendar_id, held.remote_id.clone()))
                 && alone(event.id)
                 && alone(held.event_id)
+                && !self.outbox.contains_key(&(event.id, held.calendar_id))
                 && !self.pending((event.id, left.calendar_id))
                 && has_moved(&setting.scene(account, which), (left, event), (held, &self.events[&held.event_id]))
         })?;

@@ -186,8 +186,10 @@ impl Run<'_> {
             let Some((_, event)) = left else { continue };
             // What has copies elsewhere is not one object that was carried: its copies would be of either event.
             let copies = tx.mappings_of_event(event.id).await?.len() + tx.mappings_of_event(new.id).await?.len();
+            // Nor is what is owed to the other calendar for a copy of its own: made, or taken away, it would be this one.
+            let owed = tx.outbox_entry(event.id, copy.calendar_id).await?.is_some();
             // What waits for an answer waits where it was asked.
-            if copies == 2 && tx.pending_conflict(event.id, calendar.id).await?.is_none() {
+            if copies == 2 && !owed && tx.pending_conflict(event.id, calendar.id).await?.is_none() {
                 moves.insert(event.id, (copy, new));
             }
         }
