@@ -2,7 +2,7 @@
 //! done meanwhile is lost.
 
 use calwarden::{
-    domain::{calendar::Calendar, ids::CalendarId, person::Scope},
+    domain::{calendar::Calendar, ids::CalendarId, person::Scope, round::Cause},
     store::Mode,
 };
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     app::App,
     direction::{events, rounds},
-    google::{Picnic, connected, elsewhere, lunch, picnic, primary, titles},
+    google::{Picnic, connected, elsewhere, lunch, picnic, primary, round, titles},
 };
 use crate::support::google::Wire;
 
@@ -66,6 +66,32 @@ async fn an_event_that_is_carried_into_another_calendar_stays_itself_with_what_w
         assert_eq!(held(&wire, &from, &token), []);
     }
     assert_eq!(app.get("/v1/conflicts?limit=100").await.ok()["data"], json!([]), "nobody is asked");
+}
+
+#[actix_web::test]
+async fn what_is_carried_where_its_copy_is_to_be_taken_out_stays_there() {
+    let (app, wire, id) = connected("write").await;
+    let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
+    let family = account["calendars"].as_array().expect("calendars").iter().find(|held| held["name"] == "Family");
+    let family = family.expect("the other one")["id"].as_str().expect("an id").to_owned();
+    select(&app, &family, true).await;
+    let token = elsewhere(&wire);
+    let (_, made) = wire.call("POST", &events(), &token, &lunch("Lunch"));
+    rounds(&app, id).await;
+    let path = format!("/v1/events/{}", app.get(EVENTS).await.ok()["data"][0]["id"].as_str().expect("an id"));
+    // Its copy was sent once, and nobody knows whether it arrived.
+    app.post(&format!("{path}/links"), json!({ "calendar_id": family })).await.ok();
+    wire.control("POST", "faults", &json!({ "operation": "events.insert", "status": 503, "times": 1 }));
+    round(&app, id, Cause::LocalEdit).await;
+    let destination = "family-ada-at-example.com@group.calendar.google.com";
+    let carried = format!("{}/{}/move?destination={destination}", events(), made["id"].as_str().expect("an id"));
+    assert_eq!(wire.call("POST", &carried, &token, &Value::Null).0, 200);
+    app.delete(&format!("{path}/links?calendar_id={family}")).await;
+    for _ in 0..3 {
+        rounds(&app, id).await;
+    }
+    assert_eq!(held(&wire, FAMILY, &token), [("Lunch".to_owned(), None)], "nobody asked for its deletion");
+    assert_eq!((titles(&app).await, held(&wire, &events(), &token)), (vec!["Lunch".to_owned()], vec![]));
 }
 
 #[actix_web::test]
