@@ -22,7 +22,8 @@ use calwarden::{
     provider::{ChangePage, Found, Next, PageToken, Unreadable},
     service::sync_round::{
         changes::Changes,
-        sweep::{Held, Pulled, Sweep, Unbound},
+        pulled::Pulled,
+        sweep::{Held, Sweep, Unbound},
     },
 };
 use chrono::{DateTime, Utc};

@@ -3,7 +3,7 @@
 
 use chrono::Duration;
 
-use super::{Run, sweep::Pulled};
+use super::{Run, pulled::Pulled};
 use crate::{
     domain::{calendar::Calendar, person::Scope, round::Tally},
     engine::sync::brake::Evidence,

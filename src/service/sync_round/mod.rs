@@ -10,6 +10,7 @@ mod deserted;
 pub mod moved;
 mod outcome;
 mod pull;
+pub mod pulled;
 mod removal;
 pub mod scene;
 pub mod sweep;
@@ -36,8 +37,8 @@ use crate::{
 };
 use changes::Planned;
 use pull::Puller;
+use pulled::Pulled;
 use scene::Scene;
-use sweep::Pulled;
 
 /// A notification comes within this time of its change, or not at all.
 const TOLD_WITHIN: Duration = Duration::minutes(2);

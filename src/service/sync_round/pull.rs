@@ -9,8 +9,9 @@ use async_trait::async_trait;
 
 use super::{
     changes::Changes,
+    pulled::Pulled,
     scene::Scene,
-    sweep::{Batch, Held, Pulled, Sweep, Unbound},
+    sweep::{Batch, Held, Sweep, Unbound},
 };
 use crate::{
     domain::{

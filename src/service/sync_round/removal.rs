@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Run, changes::Changes, moved::has_moved, scene::Scene, sweep::Pulled};
+use super::{Run, changes::Changes, moved::has_moved, pulled::Pulled, scene::Scene};
 use crate::{
     domain::{
         calendar::Calendar,
