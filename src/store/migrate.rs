@@ -3,7 +3,7 @@
 //! Twin folders are embedded: same numbers, same names, one per database. Any number of processes may migrate at once; one does
 //! it, the others wait and find nothing left to do.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use diesel::{
     Connection, SqliteConnection, backend::Backend, connection::SimpleConnection as _, migration::MigrationSource,
@@ -26,10 +26,6 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// The advisory lock that is held while migrating: "calwarde" read as a number.
 const ADVISORY_KEY: i64 = 0x6361_6c77_6172_6465;
 
-/// How often the switch to the write-ahead log is tried, and how far apart where it was refused at once.
-const SWITCHES_MAX: u32 = 10;
-const SWITCHED_EVERY: Duration = Duration::from_millis(100);
-
 /// Runs what is pending and tells the names of what ran, oldest first.
 pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
     match config.target() {
@@ -48,31 +44,16 @@ pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
                 let held = lock::wait(&lock::beside(&path, ".migrate"))?;
                 Standing::of(&standing::of_sqlite(&path)?, &known(true)?).not_ahead()?;
                 let mut conn = SqliteConnection::establish(&path.display().to_string())?;
-                // A server may be writing: wait for it, as every other connection does.
-                conn.batch_execute(&format!("PRAGMA busy_timeout = {};", super::sqlite::BUSY_TIMEOUT_MS))?;
-                write_ahead(&mut conn)?;
+                // A server may be writing, or somebody may look: wait for them, as every other connection does. The file remembers
+                // the write-ahead log. It is switched to under the lock: of two that switch at once SQLite refuses one, without waiting.
+                let wait = super::sqlite::BUSY_TIMEOUT_MS;
+                conn.batch_execute(&format!("PRAGMA busy_timeout = {wait}; PRAGMA journal_mode = WAL;"))?;
                 let ran = run(&mut conn, SQLITE);
                 drop(held);
                 ran
             })
             .await
         }
-    }
-}
-
-/// Switches the database to the write-ahead log, which its file remembers. The caller holds the migration's lock: of two that
-/// switch at once SQLite refuses one, whatever its timeout. Somebody who looks at the database meanwhile refuses it as well.
-fn write_ahead(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let mut tried = 1;
-    loop {
-        match conn.batch_execute("PRAGMA journal_mode = WAL;") {
-            Err(error) => match StoreError::from(error) {
-                StoreError::Busy if tried < SWITCHES_MAX => std::thread::sleep(SWITCHED_EVERY),
-                other => return Err(other),
-            },
-            Ok(()) => return Ok(()),
-        }
-        tried += 1;
     }
 }
 
