@@ -134,7 +134,7 @@ impl Services {
             tx.audit(&[self.audit_line(&account, actor, "account.connected")]).await?;
             Ok(tx.commit().await?)
         };
-        again!(connected(), ConnectError::Store(StoreError::Busy))?;
+        again!(connected())?;
         self.adopt(account.id);
         Ok((account, calendars))
     }

@@ -37,7 +37,7 @@ impl Services {
             let mut account = write.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
             account.status = AccountStatus::Disconnecting;
             account.delete_copies = delete_copies;
-            // It was read in this very transaction: whoever wrote it since came first.
+            // This transaction read that version: another one has written the account since.
             if !write.update_account(&account, account.version).await? {
                 return Err(StoreError::Busy.into());
             }
@@ -54,7 +54,7 @@ impl Services {
             self.take_copies_back(id).await?;
         }
         self.leave_provider(id).await?;
-        again!(self.forget_account(id), Failure::Store(StoreError::Busy))?;
+        again!(self.forget_account(id))?;
         self.connections.forget(id);
         Ok(())
     }

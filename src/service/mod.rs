@@ -4,16 +4,17 @@
 
 pub mod api_keys;
 /// Runs a transaction again, a few times, when it lost a race: PostgreSQL says so instead of waiting, and nothing of it has
-/// happened.
+/// happened. `$stale`: what else says so, of what was read before the transaction began.
 macro_rules! again {
-    ($attempt:expr) => {
-        again!($attempt, $crate::service::edit_event::EditError::Store($crate::store::StoreError::Busy))
-    };
-    ($attempt:expr, $lost:pat) => {{
+    ($attempt:expr $(, $stale:pat)?) => {{
         let mut races = 0;
         loop {
             match $attempt.await {
-                Err($lost) if races < $crate::service::RETRIES_MAX => races += 1,
+                Err(error) if races < $crate::service::RETRIES_MAX
+                    && ($crate::service::write::MayLoseRace::is_lost_race(&error) $(|| matches!(error, $stale))?) =>
+                {
+                    races += 1;
+                }
                 done => break done,
             }
         }

@@ -20,7 +20,7 @@ use crate::{
         identify_account::{names, subject_name},
         sync_round::new_calendar,
     },
-    store::{Mode, StoreError},
+    store::Mode,
     vault::VaultError,
 };
 
@@ -70,13 +70,13 @@ impl Services {
         };
         let known = match known {
             Some(id) => id,
-            None => match again!(self.connect_new(consent, &given), ConsentError::Store(StoreError::Busy))? {
+            None => match again!(self.connect_new(consent, &given))? {
                 Ok(connected) => return Ok(connected),
                 // Another consent of the same person came first: this one connects that account again.
                 Err(held) => held,
             },
         };
-        again!(self.connect_known(consent, known, &given), ConsentError::Store(StoreError::Busy))
+        again!(self.connect_known(consent, known, &given))
     }
 
     /// Connects an account again, if it is the same person's.

@@ -256,7 +256,7 @@ impl Services {
 
     /// What a browser gets in exchange for a ticket: its cookie, and where to go. A ticket is exchanged once.
     pub async fn exchange_ticket(&self, ticket: &str) -> Result<Begun, ConsentError> {
-        again!(self.try_exchange_ticket(ticket), ConsentError::Store(StoreError::Busy))
+        again!(self.try_exchange_ticket(ticket))
     }
 
     async fn try_exchange_ticket(&self, ticket: &str) -> Result<Begun, ConsentError> {

@@ -64,7 +64,7 @@ impl Services {
         cause: PlanCause,
         gone: &CancellationToken,
     ) -> Result<Planned, EditError> {
-        again!(self.try_plan(scope, user, cause, gone), EditError::Stale | EditError::Store(StoreError::Busy))
+        again!(self.try_plan(scope, user, cause, gone), EditError::Stale)
     }
 
     async fn try_plan(
@@ -185,17 +185,17 @@ impl Services {
     async fn make_owed_plan(&self, user: UserId, cause: PlanCause, wishes: i64) -> Result<(), EditError> {
         let now = self.world.now();
         if let Err(at) = self.pace.admit(&user, now) {
-            return Ok(again!(self.put_off(&user, at), StoreError::Busy)?);
+            return Ok(again!(self.put_off(&user, at))?);
         }
         match self.plan(&Scope::Whole, &user, cause).await {
-            Ok(_) => Ok(again!(self.settle(&user, wishes, None), StoreError::Busy)?),
+            Ok(_) => Ok(again!(self.settle(&user, wishes, None))?),
             Err(why @ EditError::Busy { .. }) => {
                 tracing::info!(%why, "a plan has to wait");
-                Ok(again!(self.put_off(&user, now + PUT_OFF_BUSY), StoreError::Busy)?)
+                Ok(again!(self.put_off(&user, now + PUT_OFF_BUSY))?)
             }
             Err(why) => {
                 tracing::warn!(%why, "a plan could not be made; it is tried again");
-                Ok(again!(self.settle(&user, wishes, Some((cause, now + PUT_OFF))), StoreError::Busy)?)
+                Ok(again!(self.settle(&user, wishes, Some((cause, now + PUT_OFF))))?)
             }
         }
     }

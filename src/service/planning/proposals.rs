@@ -53,7 +53,7 @@ impl Services {
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
     ) -> Result<Proposal, EditError> {
-        again!(self.try_accept_proposal(scope, id, only), EditError::Stale | EditError::Store(StoreError::Busy))
+        again!(self.try_accept_proposal(scope, id, only), EditError::Stale)
     }
 
     async fn try_accept_proposal(
@@ -117,7 +117,7 @@ impl Services {
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
     ) -> Result<Proposal, EditError> {
-        again!(self.try_put_back(scope, id, only), EditError::Stale | EditError::Store(StoreError::Busy))
+        again!(self.try_put_back(scope, id, only), EditError::Stale)
     }
 
     async fn try_put_back(

@@ -15,7 +15,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    Consequence, Failure, RETRIES_MAX, Services,
+    Consequence, Failure, Services,
+    connect_account::ConnectError,
+    consent::ConsentError,
     edit_event::{EditError, put},
     planning::Hand,
 };
@@ -101,48 +103,42 @@ impl WriteTx<'_> {
     }
 }
 
-/// What a use case may end with, in which a lost race is told from everything else.
-pub(in crate::service) trait Refusal: From<StoreError> {
+/// An error that tells a lost race from everything else.
+pub(in crate::service) trait MayLoseRace: From<StoreError> {
     /// Whether another transaction came first, so that the same work may succeed when it is done again.
     fn is_lost_race(&self) -> bool;
 }
 
-impl Refusal for StoreError {
+impl MayLoseRace for StoreError {
     fn is_lost_race(&self) -> bool {
         *self == Self::Busy
     }
 }
 
-impl Refusal for EditError {
-    fn is_lost_race(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Busy))
-    }
+macro_rules! may_lose_race {
+    ($($error:ty),+) => {
+        $(impl MayLoseRace for $error {
+            fn is_lost_race(&self) -> bool {
+                matches!(self, Self::Store(StoreError::Busy))
+            }
+        })+
+    };
 }
 
-impl Refusal for Failure {
-    fn is_lost_race(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Busy))
-    }
-}
+may_lose_race!(EditError, Failure, ConnectError, ConsentError);
 
 impl Services {
     /// Runs the work in one transaction, and repeats it from the start when it lost a race. After the commit it wakes the accounts
     /// and the planner.
-    pub(in crate::service) async fn write<T, E: Refusal>(
+    pub(in crate::service) async fn write<T, E: MayLoseRace>(
         &self,
         scope: &Scope,
         work: impl AsyncFn(&mut WriteTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut races = 0;
-        loop {
-            match self.write_once(scope, &work).await {
-                Err(refusal) if refusal.is_lost_race() && races < RETRIES_MAX => races += 1,
-                done => return done,
-            }
-        }
+        again!(self.write_once(scope, &work))
     }
 
-    async fn write_once<T, E: Refusal>(
+    async fn write_once<T, E: MayLoseRace>(
         &self,
         scope: &Scope,
         work: &impl AsyncFn(&mut WriteTx<'_>) -> Result<T, E>,
