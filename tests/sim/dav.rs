@@ -109,9 +109,9 @@ pub struct Asked {
 /// The server's own clock.
 #[derive(Clone)]
 pub enum Watch {
-    /// It goes with a life.
+    /// While a process runs: its virtual time.
     Goes(Arc<dyn Clock>),
-    /// Between two lives it stands at this second: the virtual time of a life ends with its runtime.
+    /// Between two processes: this second, for virtual time ends with the runtime that keeps it.
     Stands(i64),
 }
 

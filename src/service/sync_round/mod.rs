@@ -305,6 +305,7 @@ impl Run<'_> {
         }
         let mut write = self.services.begin_write(&Scope::Whole).await?;
         let mut held = write.calendars_of(self.opened.account.id).await?;
+        // Whether a calendar that takes no writes was gone, by its id.
         let closed: BTreeMap<_, _> =
             held.iter().filter(|held| !held.takes_writes()).map(|held| (held.id, held.gone_at.is_some())).collect();
         let changed = self.compare(&mut held, listed);

@@ -1,8 +1,15 @@
 //! Calendars that are deselected and selected again: what stays here meanwhile is known again, not doubled, and nothing that was
 //! done meanwhile is lost.
 
+use std::sync::Arc;
+
 use calwarden::{
-    domain::{calendar::Calendar, ids::CalendarId, person::Scope, round::Cause},
+    domain::{
+        calendar::Calendar,
+        ids::{AccountId, CalendarId},
+        person::Scope,
+        round::Cause,
+    },
     store::Mode,
 };
 use serde_json::{Value, json};
@@ -37,23 +44,40 @@ fn first(wire: &Wire, events: &str, token: &str) -> String {
     listed["items"][0]["id"].as_str().expect("an id").to_owned()
 }
 
-#[actix_web::test]
-async fn an_event_that_is_carried_into_another_calendar_stays_itself_with_what_was_edited_here() {
+/// Lunch in Ada's primary calendar, and her family's calendar selected beside it.
+struct Lunch {
+    app: App,
+    wire: Arc<Wire>,
+    id: AccountId,
+    family: String,
+    token: String,
+    /// Its id there.
+    made: String,
+}
+
+async fn lunch_beside_family() -> Lunch {
     let (app, wire, id) = connected("write").await;
     let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
     let family = account["calendars"].as_array().expect("calendars").iter().find(|held| held["name"] == "Family");
     let family = family.expect("the other one")["id"].as_str().expect("an id").to_owned();
     select(&app, &family, true).await;
     let token = elsewhere(&wire);
-    let (_, made) = wire.call("POST", &events(), &token, &lunch("Lunch"));
+    wire.call("POST", &events(), &token, &lunch("Lunch"));
+    let made = first(&wire, &events(), &token);
     rounds(&app, id).await;
+    Lunch { app, wire, id, family, token, made }
+}
+
+#[actix_web::test]
+async fn an_event_that_is_carried_into_another_calendar_stays_itself_with_what_was_edited_here() {
+    let Lunch { app, wire, id, token, made, .. } = lunch_beside_family().await;
     let event = app.get(EVENTS).await.ok()["data"][0]["id"].as_str().expect("an id").to_owned();
     let path = format!("/v1/events/{event}");
     for destination in ["family-ada-at-example.com@group.calendar.google.com", "ada@example.com"] {
         let title = format!("Lunch, before {destination}");
         app.patch(&path, json!({ "title": title })).await.ok();
         let from = if destination.starts_with("family") { events() } else { FAMILY.to_owned() };
-        let carried = format!("{from}/{}/move?destination={destination}", made["id"].as_str().expect("an id"));
+        let carried = format!("{from}/{made}/move?destination={destination}");
         let (status, moved) = wire.call("POST", &carried, &token, &Value::Null);
         assert_eq!(status, 200, "{moved}");
         rounds(&app, id).await;
@@ -70,21 +94,14 @@ async fn an_event_that_is_carried_into_another_calendar_stays_itself_with_what_w
 
 #[actix_web::test]
 async fn what_is_carried_where_its_copy_is_to_be_taken_out_stays_there() {
-    let (app, wire, id) = connected("write").await;
-    let account = app.get(&format!("/v1/accounts/{id}")).await.ok();
-    let family = account["calendars"].as_array().expect("calendars").iter().find(|held| held["name"] == "Family");
-    let family = family.expect("the other one")["id"].as_str().expect("an id").to_owned();
-    select(&app, &family, true).await;
-    let token = elsewhere(&wire);
-    let (_, made) = wire.call("POST", &events(), &token, &lunch("Lunch"));
-    rounds(&app, id).await;
+    let Lunch { app, wire, id, family, token, made } = lunch_beside_family().await;
     let path = format!("/v1/events/{}", app.get(EVENTS).await.ok()["data"][0]["id"].as_str().expect("an id"));
     // Its copy was sent once, and nobody knows whether it arrived.
     app.post(&format!("{path}/links"), json!({ "calendar_id": family })).await.ok();
     wire.control("POST", "faults", &json!({ "operation": "events.insert", "status": 503, "times": 1 }));
     round(&app, id, Cause::LocalEdit).await;
     let destination = "family-ada-at-example.com@group.calendar.google.com";
-    let carried = format!("{}/{}/move?destination={destination}", events(), made["id"].as_str().expect("an id"));
+    let carried = format!("{}/{made}/move?destination={destination}", events());
     assert_eq!(wire.call("POST", &carried, &token, &Value::Null).0, 200);
     app.delete(&format!("{path}/links?calendar_id={family}")).await;
     for _ in 0..3 {
