@@ -6,6 +6,7 @@ pub mod account;
 pub mod availability;
 pub mod block;
 pub mod calendar;
+pub mod changed;
 pub mod channel;
 pub mod conflict;
 pub mod context;

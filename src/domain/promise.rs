@@ -55,6 +55,7 @@ promises! {
     GoesOn = "I-32": "An account goes on, or shows why not.",
     RepeatedOnce = "I-33": "A request that is repeated under its key is done once, whatever stops the process or the database.",
     OneAccount = "I-34": "A user connects an account of a provider once.",
+    Changes = "I-35": "Every change of what a person can see is told once, in the order in which it became durable.",
     Direction = "S2": "Events flow only the ways that their calendar lets them.",
     Privacy = "S4": "A copy says nothing above its privacy level.",
     Absence = "S6": "Absence deletes only where a listing was complete.",

@@ -56,7 +56,6 @@ impl Services {
     pub async fn request_round(&self, scope: &Scope, id: AccountId) -> Result<(), Failure> {
         self.write(scope, async |write| {
             write.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
-            write.owe_rounds(&[id], self.world.now()).await?;
             write.wake(id, Cause::Requested);
             Ok(())
         })
@@ -100,9 +99,7 @@ impl Services {
         account.writes_through = change.writes_through.unwrap_or(account.writes_through);
         account.schedule = change.schedule.unwrap_or(account.schedule);
         account.updated_at = self.world.now();
-        if !write.update_account(&account, held).await? {
-            return Err(EditError::Stale);
-        }
+        write.update_account(&account).await?;
         account.version = held + 1;
         write.audit(&[self.audit_line(&account, actor, "account.changed")]).await?;
         if account.privacy != published {

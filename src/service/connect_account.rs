@@ -132,10 +132,10 @@ impl Services {
             tx.put_secrets(&sealed).await?;
             tx.put_calendars(&calendars).await?;
             tx.audit(&[self.audit_line(&account, actor, "account.connected")]).await?;
+            tx.adopt(account.id);
             Ok(tx.commit().await?)
         };
         again!(connected())?;
-        self.adopt(account.id);
         Ok((account, calendars))
     }
 
@@ -148,22 +148,33 @@ impl Services {
         fresh: Connect,
     ) -> Result<Account, ConnectError> {
         let (_, names) = self.try_access(&fresh).await?;
+        again!(self.reconnect_once(scope, actor, id, &fresh, &names))
+    }
+
+    async fn reconnect_once(
+        &self,
+        scope: &Scope,
+        actor: &str,
+        id: AccountId,
+        fresh: &Connect,
+        names: &[String],
+    ) -> Result<Account, ConnectError> {
         let mut tx = self.begin_write(scope).await?;
         let mut account = tx.account(scope, id).await?.ok_or(ConnectError::NotFound("account"))?;
         tx.release_identities(id).await?;
-        self.identify(&mut tx, &account, &names).await?;
+        self.identify(&mut tx, &account, names).await?;
         let mut sealed = Vec::new();
-        for (kind, secret) in secrets(&fresh) {
+        for (kind, secret) in secrets(fresh) {
             sealed.push(self.vault.seal(id, kind, &secret)?);
         }
         tx.put_secrets(&sealed).await?;
         account.status = AccountStatus::Active;
         account.status_reason = None;
         account.failures = 0;
-        tx.update_account(&account, account.version).await?;
+        tx.update_account(&account).await?;
         tx.audit(&[self.audit_line(&account, actor, "account.reconnected")]).await?;
+        tx.reopen(id);
         tx.commit().await?;
-        self.reopen(id);
         Ok(account)
     }
 

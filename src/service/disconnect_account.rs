@@ -37,10 +37,7 @@ impl Services {
             let mut account = write.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
             account.status = AccountStatus::Disconnecting;
             account.delete_copies = delete_copies;
-            // This transaction read that version: another one has written the account since.
-            if !write.update_account(&account, account.version).await? {
-                return Err(StoreError::Busy.into());
-            }
+            write.update_account(&account).await?;
             // Who connects it again gets another account.
             write.release_identities(id).await?;
             Ok(write.audit(&[self.audit_line(&account, actor, "account.disconnected")]).await?)

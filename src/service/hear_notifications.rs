@@ -85,9 +85,10 @@ impl Services {
             for (id, notification) in heard {
                 tx.heard(id, &notification.resource_id, now).await?;
             }
-            tx.owe_rounds(&wake, now).await?;
+            for account in wake {
+                tx.wake(account, Cause::Notified);
+            }
             tx.commit().await?;
-            self.wake_all(&wake, Cause::Notified);
         }
         Ok(verdicts)
     }

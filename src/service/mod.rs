@@ -140,6 +140,16 @@ pub(crate) enum Consequence {
     Reopen(AccountId),
 }
 
+impl Consequence {
+    /// The account that has to be owed a round, so that nothing is lost with this process. A local edit has its queued write.
+    fn owed(&self) -> Option<AccountId> {
+        match self {
+            Self::Wake(account, cause) => (*cause != Cause::LocalEdit).then_some(*account),
+            Self::Adopt(_) | Self::Plan | Self::Reopen(_) => None,
+        }
+    }
+}
+
 impl Services {
     /// Puts the use cases on their feet.
     #[must_use]
@@ -187,11 +197,6 @@ impl Services {
         let _ = self.wakes.set(wakes);
     }
 
-    /// Wakes one account.
-    pub fn wake(&self, account: AccountId, cause: Cause) {
-        self.then(Consequence::Wake(account, cause));
-    }
-
     /// Does what follows from a change: now, or once the request's work is durable.
     fn then(&self, consequence: Consequence) {
         match &self.work {
@@ -210,26 +215,9 @@ impl Services {
         }
     }
 
-    /// Closes an account's open provider: what it stands on has changed.
-    pub(crate) fn reopen(&self, account: AccountId) {
-        self.then(Consequence::Reopen(account));
-    }
-
     /// Tells the planner that something may be due.
     pub fn wake_planner(&self) {
         self.then(Consequence::Plan);
-    }
-
-    /// Wakes several accounts.
-    pub fn wake_all(&self, accounts: &[AccountId], cause: Cause) {
-        for account in accounts {
-            self.wake(*account, cause);
-        }
-    }
-
-    /// Gives a new account its actor.
-    pub fn adopt(&self, account: AccountId) {
-        self.then(Consequence::Adopt(account));
     }
 }
 

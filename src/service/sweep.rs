@@ -13,6 +13,8 @@ use crate::{
     store::{ConflictFilter, Mode},
 };
 
+/// Days that changes can be read again; who asks from before must begin anew.
+const CHANGES_KEPT_DAYS: u32 = 30;
 /// Rows handled per transaction.
 const BATCH: u32 = 500;
 /// Transactions per sweep and table; the rest waits for the next sweep.
@@ -32,6 +34,7 @@ impl Services {
         tx.sweep_rollovers(ago(kept.conflicts_kept_days)).await?;
         tx.sweep_audit(ago(kept.audit_kept_days)).await?;
         tx.sweep_notices(ago(kept.notices_kept_days)).await?;
+        tx.sweep_changes(ago(CHANGES_KEPT_DAYS)).await?;
         tx.sweep_remains(ago(kept.deleted_kept_days)).await?;
         tx.sweep_consents(now - consent::GOOD_FOR).await?;
         tx.sweep_idempotency(now - Duration::hours(KEPT_HOURS)).await?;

@@ -35,7 +35,11 @@ pub use self::{
     standing::{Standing, back_up, standing},
     tx::{Tx, UnitOfWork},
 };
-use crate::domain::person::Scope;
+use crate::domain::{
+    changed::{ChangePlace, Changed},
+    ids::UserId,
+    person::Scope,
+};
 
 /// Where SQLite's blocking calls run. PostgreSQL has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +159,25 @@ impl Store {
             (Backend::Sqlite { readers, .. }, Mode::Read) => Tx::reading(sqlite::begin_reading(readers).await?),
             (Backend::Postgres(database), _) => Tx::postgres(database.begin(mode, scope).await?),
         })
+    }
+
+    /// What changed after a place, of one person or of all, in its order. Nothing ever comes before what was read.
+    pub async fn changes(
+        &self,
+        scope: &Scope,
+        user: Option<&UserId>,
+        after: ChangePlace,
+        limit: u32,
+    ) -> Result<Vec<Changed>, StoreError> {
+        let until = match &self.backend {
+            // One transaction writes at a time: what is seen is complete.
+            Backend::Sqlite { .. } => i64::MAX,
+            Backend::Postgres(database) => database.settled().await?,
+        };
+        let mut tx = self.begin_apart(Mode::Read, scope).await?;
+        let changed = tx.changes(scope, user, after, ChangePlace(until), limit).await?;
+        tx.commit().await?;
+        Ok(changed)
     }
 
     /// Takes the right to be the one service on this database; [`StoreError::Busy`] when another process has it. The command

@@ -146,8 +146,8 @@ queries! {
         fn rollover(scope: &Scope, id: RolloverId) -> Option<Rollover>;
         /// The changes of day of a person, newest first, older than `before`.
         fn rollovers_of(scope: &Scope, user: &UserId, before: Option<RolloverId>, limit: u32) -> Vec<Rollover>;
-        /// Overwrites a change of day; `false`: no such one.
-        fn update_rollover(rollover: &Rollover) -> bool;
+        /// Overwrites a change of day.
+        fn update_rollover(rollover: &Rollover) -> ();
         /// Forgets changes of day that ran before an instant, but for each person's last: some thousands at most, so ask again
         /// until none went.
         fn sweep_rollovers(before: DateTime<Utc>) -> u64;

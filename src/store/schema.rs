@@ -417,6 +417,22 @@ table! {
     }
 }
 
+table! {
+    use super::super::types::Instant;
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+
+    changes (seq) {
+        seq -> BigInt,
+        space_id -> Text,
+        user_id -> Text,
+        kind -> Text,
+        thing -> Text,
+        version -> Nullable<BigInt>,
+        deleted -> Bool,
+        at -> Instant,
+    }
+}
+
 joinable!(mappings -> events (event_id));
 joinable!(busy_blocks -> calendars (calendar_id));
 joinable!(calendars -> accounts (account_id));

@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use super::{Link, Tx};
 use crate::{
     domain::{
+        changed::{ChangePlace, Changed},
         conflict::AuditLine,
-        ids::{AccountId, ApiKeyId},
+        ids::{AccountId, ApiKeyId, UserId},
         person::{ApiKey, Scope},
     },
     store::{
@@ -18,6 +19,18 @@ use crate::{
 };
 
 queries! {
+    changes {
+        /// What changed after a place and up to another one, of one person or of all, in its order.
+        fn changes(
+            scope: &Scope,
+            user: Option<&UserId>,
+            after: ChangePlace,
+            until: ChangePlace,
+            limit: u32,
+        ) -> Vec<Changed>;
+        /// Forgets changes from before an instant, oldest first: some thousands at most, so ask again until none went.
+        fn sweep_changes(before: DateTime<Utc>) -> u64;
+    }
     audit {
         /// Adds lines to the audit log.
         fn audit(lines: &[AuditLine]) -> ();

@@ -231,15 +231,15 @@ queries! {
         /// The calendars of an account.
         fn calendars_of(account: AccountId) -> Vec<Calendar>;
         /// Remembers how far a calendar was read, by which stamp, and when it was last compared completely; its last error is
-        /// over. The version stays. `false`: no such calendar.
+        /// over. The version stays.
         fn save_cursor(
             id: CalendarId,
             cursor: Option<&SyncCursor>,
             stamp: Option<&str>,
             reconciled_at: Option<DateTime<Utc>>,
-        ) -> bool;
-        /// Remembers why a calendar could not be read. `false`: no such calendar.
-        fn set_calendar_error(id: CalendarId, why: &str) -> bool;
+        ) -> ();
+        /// Remembers why a calendar could not be read.
+        fn set_calendar_error(id: CalendarId, why: &str) -> ();
         /// Holds a calendar at this version until the transaction ends: who would change it meanwhile gets
         /// [`StoreError::Busy`], or waits. `false`: its version is another.
         fn claim_calendar(id: CalendarId, version: i64) -> bool;
@@ -384,8 +384,6 @@ queries! {
     rounds {
         /// Adds a round to the log.
         fn insert_round(round: &Round) -> ();
-        /// Overwrites a round with its end; `false`: no such round.
-        fn finish_round(round: &Round) -> bool;
         /// The rounds of an account, newest first, older than `before`.
         fn rounds_of(scope: &Scope, account: AccountId, before: Option<RoundId>, limit: u32) -> Vec<Round>;
         /// The newest round of an account that came to its end.
@@ -404,8 +402,8 @@ queries! {
         fn pending_conflicts(calendar: CalendarId) -> Vec<Conflict>;
         /// Conflicts, newest first.
         fn conflicts(scope: &Scope, wanted: &ConflictFilter) -> Vec<Conflict>;
-        /// Overwrites a conflict; `false`: no such conflict.
-        fn update_conflict(conflict: &Conflict) -> bool;
+        /// Overwrites a conflict.
+        fn update_conflict(conflict: &Conflict) -> ();
         /// Forgets conflicts settled before an instant: some thousands at most, so ask again until none went.
         fn sweep_conflicts(before: DateTime<Utc>) -> u64;
     }

@@ -86,25 +86,27 @@ impl Services {
         id: AccountId,
         given: &Given<'_>,
     ) -> Result<Connected, ConsentError> {
-        let Given { grant, granted, listed, .. } = given;
+        let Given { grant, listed, .. } = given;
         // Where another consent has just made the account, a reader may not see it yet.
         let mut tx = self.begin_write(&Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
         let account = account.ok_or(ConsentError::Unknown)?;
         let (held, calendars) = (tx.grant_of(id).await?, tx.calendars_of(id).await?);
         tx.commit().await?;
-        let same = match (held.as_ref().and_then(|held| held.subject.as_ref()), &grant.subject) {
-            (Some(one), Some(other)) => one == other,
+        let subject = held.as_ref().and_then(|held| held.subject.as_ref());
+        let same = if let (Some(one), Some(other)) = (subject, &grant.subject) {
+            one == other
+        } else {
             // Without a subject the primary calendar tells whose it is.
-            _ => {
-                calendars.iter().any(|calendar| listed.first().is_some_and(|primary| calendar.remote_id == primary.id))
-            }
+            listed.first().is_some_and(|primary| calendars.iter().any(|calendar| calendar.remote_id == primary.id))
         };
         if !same {
             return Err(ConsentError::OtherAccount);
         }
-        let widened = widened(held.as_ref(), granted, calendars, listed);
-        self.connect_again(consent, account, held, grant, granted.clone(), widened).await
+        if grant.refresh_token.is_none() {
+            self.still_lasting(account.id).await?;
+        }
+        self.connect_again(consent, account.id, given).await
     }
 
     /// Makes an account; `Err`: the user has it already.
@@ -156,8 +158,8 @@ impl Services {
         tx.put_grant(&row).await?;
         tx.put_calendars(&calendars).await?;
         tx.audit(&[self.consented(&account, "account.connected", granted)]).await?;
+        tx.adopt(account.id);
         tx.commit().await?;
-        self.adopt(account.id);
         Ok(Ok(Connected { account: account.id, again: false, return_to: consent.return_to.clone() }))
     }
 
@@ -165,38 +167,35 @@ impl Services {
     async fn connect_again(
         &self,
         consent: &Consent,
-        mut account: Account,
-        held: Option<Grant>,
-        grant: &oauth::Grant,
-        granted: Vec<String>,
-        widened: Vec<Calendar>,
+        id: AccountId,
+        given: &Given<'_>,
     ) -> Result<Connected, ConsentError> {
-        if grant.refresh_token.is_none() {
-            self.still_lasting(account.id).await?;
-        }
-        let sealed = self.seal_tokens(account.id, &grant.access_token, grant.refresh_token.as_ref())?;
-        let row = Grant {
-            account_id: account.id,
+        let Given { grant, granted, listed, .. } = given;
+        let sealed = self.seal_tokens(id, &grant.access_token, grant.refresh_token.as_ref())?;
+        // A renewal under way must not overwrite the new tokens with those of the old grant.
+        let lock = self.connections.renewal(id);
+        let _alone = lock.lock().await;
+        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut account = tx.account(&Scope::Whole, id).await?.ok_or(ConsentError::Unknown)?;
+        let (held, calendars) = (tx.grant_of(id).await?, tx.calendars_of(id).await?);
+        tx.put_secrets(&sealed).await?;
+        tx.put_calendars(&widened(held.as_ref(), granted, calendars, listed)).await?;
+        tx.put_grant(&Grant {
+            account_id: id,
             subject: grant.subject.clone().or_else(|| held.and_then(|held| held.subject)),
             scopes: granted.join(" "),
             access_expires_at: grant.expires_at,
-        };
-        // A renewal under way must not overwrite the new tokens with those of the old grant.
-        let lock = self.connections.renewal(account.id);
-        let _alone = lock.lock().await;
-        let mut tx = self.begin_write(&Scope::Whole).await?;
-        tx.put_secrets(&sealed).await?;
-        tx.put_grant(&row).await?;
-        tx.put_calendars(&widened).await?;
+        })
+        .await?;
         account.status = AccountStatus::Active;
         account.status_reason = None;
         account.failures = 0;
         account.next_round_at = Some(self.world.now());
-        tx.update_account(&account, account.version).await?;
-        tx.audit(&[self.consented(&account, "account.reconnected", &granted)]).await?;
+        tx.update_account(&account).await?;
+        tx.audit(&[self.consented(&account, "account.reconnected", granted)]).await?;
+        tx.reopen(id);
         tx.commit().await?;
-        self.connections.forget(account.id);
-        Ok(Connected { account: account.id, again: true, return_to: consent.return_to.clone() })
+        Ok(Connected { account: id, again: true, return_to: consent.return_to.clone() })
     }
 
     /// Without a new refresh token the account goes on with the one that is stored; where that is dead, nothing would have been

@@ -8,6 +8,9 @@
 //! **Invariant:** the transaction that stores an event also queues its writes and updates its blocks ([`WriteTx::put_event`]; what a
 //! block itself changes in its event: [`WriteTx::put_event_of_block`]), and its commit wakes the accounts that are written to. A plan
 //! that is owed through a [`WriteTx`] has the planner woken.
+//!
+//! **Invariant:** what a wake is about is owed in the database by the same commit, so a wake that is lost with the process costs time
+//! alone: local edits by their queued writes, everything else by a round that is due.
 
 use std::ops::{Deref, DerefMut};
 
@@ -23,6 +26,7 @@ use super::{
 };
 use crate::{
     domain::{
+        account::Account,
         ids::{AccountId, UserId},
         mapping::Event,
         person::Scope,
@@ -93,8 +97,27 @@ impl WriteTx<'_> {
         }
     }
 
+    /// Gives a new account its actor once this is durable.
+    pub fn adopt(&mut self, account: AccountId) {
+        self.follows(Consequence::Adopt(account));
+    }
+
+    /// Closes an account's open provider once this is durable: what it stands on has changed.
+    pub fn reopen(&mut self, account: AccountId) {
+        self.follows(Consequence::Reopen(account));
+    }
+
+    /// Overwrites an account that was read in this transaction.
+    pub async fn update_account(&mut self, account: &Account) -> Result<(), StoreError> {
+        if self.tx.update_account(account, account.version).await? { Ok(()) } else { Err(StoreError::Busy) }
+    }
+
     /// Makes all of it durable, then wakes whom it concerns.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        let owed: Vec<_> = self.follows.iter().filter_map(Consequence::owed).collect();
+        if !owed.is_empty() {
+            self.tx.owe_rounds(&owed, self.services.world.now()).await?;
+        }
         self.tx.commit().await?;
         for consequence in self.follows {
             self.services.then(consequence);

@@ -95,11 +95,23 @@ impl Database {
         }
     }
 
+    /// The last change of which it is known that no other one will come before it: those of transactions that are still open may.
+    pub async fn settled(&self) -> Result<i64, StoreError> {
+        use diesel::{dsl::sql, sql_types::BigInt};
+        let mut pooled = self.connection().await?;
+        let settled = diesel::select(sql::<BigInt>("calwarden_settled()"));
+        Ok(diesel_async::RunQueryDsl::get_result(settled, &mut *pooled).await?)
+    }
+
+    async fn connection(&self) -> Result<Pooled, StoreError> {
+        let pooled = tokio::time::timeout(CONNECTION_WAIT, self.pool.get()).await.map_err(|_| StoreError::Busy)?;
+        pooled.map_err(|error| StoreError::Backend(error.to_string()))
+    }
+
     /// Begins a transaction that sees the spaces of `scope`.
     pub async fn begin(&self, mode: Mode, scope: &Scope) -> Result<Pooled, StoreError> {
         self.is_ours()?;
-        let pooled = tokio::time::timeout(CONNECTION_WAIT, self.pool.get()).await.map_err(|_| StoreError::Busy)?;
-        let mut pooled = pooled.map_err(|error| StoreError::Backend(error.to_string()))?;
+        let mut pooled = self.connection().await?;
         if let Err(error) = pooled.batch_execute(&self.opening(mode, scope)).await {
             drop(Object::take(pooled));
             return Err(error.into());

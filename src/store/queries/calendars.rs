@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, batches, read_all};
+use super::{Conn, Done, batches, read_all, stored};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -44,19 +44,19 @@ pub async fn save_cursor(
     cursor: Option<&SyncCursor>,
     stamp: Option<&str>,
     reconciled_at: Option<DateTime<Utc>>,
-) -> Done<bool> {
+) -> Done<()> {
     let changes = (
         calendars::cursor.eq(cursor),
         calendars::stamp.eq(stamp),
         calendars::last_error.eq(None::<&str>),
         calendars::reconciled_at.eq(reconciled_at.map(Ts::from)),
     );
-    Ok(diesel::update(calendars::table.find(id)).set(changes).execute(conn).await? > 0)
+    stored(diesel::update(calendars::table.find(id)).set(changes).execute(conn).await?)
 }
 
-pub async fn set_calendar_error(conn: &mut Conn, id: CalendarId, why: &str) -> Done<bool> {
+pub async fn set_calendar_error(conn: &mut Conn, id: CalendarId, why: &str) -> Done<()> {
     let query = diesel::update(calendars::table.find(id)).set(calendars::last_error.eq(why));
-    Ok(query.execute(conn).await? > 0)
+    stored(query.execute(conn).await?)
 }
 
 pub async fn claim_calendar(conn: &mut Conn, id: CalendarId, version: i64) -> Done<bool> {

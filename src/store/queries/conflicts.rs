@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, sql_types::Bool};
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, batches, read_all, told};
+use super::{Conn, Done, SWEEP_ROWS, batches, read_all, stored, told};
 use crate::{
     domain::{
         conflict::{Conflict, ConflictStatus},
@@ -86,9 +86,9 @@ pub async fn pending_conflicts(conn: &mut Conn, calendar: CalendarId) -> Done<Ve
     read_all(query.select(ConflictRow::as_select()).load(conn).await?, ConflictRow::read)
 }
 
-pub async fn update_conflict(conn: &mut Conn, conflict: &Conflict) -> Done<bool> {
+pub async fn update_conflict(conn: &mut Conn, conflict: &Conflict) -> Done<()> {
     let row = ConflictRow::of(conflict)?;
-    Ok(diesel::update(conflicts::table.find(conflict.id)).set(row).execute(conn).await? > 0)
+    stored(diesel::update(conflicts::table.find(conflict.id)).set(row).execute(conn).await?)
 }
 
 pub async fn sweep_conflicts(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {

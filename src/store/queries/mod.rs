@@ -13,6 +13,7 @@ pub mod audit;
 pub mod blocks;
 pub mod busy;
 pub mod calendars;
+pub mod changes;
 pub mod channels;
 pub mod conflicts;
 pub mod contexts;
@@ -51,6 +52,11 @@ fn batches<D, R>(records: &[D], row: fn(&D) -> Done<R>) -> impl Iterator<Item = 
 /// The records in `rows`.
 fn read_all<R, D>(rows: Vec<R>, read: fn(R) -> Done<D>) -> Done<Vec<D>> {
     rows.into_iter().map(read).collect()
+}
+
+/// Refuses when nothing was there to be overwritten.
+fn stored(rows: usize) -> Done<()> {
+    if rows > 0 { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
 /// How many rows a statement touched, as the API tells it.

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use diesel::{alias, dsl::exists, prelude::*};
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, read_all, told};
+use super::{Conn, Done, SWEEP_ROWS, read_all, stored, told};
 use crate::{
     domain::{
         ids::{RolloverId, UserId},
@@ -79,9 +79,9 @@ pub async fn rollovers_of(
     read_all(query.load(conn).await?, RolloverRow::read)
 }
 
-pub async fn update_rollover(conn: &mut Conn, rollover: &Rollover) -> Done<bool> {
+pub async fn update_rollover(conn: &mut Conn, rollover: &Rollover) -> Done<()> {
     let row = RolloverRow::of(rollover)?;
-    Ok(diesel::update(rollovers::table.find(rollover.id)).set(row).execute(conn).await? > 0)
+    stored(diesel::update(rollovers::table.find(rollover.id)).set(row).execute(conn).await?)
 }
 
 pub async fn sweep_rollovers(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {

@@ -19,11 +19,6 @@ pub async fn insert_round(conn: &mut Conn, round: &Round) -> Done<()> {
     Ok(())
 }
 
-pub async fn finish_round(conn: &mut Conn, round: &Round) -> Done<bool> {
-    let row = RoundRow::of(round)?;
-    Ok(diesel::update(rounds::table.find(round.id)).set(row).execute(conn).await? > 0)
-}
-
 pub async fn rounds_of(
     conn: &mut Conn,
     scope: &Scope,

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod calendars;
+mod changes;
 mod events;
 mod given;
 mod history;

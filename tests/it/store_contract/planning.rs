@@ -481,18 +481,18 @@ async fn a_person_is_rolled_to_a_date_once(base: Base) {
     let again = Rollover { date: first.date, ..given::rollover(ROLLOVER + 3, "2026-03-10") };
     assert_eq!(tx.insert_rollover(&again).await, Ok(false));
     assert_eq!(tx.rollover(WHOLE, again.id).await, Ok(None));
-    assert_eq!(tx.update_rollover(&again).await, Ok(false));
     assert_eq!(tx.rollovers_of(WHOLE, &ada, None, 9).await, Ok(vec![plain.clone(), first.clone()]));
     assert_eq!(tx.rollovers_of(WHOLE, &ada, None, 1).await, Ok(vec![plain.clone()]));
     assert_eq!(tx.rollovers_of(WHOLE, &ada, Some(plain.id), 9).await, Ok(vec![first.clone()]));
     let undone = Rollover { undone_at: Some(at(77)), waiting: vec![id(1)], ..plain };
-    assert_eq!(tx.update_rollover(&undone).await, Ok(true));
+    assert_eq!(tx.update_rollover(&undone).await, Ok(()));
     let opened = Rollover { undone_at: None, ..first };
-    assert_eq!(tx.update_rollover(&opened).await, Ok(true));
+    assert_eq!(tx.update_rollover(&opened).await, Ok(()));
     assert_eq!(tx.rollovers_of(WHOLE, &ada, None, 9).await, Ok(vec![undone.clone(), opened]));
     assert_eq!(tx.sweep_rollovers(at(28)).await, Ok(0));
     assert_eq!(tx.sweep_rollovers(at(99)).await, Ok(1), "the last one stays: from it follows the next");
     assert_eq!(tx.rollovers_of(WHOLE, &ada, None, 9).await, Ok(vec![undone]));
+    assert_eq!(tx.update_rollover(&again).await, Err(StoreError::NotFound));
 }
 
 async fn people_are_told_by_their_zone(base: Base) {
