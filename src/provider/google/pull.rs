@@ -4,7 +4,7 @@
 //! **Invariant:** a change of one part of a series is put into the whole that is held, or into one read anew; it never
 //! stands for the whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -51,12 +51,16 @@ impl Google {
             if outline && (item.master().is_some() || !item.cancelled()) {
                 // Whether it is a series does not show: it waits for what else is told of it.
                 parts.push(part(&item.outlined()));
+            } else if item.cancelled() && item.master().is_none() {
+                if told.page.kind == PageKind::Delta {
+                    told.page.removed.push(RemoteEventId::from(item.id()));
+                    // Whether it was a series does not show: its exceptions, cancelled with it, may come on another page.
+                    parts.push(part(&item));
+                }
             } else if item.master().is_some() || item.recurs() {
                 parts.push(part(&item));
-            } else if !item.cancelled() {
+            } else {
                 told.add(&Whole::single(item));
-            } else if told.page.kind == PageKind::Delta {
-                told.page.removed.push(RemoteEventId::from(item.id()));
             }
         }
         match (answer.text("nextPageToken"), answer.text("nextSyncToken")) {
@@ -88,21 +92,14 @@ impl Google {
                 family.0 = Some(item);
             }
         }
-        let removed: BTreeSet<_> = told.page.removed.iter().cloned().collect();
         for (id, (master, exceptions)) in families {
             let remote = RemoteEventId::from(id.as_str());
             if let Some(outline) = master.iter().chain(&exceptions).find(|item| item.is_outline()) {
                 told.page.unreadable.push(too_large(told.calendar, remote, outline));
                 continue;
             }
-            if removed.contains(&remote) {
-                // What is left of a series that went: its exceptions, cancelled with it.
-                continue;
-            }
             if master.as_ref().is_some_and(Item::cancelled) {
-                if told.page.kind == PageKind::Delta {
-                    told.page.removed.push(remote);
-                }
+                // It is told as removed, and what is left of it went with it.
                 continue;
             }
             let held = match told.page.kind {

@@ -227,8 +227,8 @@ fn an_id_is_base32hex_and_the_same_for_the_same_calendar_and_key() {
     assert!(id.len() == 40 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v')), "{id}");
 }
 
-#[tokio::test]
-async fn an_exception_alone_is_put_into_the_series_that_is_held() {
+/// A weekly series, as it is held once it was read.
+async fn weekly() -> (crate::domain::mapping::RemoteEvent, Held) {
     let master = json!({ "id": "s", "iCalUID": "s@x", "etag": "\"1\"", "status": "confirmed", "summary": "Weekly",
         "start": { "dateTime": "2026-08-03T09:00:00+02:00", "timeZone": "Europe/Amsterdam" },
         "end": { "dateTime": "2026-08-03T09:15:00+02:00", "timeZone": "Europe/Amsterdam" }, "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=6"] });
@@ -236,7 +236,12 @@ async fn an_exception_alone_is_put_into_the_series_that_is_held() {
     let page = pulled(vec![(200, list)], None, &Held::default()).await.expect("a page");
     let first = page.changed.into_iter().next().expect("a series");
     let held = (first.id.clone(), (first.revision.clone().expect("a version"), first.raw.clone().expect("bytes")));
-    let held = Held(BTreeMap::from([held]));
+    (first, Held(BTreeMap::from([held])))
+}
+
+#[tokio::test]
+async fn an_exception_alone_is_put_into_the_series_that_is_held() {
+    let (first, held) = weekly().await;
     // A cancelled occurrence of a delta may be an id and little else.
     let gone = json!({ "id": "s_20260810T070000Z", "recurringEventId": "s", "status": "cancelled",
         "originalStartTime": { "dateTime": "2026-08-10T09:00:00+02:00", "timeZone": "Europe/Amsterdam" } });
@@ -251,4 +256,33 @@ async fn an_exception_alone_is_put_into_the_series_that_is_held() {
     assert_eq!((whole.content.recurrence.excluded.len(), whole.content.overrides.len()), (1, 1));
     assert_ne!(whole.revision, first.revision, "any part changes the version of the whole");
     assert_eq!(page.removed, [], "the series is not gone with its occurrence");
+}
+
+#[tokio::test]
+async fn a_series_that_goes_is_not_brought_back_by_its_exceptions_on_a_later_page() {
+    let (_, held) = weekly().await;
+    let gone = json!({ "id": "s", "status": "cancelled" });
+    let went_with_it = json!({ "id": "s_20260810T070000Z", "recurringEventId": "s", "status": "cancelled",
+        "originalStartTime": { "dateTime": "2026-08-10T09:00:00+02:00", "timeZone": "Europe/Amsterdam" } });
+    let page = |items: Vec<&Value>, end: &str| json!({ "items": items, end: "x" }).to_string().into_bytes();
+    for pages in [
+        vec![page(vec![&gone], "nextPageToken"), page(vec![&went_with_it], "nextSyncToken")],
+        vec![page(vec![&went_with_it], "nextPageToken"), page(vec![&gone], "nextSyncToken")],
+        vec![page(vec![&gone, &went_with_it], "nextSyncToken")],
+    ] {
+        let (mut removed, mut changed) = (Vec::new(), Vec::new());
+        let (calendar, cursor) = (RemoteCalendarId::from("testuser@example.test"), SyncCursor("g1:t".to_owned()));
+        let (google, mut token) = (google(pages.into_iter().map(|page| (200, page)).collect()), Some(PageToken::Start));
+        while let Some(page) = token.take() {
+            let pull = Pull { calendar: &calendar, cursor: Some(&cursor), reconcile: false, known: &held, page };
+            let told = google.pull(pull).await.expect("a page");
+            removed.extend(told.removed);
+            changed.extend(told.changed);
+            token = match told.next {
+                Next::Page(next) => Some(next),
+                Next::Done(_) => None,
+            };
+        }
+        assert_eq!((removed, changed.len()), (vec![RemoteEventId::from("s")], 0));
+    }
 }
