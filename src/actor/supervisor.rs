@@ -4,6 +4,9 @@
 //!   until somebody resumes it.
 //! - **census**: accounts in the store against actors here; the second line behind the exit notices.
 //!
+//! A panic in an account's actor, or in its round, ends that actor alone. Its exit notice tells the supervisor, which builds a new
+//! one from the store after a growing delay; the fifth end within ten minutes puts the account in quarantine.
+//!
 //! **Invariant:** an account that should run has an actor, or a time at which one is built, or is quarantined (I-32).
 //! **Invariant:** one account's failure touches no other account.
 

@@ -22,8 +22,11 @@ use crate::{
         round::{Cause, Outcome},
     },
     engine::account::{ChannelEnd, CredentialKind, RefreshEnd},
-    provider::push::Notification,
-    service::{Failure, Services, edit_event::EditError, note_account::AccountNote, sync_round},
+    provider::{
+        catalogue::{ConnectedBy, Looks, facts},
+        push::Notification,
+    },
+    service::{Refusal, Services, note_account::AccountNote, sync_round},
     store::{Mode, StoreError},
 };
 
@@ -59,10 +62,10 @@ pub struct Work {
     intervals: Mutex<BTreeMap<AccountId, u32>>,
 }
 
-impl From<Failure> for WorkError {
-    fn from(failure: Failure) -> Self {
+impl From<Refusal> for WorkError {
+    fn from(failure: Refusal) -> Self {
         match failure {
-            Failure::NotFound(_) => Self::NotFound,
+            Refusal::NotFound(_) => Self::NotFound,
             other => Self::Failed(other.to_string()),
         }
     }
@@ -86,14 +89,14 @@ impl Work {
     }
 
     fn poll_every_s(&self, kind: ProviderKind) -> u32 {
-        match kind {
-            ProviderKind::Caldav | ProviderKind::Icloud => self.pace.caldav_s,
-            ProviderKind::Feed => self.pace.feed_s,
-            ProviderKind::Google => self.pace.unwatched_s,
+        match facts(kind).looks {
+            Looks::Server => self.pace.caldav_s,
+            Looks::Feed => self.pace.feed_s,
+            Looks::Watched => self.pace.unwatched_s,
         }
     }
 
-    async fn keep(&self, id: AccountId, state: AccountState) -> Result<(), Failure> {
+    async fn keep(&self, id: AccountId, state: AccountState) -> Result<(), Refusal> {
         let AccountState { status, reason, failures, next_round_at } = state;
         let interval_s = self.intervals().get(&id).copied();
         self.services.note_account(id, AccountNote { status, reason, failures, next_round_at, interval_s }).await?;
@@ -103,7 +106,7 @@ impl Work {
 }
 
 /// A failure that has no one else to be told to: once, here, at the boundary.
-fn log(id: AccountId, what: &'static str, done: Result<(), Failure>) {
+fn log(id: AccountId, what: &'static str, done: Result<(), Refusal>) {
     if let Err(failure) = done {
         tracing::error!(account.id = %id, error = %failure, "{what} could not be stored");
     }
@@ -124,7 +127,7 @@ impl AccountWork for Work {
             delete_events: account.delete_copies,
             kind: credential_kind(account.provider),
             expires: grant.and_then(|grant| grant.access_expires_at),
-            channels: account.provider == ProviderKind::Google && self.services.settings.webhook.is_some(),
+            channels: facts(account.provider).looks == Looks::Watched && self.services.settings.webhook.is_some(),
             auto_sync: account.schedule.auto_sync_enabled,
             poll_every_s: chosen.unwrap_or_else(|| self.poll_every_s(account.provider)),
             watched_every_s: chosen.is_none().then_some(self.pace.watched_s),
@@ -140,7 +143,7 @@ impl AccountWork for Work {
         let mut done = self.services.round(id, cause, &|so_far| progress.tell(so_far)).await;
         for _ in 0..RACES_MAX {
             // An edit came in between (PostgreSQL says so instead of waiting): a round can always be run again.
-            let Err(Failure::Store(StoreError::Busy)) = done else { break };
+            let Err(Refusal::Store(StoreError::Busy)) = done else { break };
             done = self.services.round(id, cause, &|so_far| progress.tell(so_far)).await;
         }
         let took_ms = (self.services.world.now() - began).num_milliseconds();
@@ -162,7 +165,7 @@ impl AccountWork for Work {
             }
             Err(failure) => {
                 let outcome = match &failure {
-                    Failure::Provider(error) if error.class == FailureClass::Unauthorised => Outcome::Unauthorised,
+                    Refusal::Provider(error) if error.class == FailureClass::Unauthorised => Outcome::Unauthorised,
                     _ => Outcome::Failed,
                 };
                 tracing::error!(account.id = %id, %cause, error = %failure, "a round could not run");
@@ -195,7 +198,7 @@ impl AccountWork for Work {
     async fn hear(&self, told: &[Notification]) -> Result<(), WorkError> {
         let mut done = self.services.hear(told).await;
         for _ in 0..RACES_MAX {
-            let Err(Failure::Store(StoreError::Busy)) = done else { break };
+            let Err(Refusal::Store(StoreError::Busy)) = done else { break };
             done = self.services.hear(told).await;
         }
         Ok(done.map(drop)?)
@@ -255,23 +258,34 @@ impl AccountWork for Work {
     }
 }
 
-fn planning_failed(error: &EditError) -> WorkError {
+fn planning_failed(error: &Refusal) -> WorkError {
     WorkError::Failed(error.to_string())
 }
 
 /// Whether an account's credential can be renewed without its owner.
 fn credential_kind(provider: ProviderKind) -> CredentialKind {
-    match provider {
-        ProviderKind::Caldav | ProviderKind::Icloud | ProviderKind::Feed => CredentialKind::Lasting,
-        ProviderKind::Google => CredentialKind::Refreshable,
+    match facts(provider).connected_by {
+        ConnectedBy::Password { .. } | ConnectedBy::Address => CredentialKind::Lasting,
+        ConnectedBy::Consent => CredentialKind::Refreshable,
     }
 }
 
 /// What went wrong inside us is not the owner's to read.
-fn for_owner(failure: &Failure) -> String {
+fn for_owner(failure: &Refusal) -> String {
     match failure {
-        Failure::Provider(error) => error.detail.clone(),
-        Failure::Store(_) | Failure::Vault(_) | Failure::NotFound(_) => "a fault on our side; it is tried again".into(),
+        Refusal::Provider(error) => error.detail.clone(),
+        Refusal::Store(_)
+        | Refusal::Vault(_)
+        | Refusal::NotFound(_)
+        | Refusal::Stale
+        | Refusal::ReadOnly
+        | Refusal::Fixed(_)
+        | Refusal::Invalid { .. }
+        | Refusal::Busy { .. }
+        | Refusal::CredentialsRefused
+        | Refusal::Unreachable(_)
+        | Refusal::AddressNotAllowed(_)
+        | Refusal::AlreadyConnected(_) => "a fault on our side; it is tried again".into(),
     }
 }
 

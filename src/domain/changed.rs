@@ -1,4 +1,6 @@
 //! What changed, of all that a person can see, in the order in which it became durable.
+//!
+//! Times and counts that each round moves are no change: when an account is next due, how often it failed, its list of rounds.
 
 use chrono::{DateTime, Utc};
 

@@ -91,12 +91,12 @@ pub enum Effect {
     /// Offer the playlist's next piece.
     OfferNext,
     /// Nothing was done.
-    Refused(Refusal),
+    Refused(FocusRefused),
 }
 
 /// Why an input did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum FocusRefused {
     /// Another sitting is open: stop it first.
     AlreadyOpen,
     /// The task is not to be done any more.
@@ -151,9 +151,9 @@ pub fn step(focus: Option<Focus>, input: Input, scene: &Scene<'_>, now: DateTime
     let open = focus.filter(Focus::is_open);
     let mut effects = Vec::new();
     let Some(mut focus) = open else {
-        let Input::Start { focus, fresh } = input else { return (None, vec![Effect::Refused(Refusal::Idle)]) };
+        let Input::Start { focus, fresh } = input else { return (None, vec![Effect::Refused(FocusRefused::Idle)]) };
         if !scene.task.facts.status.is_open() {
-            return (None, vec![Effect::Refused(Refusal::TaskClosed)]);
+            return (None, vec![Effect::Refused(FocusRefused::TaskClosed)]);
         }
         let mut begun = begin(focus, scene, now);
         calendar::settle(&mut begun, fresh, scene, now, &mut effects);
@@ -162,18 +162,18 @@ pub fn step(focus: Option<Focus>, input: Input, scene: &Scene<'_>, now: DateTime
     // A clock that steps back takes nothing away that was worked.
     let now = now.max(focus.since);
     match (input, focus.state) {
-        (Input::Start { .. }, _) => effects.push(Effect::Refused(Refusal::AlreadyOpen)),
+        (Input::Start { .. }, _) => effects.push(Effect::Refused(FocusRefused::AlreadyOpen)),
         (Input::Pause, FocusState::Running) => {
             focus.worked = focus.segments(now).collect();
             enter(&mut focus, FocusState::Paused, now);
         }
-        (Input::Pause, _) => effects.push(Effect::Refused(Refusal::NotRunning)),
+        (Input::Pause, _) => effects.push(Effect::Refused(FocusRefused::NotRunning)),
         (Input::Resume { fresh }, FocusState::Paused) => {
             let behind = calendar::leave(&mut focus, scene, now, &mut effects);
             enter(&mut focus, FocusState::Running, now);
             calendar::settle(&mut focus, fresh, &Scene { behind, ..*scene }, now, &mut effects);
         }
-        (Input::Resume { .. }, _) => effects.push(Effect::Refused(Refusal::NotPaused)),
+        (Input::Resume { .. }, _) => effects.push(Effect::Refused(FocusRefused::NotPaused)),
         (Input::Finish, _) => {
             end(&mut focus, FocusState::Done, scene, now, &mut effects);
             effects.push(Effect::TaskDone);

@@ -3,6 +3,9 @@
 //! Terms. `last_rolled` is the date that a user's tasks were last brought to. An *instance* is one task of one day; what is not
 //! finished ends, and a new instance goes on with it.
 //!
+//! What is remembered is a date, the last that was begun; the alarm is computed from it each time. So a server that slept through a
+//! weekend, a flight over the date line, a clock that steps back and new rules of a zone need no case of their own.
+//!
 //! **Invariant:** `last_rolled` only grows, so each date begins at most once for a user, whatever their zone, their clock or the
 //! server does. The alarm follows from it and is never kept: new rules of a zone move it.
 //! **Invariant:** due dates do not move, and no worked minute is lost: the new instance carries all of them.

@@ -7,6 +7,7 @@
 //! **Invariant:** a provider decides nothing about sync. It prepares requests, reads answers, and classes failures.
 
 pub mod caldav;
+pub mod catalogue;
 pub mod change;
 pub mod error;
 pub mod feed;
@@ -19,12 +20,12 @@ pub mod transport;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use catalogue::Facts;
 pub use change::{ChangePage, Known, Next, PageKind, PageToken, Pull, Unreadable};
 pub use error::{ProviderError, Result};
 pub use push::ChannelKeeper;
 
 use crate::domain::{
-    account::ProviderKind,
     availability::Busy,
     calendar::RemoteCalendar,
     event::EventContent,
@@ -32,28 +33,11 @@ use crate::domain::{
     mapping::{Remains, RemoteEvent},
 };
 
-/// What callers need to know of a provider without asking which one it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Profile {
-    /// Which provider, for logs and metrics; nothing branches on it.
-    pub kind: ProviderKind,
-    /// Requests a minute the account may make (0: no limit of ours).
-    pub requests_per_minute: u32,
-    /// Seconds between polls when nobody wakes us.
-    pub poll_every_s: u32,
-    /// Compare a complete listing with what we hold at least this often, whatever the cursors say.
-    pub reconcile_every_s: u32,
-    /// Writes of one account under way at once.
-    pub writes_at_once: usize,
-    /// Absence from one snapshot may be an error of the publisher: the brake also holds a calendar that turns empty.
-    pub absence_is_doubtful: bool,
-}
-
 /// One remote account, authorised and ready. Object-safe; cheap to hold.
 #[async_trait]
 pub trait Provider: Send + Sync {
-    /// Pace and habits.
-    fn profile(&self) -> &Profile;
+    /// What is known of it whatever the account.
+    fn facts(&self) -> &'static Facts;
 
     /// Every event calendar of the account. A `CalDAV` account makes one request of this; the stamps in its answer tell
     /// which calendars need a pull at all.

@@ -6,7 +6,8 @@ use url::Url;
 
 use super::{
     Provider, ProviderError,
-    caldav::{Caldav, CaldavConfig, ICLOUD_START},
+    caldav::{Caldav, CaldavConfig},
+    catalogue::{ConnectedBy, facts},
     feed::{Feed, FeedConfig},
     google::{self, Google, GoogleConfig, scopes},
     transport::{Credential, Http},
@@ -81,8 +82,11 @@ pub fn open(
                 (None, Some(username), Some(password)) => Some(Credential::Basic { username, password }),
                 _ => None,
             };
-            let typed = access.url.trim();
-            let text = if typed.is_empty() && access.kind == ProviderKind::Icloud { ICLOUD_START } else { typed };
+            let start = match facts(access.kind).connected_by {
+                ConnectedBy::Password { start } => start,
+                ConnectedBy::Address | ConnectedBy::Consent => None,
+            };
+            let text = Some(access.url.trim()).filter(|typed| !typed.is_empty()).or(start).unwrap_or_default();
             let config = CaldavConfig { kind: access.kind, start: parse(text)?, credential, home: None };
             Ok(Arc::new(Caldav::new(http, world.clone(), config)))
         }

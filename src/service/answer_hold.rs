@@ -1,6 +1,6 @@
 //! A person's answer to held deletions, and what it means for the events.
 
-use super::{Services, edit_event::EditError, write::WriteTx};
+use super::{Refusal, Services, write::WriteTx};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -33,7 +33,7 @@ impl Services {
     /// Approves or refuses held deletions: exactly those of the hold. Approved, the next round carries them out, and the approval
     /// is used up. Refused, the events stay, and the next round queues what puts them into their calendar again, where that takes
     /// changes from here.
-    pub async fn decide_hold(&self, scope: &Scope, id: HoldId, approve: bool) -> Result<Hold, EditError> {
+    pub async fn decide_hold(&self, scope: &Scope, id: HoldId, approve: bool) -> Result<Hold, Refusal> {
         self.write(scope, async |write| self.put_answer(write, scope, id, approve).await).await
     }
 
@@ -43,20 +43,20 @@ impl Services {
         scope: &Scope,
         id: HoldId,
         approve: bool,
-    ) -> Result<Hold, EditError> {
-        let mut hold = tx.hold(scope, id).await?.ok_or(EditError::NotFound("hold"))?;
-        let calendar = tx.calendar(&Scope::Whole, hold.calendar_id).await?.ok_or(EditError::NotFound("calendar"))?;
+    ) -> Result<Hold, Refusal> {
+        let mut hold = tx.hold(scope, id).await?.ok_or(Refusal::NotFound("hold"))?;
+        let calendar = tx.calendar(&Scope::Whole, hold.calendar_id).await?.ok_or(Refusal::NotFound("calendar"))?;
         let (state, fate) =
             if approve { (HoldState::Approved, HeldFate::Open) } else { (HoldState::Refused, HeldFate::Kept) };
         if hold.state == state {
             return Ok(hold);
         }
         if !matches!(hold.state, HoldState::Held | HoldState::Approved) {
-            return Err(EditError::Invalid { field: "state", why: ended(hold.state) });
+            return Err(Refusal::Invalid { field: "state", why: ended(hold.state) });
         }
         // A round that is under way has judged without this answer: it comes before that round's last transaction, or after it.
         if !tx.claim_calendar(calendar.id, calendar.version).await? {
-            return Err(EditError::Store(StoreError::Busy));
+            return Err(Refusal::Store(StoreError::Busy));
         }
         hold.state = state;
         hold.removed.iter_mut().for_each(|held| held.fate = fate);

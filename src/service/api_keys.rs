@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Failure, Services};
+use super::{Refusal, Services};
 use crate::{
     domain::{
         ids::ApiKeyId,
@@ -42,7 +42,7 @@ impl Services {
         name: &str,
         scopes: Vec<KeyScope>,
         expires_at: Option<DateTime<Utc>>,
-    ) -> Result<(ApiKey, Secret), Failure> {
+    ) -> Result<(ApiKey, Secret), Refusal> {
         let (key, secret) = mint(&self.world, name, scopes, expires_at);
         let mut tx = self.begin_write(&Scope::Whole).await?;
         tx.insert_api_key(&key).await?;
@@ -51,7 +51,7 @@ impl Services {
     }
 
     /// The key behind a secret, if it works now.
-    pub async fn recognise_api_key(&self, secret: &str) -> Result<Option<ApiKey>, Failure> {
+    pub async fn recognise_api_key(&self, secret: &str) -> Result<Option<ApiKey>, Refusal> {
         if !is_spelt_right(secret) {
             return Ok(None);
         }
@@ -67,7 +67,7 @@ impl Services {
     }
 
     /// Every key, oldest first.
-    pub async fn api_keys(&self) -> Result<Vec<ApiKey>, Failure> {
+    pub async fn api_keys(&self) -> Result<Vec<ApiKey>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let keys = tx.api_keys().await?;
         tx.commit().await?;
@@ -75,11 +75,11 @@ impl Services {
     }
 
     /// Revokes a key; it works no more from the next request on.
-    pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), Failure> {
+    pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), Refusal> {
         let mut tx = self.begin_write(&Scope::Whole).await?;
         let revoked = tx.revoke_api_key(id, self.world.now()).await?;
         tx.commit().await?;
-        if revoked { Ok(()) } else { Err(Failure::NotFound("API key that still works")) }
+        if revoked { Ok(()) } else { Err(Refusal::NotFound("API key that still works")) }
     }
 }
 

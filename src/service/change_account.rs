@@ -1,6 +1,6 @@
 //! What owners choose for an account: its name, rules and schedule.
 
-use super::{Failure, Services};
+use super::{Refusal, Services};
 use crate::{
     domain::{
         account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, Schedule},
@@ -9,7 +9,7 @@ use crate::{
         person::Scope,
         round::Cause,
     },
-    service::{edit_event::EditError, write::WriteTx},
+    service::write::WriteTx,
 };
 
 /// Fewest minutes between rounds that may be asked for.
@@ -38,9 +38,10 @@ pub struct AccountChange {
 
 impl Services {
     /// Pauses an account, or lets it go on (out of a quarantine too). Its actor is told by the caller.
-    pub async fn pause_account(&self, scope: &Scope, actor: &str, id: AccountId, pause: bool) -> Result<(), Failure> {
+    pub async fn pause_account(&self, scope: &Scope, actor: &str, id: AccountId, pause: bool) -> Result<(), Refusal> {
         self.write(scope, async |write| {
-            let account = write.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+            let known = write.account(scope, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
+            let account = known.ok_or(Refusal::NotFound("account"))?;
             let (status, action) = if pause {
                 (AccountStatus::Paused, "account.paused")
             } else {
@@ -53,9 +54,9 @@ impl Services {
     }
 
     /// Owes an account a round, whatever happens to this process, and wakes it.
-    pub async fn request_round(&self, scope: &Scope, id: AccountId) -> Result<(), Failure> {
+    pub async fn request_round(&self, scope: &Scope, id: AccountId) -> Result<(), Refusal> {
         self.write(scope, async |write| {
-            write.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+            write.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
             write.wake(id, Cause::Requested);
             Ok(())
         })
@@ -70,15 +71,15 @@ impl Services {
         id: AccountId,
         expected_version: Option<i64>,
         change: AccountChange,
-    ) -> Result<Account, EditError> {
+    ) -> Result<Account, Refusal> {
         check(id, &change)?;
         self.write(scope, async |write| {
-            let account = write.account(scope, id).await?.ok_or(EditError::NotFound("account"))?;
+            let account = write.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
             if expected_version.is_some_and(|expected| expected != account.version) {
-                return Err(EditError::Stale);
+                return Err(Refusal::Stale);
             }
             if let Some(Some(paired)) = change.writes_through {
-                write.account(scope, paired).await?.ok_or(EditError::NotFound("account to write through"))?;
+                write.account(scope, paired).await?.ok_or(Refusal::NotFound("account to write through"))?;
             }
             self.carry_choice(write, actor, account, change.clone()).await
         })
@@ -91,7 +92,7 @@ impl Services {
         actor: &str,
         mut account: Account,
         change: AccountChange,
-    ) -> Result<Account, EditError> {
+    ) -> Result<Account, Refusal> {
         let (held, published) = (account.version, account.privacy);
         account.label = change.label.map_or(account.label, |label| label.trim().to_owned());
         account.policy = change.policy.unwrap_or(account.policy);
@@ -109,7 +110,7 @@ impl Services {
     }
 
     /// Owes every copy we made in an account once more.
-    async fn owe_copies(&self, write: &mut WriteTx<'_>, id: AccountId) -> Result<(), EditError> {
+    async fn owe_copies(&self, write: &mut WriteTx<'_>, id: AccountId) -> Result<(), Refusal> {
         for calendar in write.calendars_of(id).await?.into_iter().filter(Calendar::takes_writes) {
             let mut after: Option<MappingId> = None;
             loop {
@@ -129,8 +130,8 @@ impl Services {
     }
 }
 
-fn check(id: AccountId, change: &AccountChange) -> Result<(), EditError> {
-    let invalid = |field, why: String| Err(EditError::Invalid { field, why });
+fn check(id: AccountId, change: &AccountChange) -> Result<(), Refusal> {
+    let invalid = |field, why: String| Err(Refusal::Invalid { field, why });
     if let Some(label) = &change.label
         && !(1..=LABEL_CHARS_MAX).contains(&label.trim().chars().count())
     {

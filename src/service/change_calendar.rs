@@ -1,13 +1,19 @@
 //! What owners choose for a calendar: whether it is kept in step, which way events flow, whether they become tasks.
 //!
+//! A calendar that is deselected keeps its mappings to the events that stay here: those that live elsewhere too, began here, owe it
+//! something, or have a copy of ours in a calendar that is deselected as well. Nothing is written or read by them. When it is
+//! selected again its complete listing meets them, so that both sides' edits merge and no event is doubled. The same
+//! holds for a calendar that its provider closes for a while: what it missed is queued when it opens
+//! ([`missed`]).
+//!
 //! **Invariant:** whatever its account is doing meanwhile, nothing that was read or decided for the choice before is stored after it
 //! ([`super::sync_round`] claims the calendar's version with every page), and nothing is lost by turning a calendar and turning it
 //! back.
 
 use super::{
-    Services,
+    Refusal, Services,
     disconnect_account::{Leave, let_go},
-    edit_event::{EditError, new_key},
+    edit_event::new_key,
     sync_round::changes::join_queue,
     write::WriteTx,
 };
@@ -46,7 +52,7 @@ impl Services {
         id: CalendarId,
         expected_version: Option<i64>,
         change: CalendarChange,
-    ) -> Result<Calendar, EditError> {
+    ) -> Result<Calendar, Refusal> {
         again!(self.try_change_calendar(scope, id, expected_version, change))
     }
 
@@ -56,17 +62,17 @@ impl Services {
         id: CalendarId,
         expected_version: Option<i64>,
         change: CalendarChange,
-    ) -> Result<Calendar, EditError> {
+    ) -> Result<Calendar, Refusal> {
         let mut write = self.begin_write(scope).await?;
-        let before = write.calendar(scope, id).await?.ok_or(EditError::NotFound("calendar"))?;
+        let before = write.calendar(scope, id).await?.ok_or(Refusal::NotFound("calendar"))?;
         if expected_version.is_some_and(|expected| expected != before.version) {
-            return Err(EditError::Stale);
+            return Err(Refusal::Stale);
         }
         let mut calendar = chosen(&before, change)?;
         write.wake(calendar.account_id, Cause::Requested);
         if calendar != before {
             if !write.update_calendar(&calendar, before.version).await? {
-                return Err(EditError::Stale);
+                return Err(Refusal::Stale);
             }
             calendar.version += 1;
             self.follow(&mut write, &before, &calendar).await?;
@@ -147,14 +153,14 @@ async fn move_home(tx: &mut Tx, calendar: CalendarId) -> Result<(), StoreError> 
 }
 
 /// The calendar as its owner wants it.
-fn chosen(before: &Calendar, change: CalendarChange) -> Result<Calendar, EditError> {
+fn chosen(before: &Calendar, change: CalendarChange) -> Result<Calendar, Refusal> {
     let mut calendar = before.clone();
     calendar.selected = change.selected.unwrap_or(before.selected);
     calendar.direction = change.direction.unwrap_or(before.direction);
     calendar.makes_tasks = change.makes_tasks.unwrap_or(before.makes_tasks);
     if calendar.read_only && change.direction.is_some_and(Direction::outbound) {
         let why = "the provider takes no changes in this calendar; it can only be `from_provider`".to_owned();
-        return Err(EditError::Invalid { field: "direction", why });
+        return Err(Refusal::Invalid { field: "direction", why });
     }
     if (calendar.selected, calendar.direction) != (before.selected, before.direction) {
         // What the cursor passed while the calendar was not read, or was read the other way, is found by a complete listing.

@@ -1,19 +1,20 @@
 //! Connecting an account: the credentials are tried first, and nothing is stored unless they work.
 
-use super::{Services, identify_account::names, sync_round::new_calendar};
+use super::{Refusal, Services, identify_account::names, sync_round::new_calendar};
 use crate::{
     domain::{
         account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SecretKind},
         calendar::{Calendar, RemoteCalendar},
         conflict::AuditLine,
-        failure::FailureClass,
         ids::{AccountId, SpaceId, UserId},
         person::Scope,
         secret::Secret,
     },
-    provider::{ProviderError, registry::Access},
-    store::{Mode, StoreError},
-    vault::VaultError,
+    provider::{
+        catalogue::{ConnectedBy, facts},
+        registry::Access,
+    },
+    store::Mode,
 };
 
 /// What a caller gives to connect an account.
@@ -43,60 +44,6 @@ pub struct Connect {
     pub privacy: Option<PrivacyLevel>,
 }
 
-/// Why an account was not connected. Nothing was stored.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// No such thing, or not this caller's.
-    #[error("there is no such {0}")]
-    NotFound(&'static str),
-    /// A field is wrong.
-    #[error("{field}: {why}")]
-    Invalid {
-        /// Which field, in its JSON name.
-        field: &'static str,
-        /// What is wrong and what to do.
-        why: String,
-    },
-    /// The provider does not take the credentials.
-    #[error("the calendar server refused these credentials; check the user name and the password")]
-    CredentialsRefused,
-    /// The provider cannot be reached, or does not speak the protocol.
-    #[error("the calendar server cannot be used: {0}")]
-    Unreachable(String),
-    /// The address may not be contacted.
-    #[error("this address may not be contacted: {0}")]
-    AddressNotAllowed(String),
-    /// The user has connected it already.
-    #[error(
-        "this is connected already, as account {0}; give that one new credentials with POST /v1/accounts/{0}/reconnect"
-    )]
-    AlreadyConnected(AccountId),
-    /// The vault.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<ProviderError> for ConnectError {
-    fn from(error: ProviderError) -> Self {
-        match error.class {
-            FailureClass::Unauthorised => Self::CredentialsRefused,
-            FailureClass::AddressNotAllowed => Self::AddressNotAllowed(error.detail),
-            FailureClass::Transient
-            | FailureClass::RateLimited
-            | FailureClass::Forbidden
-            | FailureClass::Gone
-            | FailureClass::Conflict
-            | FailureClass::CursorExpired
-            | FailureClass::Refused
-            | FailureClass::Malformed
-            | FailureClass::Ambiguous => Self::Unreachable(error.detail),
-        }
-    }
-}
-
 impl Services {
     /// Tries the credentials, lists the calendars, stores both, and owes the first round.
     pub async fn connect(
@@ -104,19 +51,19 @@ impl Services {
         scope: &Scope,
         actor: &str,
         asked: Connect,
-    ) -> Result<(Account, Vec<Calendar>), ConnectError> {
+    ) -> Result<(Account, Vec<Calendar>), Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let user = tx.user(&asked.user_id).await?.ok_or(ConnectError::NotFound("user"))?;
+        let user = tx.user(&asked.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let space = asked.space_id.clone().unwrap_or_else(|| user.home_space.clone());
         let spaces = tx.spaces_of(&user.id).await?;
         if let Some(paired) = asked.writes_through
             && tx.account(scope, paired).await?.is_none()
         {
-            return Err(ConnectError::NotFound("account"));
+            return Err(Refusal::NotFound("account"));
         }
         tx.commit().await?;
         if !scope.admits(&space) || !spaces.contains(&space) {
-            return Err(ConnectError::NotFound("space"));
+            return Err(Refusal::NotFound("space"));
         }
         let (listed, names) = self.try_access(&asked).await?;
         let account = self.new_account(&asked, space);
@@ -125,7 +72,7 @@ impl Services {
         for (kind, secret) in secrets(&asked) {
             sealed.push(self.vault.seal(account.id, kind, &secret)?);
         }
-        let connected = async || -> Result<(), ConnectError> {
+        let connected = async || -> Result<(), Refusal> {
             let mut tx = self.begin_write(scope).await?;
             tx.insert_account(&account).await?;
             self.identify(&mut tx, &account, &names).await?;
@@ -139,14 +86,14 @@ impl Services {
         Ok((account, calendars))
     }
 
-    /// Connects an existing account again with new credentials: bonds, cursors and queued writes stay.
+    /// Connects an existing account again with new credentials: mappings, cursors and queued writes stay.
     pub async fn reconnect(
         &self,
         scope: &Scope,
         actor: &str,
         id: AccountId,
         fresh: Connect,
-    ) -> Result<Account, ConnectError> {
+    ) -> Result<Account, Refusal> {
         let (_, names) = self.try_access(&fresh).await?;
         again!(self.reconnect_once(scope, actor, id, &fresh, &names))
     }
@@ -158,9 +105,10 @@ impl Services {
         id: AccountId,
         fresh: &Connect,
         names: &[String],
-    ) -> Result<Account, ConnectError> {
+    ) -> Result<Account, Refusal> {
         let mut tx = self.begin_write(scope).await?;
-        let mut account = tx.account(scope, id).await?.ok_or(ConnectError::NotFound("account"))?;
+        let known = tx.account(scope, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
+        let mut account = known.ok_or(Refusal::NotFound("account"))?;
         tx.release_identities(id).await?;
         self.identify(&mut tx, &account, names).await?;
         let mut sealed = Vec::new();
@@ -171,6 +119,7 @@ impl Services {
         account.status = AccountStatus::Active;
         account.status_reason = None;
         account.failures = 0;
+        account.next_round_at = Some(self.world.now());
         tx.update_account(&account).await?;
         tx.audit(&[self.audit_line(&account, actor, "account.reconnected")]).await?;
         tx.reopen(id);
@@ -179,12 +128,14 @@ impl Services {
     }
 
     /// Tries what a caller gave; answers the calendars, and the names of what was reached.
-    async fn try_access(&self, asked: &Connect) -> Result<(Vec<RemoteCalendar>, Vec<String>), ConnectError> {
+    async fn try_access(&self, asked: &Connect) -> Result<(Vec<RemoteCalendar>, Vec<String>), Refusal> {
         let given = secrets(asked);
         let find = |kind| given.iter().find(|(held, _)| *held == kind).map(|(_, secret)| secret.clone());
-        if asked.provider == ProviderKind::Google {
-            let why = "Google is connected by its owner's consent: POST /v1/connect/google/start";
-            return Err(ConnectError::Invalid { field: "provider", why: why.into() });
+        let facts = facts(asked.provider);
+        if facts.connected_by == ConnectedBy::Consent {
+            let (name, kind) = (facts.name, asked.provider);
+            let why = format!("{name} is connected by its owner's consent: POST /v1/connect/{kind}/start");
+            return Err(Refusal::Invalid { field: "provider", why });
         }
         let access = Access {
             kind: asked.provider,
@@ -196,10 +147,10 @@ impl Services {
             access_token: find(SecretKind::AccessToken),
             feed_url: find(SecretKind::FeedUrl),
         };
-        let provider = self.connections.try_out(access)?;
-        let listed = provider.calendars().await?;
+        let provider = self.connections.try_out(access).map_err(Refusal::of_connecting)?;
+        let listed = provider.calendars().await.map_err(Refusal::of_connecting)?;
         if listed.is_empty() {
-            return Err(ConnectError::Unreachable("the account has no event calendars".into()));
+            return Err(Refusal::Unreachable("the account has no event calendars".into()));
         }
         let names = names(&*provider, listed.iter().map(|calendar| calendar.id.clone()), asked.username.as_ref());
         Ok((listed, names))
@@ -214,7 +165,11 @@ impl Services {
             user_id: asked.user_id.clone(),
             provider: asked.provider,
             label: asked.label.clone().or(host).unwrap_or_else(|| asked.provider.to_string()),
-            url: if asked.provider == ProviderKind::Feed { String::new() } else { asked.url.trim().to_owned() },
+            url: if facts(asked.provider).connected_by == ConnectedBy::Address {
+                String::new()
+            } else {
+                asked.url.trim().to_owned()
+            },
             writes_through: asked.writes_through,
             status: AccountStatus::Active,
             status_reason: None,
@@ -248,7 +203,7 @@ impl Services {
 /// The secrets of a request, by what they are for. A feed's address is one.
 fn secrets(asked: &Connect) -> Vec<(SecretKind, Secret)> {
     let mut found = Vec::new();
-    if asked.provider == ProviderKind::Feed {
+    if facts(asked.provider).connected_by == ConnectedBy::Address {
         found.push((SecretKind::FeedUrl, Secret::new(asked.url.trim())));
     }
     for (kind, secret) in [

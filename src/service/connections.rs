@@ -47,7 +47,7 @@ impl Connections {
         secrets: &[SealedSecret],
         grant: Option<&Grant>,
         vault: &KeyRing,
-    ) -> Result<Arc<dyn Provider>, super::Failure> {
+    ) -> Result<Arc<dyn Provider>, super::Refusal> {
         if let Some(provider) = self.lock().get(&account.id) {
             return Ok(Arc::clone(provider));
         }
@@ -64,7 +64,7 @@ impl Connections {
             granted: grant.map(Grant::granted).unwrap_or_default(),
             feed_url: open(SecretKind::FeedUrl)?,
         };
-        let provider = self.try_out(access).map_err(super::Failure::Provider)?;
+        let provider = self.try_out(access).map_err(super::Refusal::Provider)?;
         self.lock().insert(account.id, Arc::clone(&provider));
         Ok(provider)
     }

@@ -1,5 +1,10 @@
 //! Disconnecting an account: copies we made are taken back if asked; the owner's own remote events are never touched.
 //!
+//! Who disconnects may leave the copies that we made where they are, and connect again. What lives here is then known there by its
+//! name, else by its content. What was deleted here meanwhile is deleted there as well if it began here, has not ended, and its
+//! copy is unchanged. Planned work is shown by no calendar while its account is away, and shown anew, once, where its context is
+//! mapped again.
+//!
 //! **Invariant:** a provider that is down does not block it, and it can be repeated after a crash at any point. What came from
 //! the account goes with it, but for what somebody edited here and the provider never heard, and what has a copy elsewhere.
 
@@ -7,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Failure, Services};
+use super::{Refusal, Services};
 use crate::{
     domain::{
         account::AccountStatus,
@@ -32,9 +37,9 @@ impl Services {
         actor: &str,
         id: AccountId,
         delete_copies: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         self.write(scope, async |write| {
-            let mut account = write.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+            let mut account = write.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
             account.status = AccountStatus::Disconnecting;
             account.delete_copies = delete_copies;
             write.update_account(&account).await?;
@@ -46,7 +51,7 @@ impl Services {
     }
 
     /// Takes the account down: remote copies we made (if asked), then everything stored about it.
-    pub async fn clean_up(&self, id: AccountId, delete_copies: bool) -> Result<(), Failure> {
+    pub async fn clean_up(&self, id: AccountId, delete_copies: bool) -> Result<(), Refusal> {
         if delete_copies {
             self.take_copies_back(id).await?;
         }
@@ -57,7 +62,7 @@ impl Services {
     }
 
     /// Everything stored about an account goes, and what was shown there is shown nowhere.
-    async fn forget_account(&self, id: AccountId) -> Result<(), Failure> {
+    async fn forget_account(&self, id: AccountId) -> Result<(), Refusal> {
         let mut write = self.begin_write(&Scope::Whole).await?;
         let mut contexts = Vec::new();
         for calendar in write.calendars_of(id).await? {
@@ -70,20 +75,20 @@ impl Services {
     }
 
     /// Closes the watch channels and ends the grant. Best effort: a provider that is down holds nobody.
-    async fn leave_provider(&self, id: AccountId) -> Result<(), Failure> {
+    async fn leave_provider(&self, id: AccountId) -> Result<(), Refusal> {
         match self.open_account(id).await {
             Ok(opened) => self.close_channels(&opened).await?,
-            Err(Failure::Provider(_) | Failure::Vault(_)) => {}
+            Err(Refusal::Provider(_) | Refusal::Vault(_)) => {}
             Err(other) => return Err(other),
         }
         self.revoke_grant(id).await
     }
 
     /// Best effort: what cannot be deleted now is left, and the disconnect goes on.
-    async fn take_copies_back(&self, id: AccountId) -> Result<(), Failure> {
+    async fn take_copies_back(&self, id: AccountId) -> Result<(), Refusal> {
         let opened = match self.open_account(id).await {
             Ok(opened) => opened,
-            Err(Failure::Provider(_) | Failure::Vault(_)) => return Ok(()),
+            Err(Refusal::Provider(_) | Refusal::Vault(_)) => return Ok(()),
             Err(other) => return Err(other),
         };
         let Some(writer) = opened.provider.writer() else { return Ok(()) };

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    Services, answer_hold::is_only_here, check_content::check, sync_round::changes::join_queue, write::WriteTx,
+    Refusal, Services, answer_hold::is_only_here, check_content::check, sync_round::changes::join_queue, write::WriteTx,
 };
 use crate::{
     domain::{
@@ -29,42 +29,6 @@ use crate::{
     },
     store::{StoreError, Tx},
 };
-
-/// Why an edit was not taken. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum EditError {
-    /// No such thing, or not this caller's.
-    #[error("there is no such {0}")]
-    NotFound(&'static str),
-    /// Somebody changed it since the caller read it.
-    #[error("the event has changed since it was read; read it again and repeat the change")]
-    Stale,
-    /// The calendar takes no writes from us.
-    #[error("the calendar is read-only; choose another, or pair its account with one that takes writes")]
-    ReadOnly,
-    /// Its home lets nobody change it from here.
-    #[error("the event cannot be changed here: {0}")]
-    Fixed(&'static str),
-    /// A field is wrong.
-    #[error("{field}: {why}")]
-    Invalid {
-        /// Which field, in its JSON name.
-        field: &'static str,
-        /// What is wrong and what to do.
-        why: String,
-    },
-    /// Too much is asked of the planner just now.
-    #[error("{why}; ask again in {retry_after_s} s")]
-    Busy {
-        /// What there is too much of.
-        why: &'static str,
-        /// When to ask again.
-        retry_after_s: u32,
-    },
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// A new event.
 #[derive(Clone, Debug)]
@@ -92,13 +56,13 @@ pub struct Edit {
 
 impl Services {
     /// Makes an event and queues its remote copy.
-    pub async fn create_event(&self, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
+    pub async fn create_event(&self, scope: &Scope, new: NewEvent) -> Result<Event, Refusal> {
         check(&new.content)?;
         self.write(scope, async |write| self.make_event(write, scope, new.clone()).await).await
     }
 
-    async fn make_event(&self, write: &mut WriteTx<'_>, scope: &Scope, new: NewEvent) -> Result<Event, EditError> {
-        let user = write.user(&new.user_id).await?.ok_or(EditError::NotFound("user"))?;
+    async fn make_event(&self, write: &mut WriteTx<'_>, scope: &Scope, new: NewEvent) -> Result<Event, Refusal> {
+        let user = write.user(&new.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let now = self.world.now();
         let uuid = self.world.new_id::<uuid::Uuid>();
         let mut event = Event {
@@ -121,7 +85,7 @@ impl Services {
             event.calendar_id = Some(home.id);
         }
         if !scope.admits(&event.space_id) {
-            return Err(EditError::NotFound("user"));
+            return Err(Refusal::NotFound("user"));
         }
         write.put_event(&event, user.time_zone).await?;
         Ok(event)
@@ -134,7 +98,7 @@ impl Services {
         id: EventId,
         expected_version: Option<i64>,
         edit: Edit,
-    ) -> Result<Event, EditError> {
+    ) -> Result<Event, Refusal> {
         self.write(scope, async |write| {
             let (event, user) = self.editable(write, scope, id, expected_version).await?;
             self.carry_edit(write, event, edit.clone(), user.time_zone).await
@@ -148,7 +112,7 @@ impl Services {
         mut event: Event,
         edit: Edit,
         zone: Tz,
-    ) -> Result<Event, EditError> {
+    ) -> Result<Event, Refusal> {
         self.refuse_fixed(write, &event).await?;
         let tail = match edit_content(&event.content, edit, zone)? {
             SeriesEdit::Changed(content) => {
@@ -189,7 +153,7 @@ impl Services {
         id: EventId,
         expected_version: Option<i64>,
         occurrence: Option<(EventTime, EditScope)>,
-    ) -> Result<(), EditError> {
+    ) -> Result<(), Refusal> {
         self.write(scope, async |write| {
             let (event, user) = self.editable(write, scope, id, expected_version).await?;
             self.carry_deletion(write, event, occurrence, user.time_zone).await
@@ -203,12 +167,12 @@ impl Services {
         mut event: Event,
         occurrence: Option<(EventTime, EditScope)>,
         zone: Tz,
-    ) -> Result<(), EditError> {
+    ) -> Result<(), Refusal> {
         let now = self.world.now();
         let left = match occurrence {
             None => SeriesDelete::Whole,
             Some((at, reach)) => series::delete(&event.content, Some(&at), reach, zone)
-                .map_err(|refused| EditError::Invalid { field: "recurrence_id", why: refused.to_string() })?,
+                .map_err(|refused| Refusal::Invalid { field: "recurrence_id", why: refused.to_string() })?,
         };
         match left {
             SeriesDelete::Whole => event.deleted_at = Some(now),
@@ -222,11 +186,11 @@ impl Services {
     }
 
     /// Gives an event a copy in one more calendar.
-    pub async fn link_event(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<(), EditError> {
+    pub async fn link_event(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<(), Refusal> {
         self.write(scope, async |write| {
             let event = write.event(scope, id).await?.filter(|event| event.deleted_at.is_none());
-            let event = event.ok_or(EditError::NotFound("event"))?;
-            let user = write.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+            let event = event.ok_or(Refusal::NotFound("event"))?;
+            let user = write.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
             let target = self.writable(write, scope, calendar).await?;
             self.owe_copy(write, &event, &target, user.time_zone).await?;
             write.wake(target.account_id, Cause::LocalEdit);
@@ -242,10 +206,10 @@ impl Services {
         event: &Event,
         calendar: &Calendar,
         zone: Tz,
-    ) -> Result<(), EditError> {
+    ) -> Result<(), Refusal> {
         if tx.outbox_entry(event.id, calendar.id).await?.as_ref().is_some_and(is_withdrawal) {
             let why = "the event's copy is being taken out of this calendar; ask again when it has gone".to_owned();
-            return Err(EditError::Invalid { field: "calendar_id", why });
+            return Err(Refusal::Invalid { field: "calendar_id", why });
         }
         if tx.mapping_of(event.id, calendar.id).await?.is_none() {
             // Servers refuse one UID in two calendars of a user, so a copy has a name of its own.
@@ -286,15 +250,15 @@ impl Services {
     }
 
     /// Takes an event's copy out of a calendar that is not its home.
-    pub async fn unlink_event(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<(), EditError> {
+    pub async fn unlink_event(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<(), Refusal> {
         self.write(scope, async |write| {
-            let event = write.event(scope, id).await?.ok_or(EditError::NotFound("event"))?;
-            let calendar = write.calendar(scope, calendar).await?.ok_or(EditError::NotFound("calendar"))?;
+            let event = write.event(scope, id).await?.ok_or(Refusal::NotFound("event"))?;
+            let calendar = write.calendar(scope, calendar).await?.ok_or(Refusal::NotFound("calendar"))?;
             if event.calendar_id == Some(calendar.id) {
                 let why = "this is the event's home calendar; delete the event instead".to_owned();
-                return Err(EditError::Invalid { field: "calendar_id", why });
+                return Err(Refusal::Invalid { field: "calendar_id", why });
             }
-            let user = write.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+            let user = write.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
             self.withdraw_copy(write, &event, &calendar, user.time_zone).await?;
             write.wake(calendar.account_id, Cause::LocalEdit);
             Ok(())
@@ -372,27 +336,27 @@ impl Services {
         scope: &Scope,
         id: EventId,
         expected_version: Option<i64>,
-    ) -> Result<(Event, User), EditError> {
+    ) -> Result<(Event, User), Refusal> {
         let event = tx.event(scope, id).await?.filter(|event| event.deleted_at.is_none());
-        let event = event.ok_or(EditError::NotFound("event"))?;
+        let event = event.ok_or(Refusal::NotFound("event"))?;
         if expected_version.is_some_and(|expected| expected != event.version) {
-            return Err(EditError::Stale);
+            return Err(Refusal::Stale);
         }
         if let Some(home) = event.calendar_id {
-            let home = tx.calendar(&Scope::Whole, home).await?.ok_or(EditError::NotFound("calendar"))?;
+            let home = tx.calendar(&Scope::Whole, home).await?.ok_or(Refusal::NotFound("calendar"))?;
             // What is changed in a calendar that is gone waits, should it come back.
             let gone = home.gone_at.is_some();
             if self.write_target(tx, home).await?.is_none() && !gone && !is_only_here(tx, &event).await? {
-                return Err(EditError::ReadOnly);
+                return Err(Refusal::ReadOnly);
             }
         }
-        let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let user = tx.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         Ok((event, user))
     }
 
-    pub(super) async fn writable(&self, tx: &mut Tx, scope: &Scope, id: CalendarId) -> Result<Calendar, EditError> {
-        let calendar = tx.calendar(scope, id).await?.ok_or(EditError::NotFound("calendar"))?;
-        self.write_target(tx, calendar).await?.ok_or(EditError::ReadOnly)
+    pub(super) async fn writable(&self, tx: &mut Tx, scope: &Scope, id: CalendarId) -> Result<Calendar, Refusal> {
+        let calendar = tx.calendar(scope, id).await?.ok_or(Refusal::NotFound("calendar"))?;
+        self.write_target(tx, calendar).await?.ok_or(Refusal::ReadOnly)
     }
 
     /// Where writes to a calendar go: itself, or the first writable calendar of the account its own is paired with.
@@ -423,9 +387,9 @@ pub(super) fn touch(event: &mut Event, now: DateTime<Utc>) {
     event.updated_at = now;
 }
 
-fn edit_content(content: &EventContent, edit: Edit, zone: Tz) -> Result<SeriesEdit, EditError> {
+fn edit_content(content: &EventContent, edit: Edit, zone: Tz) -> Result<SeriesEdit, Refusal> {
     let facts = edit.facts.unwrap_or_else(|| content.facts.clone());
     let reach = edit.scope.unwrap_or(if edit.recurrence_id.is_some() { EditScope::This } else { EditScope::All });
     series::edit(content, edit.recurrence_id.as_ref(), reach, &facts, edit.recurrence.as_ref(), zone)
-        .map_err(|refused| EditError::Invalid { field: "recurrence_id", why: refused.to_string() })
+        .map_err(|refused| Refusal::Invalid { field: "recurrence_id", why: refused.to_string() })
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Services, answer_hold::said_about, edit_event::EditError};
+use super::{Refusal, Services, answer_hold::said_about};
 use crate::{
     domain::{
         conflict::{ConflictStatus, Winner},
@@ -79,19 +79,19 @@ pub struct PastConflict {
 
 impl Services {
     /// Gives an event a copy in one more calendar, and says how it stands there.
-    pub async fn link(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<Place, EditError> {
+    pub async fn link(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<Place, Refusal> {
         let before: Vec<_> = self.explain(scope, id).await?.places.iter().map(|place| place.calendar_id).collect();
         self.link_event(scope, id, calendar).await?;
         // A read-only calendar's copy goes to the one it is paired with.
         let places = self.explain(scope, id).await?.places;
         let place = places.into_iter().find(|p| p.calendar_id == calendar || !before.contains(&p.calendar_id));
-        place.ok_or(EditError::NotFound("calendar"))
+        place.ok_or(Refusal::NotFound("calendar"))
     }
 
     /// Explains one event.
-    pub async fn explain(&self, scope: &Scope, id: EventId) -> Result<Explanation, EditError> {
+    pub async fn explain(&self, scope: &Scope, id: EventId) -> Result<Explanation, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let event = tx.event(scope, id).await?.ok_or(EditError::NotFound("event"))?;
+        let event = tx.event(scope, id).await?.ok_or(Refusal::NotFound("event"))?;
         let mut places = Vec::new();
         let mappings = tx.mappings_of_event(id).await?;
         let mut calendars: Vec<_> = mappings.iter().map(|held| held.calendar_id).collect();

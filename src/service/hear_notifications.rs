@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use subtle::ConstantTimeEq;
 
-use super::{Failure, Services, keep_channels::token_hash};
+use super::{Refusal, Services, keep_channels::token_hash};
 use crate::{
     domain::{
         channel::WatchChannel,
@@ -51,7 +51,7 @@ impl Verdict {
 
 impl Services {
     /// Hears notifications, however many, in one transaction; wakes each account once.
-    pub async fn hear(&self, told: &[Notification]) -> Result<Vec<Verdict>, Failure> {
+    pub async fn hear(&self, told: &[Notification]) -> Result<Vec<Verdict>, Refusal> {
         let mut ids: Vec<ChannelId> = told.iter().map(|notification| notification.channel).collect();
         ids.sort_unstable();
         ids.dedup();

@@ -8,7 +8,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::{Failure, Services, connect_account::ConnectError};
+use super::{Refusal, Services};
 use crate::{
     domain::{
         account::{Account, SecretKind},
@@ -42,10 +42,10 @@ pub(super) fn name(place: &str, username: &str) -> String {
 
 impl Services {
     /// Gives an account its names; another account of the same user that has one of them already refuses it.
-    pub(super) async fn identify(&self, tx: &mut Tx, account: &Account, names: &[String]) -> Result<(), ConnectError> {
+    pub(super) async fn identify(&self, tx: &mut Tx, account: &Account, names: &[String]) -> Result<(), Refusal> {
         match self.claim(tx, account, names).await? {
             None => Ok(()),
-            Some(held) => Err(ConnectError::AlreadyConnected(held)),
+            Some(held) => Err(Refusal::AlreadyConnected(held)),
         }
     }
 
@@ -63,15 +63,16 @@ impl Services {
             }
             match self.names_of_stored(tx, &older).await {
                 Ok(names) => drop(tx.claim_identities(older.id, &older.user_id, &names).await?),
-                Err(Failure::Store(error)) => return Err(error),
+                Err(Refusal::Store(error)) => return Err(error),
                 // One that cannot be opened has to be connected again, and is named then.
-                Err(Failure::Vault(_) | Failure::Provider(_) | Failure::NotFound(_)) => {}
+                Err(Refusal::Vault(_) | Refusal::Provider(_) | Refusal::NotFound(_)) => {}
+                Err(other) => return Err(StoreError::Backend(other.to_string())),
             }
         }
         tx.claim_identities(account.id, &account.user_id, names).await
     }
 
-    async fn names_of_stored(&self, tx: &mut Tx, account: &Account) -> Result<Vec<String>, Failure> {
+    async fn names_of_stored(&self, tx: &mut Tx, account: &Account) -> Result<Vec<String>, Refusal> {
         let secrets = tx.secrets_of(account.id).await?;
         let grant = tx.grant_of(account.id).await?;
         if let Some(subject) = grant.as_ref().and_then(|grant| grant.subject.as_ref()) {

@@ -1,5 +1,9 @@
 //! Watch channels: one for each selected calendar, a successor opened before the old one is closed.
 //!
+//! The account's machine asks for them: a round ends `unwatched` when a calendar has no channel, or when a change is older than two
+//! minutes and no channel told of it. A successor is open before the old channel is stopped. Without a channel an account is polled
+//! every two minutes, with one every quarter of an hour.
+//!
 //! **Invariant:** a channel's row is durable before the provider is asked: its first message may come before the answer.
 //!
 //! **Invariant:** doing this again changes nothing while every channel is good for long enough.
@@ -9,7 +13,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Failure, Services, sync_round::Opened};
+use super::{Refusal, Services, sync_round::Opened};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -33,7 +37,7 @@ pub const GOOGLE_WEBHOOK: &str = "/sync/providers/google/webhook";
 
 impl Services {
     /// Opens what is missing and closes what is not wanted any more.
-    pub async fn keep_channels(&self, id: AccountId) -> Result<ChannelEnd, Failure> {
+    pub async fn keep_channels(&self, id: AccountId) -> Result<ChannelEnd, Refusal> {
         let opened = self.open_account(id).await?;
         let (Some(keeper), Some(address)) = (opened.provider.channels(), self.settings.webhook.as_ref()) else {
             return Ok(ChannelEnd::Unsupported);
@@ -76,7 +80,7 @@ impl Services {
         calendar: &Calendar,
         address: &Url,
         failed: &mut bool,
-    ) -> Result<Option<WatchChannel>, Failure> {
+    ) -> Result<Option<WatchChannel>, Refusal> {
         let mut bytes = [0; 16];
         self.world.random.fill(&mut bytes);
         let token = Secret::new(self.random_text());
@@ -116,14 +120,14 @@ impl Services {
         }
     }
 
-    async fn put_channel(&self, channel: &WatchChannel) -> Result<(), Failure> {
+    async fn put_channel(&self, channel: &WatchChannel) -> Result<(), Refusal> {
         let mut tx = self.begin_write(&Scope::Whole).await?;
         tx.put_channel(channel).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    async fn close_channel(&self, keeper: &dyn ChannelKeeper, channel: &WatchChannel) -> Result<(), Failure> {
+    async fn close_channel(&self, keeper: &dyn ChannelKeeper, channel: &WatchChannel) -> Result<(), Refusal> {
         let now = self.world.now();
         let closed = match &channel.resource_id {
             Some(resource) if channel.expires_at.is_none_or(|at| at > now) => {
@@ -148,7 +152,7 @@ impl Services {
     }
 
     /// Closes every channel of an account that is going: best effort.
-    pub(super) async fn close_channels(&self, opened: &Opened) -> Result<(), Failure> {
+    pub(super) async fn close_channels(&self, opened: &Opened) -> Result<(), Refusal> {
         let Some(keeper) = opened.provider.channels() else { return Ok(()) };
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let held = tx.channels_of(opened.account.id).await?;
@@ -165,7 +169,7 @@ impl Services {
         &self,
         opened: &Opened,
         unheard: &[(CalendarId, DateTime<Utc>)],
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, Refusal> {
         if opened.provider.channels().is_none() || self.settings.webhook.is_none() {
             return Ok(false);
         }

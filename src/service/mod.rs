@@ -48,6 +48,7 @@ pub mod read_events;
 pub mod read_history;
 pub mod readiness;
 pub mod refresh_credential;
+mod refusal;
 pub mod repeat_request;
 pub mod resolve_conflict;
 pub mod restore_event;
@@ -59,11 +60,12 @@ use std::sync::{Arc, OnceLock};
 
 use url::Url;
 
+pub use self::refusal::Refusal;
 use crate::{
     domain::{ids::AccountId, ports::World, round::Cause},
     engine::sync::brake::BrakeRules,
-    provider::{ProviderError, oauth},
-    store::{Store, StoreError},
+    provider::oauth,
+    store::Store,
     vault::KeyRing,
 };
 use connections::Connections;
@@ -219,23 +221,6 @@ impl Services {
     pub fn wake_planner(&self) {
         self.then(Consequence::Plan);
     }
-}
-
-/// Why a use case stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The provider.
-    #[error(transparent)]
-    Provider(ProviderError),
-    /// The secrets cannot be opened.
-    #[error("the account's secrets cannot be opened: {0}")]
-    Vault(#[from] crate::vault::VaultError),
-    /// What was asked for is not there, or not this caller's.
-    #[error("there is no such {0}")]
-    NotFound(&'static str),
 }
 
 /// How often a transaction that lost a race is tried again.

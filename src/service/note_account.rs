@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Failure, Services};
+use super::{Refusal, Services};
 use crate::domain::{
     account::AccountStatus,
     conflict::Severity,
@@ -29,9 +29,13 @@ pub struct AccountNote {
 impl Services {
     /// Stores how an account is. An owner's disconnect that is stored already is not undone by it; a pause is known to the actor,
     /// which says so in whatever it notes after.
-    pub async fn note_account(&self, id: AccountId, note: AccountNote) -> Result<(), Failure> {
+    pub async fn note_account(&self, id: AccountId, note: AccountNote) -> Result<(), Refusal> {
+        again!(self.note_account_once(id, &note))
+    }
+
+    async fn note_account_once(&self, id: AccountId, note: &AccountNote) -> Result<(), Refusal> {
         let mut write = self.begin_write(&Scope::Whole).await?;
-        let account = write.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
+        let account = write.account(&Scope::Whole, id).await?.ok_or(Refusal::NotFound("account"))?;
         if account.status == AccountStatus::Disconnecting {
             return Ok(());
         }
@@ -42,9 +46,9 @@ impl Services {
     }
 
     /// Tells an account's owner something that they have to do.
-    pub async fn tell_owner(&self, id: AccountId, kind: NoticeKind, text: &str) -> Result<(), Failure> {
+    pub async fn tell_owner(&self, id: AccountId, kind: NoticeKind, text: &str) -> Result<(), Refusal> {
         let mut write = self.begin_write(&Scope::Whole).await?;
-        let account = write.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
+        let account = write.account(&Scope::Whole, id).await?.ok_or(Refusal::NotFound("account"))?;
         let owner = (&account.space_id, &account.user_id);
         let notice = Notice::new(self.world.new_id(), owner, (kind, Severity::High), text, self.world.now());
         write.put_notice(&Notice { account_id: Some(id), ..notice }).await?;

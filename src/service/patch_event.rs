@@ -1,8 +1,8 @@
 //! Partial edits: what the caller leaves out stays as it is, in the event or in the occurrence that is meant.
 
 use super::{
-    RETRIES_MAX, Services,
-    edit_event::{Edit, EditError, NewEvent},
+    RETRIES_MAX, Refusal, Services,
+    edit_event::{Edit, NewEvent},
     read_events::{occurrence_facts, occurrence_id},
 };
 use crate::{
@@ -105,32 +105,27 @@ impl Services {
         id: EventId,
         expected_version: Option<i64>,
         patch: PatchEvent,
-    ) -> Result<Event, EditError> {
+    ) -> Result<Event, Refusal> {
         let mut tries = 0;
         loop {
             let (event, edit) = self.patched(scope, id, &patch).await?;
             let version = expected_version.unwrap_or(event.version);
             let Some(edit) = edit else {
-                return if version == event.version { Ok(event) } else { Err(EditError::Stale) };
+                return if version == event.version { Ok(event) } else { Err(Refusal::Stale) };
             };
             match self.change_event(scope, id, Some(version), edit).await {
-                Err(EditError::Stale) if expected_version.is_none() && tries < RETRIES_MAX => tries += 1,
+                Err(Refusal::Stale) if expected_version.is_none() && tries < RETRIES_MAX => tries += 1,
                 ended => return ended,
             }
         }
     }
 
     /// The edit that a patch means for the event as it is now; `None`: nothing was asked for.
-    async fn patched(
-        &self,
-        scope: &Scope,
-        id: EventId,
-        patch: &PatchEvent,
-    ) -> Result<(Event, Option<Edit>), EditError> {
+    async fn patched(&self, scope: &Scope, id: EventId, patch: &PatchEvent) -> Result<(Event, Option<Edit>), Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let event = tx.event(scope, id).await?.filter(|event| event.deleted_at.is_none());
-        let event = event.ok_or(EditError::NotFound("event"))?;
-        let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let event = event.ok_or(Refusal::NotFound("event"))?;
+        let user = tx.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         tx.commit().await?;
         if patch.facts.is_empty() && patch.recurrence.is_none() {
             return Ok((event, None));
@@ -165,7 +160,7 @@ impl Services {
         expected_version: Option<i64>,
         recurrence_id: Option<EventTime>,
         reach: Option<EditScope>,
-    ) -> Result<(), EditError> {
+    ) -> Result<(), Refusal> {
         let occurrence = match (recurrence_id, reach) {
             (None, None | Some(EditScope::All)) | (Some(_), Some(EditScope::All)) => None,
             (None, Some(_)) => return Err(invalid("recurrence_id", "say which occurrence, by its original start")),
@@ -183,18 +178,18 @@ impl Services {
         scope: &Scope,
         mut new: NewEvent,
         lines: &[String],
-    ) -> Result<Event, EditError> {
+    ) -> Result<Event, Refusal> {
         new.content.recurrence = read_recurrence(lines, &new.content.facts.start)?;
         self.create_event(scope, new).await
     }
 }
 
-fn invalid(field: &'static str, why: &str) -> EditError {
-    EditError::Invalid { field, why: why.to_owned() }
+fn invalid(field: &'static str, why: &str) -> Refusal {
+    Refusal::Invalid { field, why: why.to_owned() }
 }
 
 /// Reads recurrence lines; a bare rule (`FREQ=…`) stands for `RRULE:FREQ=…`.
-fn read_recurrence(lines: &[String], start: &EventTime) -> Result<Recurrence, EditError> {
+fn read_recurrence(lines: &[String], start: &EventTime) -> Result<Recurrence, Refusal> {
     let whole: Vec<_> = lines.iter().map(|line| whole_line(line.trim())).collect();
     ical::parse_recurrence_lines(&whole, start).map_err(|refused| invalid("recurrence", &refused.to_string()))
 }

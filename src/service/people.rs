@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::{Failure, Services, edit_event::EditError, repeat_request::EMPTIED};
+use super::{Refusal, Services, repeat_request::EMPTIED};
 use crate::{
     domain::{
         conflict::AuditLine,
@@ -28,7 +28,7 @@ pub struct UserFacts {
 
 impl Services {
     /// Makes or changes a user. A new one gets a space of their own.
-    pub async fn put_user(&self, id: &UserId, facts: UserFacts) -> Result<User, EditError> {
+    pub async fn put_user(&self, id: &UserId, facts: UserFacts) -> Result<User, Refusal> {
         self.put_user_if(id, None, facts).await
     }
 
@@ -38,12 +38,12 @@ impl Services {
         id: &UserId,
         expected_version: Option<i64>,
         facts: UserFacts,
-    ) -> Result<User, EditError> {
+    ) -> Result<User, Refusal> {
         let now = self.world.now();
         let mut tx = self.begin_write(&Scope::Whole).await?;
         let held = tx.user(id).await?;
         if expected_version.is_some_and(|expected| held.as_ref().is_none_or(|user| user.version != expected)) {
-            return Err(EditError::Stale);
+            return Err(Refusal::Stale);
         }
         let moved = held.as_ref().is_none_or(|held| held.time_zone != facts.time_zone);
         let user = if let Some(held) = held {
@@ -59,7 +59,7 @@ impl Services {
             // Else the new user would own what others keep in a space of that name.
             if !tx.members_of(&home_space).await?.is_empty() {
                 let why = "a space that others use has this id; choose another for the user".to_owned();
-                return Err(EditError::Invalid { field: "id", why });
+                return Err(Refusal::Invalid { field: "id", why });
             }
             tx.put_space(&Space { id: home_space.clone(), name: facts.name.clone(), created_at: now }).await?;
             User {
@@ -84,15 +84,15 @@ impl Services {
     }
 
     /// A user who shares a space with the caller.
-    pub async fn user(&self, scope: &Scope, id: &UserId) -> Result<User, Failure> {
+    pub async fn user(&self, scope: &Scope, id: &UserId) -> Result<User, Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let user = tx.user(id).await?.filter(|user| scope.admits(&user.home_space));
         tx.commit().await?;
-        user.ok_or(Failure::NotFound("user"))
+        user.ok_or(Refusal::NotFound("user"))
     }
 
     /// Forgets a user with everything kept about them; answers which accounts have lost their ground.
-    pub async fn delete_user(&self, scope: &Scope, actor: &str, id: &UserId) -> Result<Vec<AccountId>, Failure> {
+    pub async fn delete_user(&self, scope: &Scope, actor: &str, id: &UserId) -> Result<Vec<AccountId>, Refusal> {
         let user = self.user(scope, id).await?;
         let mut tx = self.begin_write(&Scope::Whole).await?;
         let mut gone = Vec::new();
@@ -104,7 +104,7 @@ impl Services {
             gone.extend(page.iter().map(|account| account.id));
         }
         if !tx.delete_user(id).await? {
-            return Err(Failure::NotFound("user"));
+            return Err(Refusal::NotFound("user"));
         }
         // Kept answers about this user went along; others may speak of them too.
         tx.blank_idempotency(EMPTIED).await?;
@@ -131,7 +131,7 @@ impl Services {
     }
 
     /// Makes a space or renames it.
-    pub async fn put_space(&self, id: &SpaceId, name: &str) -> Result<Space, Failure> {
+    pub async fn put_space(&self, id: &SpaceId, name: &str) -> Result<Space, Refusal> {
         let mut tx = self.begin_write(&Scope::Whole).await?;
         let created_at = tx.space(id).await?.map_or_else(|| self.world.now(), |held| held.created_at);
         let space = Space { id: id.clone(), name: name.to_owned(), created_at };
@@ -141,28 +141,28 @@ impl Services {
     }
 
     /// Puts a user into a space, or changes their role there.
-    pub async fn put_member(&self, space: &SpaceId, user: &UserId, role: &str) -> Result<(), Failure> {
+    pub async fn put_member(&self, space: &SpaceId, user: &UserId, role: &str) -> Result<(), Refusal> {
         let mut tx = self.begin_write(&Scope::Whole).await?;
-        tx.space(space).await?.ok_or(Failure::NotFound("space"))?;
-        tx.user(user).await?.ok_or(Failure::NotFound("user"))?;
+        tx.space(space).await?.ok_or(Refusal::NotFound("space"))?;
+        tx.user(user).await?.ok_or(Refusal::NotFound("user"))?;
         tx.put_member(space, user, role).await?;
         tx.commit().await?;
         Ok(())
     }
 
     /// Takes a user out of a space that is not their own.
-    pub async fn remove_member(&self, space: &SpaceId, user: &UserId) -> Result<(), Failure> {
+    pub async fn remove_member(&self, space: &SpaceId, user: &UserId) -> Result<(), Refusal> {
         let mut tx = self.begin_write(&Scope::Whole).await?;
         let own = tx.user(user).await?.is_some_and(|user| user.home_space == *space);
         if own || !tx.remove_member(space, user).await? {
-            return Err(Failure::NotFound("membership that can end"));
+            return Err(Refusal::NotFound("membership that can end"));
         }
         tx.commit().await?;
         Ok(())
     }
 
     /// Whether this user is in a space that the caller sees.
-    pub async fn shares_a_space(&self, scope: &Scope, id: &UserId) -> Result<bool, Failure> {
+    pub async fn shares_a_space(&self, scope: &Scope, id: &UserId) -> Result<bool, Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let spaces = tx.spaces_of(id).await?;
         tx.commit().await?;
@@ -170,9 +170,9 @@ impl Services {
     }
 
     /// What a request that acts for this user may see.
-    pub async fn scope_of(&self, id: &UserId) -> Result<Scope, Failure> {
+    pub async fn scope_of(&self, id: &UserId) -> Result<Scope, Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        tx.user(id).await?.ok_or(Failure::NotFound("user"))?;
+        tx.user(id).await?.ok_or(Refusal::NotFound("user"))?;
         let spaces = tx.spaces_of(id).await?;
         tx.commit().await?;
         Ok(Scope::Spaces(spaces))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Failure, Services, answer_hold::HoldShown};
+use super::{Refusal, Services, answer_hold::HoldShown};
 use crate::{
     domain::{
         account::Account,
@@ -37,9 +37,9 @@ pub struct AccountFacts {
 
 impl Services {
     /// One account.
-    pub async fn account(&self, scope: &Scope, id: AccountId) -> Result<AccountFacts, Failure> {
+    pub async fn account(&self, scope: &Scope, id: AccountId) -> Result<AccountFacts, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let account = tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+        let account = tx.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
         let calendars = tx.calendars_of(id).await?;
         let last_round = tx.last_round(id).await?;
         let grant = tx.grant_of(id).await?;
@@ -54,7 +54,7 @@ impl Services {
         user: Option<&UserId>,
         after: Option<AccountId>,
         limit: u32,
-    ) -> Result<Vec<AccountFacts>, Failure> {
+    ) -> Result<Vec<AccountFacts>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let mut found = Vec::new();
         for account in tx.accounts(scope, user, after, limit).await? {
@@ -68,7 +68,7 @@ impl Services {
     }
 
     /// The accounts of a scope; `None`: all.
-    pub async fn visible_accounts(&self, scope: &Scope) -> Result<Option<BTreeSet<AccountId>>, Failure> {
+    pub async fn visible_accounts(&self, scope: &Scope) -> Result<Option<BTreeSet<AccountId>>, Refusal> {
         if *scope == Scope::Whole {
             return Ok(None);
         }
@@ -92,27 +92,27 @@ impl Services {
         id: AccountId,
         before: Option<RoundId>,
         limit: u32,
-    ) -> Result<Vec<Round>, Failure> {
+    ) -> Result<Vec<Round>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+        tx.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
         let rounds = tx.rounds_of(scope, id, before, limit).await?;
         tx.commit().await?;
         Ok(rounds)
     }
 
     /// The writes an account owes, most urgent first.
-    pub async fn outbox(&self, scope: &Scope, id: AccountId) -> Result<Vec<OutboxEntry>, Failure> {
+    pub async fn outbox(&self, scope: &Scope, id: AccountId) -> Result<Vec<OutboxEntry>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+        tx.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
         let owed = tx.outbox_of(scope, id, OUTBOX_SHOWN_MAX).await?;
         tx.commit().await?;
         Ok(owed)
     }
 
     /// The deletions the brake stopped in an account, newest first.
-    pub async fn holds(&self, scope: &Scope, id: AccountId) -> Result<Vec<HoldShown>, Failure> {
+    pub async fn holds(&self, scope: &Scope, id: AccountId) -> Result<Vec<HoldShown>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        tx.account(scope, id).await?.ok_or(Failure::NotFound("account"))?;
+        tx.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
         let mut told = Vec::new();
         for hold in tx.holds(scope, Some(id), None).await? {
             told.push(self.shown(&mut tx, hold).await?);
@@ -122,16 +122,16 @@ impl Services {
     }
 
     /// One of them.
-    pub async fn hold(&self, scope: &Scope, id: HoldId) -> Result<HoldShown, Failure> {
+    pub async fn hold(&self, scope: &Scope, id: HoldId) -> Result<HoldShown, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let hold = tx.hold(scope, id).await?.ok_or(Failure::NotFound("hold"))?;
+        let hold = tx.hold(scope, id).await?.ok_or(Refusal::NotFound("hold"))?;
         let shown = self.shown(&mut tx, hold).await?;
         tx.commit().await?;
         Ok(shown)
     }
 
     /// How much there is of what.
-    pub async fn counts(&self) -> Result<Counts, Failure> {
+    pub async fn counts(&self) -> Result<Counts, Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let counts = tx.counts().await?;
         tx.commit().await?;

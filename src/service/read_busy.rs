@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Failure, Services, sync_round::Opened};
+use super::{Refusal, Services, sync_round::Opened};
 use crate::{
     domain::{
         availability::{Busy, BusySpan},
@@ -22,7 +22,7 @@ const SPANS_MAX: u32 = 5_000;
 
 impl Services {
     /// Reads the busy time of the account's selected calendars again: of those that changed, and of those read long ago.
-    pub async fn refresh_busy(&self, opened: &Opened, changed: &[CalendarId], all: bool) -> Result<(), Failure> {
+    pub async fn refresh_busy(&self, opened: &Opened, changed: &[CalendarId], all: bool) -> Result<(), Refusal> {
         let Some(source) = opened.provider.free_busy() else { return Ok(()) };
         let selected: Vec<_> = opened.calendars.iter().filter(|held| held.selected && held.gone_at.is_none()).collect();
         let ids: Vec<_> = selected.iter().map(|held| held.id).collect();
@@ -44,7 +44,7 @@ impl Services {
             Err(error) if matches!(error.class, FailureClass::Forbidden | FailureClass::Refused) => {
                 vec![Busy::Unknown(error.detail); due.len()]
             }
-            Err(error) => return Err(Failure::Provider(error)),
+            Err(error) => return Err(Refusal::Provider(error)),
         };
         let mut tx = self.begin_write(&Scope::Whole).await?;
         for (calendar, busy) in due.iter().zip(told) {
@@ -65,9 +65,9 @@ impl Services {
         user: &UserId,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
-    ) -> Result<Vec<(CalendarId, BusySpan)>, Failure> {
+    ) -> Result<Vec<(CalendarId, BusySpan)>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        tx.user(user).await?.ok_or(Failure::NotFound("user"))?;
+        tx.user(user).await?.ok_or(Refusal::NotFound("user"))?;
         let spans = tx.busy_in(scope, user, from, to, SPANS_MAX).await?;
         tx.commit().await?;
         Ok(spans)

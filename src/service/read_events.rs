@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Datelike as _, Duration, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use super::{Services, edit_event::EditError};
+use super::{Refusal, Services};
 pub use crate::engine::listing::Mark;
 use crate::{
     domain::{
@@ -187,18 +187,18 @@ fn always() -> Window {
 
 impl Services {
     /// One event that is not deleted.
-    pub async fn event(&self, scope: &Scope, id: EventId) -> Result<EventFacts, EditError> {
+    pub async fn event(&self, scope: &Scope, id: EventId) -> Result<EventFacts, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let event = tx.event(scope, id).await?.filter(|event| event.deleted_at.is_none());
-        let event = event.ok_or(EditError::NotFound("event"))?;
+        let event = event.ok_or(Refusal::NotFound("event"))?;
         tx.commit().await?;
         Ok(EventFacts::whole(event, Tz::UTC))
     }
 
     /// One page of events.
-    pub async fn events(&self, scope: &Scope, wanted: &EventsWanted) -> Result<EventsPage, EditError> {
+    pub async fn events(&self, scope: &Scope, wanted: &EventsWanted) -> Result<EventsPage, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let user = tx.user(&wanted.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let user = tx.user(&wanted.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let window = window(wanted, user.time_zone)?;
         let page = if wanted.expand {
             let near = near(window, wanted.after.as_ref().and_then(Mark::at));
@@ -223,7 +223,7 @@ impl Services {
         reader: &mut Reader<'_>,
         window: Window,
         wanted: &EventsWanted,
-    ) -> Result<EventsPage, EditError> {
+    ) -> Result<EventsPage, Refusal> {
         let enough = usize::try_from(wanted.limit).unwrap_or(usize::MAX).saturating_add(1);
         let mut listing = Listing::new(window, wanted.after.clone(), enough, Budget::REQUEST);
         let mut unread = true;
@@ -268,8 +268,8 @@ pub(super) fn near(window: Window, reached: Option<DateTime<Utc>>) -> Window {
     }
 }
 
-fn window(wanted: &EventsWanted, zone: Tz) -> Result<Window, EditError> {
-    let invalid = |field, why: &str| EditError::Invalid { field, why: why.to_owned() };
+fn window(wanted: &EventsWanted, zone: Tz) -> Result<Window, Refusal> {
+    let invalid = |field, why: &str| Refusal::Invalid { field, why: why.to_owned() };
     let given = |edge: Option<Edge>, field, open| match edge {
         Some(edge) => Ok(edge.instant(zone)),
         None if wanted.expand => Err(invalid(field, "needed with expand: a date or an instant")),
@@ -319,7 +319,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next events; `None`: there are no more.
-    pub(super) async fn next(&mut self) -> Result<Option<Batch>, EditError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Batch>, Refusal> {
         if self.ended {
             return Ok(None);
         }
@@ -337,7 +337,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Where the floating times of a calendar are read.
-    async fn floating_in(&mut self, calendar: Option<CalendarId>) -> Result<Tz, EditError> {
+    async fn floating_in(&mut self, calendar: Option<CalendarId>) -> Result<Tz, Refusal> {
         let Some(id) = calendar else { return Ok(self.zone) };
         if let Some(zone) = self.zones.get(&id) {
             return Ok(*zone);

@@ -1,6 +1,6 @@
 //! What happened: conflicts and notices, read for the people they concern.
 
-use super::{Failure, Services};
+use super::{Refusal, Services};
 use crate::{
     domain::{
         conflict::Conflict,
@@ -13,7 +13,7 @@ use crate::{
 
 impl Services {
     /// Conflicts, newest first.
-    pub async fn conflicts(&self, scope: &Scope, wanted: &ConflictFilter) -> Result<Vec<Conflict>, Failure> {
+    pub async fn conflicts(&self, scope: &Scope, wanted: &ConflictFilter) -> Result<Vec<Conflict>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let found = tx.conflicts(scope, wanted).await?;
         tx.commit().await?;
@@ -28,7 +28,7 @@ impl Services {
         unread_only: bool,
         after: Option<NoticeId>,
         limit: u32,
-    ) -> Result<Vec<Notice>, Failure> {
+    ) -> Result<Vec<Notice>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let found = tx.notices(scope, user, unread_only, after, limit).await?;
         tx.commit().await?;
@@ -36,10 +36,10 @@ impl Services {
     }
 
     /// Notes that a notice was read; reading it twice changes nothing.
-    pub async fn read_notice(&self, scope: &Scope, id: NoticeId) -> Result<Notice, Failure> {
+    pub async fn read_notice(&self, scope: &Scope, id: NoticeId) -> Result<Notice, Refusal> {
         let mut tx = self.begin_write(scope).await?;
         tx.read_notice(scope, id, self.world.now()).await?;
-        let notice = tx.notice(scope, id).await?.ok_or(Failure::NotFound("notice"))?;
+        let notice = tx.notice(scope, id).await?.ok_or(Refusal::NotFound("notice"))?;
         tx.commit().await?;
         Ok(notice)
     }

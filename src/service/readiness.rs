@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Failure, Services};
+use super::{Refusal, Services};
 
 /// A write proves as much for this long, so that whoever asks without end costs no disk.
 const PROOF_LASTS: TimeDelta = TimeDelta::seconds(5);
@@ -26,7 +26,7 @@ impl Proof {
 
 impl Services {
     /// Whether the database takes writes.
-    pub async fn ready(&self) -> Result<(), Failure> {
+    pub async fn ready(&self) -> Result<(), Refusal> {
         self.store.is_ours()?;
         let now = self.world.now();
         if self.proof.holds(now) {

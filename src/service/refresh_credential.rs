@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
-use super::{Failure, Services};
+use super::{Refusal, Services};
 use crate::{
     domain::{account::SecretKind, failure::FailureClass, grant::Grant, ids::AccountId, person::Scope},
     engine::account::RefreshEnd,
@@ -26,7 +26,7 @@ impl Services {
                 metrics::counter!("calwarden_token_refreshes_total", "outcome" => "ok").increment(1);
                 RefreshEnd::Done { expires: grant.and_then(|grant| grant.access_expires_at) }
             }
-            Err(Failure::Provider(error)) if error.class == FailureClass::Unauthorised => {
+            Err(Refusal::Provider(error)) if error.class == FailureClass::Unauthorised => {
                 metrics::counter!("calwarden_token_refreshes_total", "outcome" => "refused").increment(1);
                 RefreshEnd::Refused
             }
@@ -39,7 +39,7 @@ impl Services {
     }
 
     /// Sees to it that the stored access token is good for a while: for work that runs outside the account's actor.
-    pub async fn ensure_fresh(&self, id: AccountId, grant: &Grant) -> Result<(), Failure> {
+    pub async fn ensure_fresh(&self, id: AccountId, grant: &Grant) -> Result<(), Refusal> {
         if grant.access_expires_at.is_none_or(|at| at - self.world.now() > TOO_SHORT) {
             return Ok(());
         }
@@ -47,7 +47,7 @@ impl Services {
     }
 
     /// `unless`: nothing is done when the token turns out to be good for longer than this.
-    async fn renew(&self, id: AccountId, unless: Option<Duration>) -> Result<Option<Grant>, Failure> {
+    async fn renew(&self, id: AccountId, unless: Option<Duration>) -> Result<Option<Grant>, Refusal> {
         let lock = self.connections.renewal(id);
         let _alone = lock.lock().await;
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
@@ -59,9 +59,9 @@ impl Services {
         if unless.is_some_and(|least| grant.access_expires_at.is_none_or(|at| at - now > least)) {
             return Ok(Some(grant));
         }
-        let refused = |words: &str| Failure::Provider(ProviderError::new(FailureClass::Unauthorised, words));
+        let refused = |words: &str| Refusal::Provider(ProviderError::new(FailureClass::Unauthorised, words));
         let app = self.settings.google.as_ref().ok_or_else(|| {
-            Failure::Provider(ProviderError::new(
+            Refusal::Provider(ProviderError::new(
                 FailureClass::Refused,
                 "Google is not set up here: set GOOGLE_CLIENT_ID",
             ))
@@ -69,7 +69,7 @@ impl Services {
         let sealed = secrets.iter().find(|secret| secret.kind == SecretKind::RefreshToken);
         let refresh = self.vault.open(sealed.ok_or_else(|| refused("there is no lasting access to this account"))?)?;
         let http: Arc<_> = self.connections.http();
-        let fresh = app.refresh(&http, &refresh, now).await.map_err(Failure::Provider)?;
+        let fresh = app.refresh(&http, &refresh, now).await.map_err(Refusal::Provider)?;
         let sealed = self.seal_tokens(id, &fresh.access_token, fresh.refresh_token.as_ref())?;
         let scopes = fresh.scopes.map_or_else(|| grant.scopes.clone(), |scopes| scopes.join(" "));
         let grant = Grant { access_expires_at: fresh.expires_at, scopes, ..grant };
@@ -83,7 +83,7 @@ impl Services {
 
     /// Ends the grant at the provider: best effort, for one that is down must not hold anybody. A person's grant is one for all
     /// accounts that they connected with it, so it is left while another stands on it.
-    pub(super) async fn revoke_grant(&self, id: AccountId) -> Result<(), Failure> {
+    pub(super) async fn revoke_grant(&self, id: AccountId) -> Result<(), Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let secrets = tx.secrets_of(id).await?;
         let shared = match tx.grant_of(id).await?.and_then(|grant| grant.subject) {

@@ -2,6 +2,13 @@
 //!
 //! - **work**: what a request with a key changes. It is durable together with the answer that is kept of it.
 //!
+//! A request with an `Idempotency-Key` is looked up first. Then its handler runs on use cases [within](Services::within) a
+//! [`UnitOfWork`]: a transaction that commits is parked, and later ones go on with it and see what it
+//! wrote. The answer is stored in the same transaction, work and answer become durable at once, and only then are accounts and the
+//! planner woken. Answers other than 2xx are not kept: a refusal changed nothing, a failure left nothing. Where nobody is
+//! recognised and where nothing is made, a key is ignored. A kept answer goes with the user it is about; one that may be about
+//! anybody is emptied when a user is erased, and the request is then answered with 410 and not done again.
+//!
 //! **Invariant:** whatever stops the process or the database, the work and its answer are both there or both not.
 //! **Invariant:** of two processes that do the same request at once one keeps its answer; nothing of the other's work happens.
 
@@ -9,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Duration;
 
-use super::{Consequence, Failure, Services};
+use super::{Consequence, Refusal, Services};
 use crate::{
     domain::{
         ids::{ApiKeyId, UserId},
@@ -87,7 +94,7 @@ impl Work {
 
 impl Services {
     /// Whether this request was answered before.
-    pub async fn recall_answer(&self, asked: &Repeatable) -> Result<Recalled, Failure> {
+    pub async fn recall_answer(&self, asked: &Repeatable) -> Result<Recalled, Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let kept = tx.idempotency(asked.api_key, &asked.key).await?;
         tx.commit().await?;
@@ -108,7 +115,7 @@ impl Services {
 
     /// Makes the work of a request durable, together with its answer; `false`: another process has answered the same request
     /// meanwhile, and nothing of this work happened.
-    pub async fn end_with(&self, work: &Arc<Work>, asked: &Repeatable, answer: Answered) -> Result<bool, Failure> {
+    pub async fn end_with(&self, work: &Arc<Work>, asked: &Repeatable, answer: Answered) -> Result<bool, Refusal> {
         let now = self.world.now();
         let services = self.within(work);
         let mut tx = services.begin_write(&Scope::Whole).await?;
@@ -132,7 +139,7 @@ impl Services {
     }
 
     /// Makes the work of a request durable whose answer is not kept.
-    pub async fn end(&self, work: &Arc<Work>) -> Result<(), Failure> {
+    pub async fn end(&self, work: &Arc<Work>) -> Result<(), Refusal> {
         work.unit.commit().await?;
         let put_off = std::mem::take(&mut *work.put_off.lock().unwrap_or_else(PoisonError::into_inner));
         for consequence in put_off {

@@ -1,6 +1,6 @@
 //! What a person decides: conflicts, restored losers, parked writes.
 
-use super::{Services, edit_event::EditError, sync_round::changes::to_read_again, write::WriteTx};
+use super::{Refusal, Services, sync_round::changes::to_read_again, write::WriteTx};
 use crate::{
     domain::{
         account::PrivacyLevel,
@@ -18,7 +18,7 @@ use crate::{
 
 impl Services {
     /// Settles a pending conflict: that side's version stands, the other stays in the history.
-    pub async fn resolve(&self, scope: &Scope, id: ConflictId, winner: Winner) -> Result<Conflict, EditError> {
+    pub async fn resolve(&self, scope: &Scope, id: ConflictId, winner: Winner) -> Result<Conflict, Refusal> {
         self.write(scope, async |write| self.settle_conflict(write, scope, id, winner).await).await
     }
 
@@ -28,13 +28,13 @@ impl Services {
         scope: &Scope,
         id: ConflictId,
         winner: Winner,
-    ) -> Result<Conflict, EditError> {
-        let mut conflict = tx.conflict(scope, id).await?.ok_or(EditError::NotFound("conflict"))?;
+    ) -> Result<Conflict, Refusal> {
+        let mut conflict = tx.conflict(scope, id).await?.ok_or(Refusal::NotFound("conflict"))?;
         if conflict.status != ConflictStatus::Pending {
             let why = "this conflict is settled already; restore its other version instead".to_owned();
-            return Err(EditError::Invalid { field: "status", why });
+            return Err(Refusal::Invalid { field: "status", why });
         }
-        let event = tx.event(scope, conflict.event_id).await?.ok_or(EditError::NotFound("event"))?;
+        let event = tx.event(scope, conflict.event_id).await?.ok_or(Refusal::NotFound("event"))?;
         bring_up_to_date(&mut conflict, &event.content, event.deleted_at.is_some());
         let mapping = tx.mapping_of(conflict.event_id, conflict.calendar_id).await?;
         let level = shown_at(tx, &conflict, mapping.as_ref()).await?;
@@ -63,22 +63,22 @@ impl Services {
 
     /// Brings the losing version back, here and at the provider. What it takes the place of is kept as the loser, so that a
     /// restore can be undone in the same way.
-    pub async fn restore(&self, scope: &Scope, id: ConflictId) -> Result<Conflict, EditError> {
+    pub async fn restore(&self, scope: &Scope, id: ConflictId) -> Result<Conflict, Refusal> {
         self.write(scope, async |write| self.restore_loser(write, scope, id).await).await
     }
 
-    async fn restore_loser(&self, tx: &mut WriteTx<'_>, scope: &Scope, id: ConflictId) -> Result<Conflict, EditError> {
-        let mut conflict = tx.conflict(scope, id).await?.ok_or(EditError::NotFound("conflict"))?;
+    async fn restore_loser(&self, tx: &mut WriteTx<'_>, scope: &Scope, id: ConflictId) -> Result<Conflict, Refusal> {
+        let mut conflict = tx.conflict(scope, id).await?.ok_or(Refusal::NotFound("conflict"))?;
         let mapping = tx.mapping_of(conflict.event_id, conflict.calendar_id).await?;
         let level = shown_at(tx, &conflict, mapping.as_ref()).await?;
-        let event = tx.event(scope, conflict.event_id).await?.ok_or(EditError::NotFound("event"))?;
+        let event = tx.event(scope, conflict.event_id).await?.ok_or(Refusal::NotFound("event"))?;
         let home = event.calendar_id == Some(conflict.calendar_id);
         let stands = match conflict.winner {
             Some(Winner::Local) => standing(&conflict, Winner::Remote, level, home),
             Some(Winner::Remote) => standing(&conflict, Winner::Local, level, home),
             None => {
                 let why = "this conflict waits for a decision; resolve it instead".to_owned();
-                return Err(EditError::Invalid { field: "status", why });
+                return Err(Refusal::Invalid { field: "status", why });
             }
         };
         conflict.status = ConflictStatus::Restored;
@@ -97,8 +97,8 @@ impl Services {
         mut event: Event,
         conflict: &Conflict,
         stands: Standing,
-    ) -> Result<(), EditError> {
-        let user = tx.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+    ) -> Result<(), Refusal> {
+        let user = tx.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let now = self.world.now();
         match stands {
             Standing::Says(content) => {
@@ -111,7 +111,7 @@ impl Services {
             Standing::Deleted => event.deleted_at = Some(now),
             Standing::CopyAgain | Standing::NoCopy => {
                 let calendar = tx.calendar(&Scope::Whole, conflict.calendar_id).await?;
-                let calendar = calendar.ok_or(EditError::NotFound("calendar"))?;
+                let calendar = calendar.ok_or(Refusal::NotFound("calendar"))?;
                 if stands == Standing::CopyAgain && event.deleted_at.is_none() {
                     self.owe_copy(tx, &event, &calendar, user.time_zone).await?;
                 } else {
@@ -127,11 +127,11 @@ impl Services {
     }
 
     /// Puts a parked write back into the queue.
-    pub async fn retry_write(&self, scope: &Scope, account: AccountId, id: OutboxId) -> Result<(), EditError> {
+    pub async fn retry_write(&self, scope: &Scope, account: AccountId, id: OutboxId) -> Result<(), Refusal> {
         self.write(scope, async |write| {
             let queue = write.outbox_of(scope, account, super::RETRY_LOOKUP_MAX).await?;
             let found = queue.into_iter().find(|entry| entry.id == id);
-            let mut entry = found.ok_or(EditError::NotFound("queued write"))?;
+            let mut entry = found.ok_or(Refusal::NotFound("queued write"))?;
             entry.state = OutboxState::Queued;
             entry.attempts = 0;
             entry.not_before = self.world.now();

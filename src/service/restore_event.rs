@@ -1,20 +1,20 @@
 //! A deleted event is brought back, as long as it is kept: here, and in the calendars that it was deleted in.
 
-use super::{Services, edit_event::EditError, sync_round::changes::to_read_again, write::WriteTx};
+use super::{Refusal, Services, sync_round::changes::to_read_again, write::WriteTx};
 use crate::domain::{ids::EventId, mapping::Event, person::Scope};
 
 impl Services {
     /// Brings a deleted event back. What its copy at home had and we do not model is there again with it.
-    pub async fn restore_event(&self, scope: &Scope, id: EventId) -> Result<Event, EditError> {
+    pub async fn restore_event(&self, scope: &Scope, id: EventId) -> Result<Event, Refusal> {
         self.write(scope, async |write| self.bring_event_back(write, scope, id).await).await
     }
 
-    async fn bring_event_back(&self, write: &mut WriteTx<'_>, scope: &Scope, id: EventId) -> Result<Event, EditError> {
-        let mut event = write.event(scope, id).await?.ok_or(EditError::NotFound("event"))?;
+    async fn bring_event_back(&self, write: &mut WriteTx<'_>, scope: &Scope, id: EventId) -> Result<Event, Refusal> {
+        let mut event = write.event(scope, id).await?.ok_or(Refusal::NotFound("event"))?;
         if event.deleted_at.take().is_none() {
             return Ok(event);
         }
-        let user = write.user(&event.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let user = write.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         if let Some(home) = event.calendar_id {
             let home = write.calendar(&Scope::Whole, home).await?;
             // Its calendar is no longer there: it lives here only.

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 
-use super::{Failure, Services, consent, repeat_request::KEPT_HOURS};
+use super::{Refusal, Services, consent, repeat_request::KEPT_HOURS};
 use crate::{
     domain::{
         conflict::{ConflictStatus, Severity},
@@ -22,7 +22,7 @@ const BATCHES_MAX: usize = 200;
 
 impl Services {
     /// Deletes what has been kept long enough.
-    pub async fn sweep(&self) -> Result<(), Failure> {
+    pub async fn sweep(&self) -> Result<(), Refusal> {
         let now = self.world.now();
         let ago = |days: u32| now - Duration::days(i64::from(days));
         let kept = &self.settings;
@@ -34,11 +34,18 @@ impl Services {
         tx.sweep_rollovers(ago(kept.conflicts_kept_days)).await?;
         tx.sweep_audit(ago(kept.audit_kept_days)).await?;
         tx.sweep_notices(ago(kept.notices_kept_days)).await?;
-        tx.sweep_changes(ago(CHANGES_KEPT_DAYS)).await?;
         tx.sweep_remains(ago(kept.deleted_kept_days)).await?;
         tx.sweep_consents(now - consent::GOOD_FOR).await?;
         tx.sweep_idempotency(now - Duration::hours(KEPT_HOURS)).await?;
         tx.commit().await?;
+        for _ in 0..BATCHES_MAX {
+            let mut tx = self.begin_write(&Scope::Whole).await?;
+            let gone = tx.sweep_changes(ago(CHANGES_KEPT_DAYS)).await?;
+            tx.commit().await?;
+            if gone == 0 {
+                break;
+            }
+        }
         for _ in 0..BATCHES_MAX {
             let mut tx = self.begin_write(&Scope::Whole).await?;
             let gone = tx.purge_deleted_events(ago(kept.deleted_kept_days), BATCH).await?;
@@ -52,7 +59,7 @@ impl Services {
     }
 
     /// Tells the owners of conflicts that nobody has decided; a notice still unread is refreshed, not doubled.
-    pub async fn remind_of_conflicts(&self) -> Result<(), Failure> {
+    pub async fn remind_of_conflicts(&self) -> Result<(), Refusal> {
         let filter =
             ConflictFilter { status: Some(ConflictStatus::Pending), limit: BATCH, ..ConflictFilter::default() };
         let mut tx = self.begin_write(&Scope::Whole).await?;
@@ -70,7 +77,7 @@ impl Services {
     }
 
     /// Asks the owners of tasks that were carried too often what is to become of them, every few days.
-    pub async fn ask_about_stale(&self) -> Result<(), Failure> {
+    pub async fn ask_about_stale(&self) -> Result<(), Refusal> {
         let now = self.world.now();
         let mut tx = self.begin_write(&Scope::Whole).await?;
         for (space, user) in tx.owners_of_stale(now - STALE_ASKED_EVERY, BATCH).await? {
@@ -85,7 +92,7 @@ impl Services {
 
     /// Seals every secret under the current key; answers how many were moved. Readers never wait: each secret can be
     /// opened under its old key until the moment it is replaced.
-    pub async fn reseal(&self) -> Result<usize, Failure> {
+    pub async fn reseal(&self) -> Result<usize, Refusal> {
         let mut moved = 0;
         for _ in 0..BATCHES_MAX {
             let current = self.vault.current_id()?;
@@ -109,7 +116,7 @@ impl Services {
     }
 
     /// Opens every account's secrets and throws them away: whether the keys at hand fit. Answers how many there are.
-    pub async fn check_secrets(&self) -> Result<usize, Failure> {
+    pub async fn check_secrets(&self) -> Result<usize, Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let mut count = 0;
         for account in tx.account_ids().await? {

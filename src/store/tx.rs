@@ -230,13 +230,14 @@ queries! {
         fn calendar(scope: &Scope, id: CalendarId) -> Option<Calendar>;
         /// The calendars of an account.
         fn calendars_of(account: AccountId) -> Vec<Calendar>;
-        /// Remembers how far a calendar was read, by which stamp, and when it was last compared completely; its last error is
-        /// over. The version stays.
+        /// Remembers how far a calendar was read, by which stamp, when it was last compared completely, and why some of it could not
+        /// be read. The version stays.
         fn save_cursor(
             id: CalendarId,
             cursor: Option<&SyncCursor>,
             stamp: Option<&str>,
             reconciled_at: Option<DateTime<Utc>>,
+            error: Option<&str>,
         ) -> ();
         /// Remembers why a calendar could not be read.
         fn set_calendar_error(id: CalendarId, why: &str) -> ();

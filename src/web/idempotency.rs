@@ -33,7 +33,7 @@ use super::{
 use crate::{
     domain::ids::{ApiKeyId, UserId},
     service::{
-        Failure, RETRIES_MAX,
+        RETRIES_MAX, Refusal,
         repeat_request::{Answered, Recalled, Repeatable, Work},
     },
     store::StoreError,
@@ -140,7 +140,7 @@ async fn attempt(desk: &Desk, route: &Route, asked: &Repeatable, ask: Ask) -> Re
             orders.give(desk).await;
             answered.map(Attempt::Done)
         }
-        Ok(None) | Err(Failure::Store(StoreError::Busy)) => Ok(Attempt::Lost),
+        Ok(None) | Err(Refusal::Store(StoreError::Busy)) => Ok(Attempt::Lost),
         Err(failure) => Err(failure.into()),
     }
 }

@@ -9,11 +9,7 @@ use actix_web::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    domain::ids::AccountId,
-    service::{Failure, connect_account::ConnectError, edit_event::EditError},
-    store::StoreError,
-};
+use crate::{domain::ids::AccountId, service::Refusal, store::StoreError};
 
 macro_rules! codes {
     ($($variant:ident = $status:literal $word:literal $title:literal),+ $(,)?) => {
@@ -198,49 +194,27 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl From<EditError> for Problem {
-    fn from(error: EditError) -> Self {
-        match error {
-            EditError::NotFound(what) => Self::not_found(what),
-            EditError::Stale => stale(),
-            EditError::ReadOnly => Self::new(Code::ReadOnly, error.to_string()),
-            EditError::Fixed(_) => Self::new(Code::EventFixed, error.to_string()),
-            EditError::Invalid { field, why } => Self::invalid(field, why),
-            EditError::Busy { retry_after_s, .. } => {
-                Self::new(Code::Unavailable, error.to_string()).header("Retry-After", &retry_after_s)
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let words = refusal.to_string();
+        match refusal {
+            Refusal::NotFound(what) => Self::not_found(what),
+            Refusal::Stale => stale(),
+            Refusal::ReadOnly => Self::new(Code::ReadOnly, words),
+            Refusal::Fixed(_) => Self::new(Code::EventFixed, words),
+            Refusal::Invalid { field, why } => Self::invalid(field, why),
+            Refusal::Busy { retry_after_s, .. } => {
+                Self::new(Code::Unavailable, words).header("Retry-After", &retry_after_s)
             }
-            EditError::Store(store) => store.into(),
-        }
-    }
-}
-
-impl From<ConnectError> for Problem {
-    fn from(error: ConnectError) -> Self {
-        let words = error.to_string();
-        match error {
-            ConnectError::NotFound(what) => Self::not_found(what),
-            ConnectError::Invalid { field, why } => Self::invalid(field, why),
-            ConnectError::AlreadyConnected(held) => {
-                Self { account: Some(held), ..Self::new(Code::AlreadyConnected, words) }
-            }
-            ConnectError::CredentialsRefused => Self::new(Code::CredentialsRefused, words),
-            ConnectError::Unreachable(_) => Self::new(Code::ProviderUnreachable, words),
-            ConnectError::AddressNotAllowed(_) => Self::new(Code::AddressNotAllowed, words),
-            ConnectError::Vault(vault) => internal(&vault),
-            ConnectError::Store(store) => store.into(),
-        }
-    }
-}
-
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Store(store) => store.into(),
-            Failure::NotFound(what) => Self::not_found(what),
-            Failure::Provider(error) => {
+            Refusal::AlreadyConnected(held) => Self { account: Some(held), ..Self::new(Code::AlreadyConnected, words) },
+            Refusal::CredentialsRefused => Self::new(Code::CredentialsRefused, words),
+            Refusal::Unreachable(_) => Self::new(Code::ProviderUnreachable, words),
+            Refusal::AddressNotAllowed(_) => Self::new(Code::AddressNotAllowed, words),
+            Refusal::Provider(error) => {
                 Self::caused(Code::ProviderUnreachable, "the calendar server cannot be used just now", &error)
             }
-            Failure::Vault(vault) => internal(&vault),
+            Refusal::Vault(vault) => internal(&vault),
+            Refusal::Store(store) => store.into(),
         }
     }
 }
@@ -271,7 +245,7 @@ mod tests {
         let problem: Problem = StoreError::Backend("password=hunter2".into()).into();
         let told = serde_json::to_string(&problem.view("r1")).expect("json");
         assert!(!told.contains("hunter2") && problem.cause.is_some_and(|cause| cause.contains("hunter2")));
-        let view = Problem::from(EditError::Invalid { field: "end", why: "too early".into() }).view("r1");
+        let view = Problem::from(Refusal::Invalid { field: "end", why: "too early".into() }).view("r1");
         assert_eq!((view.status, view.field.as_deref()), (422, Some("end")));
     }
 }

@@ -13,7 +13,7 @@ use calwarden::{
         secret::Secret,
     },
     sandbox::reply::Asked,
-    service::{Failure, change_calendar::CalendarChange, connect_account::Connect, consent::Begin, people::UserFacts},
+    service::{Refusal, change_calendar::CalendarChange, connect_account::Connect, consent::Begin, people::UserFacts},
     store::Mode,
 };
 
@@ -160,7 +160,7 @@ pub async fn come_or_go(alive: &Alive, person: &mut Person, port: u16) -> Option
             let told = alive.handle.disconnect(person.account, false).await.is_ok();
             Some(format!("here: {} disconnects {told}", person.signs_in_as))
         }
-        Err(Failure::NotFound(_)) => {
+        Err(Refusal::NotFound(_)) => {
             let asked = access(person.signs_in_as, &person.user, port);
             let (account, calendars) = alive.services.connect(&Scope::Whole, "sim", asked).await.ok()?;
             person.account = account.id;

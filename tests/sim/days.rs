@@ -8,7 +8,7 @@ use std::{
 
 use calwarden::{
     domain::{notice::NoticeKind, person::Scope, round::Cause},
-    service::{Failure, edit_event::Edit},
+    service::{Refusal, edit_event::Edit},
     store::{ConflictFilter, Mode},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -152,7 +152,7 @@ fn who_leaves_before_an_edit_got_through_keeps_it_and_finds_the_event_once_when_
         alive.handle.disconnect(person.account, false).await.expect("told");
         tokio::time::sleep(10 * MINUTE).await;
         let gone = alive.services.account(&Scope::Whole, person.account).await;
-        assert!(matches!(gone, Err(Failure::NotFound(_))), "the account is gone");
+        assert!(matches!(gone, Err(Refusal::NotFound(_))), "the account is gone");
         let kept = all().await;
         assert_eq!(kept.iter().map(|event| (event.id, event.calendar_id)).collect::<Vec<_>>(), [(lunch.id, None)]);
         assert_eq!(kept[0].content.facts.title, "late lunch");

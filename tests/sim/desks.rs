@@ -19,8 +19,7 @@ use calwarden::{
         working_hours::PlanningRules,
     },
     service::{
-        Services,
-        edit_event::EditError,
+        Refusal, Services,
         people::UserFacts,
         planning::{contexts::ContextFacts, run_focus::FocusAct, tasks::TasksWanted},
     },
@@ -184,10 +183,10 @@ impl Sitting<'_> {
     }
 
     /// What was not taken is known to whoever wanted it; what the database cannot bear is a fault of ours.
-    fn taken<T>(&mut self, what: &str, done: Result<T, EditError>) -> Option<T> {
+    fn taken<T>(&mut self, what: &str, done: Result<T, Refusal>) -> Option<T> {
         match done {
             Ok(done) => Some(done),
-            Err(EditError::Store(
+            Err(Refusal::Store(
                 fault @ (StoreError::Corrupt(_) | StoreError::Backend(_) | StoreError::Stale | StoreError::NotFound),
             )) => {
                 self.book.broken.push(format!("{what} of {}: {fault}", self.desk.user));

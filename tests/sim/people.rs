@@ -17,9 +17,9 @@ use calwarden::{
     },
     engine::series::EditScope,
     service::{
-        Services,
+        Refusal, Services,
         change_account::AccountChange,
-        edit_event::{Edit, EditError, NewEvent},
+        edit_event::{Edit, NewEvent},
     },
     store::Mode,
 };
@@ -311,16 +311,16 @@ pub async fn create_here(
 }
 
 /// An edit that lost a race was not taken, and its person knows.
-fn taken<T>(done: Result<T, EditError>) -> Option<T> {
+fn taken<T>(done: Result<T, Refusal>) -> Option<T> {
     match done {
         Ok(done) => Some(done),
         // Also of an occurrence that was deleted meanwhile, and of what is in a calendar that is only read.
         Err(
-            EditError::Stale
-            | EditError::ReadOnly
-            | EditError::NotFound(_)
-            | EditError::Store(_)
-            | EditError::Invalid { field: "recurrence_id", .. },
+            Refusal::Stale
+            | Refusal::ReadOnly
+            | Refusal::NotFound(_)
+            | Refusal::Store(_)
+            | Refusal::Invalid { field: "recurrence_id", .. },
         ) => None,
         Err(other) => panic!("a sound edit was refused: {other}"),
     }

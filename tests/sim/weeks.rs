@@ -16,7 +16,7 @@ use calwarden::{
         promise::Promise,
         round::Cause,
     },
-    service::edit_event::EditError,
+    service::Refusal,
     store::StoreError,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -510,8 +510,8 @@ async fn decide(scene: &Scene<'_>, hold: &Hold, approve: bool) -> bool {
     for _ in 0..ANSWERS_MAX {
         match scene.alive.services.decide_hold(&Scope::Whole, hold.id, approve).await {
             Ok(_) => return true,
-            Err(EditError::Store(StoreError::Busy)) => tokio::time::sleep(Duration::from_secs(1)).await,
-            Err(EditError::Invalid { .. } | EditError::NotFound(_)) => return false,
+            Err(Refusal::Store(StoreError::Busy)) => tokio::time::sleep(Duration::from_secs(1)).await,
+            Err(Refusal::Invalid { .. } | Refusal::NotFound(_)) => return false,
             Err(other) => panic!("an answer was refused: {other}"),
         }
     }

@@ -12,6 +12,7 @@ DROP FUNCTION calwarden_rollovers_changed() CASCADE;
 DROP FUNCTION calwarden_conflicts_changed() CASCADE;
 DROP FUNCTION calwarden_holds_changed() CASCADE;
 DROP FUNCTION calwarden_notices_changed() CASCADE;
+DROP FUNCTION calwarden_grants_changed() CASCADE;
 DROP FUNCTION calwarden_empty_account() CASCADE;
 DROP FUNCTION calwarden_settled();
 DROP FUNCTION calwarden_begins_to_change();

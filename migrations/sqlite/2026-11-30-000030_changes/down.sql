@@ -40,5 +40,6 @@ DROP TRIGGER holds_deleted;
 DROP TRIGGER notices_inserted;
 DROP TRIGGER notices_updated;
 DROP TRIGGER notices_deleted;
+DROP TRIGGER grants_updated;
 DROP TRIGGER accounts_emptied;
 DROP TABLE changes;

@@ -1,6 +1,7 @@
--- Every change of anything that a person can see, in the order in which it became durable. The database appends the rows itself, in
--- the transaction of the change: what a cascade or a purge deletes is in them too, and no query can forget one. `version` is NULL
--- where a thing has none. A thing that only its owner's account knows is deleted before the account, while its owner can be told.
+-- Every change of what a person can see, in the order in which it became durable. The database appends the rows itself, in the
+-- transaction of the change: what a cascade or a purge deletes is in them too, and no query can forget one. Times and counts that
+-- each round moves are no change: when an account is next due, how often it failed, its list of rounds. `version` is NULL where a
+-- thing has none. What belongs to an account is deleted before it, because the account says whose it is.
 CREATE TABLE changes (
     seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     space_id TEXT NOT NULL,
@@ -115,7 +116,7 @@ CREATE TRIGGER tasks_inserted AFTER INSERT ON tasks BEGIN
     VALUES (NEW.space_id, NEW.user_id, 'task', NEW.id, NEW.version, 0);
 END;
 CREATE TRIGGER tasks_updated AFTER UPDATE ON tasks
-WHEN (NEW.version, NEW.context_id, NEW.made_from) IS NOT (OLD.version, OLD.context_id, OLD.made_from) BEGIN
+WHEN (NEW.version, NEW.context_id, NEW.made_from, NEW.after) IS NOT (OLD.version, OLD.context_id, OLD.made_from, OLD.after) BEGIN
     INSERT INTO changes (space_id, user_id, kind, thing, version, deleted)
     VALUES (NEW.space_id, NEW.user_id, 'task', NEW.id, NEW.version, 0);
 END;
@@ -163,7 +164,7 @@ CREATE TRIGGER focuses_inserted AFTER INSERT ON focuses BEGIN
     VALUES (NEW.space_id, NEW.user_id, 'focus', NEW.id, NEW.version, 0);
 END;
 CREATE TRIGGER focuses_updated AFTER UPDATE ON focuses
-WHEN (NEW.version, NEW.block_id) IS NOT (OLD.version, OLD.block_id) BEGIN
+WHEN (NEW.version, NEW.block_id, NEW.overrun) IS NOT (OLD.version, OLD.block_id, OLD.overrun) BEGIN
     INSERT INTO changes (space_id, user_id, kind, thing, version, deleted)
     VALUES (NEW.space_id, NEW.user_id, 'focus', NEW.id, NEW.version, 0);
 END;
@@ -179,7 +180,7 @@ CREATE TRIGGER rollovers_inserted AFTER INSERT ON rollovers BEGIN
     VALUES (NEW.space_id, NEW.user_id, 'rollover', NEW.id, NULL, 0);
 END;
 CREATE TRIGGER rollovers_updated AFTER UPDATE ON rollovers
-WHEN NEW.undone_at IS NOT OLD.undone_at BEGIN
+WHEN (NEW.undone_at, NEW.tasks, NEW.waiting) IS NOT (OLD.undone_at, OLD.tasks, OLD.waiting) BEGIN
     INSERT INTO changes (space_id, user_id, kind, thing, version, deleted)
     VALUES (NEW.space_id, NEW.user_id, 'rollover', NEW.id, NULL, 0);
 END;
@@ -195,7 +196,7 @@ CREATE TRIGGER conflicts_inserted AFTER INSERT ON conflicts BEGIN
     VALUES (NEW.space_id, (SELECT user_id FROM accounts WHERE id = NEW.account_id), 'conflict', NEW.id, NULL, 0);
 END;
 CREATE TRIGGER conflicts_updated AFTER UPDATE ON conflicts
-WHEN (NEW.status, NEW.winner, NEW.fields, NEW.local, NEW.remote, NEW.reason) IS NOT (OLD.status, OLD.winner, OLD.fields, OLD.local, OLD.remote, OLD.reason) BEGIN
+WHEN (NEW.kind, NEW.status, NEW.winner, NEW.fields, NEW.base, NEW.local, NEW.remote, NEW.policy, NEW.severity, NEW.reason) IS NOT (OLD.kind, OLD.status, OLD.winner, OLD.fields, OLD.base, OLD.local, OLD.remote, OLD.policy, OLD.severity, OLD.reason) BEGIN
     INSERT INTO changes (space_id, user_id, kind, thing, version, deleted)
     VALUES (NEW.space_id, (SELECT user_id FROM accounts WHERE id = NEW.account_id), 'conflict', NEW.id, NULL, 0);
 END;
@@ -237,6 +238,12 @@ CREATE TRIGGER notices_deleted AFTER DELETE ON notices BEGIN
 END;
 INSERT INTO changes (space_id, user_id, kind, thing, version, deleted)
 SELECT space_id, user_id, 'notice', id, NULL, 0 FROM notices;
+
+-- What its owner has granted is shown with the account.
+CREATE TRIGGER grants_updated AFTER UPDATE ON grants WHEN NEW.scopes IS NOT OLD.scopes BEGIN
+    INSERT INTO changes (space_id, user_id, kind, thing, version, deleted)
+    SELECT space_id, user_id, 'account', id, version, 0 FROM accounts WHERE id = NEW.account_id;
+END;
 
 CREATE TRIGGER accounts_emptied BEFORE DELETE ON accounts BEGIN
     DELETE FROM conflicts WHERE account_id = OLD.id;

@@ -5,7 +5,7 @@
 
 use url::Url;
 
-use crate::{domain::account::ProviderKind, provider::Profile};
+use crate::domain::account::ProviderKind;
 
 /// Where discovery starts; the calendars are on a partition host (`pNN-caldav.icloud.com`) that may change.
 pub const START: &str = "https://caldav.icloud.com/";
@@ -15,23 +15,6 @@ const SERVICE_LABELS: [&str; 6] = ["caldav", "dav", "calendar", "www", "mail", "
 
 /// Labels below which strangers register: `co.uk` has no owner.
 const SHARED_LABELS: [&str; 9] = ["ac", "co", "com", "edu", "gov", "ne", "net", "or", "org"];
-
-/// Pace and habits. Neither iCloud nor most servers publish limits; `Retry-After` is obeyed everywhere.
-pub(super) fn profile(kind: ProviderKind) -> Profile {
-    let requests_per_minute = match kind {
-        ProviderKind::Icloud => 240,
-        ProviderKind::Caldav | ProviderKind::Feed | ProviderKind::Google => 0,
-    };
-    Profile {
-        kind,
-        requests_per_minute,
-        poll_every_s: 300,
-        reconcile_every_s: 86_400,
-        // Servers lock a collection for each write; two at once only wait for each other.
-        writes_at_once: 1,
-        absence_is_doubtful: false,
-    }
-}
 
 /// Whether `url` may see the credential of an account that started at `start`.
 pub(super) fn may_see_credential(kind: ProviderKind, start: &Url, url: &Url) -> bool {

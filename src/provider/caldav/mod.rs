@@ -4,6 +4,11 @@
 //! - **href**: a resource's name on its server; our ids are hrefs in the server's own spelling.
 //! - **ctag**: a calendar's word that something in it changed.
 //!
+//! A server is believed about what was seen of it (`manners.rs`): a strong `ETag` after a `PUT` once the bytes came back as they
+//! were sent, a condition on a deletion once one was enforced. "Nothing changed" is doubted where the calendar's stamp says that
+//! something did, because some servers take any sync token: then everything is listed. An answer that is too large is asked for in
+//! halves, a list in pieces; `limit` in a sync report loses changes on some servers, so it is sent only then.
+//!
 //! **Invariant:** what a server leaves out of an answer is not thereby gone: only a complete listing speaks of absence.
 //!
 //! **Invariant:** every write is conditional on the version it was decided on.
@@ -45,7 +50,8 @@ use self::{
     write::Pen,
 };
 use super::{
-    ChangePage, EventWriter, Found, PageToken, Profile, Provider, ProviderError, Pull, Result, Target,
+    ChangePage, EventWriter, Found, PageToken, Provider, ProviderError, Pull, Result, Target,
+    catalogue::{self, ConnectedBy, Facts, Looks},
     transport::{Credential, Http},
 };
 use crate::{
@@ -65,6 +71,21 @@ use crate::{
 /// beyond is small, and a server that refuses a batch is asked for its objects one by one.
 const BATCH: usize = 200;
 
+/// A `CalDAV` server.
+pub(super) const FACTS: Facts = Facts {
+    name: "CalDAV",
+    connected_by: ConnectedBy::Password { start: None },
+    looks: Looks::Server,
+    reconcile_every_s: 86_400,
+    // Servers lock a collection for each write; two at once only wait for each other.
+    writes_at_once: 1,
+    absence_is_doubtful: false,
+};
+
+/// iCloud.
+pub(super) const ICLOUD: Facts =
+    Facts { name: "iCloud", connected_by: ConnectedBy::Password { start: Some(ICLOUD_START) }, ..FACTS };
+
 /// How an account reaches its server.
 #[derive(Clone, Debug)]
 pub struct CaldavConfig {
@@ -81,7 +102,7 @@ pub struct CaldavConfig {
 /// One account on one `CalDAV` server.
 pub struct Caldav {
     exchange: Exchange,
-    profile: Profile,
+    kind: ProviderKind,
     limits: Limits,
     room: Room,
     manners: Manners,
@@ -109,7 +130,7 @@ impl Caldav {
         let memory = Memory { homes: home.filter(|homes| !homes.is_empty()), tokens, ..Memory::default() };
         Self {
             exchange: Exchange::new(http, world, kind, start, credential),
-            profile: icloud::profile(kind),
+            kind,
             limits: Limits::default(),
             room: Room::new(BATCH),
             manners: Manners::default(),
@@ -162,8 +183,8 @@ impl Caldav {
 
 #[async_trait]
 impl Provider for Caldav {
-    fn profile(&self) -> &Profile {
-        &self.profile
+    fn facts(&self) -> &'static Facts {
+        catalogue::facts(self.kind)
     }
 
     async fn calendars(&self) -> Result<Vec<RemoteCalendar>> {

@@ -28,18 +28,28 @@ use tokio::time::Instant;
 
 use self::{bookmark::Bookmark, classify::Answer, convert::Page, request::Source};
 use super::{
-    ChangePage, PageToken, Profile, Provider, ProviderError, Pull, Result,
+    ChangePage, PageToken, Provider, ProviderError, Pull, Result,
+    catalogue::{ConnectedBy, Facts, Looks},
     transport::{
         Http,
         throttle::{Paced, Throttle},
     },
 };
 use crate::domain::{
-    account::ProviderKind,
     calendar::RemoteCalendar,
     failure::FailureClass,
     ids::{RemoteCalendarId, SyncCursor},
     secret::Secret,
+};
+
+/// A feed.
+pub(super) const FACTS: Facts = Facts {
+    name: "iCalendar feed",
+    connected_by: ConnectedBy::Address,
+    looks: Looks::Feed,
+    reconcile_every_s: 86_400,
+    writes_at_once: 1,
+    absence_is_doubtful: true,
 };
 
 /// The id of a feed's only calendar.
@@ -63,7 +73,6 @@ pub struct FeedConfig {
 pub struct Feed {
     http: Paced<Arc<dyn Http>>,
     source: Source,
-    profile: Profile,
     memory: Mutex<Memory>,
 }
 
@@ -93,14 +102,6 @@ impl Feed {
         Ok(Self {
             http: Paced::new(http, Throttle::new(PACE, PACE)),
             source: Source::parse(&config.url)?,
-            profile: Profile {
-                kind: ProviderKind::Feed,
-                requests_per_minute: PACE,
-                poll_every_s: 900,
-                reconcile_every_s: 86_400,
-                writes_at_once: 1,
-                absence_is_doubtful: true,
-            },
             memory: Mutex::default(),
         })
     }
@@ -145,8 +146,8 @@ impl Feed {
 
 #[async_trait]
 impl Provider for Feed {
-    fn profile(&self) -> &Profile {
-        &self.profile
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
     async fn calendars(&self) -> Result<Vec<RemoteCalendar>> {

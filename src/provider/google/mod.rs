@@ -4,6 +4,15 @@
 //! - **part**: an item that is a piece of a series: its master, an exception, or a cancelled occurrence.
 //! - **sync token**: Google's word for where a calendar was read to; our cursor carries it.
 //!
+//! A series is one event here and several items at Google. The parts of one pull are put together on its last page; the version of
+//! the whole is the master's ETag and a digest over the exceptions. `If-Match` guards the master alone, so before a series is
+//! deleted or moved its exceptions are read once more. Google's guide says that exceptions go when a series is cut or moved; they
+//! were seen to stay, so what a rule no longer names is cancelled, one by one.
+//!
+//! Writes go out a few at a time instead of in batches: the quota counts the requests inside a batch all the same, and each outcome
+//! is stored as it comes. A window holds the quota: at most 540 requests in any minute, as fast as they come. Google refuses
+//! everybody for a minute now and then, so a refused token is believed at the third refusal, after a pause.
+//!
 //! **Invariant:** writes are patches of what changed, under `If-Match`, and tell no guest.
 //!
 //! **Invariant:** an event we make has an id derived from its calendar and our key, so that making it twice makes one.
@@ -39,15 +48,25 @@ use url::Url;
 
 use self::{classify::Doing, item::Item};
 use super::{
-    ChangePage, ChannelKeeper, EventWriter, FreeBusy, Profile, Provider, ProviderError, Pull, Result,
+    ChangePage, ChannelKeeper, EventWriter, FreeBusy, Provider, ProviderError, Pull, Result,
+    catalogue::{ConnectedBy, Facts, Looks},
     transport::{
         Credential, Http, Request, Response,
         throttle::{Paced, Throttle},
     },
 };
 use crate::domain::{
-    account::ProviderKind, calendar::RemoteCalendar, failure::FailureClass, ids::RemoteCalendarId, ports::World,
-    secret::Secret,
+    calendar::RemoteCalendar, failure::FailureClass, ids::RemoteCalendarId, ports::World, secret::Secret,
+};
+
+/// Google Calendar.
+pub(super) const FACTS: Facts = Facts {
+    name: "Google Calendar",
+    connected_by: ConnectedBy::Consent,
+    looks: Looks::Watched,
+    reconcile_every_s: 86_400,
+    writes_at_once: 6,
+    absence_is_doubtful: false,
 };
 
 /// Requests in any minute for one account; Google allows 600.
@@ -73,7 +92,6 @@ pub struct Google {
     http: Paced<Arc<dyn Http>>,
     world: World,
     config: GoogleConfig,
-    profile: Profile,
     memory: Mutex<Memory>,
 }
 
@@ -95,20 +113,7 @@ impl Google {
     /// Opens it. Makes no request.
     #[must_use]
     pub fn new(http: Arc<dyn Http>, world: World, config: GoogleConfig) -> Self {
-        Self {
-            http: Paced::new(http, Throttle::at_most(PACE)),
-            world,
-            config,
-            profile: Profile {
-                kind: ProviderKind::Google,
-                requests_per_minute: PACE,
-                poll_every_s: 120,
-                reconcile_every_s: 86_400,
-                writes_at_once: 6,
-                absence_is_doubtful: false,
-            },
-            memory: Mutex::default(),
-        }
+        Self { http: Paced::new(http, Throttle::at_most(PACE)), world, config, memory: Mutex::default() }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -173,8 +178,8 @@ impl Provider for Google {
         calendars.first().map(|primary| format!("google://calendar/{}", primary.as_str())).into_iter().collect()
     }
 
-    fn profile(&self) -> &Profile {
-        &self.profile
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
     async fn calendars(&self) -> Result<Vec<RemoteCalendar>> {

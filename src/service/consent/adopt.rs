@@ -1,6 +1,6 @@
 //! From a grant to an account: a new one, or one that goes on.
 //!
-//! **Invariant:** an account is connected again only by the person whose it is; its bonds, cursors and queued writes stay.
+//! **Invariant:** an account is connected again only by the person whose it is; its mappings, cursors and queued writes stay.
 
 use super::{Connected, ConsentError};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         person::Scope,
         secret::Secret,
     },
-    provider::{google::scopes, oauth, registry},
+    provider::{catalogue::facts, google::scopes, oauth, registry},
     service::{
         Services,
         identify_account::{names, subject_name},
@@ -123,7 +123,9 @@ impl Services {
             space_id: consent.space_id.clone(),
             user_id: consent.user_id.clone(),
             provider: consent.provider,
-            label: listed.first().map_or_else(|| "Google Calendar".to_owned(), |calendar| calendar.name.clone()),
+            label: listed
+                .first()
+                .map_or_else(|| facts(consent.provider).name.to_owned(), |calendar| calendar.name.clone()),
             url: String::new(),
             writes_through: None,
             status: AccountStatus::Active,
@@ -163,7 +165,7 @@ impl Services {
         Ok(Ok(Connected { account: account.id, again: false, return_to: consent.return_to.clone() }))
     }
 
-    /// The same account again: its bonds, cursors and queued writes stay.
+    /// The same account again: its mappings, cursors and queued writes stay.
     async fn connect_again(
         &self,
         consent: &Consent,
@@ -176,7 +178,9 @@ impl Services {
         let lock = self.connections.renewal(id);
         let _alone = lock.lock().await;
         let mut tx = self.begin_write(&Scope::Whole).await?;
-        let mut account = tx.account(&Scope::Whole, id).await?.ok_or(ConsentError::Unknown)?;
+        // Meanwhile its owner may have disconnected it.
+        let known = tx.account(&Scope::Whole, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
+        let mut account = known.ok_or(ConsentError::Unknown)?;
         let (held, calendars) = (tx.grant_of(id).await?, tx.calendars_of(id).await?);
         tx.put_secrets(&sealed).await?;
         tx.put_calendars(&widened(held.as_ref(), granted, calendars, listed)).await?;

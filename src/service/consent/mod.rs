@@ -5,6 +5,13 @@
 //! - **ticket**: lets one browser fetch its cookie when the consent was begun by a backend, once its person has seen whose
 //!   account it will be and goes on.
 //!
+//! Beginning stores a consent (hashes of its state and ticket, and the cookie, sealed) and answers where to send the person. A
+//! browser that was not given the cookie asks for it with the ticket: a page says whose account it will be, and the first browser
+//! whose person goes on gets the cookie. The browser comes back with state, code and cookie; the consent is taken out of the store,
+//! the code is exchanged with the proof key from the cookie, the calendars are listed, and one transaction stores account, tokens,
+//! grant and calendars and owes the first round. The account's names (`identify_account.rs`) are unique for each user: the second
+//! of two consents of one person connects the first one's account again.
+//!
 //! **Invariant:** without the cookie of the very consent that the state names, nothing is asked of the provider and nothing
 //! is stored. Whatever the outcome, the consent is spent.
 
@@ -19,7 +26,7 @@ use url::Url;
 
 pub use return_to::ReturnHosts;
 
-use super::{Services, connect_account::ConnectError};
+use super::Services;
 use crate::{
     domain::{
         account::{ProviderKind, SealedSecret, SecretKind},
@@ -30,6 +37,7 @@ use crate::{
         secret::Secret,
     },
     provider::{google::scopes, oauth},
+    service::Refusal,
     store::{Mode, StoreError},
 };
 
@@ -185,25 +193,25 @@ impl Services {
     }
 
     /// Begins a consent.
-    pub async fn begin_consent(&self, scope: &Scope, asked: Begin) -> Result<Begun, ConnectError> {
+    pub async fn begin_consent(&self, scope: &Scope, asked: Begin) -> Result<Begun, Refusal> {
         if let Some(wanted) = &asked.return_to {
-            let refused = |why| ConnectError::Invalid { field: "return_to", why };
+            let refused = |why| Refusal::Invalid { field: "return_to", why };
             self.settings.return_to.check(wanted).map_err(refused)?;
         }
         let mut tx = self.begin_write(scope).await?;
-        let user = tx.user(&asked.user_id).await?.ok_or(ConnectError::NotFound("user"))?;
+        let user = tx.user(&asked.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let space = asked.space_id.unwrap_or_else(|| user.home_space.clone());
         if !scope.admits(&space) || !tx.spaces_of(&user.id).await?.contains(&space) {
-            return Err(ConnectError::NotFound("space"));
+            return Err(Refusal::NotFound("space"));
         }
         let mut held = Vec::new();
         if let Some(id) = asked.account_id {
             let account = tx.account(scope, id).await?.filter(|account| account.user_id == user.id);
             let account = account.filter(|account| account.provider == ProviderKind::Google);
-            account.ok_or(ConnectError::NotFound("account"))?;
+            account.ok_or(Refusal::NotFound("account"))?;
             held = tx.grant_of(id).await?.map(|grant| grant.granted()).unwrap_or_default();
         }
-        let app = self.app().ok_or_else(|| ConnectError::Invalid {
+        let app = self.app().ok_or_else(|| Refusal::Invalid {
             field: "provider",
             why: "Google is not set up here: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET".into(),
         })?;

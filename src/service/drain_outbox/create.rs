@@ -5,7 +5,7 @@ use crate::{
     domain::{event::EventContent, failure::FailureClass, ids::Uid, mapping::RemoteEvent, person::Scope, round::Tally},
     engine::outbox::{is_withdrawal, may_still_arrive},
     provider::{Found, ProviderError},
-    service::{Failure, sync_round::changes::Changes},
+    service::{Refusal, sync_round::changes::Changes},
     store::Mode,
 };
 
@@ -15,7 +15,7 @@ fn is_again(case: &Case) -> bool {
 }
 
 impl Desk<'_> {
-    pub(super) async fn create(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Failure> {
+    pub(super) async fn create(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Refusal> {
         if !self.remember(case, &told).await? {
             return Ok(());
         }
@@ -33,8 +33,8 @@ impl Desk<'_> {
             Err(error) if matches!(error.class, FailureClass::Conflict | FailureClass::Ambiguous) => {
                 let refused = error.class == FailureClass::Conflict;
                 let found = match self.find(case).await {
-                    Err(Failure::Provider(unread)) if !refused && unread.class == FailureClass::Malformed => {
-                        return Err(Failure::Provider(error));
+                    Err(Refusal::Provider(unread)) if !refused && unread.class == FailureClass::Malformed => {
+                        return Err(Refusal::Provider(error));
                     }
                     found => found?,
                 };
@@ -46,32 +46,32 @@ impl Desk<'_> {
                         if refused {
                             self.rename(case, error).await
                         } else {
-                            Err(Failure::Provider(error))
+                            Err(Refusal::Provider(error))
                         }
                     }
                     // An attempt before this one has made it, and somebody deleted it there.
                     Found::Deleted if !refused || !case.entry.sent.is_empty() => self.deleted_there(case, tally).await,
                     Found::Deleted | Found::Nothing if refused => self.rename(case, error).await,
-                    Found::Deleted | Found::Nothing => Err(Failure::Provider(error)),
+                    Found::Deleted | Found::Nothing => Err(Refusal::Provider(error)),
                 }
             }
-            Err(error) => Err(Failure::Provider(error)),
+            Err(error) => Err(Refusal::Provider(error)),
         }
     }
 
     /// Looks for what a create with this entry's key has made; where a copy is made again, first under the name that it had.
-    async fn find(&self, case: &Case) -> Result<Found, Failure> {
+    async fn find(&self, case: &Case) -> Result<Found, Refusal> {
         if let Some(was) = case.remains.as_ref().filter(|was| is_again(case) && was.was_read()) {
-            let there = self.writer.read(&case.calendar.remote_id, &was.remote_id).await.map_err(Failure::Provider)?;
+            let there = self.writer.read(&case.calendar.remote_id, &was.remote_id).await.map_err(Refusal::Provider)?;
             if let Some(remote) = there {
                 return Ok(Found::Here(remote));
             }
         }
-        self.writer.find(&case.calendar.remote_id, &case.entry.key).await.map_err(Failure::Provider)
+        self.writer.find(&case.calendar.remote_id, &case.entry.key).await.map_err(Refusal::Provider)
     }
 
     /// Whether what was found under the name is another event's copy: somebody carried it here, or made it, under the same `UID`.
-    async fn is_anothers(&self, case: &Case, remote: &RemoteEvent) -> Result<bool, Failure> {
+    async fn is_anothers(&self, case: &Case, remote: &RemoteEvent) -> Result<bool, Refusal> {
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
         let bonds = tx.mappings_by_remote(case.calendar.id, std::slice::from_ref(&remote.id)).await?;
         tx.commit().await?;
@@ -86,7 +86,7 @@ impl Desk<'_> {
         remote: RemoteEvent,
         refused: bool,
         tally: &mut Tally,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         let scene = self.scene(case);
         let mut changes = Changes::default();
         let mut write = self.services.begin_write(&Scope::Whole).await?;
@@ -99,7 +99,7 @@ impl Desk<'_> {
     }
 
     /// What we made there was deleted there before we had heard of it.
-    async fn deleted_there(&self, case: &Case, tally: &mut Tally) -> Result<(), Failure> {
+    async fn deleted_there(&self, case: &Case, tally: &mut Tally) -> Result<(), Refusal> {
         let scene = self.scene(case);
         let mut changes = Changes::default();
         let mut write = self.services.begin_write(&Scope::Whole).await?;
@@ -116,14 +116,14 @@ impl Desk<'_> {
     }
 
     /// The server refuses the chosen name without holding the event (a trash bin, another calendar): choose another.
-    async fn rename(&self, case: &Case, error: ProviderError) -> Result<(), Failure> {
+    async fn rename(&self, case: &Case, error: ProviderError) -> Result<(), Refusal> {
         let key = Uid(self.services.world.new_id::<uuid::Uuid>().to_string());
         self.amend(case, |entry| (entry.key, entry.sent) = (key, Vec::new())).await?;
-        Err(Failure::Provider(ProviderError { class: FailureClass::Transient, ..error }))
+        Err(Refusal::Provider(ProviderError { class: FailureClass::Transient, ..error }))
     }
 
     /// The event was deleted here, or its copy taken away, after a create whose answer was lost.
-    pub(super) async fn find_to_delete(&self, case: &Case) -> Result<(), Failure> {
+    pub(super) async fn find_to_delete(&self, case: &Case) -> Result<(), Refusal> {
         // The machine may sleep before the answer is looked at, and what was on its way arrives meanwhile.
         let asked = self.services.world.now();
         match self.find(case).await? {
@@ -134,7 +134,7 @@ impl Desk<'_> {
             }
             Found::Nothing if may_still_arrive(&case.entry, case.event.deleted_at, asked) => {
                 let detail = "the event was taken away while it was sent; looking again whether it arrived";
-                Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)))
+                Err(Refusal::Provider(ProviderError::new(FailureClass::Transient, detail)))
             }
             Found::Deleted | Found::Nothing => self.settled(case).await,
         }

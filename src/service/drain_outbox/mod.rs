@@ -17,7 +17,7 @@ use futures_util::{StreamExt as _, stream};
 
 use self::setback::put_aside;
 use super::{
-    Failure, Services,
+    Services,
     answer_hold::said_about,
     promises,
     sync_round::{
@@ -46,6 +46,7 @@ use crate::{
         sync::{hold::Said, plan::Reason},
     },
     provider::{EventWriter, ProviderError, Target},
+    service::Refusal,
     store::{Mode, StoreError},
 };
 
@@ -75,7 +76,7 @@ fn latest(services: &Services) -> DateTime<Utc> {
 }
 
 /// What a dry run says of the queue.
-pub async fn planned(services: &Services, opened: &Opened) -> Result<Vec<Planned>, Failure> {
+pub async fn planned(services: &Services, opened: &Opened) -> Result<Vec<Planned>, Refusal> {
     let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await?;
     let due = tx.outbox_due(opened.account.id, services.world.now(), latest(services), BATCH).await?;
     tx.commit().await?;
@@ -99,7 +100,7 @@ pub async fn planned(services: &Services, opened: &Opened) -> Result<Vec<Planned
 }
 
 /// Sends what is owed and due.
-pub async fn drain(services: &Services, opened: &Opened) -> Result<Drained, Failure> {
+pub async fn drain(services: &Services, opened: &Opened) -> Result<Drained, Refusal> {
     let mut drained = Drained::default();
     let Some(writer) = opened.provider.writer() else { return Ok(drained) };
     let mut looks: BTreeMap<OutboxId, u32> = BTreeMap::new();
@@ -120,7 +121,7 @@ pub async fn drain(services: &Services, opened: &Opened) -> Result<Drained, Fail
                 *seen += 1;
                 desk.work_on(entry, *seen)
             })
-            .buffer_unordered(opened.provider.profile().writes_at_once.max(1));
+            .buffer_unordered(opened.provider.facts().writes_at_once.max(1));
         while let Some((tally, ended)) = under_way.next().await {
             drained.tally += tally;
             if let Some(stop) = ended? {
@@ -167,7 +168,7 @@ impl Desk<'_> {
     }
 
     /// One entry, for the `look`th time in this round: what was done, and what stops the draining.
-    async fn work_on(&self, entry: OutboxEntry, look: u32) -> (Tally, Result<Option<ProviderError>, Failure>) {
+    async fn work_on(&self, entry: OutboxEntry, look: u32) -> (Tally, Result<Option<ProviderError>, Refusal>) {
         let mut tally = Tally::default();
         let ended = if look > LOOKS_MAX {
             Ok(Err(ProviderError::new(FailureClass::Conflict, "the event keeps changing at its calendar")))
@@ -178,13 +179,13 @@ impl Desk<'_> {
             Ok(Ok(())) => Ok(None),
             Ok(Err(error)) => self.failed(&entry, error).await,
             // It lost a race, here or with an edit; whatever was sent is stored, so it is looked at once more.
-            Err(Failure::Store(StoreError::Busy)) if look < LOOKS_MAX => Ok(None),
+            Err(Refusal::Store(StoreError::Busy)) if look < LOOKS_MAX => Ok(None),
             Err(failure) => Err(failure),
         };
         (tally, stop)
     }
 
-    async fn attend(&self, entry: &OutboxEntry, tally: &mut Tally) -> Result<Result<(), ProviderError>, Failure> {
+    async fn attend(&self, entry: &OutboxEntry, tally: &mut Tally) -> Result<Result<(), ProviderError>, Refusal> {
         let Some(case) = self.load(entry).await? else { return Ok(Ok(())) };
         let scene = self.scene(&case);
         let ours = case.is_ours();
@@ -202,13 +203,13 @@ impl Desk<'_> {
         };
         match result {
             Ok(()) => Ok(Ok(())),
-            Err(Failure::Provider(error)) => Ok(Err(error)),
+            Err(Refusal::Provider(error)) => Ok(Err(error)),
             Err(other) => Err(other),
         }
     }
 
     /// Everything stored about an entry; `None` when nothing is owed any more, or may not be sent.
-    async fn load(&self, entry: &OutboxEntry) -> Result<Option<Case>, Failure> {
+    async fn load(&self, entry: &OutboxEntry) -> Result<Option<Case>, Refusal> {
         let mut tx = self.services.begin_write(&Scope::Whole).await?;
         let current = tx.outbox_entry(entry.event_id, entry.calendar_id).await?;
         let event = tx.events_by_ids(&[entry.event_id]).await?.into_iter().next();
@@ -257,7 +258,7 @@ impl Desk<'_> {
     }
 
     /// Nothing is owed; an edit made meanwhile is looked at anew.
-    async fn settled(&self, case: &Case) -> Result<(), Failure> {
+    async fn settled(&self, case: &Case) -> Result<(), Refusal> {
         let mut tx = self.services.begin_write(&Scope::Whole).await?;
         if tx.outbox_entry(case.event.id, case.calendar.id).await?.as_ref() == Some(&case.entry) {
             tx.delete_outbox(case.entry.id).await?;
@@ -267,7 +268,7 @@ impl Desk<'_> {
     }
 
     /// Stores what is about to be sent; answers whether it still is to be sent.
-    async fn remember(&self, case: &Case, told: &EventContent) -> Result<bool, Failure> {
+    async fn remember(&self, case: &Case, told: &EventContent) -> Result<bool, Refusal> {
         let mut tx = self.services.begin_write(&Scope::Whole).await?;
         let current = tx.outbox_entry(case.event.id, case.calendar.id).await?;
         let Some(mut entry) = current.filter(|current| current.op != WriteOp::Delete) else { return Ok(false) };
@@ -278,7 +279,7 @@ impl Desk<'_> {
     }
 
     /// Changes the entry in the queue, if it is still there.
-    async fn amend(&self, case: &Case, change: impl FnOnce(&mut OutboxEntry)) -> Result<(), Failure> {
+    async fn amend(&self, case: &Case, change: impl FnOnce(&mut OutboxEntry)) -> Result<(), Refusal> {
         let mut tx = self.services.begin_write(&Scope::Whole).await?;
         if let Some(mut entry) = tx.outbox_entry(case.event.id, case.calendar.id).await? {
             change(&mut entry);
@@ -288,7 +289,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    async fn update(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Failure> {
+    async fn update(&self, case: &Case, told: EventContent, tally: &mut Tally) -> Result<(), Refusal> {
         let Some((mapping, revision)) = bonded(case) else { return self.look(case, tally).await };
         if !self.remember(case, &told).await? {
             return Ok(());
@@ -307,12 +308,12 @@ impl Desk<'_> {
                     self.look(case, tally).await
                 }
                 FailureClass::Ambiguous => self.look_after(case, error, tally).await,
-                _ => Err(Failure::Provider(error)),
+                _ => Err(Refusal::Provider(error)),
             },
         }
     }
 
-    async fn delete(&self, case: &Case, tally: &mut Tally) -> Result<(), Failure> {
+    async fn delete(&self, case: &Case, tally: &mut Tally) -> Result<(), Refusal> {
         let Some((mapping, revision)) = bonded(case) else { return self.look(case, tally).await };
         tally.writes += 1;
         match self.writer.delete(target(case, mapping, revision)).await {
@@ -324,35 +325,35 @@ impl Desk<'_> {
                 FailureClass::Gone => self.settle(case, None, tally).await,
                 FailureClass::Conflict => self.look(case, tally).await,
                 FailureClass::Ambiguous => self.look_after(case, error, tally).await,
-                _ => Err(Failure::Provider(error)),
+                _ => Err(Refusal::Provider(error)),
             },
         }
     }
 
     /// Reads the remote copy and decides again from what is there.
-    async fn look(&self, case: &Case, tally: &mut Tally) -> Result<(), Failure> {
+    async fn look(&self, case: &Case, tally: &mut Tally) -> Result<(), Refusal> {
         let Some(mapping) = &case.mapping else { return self.find_to_delete(case).await };
         let remote = self.writer.read(&case.calendar.remote_id, &mapping.remote_id).await;
-        self.settle(case, remote.map_err(Failure::Provider)?, tally).await
+        self.settle(case, remote.map_err(Refusal::Provider)?, tally).await
     }
 
     /// The same after an unclear answer. When the write was not applied it may still be under way: wait before it is tried
     /// again, so that the two cannot overtake each other.
-    async fn look_after(&self, case: &Case, error: ProviderError, tally: &mut Tally) -> Result<(), Failure> {
+    async fn look_after(&self, case: &Case, error: ProviderError, tally: &mut Tally) -> Result<(), Refusal> {
         let before = case.mapping.as_ref().and_then(|mapping| mapping.revision.clone());
-        let Some(mapping) = &case.mapping else { return Err(Failure::Provider(error)) };
+        let Some(mapping) = &case.mapping else { return Err(Refusal::Provider(error)) };
         let remote = match self.writer.read(&case.calendar.remote_id, &mapping.remote_id).await {
             Ok(remote) => remote,
             // Whatever answers both in words that are not the provider's, the write is still to be cleared up.
-            Err(unread) if unread.class == FailureClass::Malformed => return Err(Failure::Provider(error)),
-            Err(unread) => return Err(Failure::Provider(unread)),
+            Err(unread) if unread.class == FailureClass::Malformed => return Err(Refusal::Provider(error)),
+            Err(unread) => return Err(Refusal::Provider(unread)),
         };
         let applied = remote.as_ref().is_none_or(|remote| remote.revision != before);
-        if applied { self.settle(case, remote, tally).await } else { Err(Failure::Provider(error)) }
+        if applied { self.settle(case, remote, tally).await } else { Err(Refusal::Provider(error)) }
     }
 
     /// Both sides are known: one transaction decides and stores what follows.
-    async fn settle(&self, case: &Case, remote: Option<RemoteEvent>, tally: &mut Tally) -> Result<(), Failure> {
+    async fn settle(&self, case: &Case, remote: Option<RemoteEvent>, tally: &mut Tally) -> Result<(), Refusal> {
         let scene = self.scene(case);
         let mut changes = Changes::default();
         let mut write = self.services.begin_write(&Scope::Whole).await?;
@@ -387,7 +388,7 @@ impl Desk<'_> {
         told: &EventContent,
         remote: RemoteEvent,
         tally: &mut Tally,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         let scene = self.scene(case).answered();
         let mut changes = Changes::default();
         let mut write = self.services.begin_write(&Scope::Whole).await?;
@@ -409,7 +410,7 @@ impl Desk<'_> {
 
     /// Ends the entry that was worked on, then writes what the decision owes, if anything. A copy that is wanted gone goes, though
     /// what was under way about it has ended well.
-    async fn close(&self, mut write: WriteTx<'_>, case: &Case, changes: &Changes) -> Result<(), Failure> {
+    async fn close(&self, mut write: WriteTx<'_>, case: &Case, changes: &Changes) -> Result<(), Refusal> {
         let entry = write.outbox_entry(case.event.id, case.calendar.id).await?;
         if let Some(entry) = entry.filter(|entry| !is_withdrawal(entry)) {
             write.delete_outbox(entry.id).await?;
@@ -418,7 +419,7 @@ impl Desk<'_> {
     }
 
     /// Writes what was decided, and tells the event's other copies of it.
-    async fn commit(&self, mut write: WriteTx<'_>, case: &Case, changes: &Changes) -> Result<(), Failure> {
+    async fn commit(&self, mut write: WriteTx<'_>, case: &Case, changes: &Changes) -> Result<(), Refusal> {
         self.services.put_changes(&mut write, &self.scene(case), changes).await?;
         Ok(write.commit().await?)
     }

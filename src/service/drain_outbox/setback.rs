@@ -14,7 +14,7 @@ use crate::{
     engine::backoff::outbox_wait,
     provider::ProviderError,
     service::{
-        Failure,
+        Refusal,
         sync_round::{changes::Changes, scene::Scene},
     },
     store::Tx,
@@ -26,7 +26,7 @@ impl Desk<'_> {
         &self,
         entry: &OutboxEntry,
         error: ProviderError,
-    ) -> Result<Option<ProviderError>, Failure> {
+    ) -> Result<Option<ProviderError>, Refusal> {
         let stops = matches!(error.class, FailureClass::Unauthorised | FailureClass::RateLimited);
         let tries_again = match error.class {
             FailureClass::Transient
@@ -61,7 +61,7 @@ impl Desk<'_> {
         Ok(stops.then_some(error))
     }
 
-    pub(super) async fn park(&self, tx: &mut Tx, entry: &OutboxEntry, why: &str) -> Result<(), Failure> {
+    pub(super) async fn park(&self, tx: &mut Tx, entry: &OutboxEntry, why: &str) -> Result<(), Refusal> {
         tx.put_outbox(&put_aside(entry, why)).await?;
         if let Some(calendar) = self.opened.calendars.iter().find(|held| held.id == entry.calendar_id) {
             let mut changes = Changes::default();

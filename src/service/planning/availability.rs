@@ -7,7 +7,6 @@ use chrono::{DateTime, Duration, Utc};
 use super::{
     super::{
         Services,
-        edit_event::EditError,
         read_events::{BATCHES_MAX, CutShort, Reader, near},
     },
     person::{days_of, person, rules_of},
@@ -28,6 +27,7 @@ use crate::{
         spans::{free_of, merged},
         ticks::work_days,
     },
+    service::Refusal,
     store::{Mode, Tx},
 };
 
@@ -97,7 +97,7 @@ impl Services {
         &self,
         scope: &Scope,
         wanted: &AvailabilityWanted,
-    ) -> Result<(Vec<Availability>, Vec<Window>), EditError> {
+    ) -> Result<(Vec<Availability>, Vec<Window>), Refusal> {
         check(wanted)?;
         let mut all = Vec::new();
         for user in &wanted.users {
@@ -124,9 +124,9 @@ impl Services {
         user: &UserId,
         window: Window,
         blocks_of: Option<&BTreeSet<EventId>>,
-    ) -> Result<Busy, EditError> {
+    ) -> Result<Busy, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let zone = tx.user(user).await?.ok_or(EditError::NotFound("user"))?.time_zone;
+        let zone = tx.user(user).await?.ok_or(Refusal::NotFound("user"))?.time_zone;
         let mut busy = BusyTime::new(window, Budget::PERSON);
         let mut reader = Reader::new(&mut tx, scope, user, None, near(window, None), zone);
         let mut unread = true;
@@ -179,7 +179,7 @@ pub(super) fn usual_hours(user: &User, rules: &PlanningRules) -> TimeMap {
     rules.hours_named(None, &user.working_hours).unwrap_or_default()
 }
 
-async fn freshness(tx: &mut Tx, scope: &Scope, user: &User) -> Result<Vec<Freshness>, EditError> {
+async fn freshness(tx: &mut Tx, scope: &Scope, user: &User) -> Result<Vec<Freshness>, Refusal> {
     let mut told = Vec::new();
     for account in tx.accounts(scope, Some(&user.id), None, ACCOUNTS_MAX).await? {
         let rounds = tx.rounds_of(scope, account.id, None, ROUNDS_MAX).await?;
@@ -190,8 +190,8 @@ async fn freshness(tx: &mut Tx, scope: &Scope, user: &User) -> Result<Vec<Freshn
     Ok(told)
 }
 
-fn check(wanted: &AvailabilityWanted) -> Result<(), EditError> {
-    let invalid = |field, why: &str| Err(EditError::Invalid { field, why: why.to_owned() });
+fn check(wanted: &AvailabilityWanted) -> Result<(), Refusal> {
+    let invalid = |field, why: &str| Err(Refusal::Invalid { field, why: why.to_owned() });
     if wanted.users.is_empty() || wanted.users.len() > USERS_MAX {
         return invalid("users", "between 1 and 50 users");
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 
 use super::{
-    super::{Services, edit_event::EditError, write::WriteTx},
+    super::{Services, write::WriteTx},
     imports::is_import,
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         time::Window,
     },
     engine::replan::confirmed,
+    service::Refusal,
     store::Mode,
 };
 
@@ -23,9 +24,9 @@ use crate::{
 const LENGTH_MAX: Duration = Duration::hours(24);
 
 /// A span that a block may have, in whole seconds as its event will say it.
-fn checked(span: Window) -> Result<Window, EditError> {
+fn checked(span: Window) -> Result<Window, Refusal> {
     let span = Window { from: span.from.trunc_subsecs(0), to: span.to.trunc_subsecs(0) };
-    let invalid = |field, why: &str| Err(EditError::Invalid { field, why: why.to_owned() });
+    let invalid = |field, why: &str| Err(Refusal::Invalid { field, why: why.to_owned() });
     if span.length() <= Duration::zero() {
         return invalid("end", "the end is not after the start");
     }
@@ -37,9 +38,9 @@ fn checked(span: Window) -> Result<Window, EditError> {
 
 impl Services {
     /// The blocks of a task, by start.
-    pub async fn blocks_of_task(&self, scope: &Scope, task: TaskId) -> Result<Vec<TimeBlock>, EditError> {
+    pub async fn blocks_of_task(&self, scope: &Scope, task: TaskId) -> Result<Vec<TimeBlock>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        tx.task(scope, task).await?.ok_or(EditError::NotFound("task"))?;
+        tx.task(scope, task).await?.ok_or(Refusal::NotFound("task"))?;
         let mut found = tx.blocks_of_task(task).await?;
         tx.commit().await?;
         found.sort_by_key(|block| (block.start, block.id));
@@ -53,9 +54,9 @@ impl Services {
         user: &UserId,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
-    ) -> Result<Vec<TimeBlock>, EditError> {
+    ) -> Result<Vec<TimeBlock>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        tx.user(user).await?.ok_or(EditError::NotFound("user"))?;
+        tx.user(user).await?.ok_or(Refusal::NotFound("user"))?;
         let mut found = tx.blocks_between(user, from, to).await?;
         tx.commit().await?;
         found.retain(|block| scope.admits(&block.space_id));
@@ -64,23 +65,23 @@ impl Services {
     }
 
     /// One of them.
-    pub async fn block(&self, scope: &Scope, id: BlockId) -> Result<TimeBlock, EditError> {
+    pub async fn block(&self, scope: &Scope, id: BlockId) -> Result<TimeBlock, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let found = tx.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
+        let found = tx.block(scope, id).await?.ok_or(Refusal::NotFound("block"))?;
         tx.commit().await?;
         Ok(found)
     }
 
     /// Puts a block where a person wants it: confirmed, and theirs.
-    pub async fn create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, EditError> {
+    pub async fn create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, Refusal> {
         let span = checked(span)?;
         self.write(scope, async |write| {
-            let task = write.task(scope, task).await?.ok_or(EditError::NotFound("task"))?;
+            let task = write.task(scope, task).await?.ok_or(Refusal::NotFound("task"))?;
             if !task.facts.status.is_open() {
                 let why = "the task is closed; open it again".to_owned();
-                return Err(EditError::Invalid { field: "task_id", why });
+                return Err(Refusal::Invalid { field: "task_id", why });
             }
-            let user = write.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
+            let user = write.user(&task.user_id).await?.ok_or(Refusal::NotFound("user"))?;
             let placed = Placed {
                 origin: BlockOrigin::User,
                 lock: BlockLock::User,
@@ -99,7 +100,7 @@ impl Services {
         write: &mut WriteTx<'_>,
         task: &Task,
         mut block: TimeBlock,
-    ) -> Result<TimeBlock, EditError> {
+    ) -> Result<TimeBlock, Refusal> {
         self.reflect(write, task, std::slice::from_mut(&mut block), None).await?;
         write.owe_plan(&task.user_id, PlanCause::TaskEdited, self.world.now()).await?;
         Ok(block)
@@ -112,12 +113,12 @@ impl Services {
         id: BlockId,
         expected_version: Option<i64>,
         span: Window,
-    ) -> Result<TimeBlock, EditError> {
+    ) -> Result<TimeBlock, Refusal> {
         let span = checked(span)?;
         self.amend_block(scope, id, expected_version, |block| {
             if !block.state.is_live() {
                 let why = "the block is over, or only offered; make a new one".to_owned();
-                return Err(EditError::Invalid { field: "state", why });
+                return Err(Refusal::Invalid { field: "state", why });
             }
             block.move_to(span);
             (block.state, block.lock) = match block.state {
@@ -136,11 +137,11 @@ impl Services {
         scope: &Scope,
         id: BlockId,
         expected_version: Option<i64>,
-    ) -> Result<TimeBlock, EditError> {
+    ) -> Result<TimeBlock, Refusal> {
         self.amend_block(scope, id, expected_version, |block| {
             let Some(yes) = confirmed(block) else {
                 let why = "only a tentative block waits for a confirmation".to_owned();
-                return Err(EditError::Invalid { field: "state", why });
+                return Err(Refusal::Invalid { field: "state", why });
             };
             (block.state, block.lock) = yes;
             Ok(())
@@ -154,7 +155,7 @@ impl Services {
         scope: &Scope,
         id: BlockId,
         expected_version: Option<i64>,
-    ) -> Result<TimeBlock, EditError> {
+    ) -> Result<TimeBlock, Refusal> {
         self.amend_block(scope, id, expected_version, |block| {
             if block.state == BlockState::Confirmed {
                 block.lock = BlockLock::None;
@@ -169,17 +170,17 @@ impl Services {
         scope: &Scope,
         id: BlockId,
         expected_version: Option<i64>,
-        change: impl Fn(&mut TimeBlock) -> Result<(), EditError>,
-    ) -> Result<TimeBlock, EditError> {
+        change: impl Fn(&mut TimeBlock) -> Result<(), Refusal>,
+    ) -> Result<TimeBlock, Refusal> {
         self.write(scope, async |write| {
-            let mut block = write.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
+            let mut block = write.block(scope, id).await?.ok_or(Refusal::NotFound("block"))?;
             if expected_version.is_some_and(|expected| expected != block.version) {
-                return Err(EditError::Stale);
+                return Err(Refusal::Stale);
             }
-            let task = write.task(&Scope::Whole, block.task_id).await?.ok_or(EditError::NotFound("task"))?;
+            let task = write.task(&Scope::Whole, block.task_id).await?.ok_or(Refusal::NotFound("task"))?;
             if is_import(&task, &block) {
                 let why = "the block is an event of an imported calendar; move the event".to_owned();
-                return Err(EditError::Invalid { field: "id", why });
+                return Err(Refusal::Invalid { field: "id", why });
             }
             change(&mut block)?;
             block.touch(self.world.now());
@@ -189,9 +190,9 @@ impl Services {
     }
 
     /// Takes a block away, and its event with it; the task stays.
-    pub async fn delete_block(&self, scope: &Scope, id: BlockId) -> Result<(), EditError> {
+    pub async fn delete_block(&self, scope: &Scope, id: BlockId) -> Result<(), Refusal> {
         self.write(scope, async |write| {
-            let block = write.block(scope, id).await?.ok_or(EditError::NotFound("block"))?;
+            let block = write.block(scope, id).await?.ok_or(Refusal::NotFound("block"))?;
             self.withdraw_block(write, &block).await?;
             Ok(write.owe_plan(&block.user_id, PlanCause::TaskEdited, self.world.now()).await?)
         })

@@ -1,7 +1,7 @@
 //! Contexts: what a user's work is grouped by, and where its blocks are shown.
 
 use super::{
-    super::{Services, edit_event::EditError, write::WriteTx},
+    super::{Services, write::WriteTx},
     person::person,
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
         ids::{CalendarId, ContextId, UserId},
         person::Scope,
     },
+    service::Refusal,
     store::{Mode, StoreError, Tx},
 };
 
@@ -28,40 +29,35 @@ pub struct ContextFacts {
 /// Longest name, in characters.
 const NAME_CHARS_MAX: usize = 200;
 
-fn check(facts: &ContextFacts) -> Result<(), EditError> {
+fn check(facts: &ContextFacts) -> Result<(), Refusal> {
     let length = facts.name.trim().chars().count();
     if (1..=NAME_CHARS_MAX).contains(&length) {
         return Ok(());
     }
     let why = format!("between 1 and {NAME_CHARS_MAX} characters");
-    Err(EditError::Invalid { field: "name", why })
+    Err(Refusal::Invalid { field: "name", why })
 }
 
 impl Services {
     /// The contexts of a user, by name.
-    pub async fn contexts(&self, scope: &Scope, user: &UserId) -> Result<Vec<Context>, EditError> {
+    pub async fn contexts(&self, scope: &Scope, user: &UserId) -> Result<Vec<Context>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        tx.user(user).await?.ok_or(EditError::NotFound("user"))?;
+        tx.user(user).await?.ok_or(Refusal::NotFound("user"))?;
         let found = tx.contexts_of(scope, user).await?;
         tx.commit().await?;
         Ok(found)
     }
 
     /// One of them.
-    pub async fn context(&self, scope: &Scope, id: ContextId) -> Result<Context, EditError> {
+    pub async fn context(&self, scope: &Scope, id: ContextId) -> Result<Context, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let found = tx.context(scope, id).await?.ok_or(EditError::NotFound("context"))?;
+        let found = tx.context(scope, id).await?.ok_or(Refusal::NotFound("context"))?;
         tx.commit().await?;
         Ok(found)
     }
 
     /// Makes one.
-    pub async fn create_context(
-        &self,
-        scope: &Scope,
-        user: &UserId,
-        facts: ContextFacts,
-    ) -> Result<Context, EditError> {
+    pub async fn create_context(&self, scope: &Scope, user: &UserId, facts: ContextFacts) -> Result<Context, Refusal> {
         check(&facts)?;
         self.write(scope, async |write| {
             let user = person(write, scope, user).await?;
@@ -91,12 +87,12 @@ impl Services {
         id: ContextId,
         expected_version: Option<i64>,
         facts: ContextFacts,
-    ) -> Result<Context, EditError> {
+    ) -> Result<Context, Refusal> {
         check(&facts)?;
         self.write(scope, async |write| {
-            let mut context = write.context(scope, id).await?.ok_or(EditError::NotFound("context"))?;
+            let mut context = write.context(scope, id).await?.ok_or(Refusal::NotFound("context"))?;
             if expected_version.is_some_and(|expected| expected != context.version) {
-                return Err(EditError::Stale);
+                return Err(Refusal::Stale);
             }
             self.check_target(write, scope, facts.calendar_id).await?;
             let before = context.publishes_to();
@@ -115,9 +111,9 @@ impl Services {
     }
 
     /// Deletes one. Its tasks stay, and what it published is taken back.
-    pub async fn delete_context(&self, scope: &Scope, id: ContextId) -> Result<(), EditError> {
+    pub async fn delete_context(&self, scope: &Scope, id: ContextId) -> Result<(), Refusal> {
         self.write(scope, async |write| {
-            let context = write.context(scope, id).await?.ok_or(EditError::NotFound("context"))?;
+            let context = write.context(scope, id).await?.ok_or(Refusal::NotFound("context"))?;
             let private = Context { visibility: ContextVisibility::Private, ..context };
             write.put_context(&private).await?;
             self.reflect_context(write, &private.user_id, id).await?;
@@ -127,7 +123,7 @@ impl Services {
         .await
     }
 
-    async fn check_target(&self, tx: &mut Tx, scope: &Scope, calendar: Option<CalendarId>) -> Result<(), EditError> {
+    async fn check_target(&self, tx: &mut Tx, scope: &Scope, calendar: Option<CalendarId>) -> Result<(), Refusal> {
         match calendar {
             Some(calendar) => self.writable(tx, scope, calendar).await.map(drop),
             None => Ok(()),

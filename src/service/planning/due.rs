@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, Utc};
 
-use super::super::{Services, edit_event::EditError};
-use crate::{domain::person::Scope, engine::focus::GRACE, store::Mode};
+use super::super::Services;
+use crate::{domain::person::Scope, engine::focus::GRACE, service::Refusal, store::Mode};
 
 /// People looked at in one go.
 const PEOPLE_MAX: u32 = 500;
 
 impl Services {
     /// Does everything that is due by now; answers when the next thing is.
-    pub async fn plan_due(&self) -> Result<Option<DateTime<Utc>>, EditError> {
+    pub async fn plan_due(&self) -> Result<Option<DateTime<Utc>>, Refusal> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let over = tx.users_with_blocks_over(now, PEOPLE_MAX).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
-    super::{Services, edit_event::EditError},
+    super::Services,
     availability::usual_hours,
     person::{days_of, person, rules_of},
 };
@@ -25,6 +25,7 @@ use crate::{
         day::Days,
         scheduling::TASKS_MAX,
     },
+    service::Refusal,
     store::{Mode, StoreError, Tx},
 };
 
@@ -79,7 +80,7 @@ async fn planned_tasks(tx: &mut Tx, user: &UserId) -> Result<Vec<Task>, StoreErr
 }
 
 impl Services {
-    pub(super) async fn gather(&self, scope: &Scope, user: &UserId) -> Result<Gathered, EditError> {
+    pub(super) async fn gather(&self, scope: &Scope, user: &UserId) -> Result<Gathered, Refusal> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let user = person(&mut tx, scope, user).await?;
@@ -87,7 +88,7 @@ impl Services {
         let tasks = planned_tasks(&mut tx, &user.id).await?;
         if tasks.len() > TASKS_MAX {
             let why = format!("a plan takes at most {TASKS_MAX} open tasks of a user: close or delete some");
-            return Err(EditError::Invalid { field: "tasks", why });
+            return Err(Refusal::Invalid { field: "tasks", why });
         }
         let blocks = tx.live_blocks(&user.id, now).await?;
         // From the begin of the day, so that what is seen is the same all day long.

@@ -1,6 +1,5 @@
 //! Whose plans these are.
 
-use super::super::edit_event::EditError;
 use crate::{
     domain::{
         ids::UserId,
@@ -8,13 +7,14 @@ use crate::{
         working_hours::PlanningRules,
     },
     engine::day::Days,
+    service::Refusal,
     store::{StoreError, Tx},
 };
 
 /// A user whom the caller may plan for.
-pub(super) async fn person(tx: &mut Tx, scope: &Scope, id: &UserId) -> Result<User, EditError> {
+pub(super) async fn person(tx: &mut Tx, scope: &Scope, id: &UserId) -> Result<User, Refusal> {
     let user = tx.user(id).await?.filter(|user| scope.admits(&user.home_space));
-    user.ok_or(EditError::NotFound("user"))
+    user.ok_or(Refusal::NotFound("user"))
 }
 
 /// How they want to be planned; before they have said so, the defaults.

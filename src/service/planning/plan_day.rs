@@ -8,11 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    super::{Services, edit_event::EditError},
-    compute::NoPlan,
-    gather::Gathered,
-};
+use super::{super::Services, compute::NoPlan, gather::Gathered};
 use crate::{
     domain::{
         conflict::Severity,
@@ -26,6 +22,7 @@ use crate::{
         replan::{Handling, handling},
         scheduling::Plan,
     },
+    service::Refusal,
     store::{Mode, StoreError},
 };
 
@@ -52,7 +49,7 @@ pub struct Planned {
 
 impl Services {
     /// Makes a plan for a user, and offers it or carries it out as they have chosen.
-    pub async fn plan(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, EditError> {
+    pub async fn plan(&self, scope: &Scope, user: &UserId, cause: PlanCause) -> Result<Planned, Refusal> {
         self.plan_while(scope, user, cause, &CancellationToken::new()).await
     }
 
@@ -63,8 +60,8 @@ impl Services {
         user: &UserId,
         cause: PlanCause,
         gone: &CancellationToken,
-    ) -> Result<Planned, EditError> {
-        again!(self.try_plan(scope, user, cause, gone), EditError::Stale)
+    ) -> Result<Planned, Refusal> {
+        again!(self.try_plan(scope, user, cause, gone), Refusal::Stale)
     }
 
     async fn try_plan(
@@ -73,7 +70,7 @@ impl Services {
         user: &UserId,
         cause: PlanCause,
         gone: &CancellationToken,
-    ) -> Result<Planned, EditError> {
+    ) -> Result<Planned, Refusal> {
         let gathered = self.gather(scope, user).await?;
         let planned = self.decide(&gathered, cause, gone).await?;
         let proposal = self.offer(&gathered, planned.proposal, handling(gathered.rules.mode, cause)).await?;
@@ -81,7 +78,7 @@ impl Services {
     }
 
     /// The same, and nothing is stored.
-    pub async fn plan_dry(&self, scope: &Scope, user: &UserId) -> Result<Planned, EditError> {
+    pub async fn plan_dry(&self, scope: &Scope, user: &UserId) -> Result<Planned, Refusal> {
         let gathered = self.gather(scope, user).await?;
         self.decide(&gathered, PlanCause::Asked, &CancellationToken::new()).await
     }
@@ -91,7 +88,7 @@ impl Services {
         gathered: &Gathered,
         cause: PlanCause,
         gone: &CancellationToken,
-    ) -> Result<Planned, EditError> {
+    ) -> Result<Planned, Refusal> {
         let compiled = gathered.compiled(&gathered.blocks);
         let plan = self.computing.plan(&gathered.user.id, &compiled.problem, gone).await.map_err(no_plan)?;
         let found = moves(&compiled, &plan);
@@ -129,10 +126,10 @@ impl Services {
         gathered: &Gathered,
         proposal: Option<Proposal>,
         handling: Handling,
-    ) -> Result<Option<Proposal>, EditError> {
+    ) -> Result<Option<Proposal>, Refusal> {
         let mut write = self.begin_write(&Scope::Whole).await?;
         if !gathered.is_current(&mut write).await? {
-            return Err(EditError::Stale);
+            return Err(Refusal::Stale);
         }
         for mut old in write.open_proposals(&gathered.user.id).await? {
             let same = proposal.as_ref().is_some_and(|new| new.inputs == old.inputs && told(new) == told(&old));
@@ -166,7 +163,7 @@ impl Services {
     }
 
     /// Makes the plans that are owed by now; answers when the next one is.
-    pub async fn make_owed_plans(&self) -> Result<Option<DateTime<Utc>>, EditError> {
+    pub async fn make_owed_plans(&self) -> Result<Option<DateTime<Utc>>, Refusal> {
         loop {
             let now = self.world.now();
             let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
@@ -182,14 +179,14 @@ impl Services {
     }
 
     /// Makes one of them, or puts it off: over the person's pace, without room, or because it could not be made.
-    async fn make_owed_plan(&self, user: UserId, cause: PlanCause, wishes: i64) -> Result<(), EditError> {
+    async fn make_owed_plan(&self, user: UserId, cause: PlanCause, wishes: i64) -> Result<(), Refusal> {
         let now = self.world.now();
         if let Err(at) = self.pace.admit(&user, now) {
             return Ok(again!(self.put_off(&user, at))?);
         }
         match self.plan(&Scope::Whole, &user, cause).await {
             Ok(_) => Ok(again!(self.settle(&user, wishes, None))?),
-            Err(why @ EditError::Busy { .. }) => {
+            Err(why @ Refusal::Busy { .. }) => {
                 tracing::info!(%why, "a plan has to wait");
                 Ok(again!(self.put_off(&user, now + PUT_OFF_BUSY))?)
             }
@@ -223,16 +220,16 @@ impl Services {
 }
 
 /// What a caller is told of a list without a plan.
-fn no_plan(why: NoPlan) -> EditError {
-    let busy = |why| EditError::Busy { why, retry_after_s: RETRY_AFTER_S };
+fn no_plan(why: NoPlan) -> Refusal {
+    let busy = |why| Refusal::Busy { why, retry_after_s: RETRY_AFTER_S };
     match why {
-        NoPlan::Refused(refused) => EditError::Invalid { field: "planning", why: refused.to_string() },
+        NoPlan::Refused(refused) => Refusal::Invalid { field: "planning", why: refused.to_string() },
         // The list has changed meanwhile: read it again, and join whoever brought the newer one.
-        NoPlan::Superseded => EditError::Stale,
+        NoPlan::Superseded => Refusal::Stale,
         NoPlan::Full => busy("too many plans are being made"),
         NoPlan::Abandoned => busy("nobody waits for this plan"),
         NoPlan::Stopping => busy("the server is stopping"),
-        NoPlan::Lost => EditError::Store(StoreError::Corrupt("a list of tasks that the planner fell over".to_owned())),
+        NoPlan::Lost => Refusal::Store(StoreError::Corrupt("a list of tasks that the planner fell over".to_owned())),
     }
 }
 

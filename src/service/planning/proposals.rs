@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::{Services, edit_event::EditError, write::WriteTx},
+    super::{Services, write::WriteTx},
     gather::Gathered,
     publish::Slack,
 };
@@ -19,14 +19,15 @@ use crate::{
         proposal::{BlockChange, Change, ChangeState, Proposal, ProposalState},
     },
     engine::{agenda::slack, scheduling::Block},
+    service::Refusal,
     store::{Mode, StoreError},
 };
 
 impl Services {
     /// One proposal.
-    pub async fn proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
+    pub async fn proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let found = tx.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
+        let found = tx.proposal(scope, id).await?.ok_or(Refusal::NotFound("proposal"))?;
         tx.commit().await?;
         Ok(found)
     }
@@ -38,9 +39,9 @@ impl Services {
         user: &UserId,
         before: Option<ProposalId>,
         limit: u32,
-    ) -> Result<Vec<Proposal>, EditError> {
+    ) -> Result<Vec<Proposal>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        tx.user(user).await?.ok_or(EditError::NotFound("user"))?;
+        tx.user(user).await?.ok_or(Refusal::NotFound("user"))?;
         let found = tx.proposals_of(scope, user, before, limit.saturating_add(1)).await?;
         tx.commit().await?;
         Ok(found)
@@ -52,8 +53,8 @@ impl Services {
         scope: &Scope,
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
-    ) -> Result<Proposal, EditError> {
-        again!(self.try_accept_proposal(scope, id, only), EditError::Stale)
+    ) -> Result<Proposal, Refusal> {
+        again!(self.try_accept_proposal(scope, id, only), Refusal::Stale)
     }
 
     async fn try_accept_proposal(
@@ -61,16 +62,16 @@ impl Services {
         scope: &Scope,
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
-    ) -> Result<Proposal, EditError> {
+    ) -> Result<Proposal, Refusal> {
         let mut proposal = self.proposal(scope, id).await?;
         if proposal.state == ProposalState::Accepted && only.is_none() {
             return Ok(proposal);
         }
         let gathered = self.gather(scope, &proposal.user_id).await?;
         let mut write = self.begin_write(scope).await?;
-        let held = write.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
+        let held = write.proposal(scope, id).await?.ok_or(Refusal::NotFound("proposal"))?;
         if held.version != proposal.version || !gathered.is_current(&mut write).await? {
-            return Err(EditError::Stale);
+            return Err(Refusal::Stale);
         }
         // Changes of this very proposal that were accepted one by one do not make the rest stale.
         let begun = proposal.changes.iter().any(|change| change.state == ChangeState::Accepted);
@@ -83,7 +84,7 @@ impl Services {
                 write.commit().await?;
             }
             let why = "it is out of date: what it was made from has changed; ask for the new one".to_owned();
-            return Err(EditError::Invalid { field: "state", why });
+            return Err(Refusal::Invalid { field: "state", why });
         }
         self.carry_out_changes(&mut write, &gathered, &mut proposal, only).await?;
         proposal.version += 1;
@@ -93,11 +94,11 @@ impl Services {
     }
 
     /// Refuses a proposal; the plan in force stays.
-    pub async fn reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, EditError> {
+    pub async fn reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, Refusal> {
         self.write(scope, async |write| {
-            let mut proposal = write.proposal(scope, id).await?.ok_or(EditError::NotFound("proposal"))?;
+            let mut proposal = write.proposal(scope, id).await?.ok_or(Refusal::NotFound("proposal"))?;
             if proposal.state != ProposalState::Open {
-                return Err(EditError::Invalid { field: "state", why: "it is no longer open".to_owned() });
+                return Err(Refusal::Invalid { field: "state", why: "it is no longer open".to_owned() });
             }
             for change in proposal.changes.iter_mut().filter(|change| change.state == ChangeState::Open) {
                 change.state = ChangeState::Rejected;
@@ -116,8 +117,8 @@ impl Services {
         scope: &Scope,
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
-    ) -> Result<Proposal, EditError> {
-        again!(self.try_put_back(scope, id, only), EditError::Stale)
+    ) -> Result<Proposal, Refusal> {
+        again!(self.try_put_back(scope, id, only), Refusal::Stale)
     }
 
     async fn try_put_back(
@@ -125,14 +126,14 @@ impl Services {
         scope: &Scope,
         id: ProposalId,
         only: Option<&BTreeSet<BlockId>>,
-    ) -> Result<Proposal, EditError> {
+    ) -> Result<Proposal, Refusal> {
         let proposal = self.proposal(scope, id).await?;
         let gathered = self.gather(scope, &proposal.user_id).await?;
         let mut write = self.begin_write(scope).await?;
         let held = write.proposal(scope, id).await?.filter(|held| held.version == proposal.version);
-        let mut proposal = held.ok_or(EditError::Stale)?;
+        let mut proposal = held.ok_or(Refusal::Stale)?;
         if !gathered.is_current(&mut write).await? {
-            return Err(EditError::Stale);
+            return Err(Refusal::Stale);
         }
         let mut blocks = gathered.blocks.clone();
         for change in &mut proposal.changes {

@@ -7,10 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::{IANA_TZDB_VERSION, Tz};
 
-use super::{
-    super::{Services, edit_event::EditError},
-    imports::is_import,
-};
+use super::{super::Services, imports::is_import};
 use crate::{
     domain::{
         block::TimeBlock,
@@ -19,6 +16,7 @@ use crate::{
         proposal::PlanCause,
     },
     engine::day::restated,
+    service::Refusal,
     store::Mode,
 };
 
@@ -27,7 +25,7 @@ const PAGE: u32 = 500;
 
 impl Services {
     /// Puts the blocks of a zone where its rules of today say, if nobody has yet.
-    pub(super) async fn restate_zone(&self, zone: Tz) -> Result<(), EditError> {
+    pub(super) async fn restate_zone(&self, zone: Tz) -> Result<(), Refusal> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let looked = tx.zone_rules(zone).await?;
@@ -56,7 +54,7 @@ impl Services {
     }
 
     /// Restates some blocks of one task, whose events go with them.
-    async fn restate_blocks(&self, task: TaskId, ids: &[BlockId]) -> Result<(), EditError> {
+    async fn restate_blocks(&self, task: TaskId, ids: &[BlockId]) -> Result<(), Refusal> {
         let now = self.world.now();
         let mut write = self.begin_write(&Scope::Whole).await?;
         let Some(task) = write.task(&Scope::Whole, task).await? else { return Ok(()) };

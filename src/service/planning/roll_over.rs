@@ -2,6 +2,9 @@
 //!
 //! - **turn**: one change of day of one user.
 //!
+//! A zone's actor asks only for users with open tasks whose day has not begun, and turns twenty of them in one transaction; where
+//! that fails, each in their own. Somebody who moves to another zone is turned by whoever stores the move.
+//!
 //! **Invariant:** a turn is one transaction, and its row is unique by user and date: a crash repeats it as a whole or not at all,
 //! and whoever comes second changes nothing.
 
@@ -11,7 +14,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    super::{Services, edit_event::EditError, write::WriteTx},
+    super::{Services, write::WriteTx},
     person::{days_of, rules_of},
 };
 use crate::{
@@ -32,6 +35,7 @@ use crate::{
             Afterwards, BlockEnd, Clock, Ending, Fate, Found, Turn, Undone, due, fate, next_alarm, planning_delay, undo,
         },
     },
+    service::Refusal,
     store::{Mode, StoreError, Tx},
 };
 
@@ -46,7 +50,7 @@ const PLANS_SPREAD: Duration = Duration::minutes(20);
 
 impl Services {
     /// The time zones that somebody lives in.
-    pub async fn zones_in_use(&self) -> Result<Vec<Tz>, EditError> {
+    pub async fn zones_in_use(&self) -> Result<Vec<Tz>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let zones = tx.zones_in_use().await?;
         tx.commit().await?;
@@ -54,7 +58,7 @@ impl Services {
     }
 
     /// Turns the day of every user of a zone for whom a new one has begun; answers when the next one begins for any of them.
-    pub async fn roll_zone(&self, zone: Tz) -> Result<Option<DateTime<Utc>>, EditError> {
+    pub async fn roll_zone(&self, zone: Tz) -> Result<Option<DateTime<Utc>>, Refusal> {
         if let Err(why) = self.restate_zone(zone).await {
             tracing::warn!(%zone, %why, "planned work could not be put where new rules of its zone say; it is tried again");
         }
@@ -99,7 +103,7 @@ impl Services {
     }
 
     /// Turns the day of each of these users for whom a new one has begun; answers when the next one begins for any of them.
-    async fn roll_users(&self, users: &[User], now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, EditError> {
+    async fn roll_users(&self, users: &[User], now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Refusal> {
         let mut write = self.begin_write(&Scope::Whole).await?;
         let mut next = None;
         for user in users {
@@ -127,7 +131,7 @@ impl Services {
         tasks: Vec<Task>,
         turn: Turn,
         now: DateTime<Utc>,
-    ) -> Result<(), EditError> {
+    ) -> Result<(), Refusal> {
         let mut rollover = Rollover {
             id: self.world.new_id(),
             space_id: user.home_space.clone(),
@@ -187,7 +191,7 @@ impl Services {
         Ok(())
     }
 
-    async fn fate_of(&self, tx: &mut Tx, task: &Task, turn: Turn, owed: bool) -> Result<Fate, EditError> {
+    async fn fate_of(&self, tx: &mut Tx, task: &Task, turn: Turn, owed: bool) -> Result<Fate, Refusal> {
         let blocks = tx.blocks_of_task(task.id).await?;
         let sitting = tx.open_focus(&task.user_id).await?.filter(|focus| focus.task_id == task.id);
         let clock = match sitting.as_ref().map(|focus| focus.state) {
@@ -201,7 +205,7 @@ impl Services {
     }
 
     /// An instance that waited for its clock is judged again, once that has stopped.
-    pub(super) async fn roll_late(&self, write: &mut WriteTx<'_>, user: &User, task: TaskId) -> Result<(), EditError> {
+    pub(super) async fn roll_late(&self, write: &mut WriteTx<'_>, user: &User, task: TaskId) -> Result<(), Refusal> {
         let now = self.world.now();
         let Some(mut rollover) = write.rollovers_of(&Scope::Whole, &user.id, None, 1).await?.into_iter().next() else {
             return Ok(());
@@ -230,7 +234,7 @@ impl Services {
         ending: Ending,
         turn: Turn,
         now: DateTime<Utc>,
-    ) -> Result<RolledTask, EditError> {
+    ) -> Result<RolledTask, Refusal> {
         let mut rolled =
             RolledTask { from: task.id, to: None, to_version: 0, status: task.facts.status, blocks: Vec::new() };
         let mut old = task.clone();
@@ -284,18 +288,18 @@ impl Services {
         user: &UserId,
         before: Option<RolloverId>,
         limit: u32,
-    ) -> Result<Vec<Rollover>, EditError> {
+    ) -> Result<Vec<Rollover>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        tx.user(user).await?.ok_or(EditError::NotFound("user"))?;
+        tx.user(user).await?.ok_or(Refusal::NotFound("user"))?;
         let found = tx.rollovers_of(scope, user, before, limit.saturating_add(1)).await?;
         tx.commit().await?;
         Ok(found)
     }
 
     /// Takes a change of day back, as far as nothing was done with its tasks since.
-    pub async fn undo_rollover(&self, scope: &Scope, id: RolloverId) -> Result<(Rollover, Vec<Undone>), EditError> {
+    pub async fn undo_rollover(&self, scope: &Scope, id: RolloverId) -> Result<(Rollover, Vec<Undone>), Refusal> {
         self.write(scope, async |write| {
-            let rollover = write.rollover(scope, id).await?.ok_or(EditError::NotFound("rollover"))?;
+            let rollover = write.rollover(scope, id).await?.ok_or(Refusal::NotFound("rollover"))?;
             self.carry_undoing(write, rollover).await
         })
         .await
@@ -305,7 +309,7 @@ impl Services {
         &self,
         write: &mut WriteTx<'_>,
         mut rollover: Rollover,
-    ) -> Result<(Rollover, Vec<Undone>), EditError> {
+    ) -> Result<(Rollover, Vec<Undone>), Refusal> {
         let now = self.world.now();
         let latest = write.rollovers_of(&Scope::Whole, &rollover.user_id, None, 1).await?;
         let last = latest.first().map_or(rollover.date, |latest| latest.date);
@@ -333,8 +337,8 @@ impl Services {
                 Some(Afterwards { rolled, old, new: new.as_ref(), blocks, clock: *clock })
             })
             .collect();
-        let undone = undo(&rollover, last, &afterwards)
-            .map_err(|why| EditError::Invalid { field: "id", why: why.to_string() })?;
+        let undone =
+            undo(&rollover, last, &afterwards).map_err(|why| Refusal::Invalid { field: "id", why: why.to_string() })?;
         for one in &undone {
             self.take_back(write, one, now).await?;
         }
@@ -386,14 +390,14 @@ async fn last_rolled(
     days: Days,
     tasks: &[Task],
     now: DateTime<Utc>,
-) -> Result<NaiveDate, EditError> {
+) -> Result<NaiveDate, Refusal> {
     let latest = tx.rollovers_of(&Scope::Whole, &user.id, None, 1).await?;
     let oldest = || days.date(tasks.iter().map(|task| task.created_at).min().unwrap_or(now));
     Ok(latest.first().map_or_else(oldest, |latest| latest.date))
 }
 
 /// Who waits for an instance that was carried waits for the one that goes on.
-async fn rename_waits(tx: &mut Tx, user: &User, renamed: &BTreeMap<TaskId, TaskId>) -> Result<(), EditError> {
+async fn rename_waits(tx: &mut Tx, user: &User, renamed: &BTreeMap<TaskId, TaskId>) -> Result<(), Refusal> {
     if renamed.is_empty() {
         return Ok(());
     }

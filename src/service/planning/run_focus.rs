@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
-    super::{Services, edit_event::EditError, write::WriteTx},
+    super::{Services, write::WriteTx},
     availability::usual_hours,
     person::{days_of, person, rules_of},
 };
@@ -24,10 +24,11 @@ use crate::{
     },
     engine::{
         day::Days,
-        focus::{Ahead, Effect, GRACE, Input, Past, Refusal, Scene, alarm, minutes, past, step},
+        focus::{Ahead, Effect, FocusRefused, GRACE, Input, Past, Scene, alarm, minutes, past, step},
         playlist::{Piece, Planned, playlist},
         ticks::work_days,
     },
+    service::Refusal,
     store::{Mode, StoreError, Tx},
 };
 
@@ -76,7 +77,7 @@ struct Around {
 
 impl Services {
     /// The open sitting, and the playlist.
-    pub async fn focus(&self, scope: &Scope, user: &UserId) -> Result<FocusFacts, EditError> {
+    pub async fn focus(&self, scope: &Scope, user: &UserId) -> Result<FocusFacts, Refusal> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let user = person(&mut tx, scope, user).await?;
@@ -88,7 +89,7 @@ impl Services {
     }
 
     /// Does one thing with a user's clock.
-    pub async fn act_on_focus(&self, scope: &Scope, user: &UserId, act: FocusAct) -> Result<FocusFacts, EditError> {
+    pub async fn act_on_focus(&self, scope: &Scope, user: &UserId, act: FocusAct) -> Result<FocusFacts, Refusal> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let held = person(&mut tx, scope, user).await?;
@@ -101,9 +102,9 @@ impl Services {
             (FocusAct::Start(None), None) => {
                 let next = pieces(&held, &tasks, &blocks, &[], now).into_iter().next();
                 let why = "nothing is planned; name a task, or make a plan first".to_owned();
-                next.ok_or(EditError::Invalid { field: "task_id", why })?.task
+                next.ok_or(Refusal::Invalid { field: "task_id", why })?.task
             }
-            _ => return Err(refused(Refusal::Idle)),
+            _ => return Err(refused(FocusRefused::Idle)),
         };
         let (fresh, id) = (self.world.new_id(), self.world.new_id());
         let input = match act {
@@ -123,7 +124,7 @@ impl Services {
     }
 
     /// Lets time pass for every open sitting; answers when to come back.
-    pub async fn tick_focuses(&self) -> Result<Option<DateTime<Utc>>, EditError> {
+    pub async fn tick_focuses(&self) -> Result<Option<DateTime<Utc>>, Refusal> {
         let looked_at = self.world.now();
         let (mut after, mut next): (_, Option<DateTime<Utc>>) = (None, None);
         loop {
@@ -153,11 +154,11 @@ impl Services {
     }
 
     /// Judges blocks that are over and that nobody worked on; answers when the next one is to be judged.
-    pub async fn judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, EditError> {
+    pub async fn judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, Refusal> {
         again!(self.try_judge_past_blocks(user))
     }
 
-    async fn try_judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, EditError> {
+    async fn try_judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, Refusal> {
         let now = self.world.now();
         let mut write = self.begin_write(&Scope::Whole).await?;
         let rules = rules_of(&mut write, user).await?;
@@ -194,11 +195,11 @@ impl Services {
         Ok(next)
     }
 
-    async fn step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), EditError> {
+    async fn step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), Refusal> {
         again!(self.try_step_focus(scope, user, task, input))
     }
 
-    async fn try_step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), EditError> {
+    async fn try_step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), Refusal> {
         let now = self.world.now();
         let around = self.around(scope, user, task).await?;
         let mut write = self.begin_write(scope).await?;
@@ -226,13 +227,13 @@ impl Services {
         Ok(write.commit().await?)
     }
 
-    async fn around(&self, scope: &Scope, user: &UserId, task: TaskId) -> Result<Around, EditError> {
+    async fn around(&self, scope: &Scope, user: &UserId, task: TaskId) -> Result<Around, Refusal> {
         let now = self.world.now();
         let window = Window { from: now - LOOK_AHEAD, to: now + LOOK_AHEAD };
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let user = tx.user(user).await?.ok_or(EditError::NotFound("user"))?;
+        let user = tx.user(user).await?.ok_or(Refusal::NotFound("user"))?;
         let task = tx.task(scope, task).await?.filter(|task| task.user_id == user.id);
-        let task = task.ok_or(EditError::NotFound("task"))?;
+        let task = task.ok_or(Refusal::NotFound("task"))?;
         let tasks = tx.open_tasks(&user.id).await?;
         let blocks = tx.blocks_between(&user.id, window.from, window.to).await?;
         let rules = rules_of(&mut tx, &user.id).await?;
@@ -251,7 +252,7 @@ impl Services {
         focus: Option<&Focus>,
         effect: &Effect,
         now: DateTime<Utc>,
-    ) -> Result<(), EditError> {
+    ) -> Result<(), Refusal> {
         match *effect {
             Effect::Place(id, span) => {
                 let placed = Placed {
@@ -305,7 +306,7 @@ impl Services {
         tx: &mut Tx,
         task: &Task,
         change: impl FnOnce(&mut Task),
-    ) -> Result<Option<Task>, EditError> {
+    ) -> Result<Option<Task>, Refusal> {
         let Some(mut task) = tx.task(&Scope::Whole, task.id).await? else { return Ok(None) };
         change(&mut task);
         task.touch(self.world.now());
@@ -407,13 +408,13 @@ fn pieces(user: &User, tasks: &[Task], blocks: &[TimeBlock], skipped: &[TaskId],
     playlist(&planned, skipped, is_open, Days::of(user.time_zone), now)
 }
 
-fn refused(why: Refusal) -> EditError {
+fn refused(why: FocusRefused) -> Refusal {
     let why = match why {
-        Refusal::AlreadyOpen => "a sitting is open; finish or stop it first",
-        Refusal::TaskClosed => "the task is closed; open it again, or choose another",
-        Refusal::Idle => "no sitting is open; start one first",
-        Refusal::NotRunning => "the clock does not run",
-        Refusal::NotPaused => "the clock does not stand still",
+        FocusRefused::AlreadyOpen => "a sitting is open; finish or stop it first",
+        FocusRefused::TaskClosed => "the task is closed; open it again, or choose another",
+        FocusRefused::Idle => "no sitting is open; start one first",
+        FocusRefused::NotRunning => "the clock does not run",
+        FocusRefused::NotPaused => "the clock does not stand still",
     };
-    EditError::Invalid { field: "act", why: why.to_owned() }
+    Refusal::Invalid { field: "act", why: why.to_owned() }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
-    super::{Services, edit_event::EditError, write::WriteTx},
+    super::{Services, write::WriteTx},
     person::{days_of, person, rules_of},
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
         replan::edit_matters,
         rollover::{Late, withdraw},
     },
+    service::Refusal,
     store::{Mode, StoreError, Tx},
 };
 
@@ -44,8 +45,8 @@ pub struct TasksWanted {
 /// Instances that one task was carried on in, at most: a month of days.
 const CARRIED_MAX: usize = 31;
 
-fn check(facts: &TaskFacts, held: TaskStatus) -> Result<(), EditError> {
-    facts.check().map_err(|(field, why)| EditError::Invalid { field, why })?;
+fn check(facts: &TaskFacts, held: TaskStatus) -> Result<(), Refusal> {
+    facts.check().map_err(|(field, why)| Refusal::Invalid { field, why })?;
     let by_hand = matches!(facts.status, TaskStatus::Done | TaskStatus::Cancelled)
         || (matches!(facts.status, TaskStatus::Open | TaskStatus::InProgress) && held != TaskStatus::Carried);
     if facts.status != held && !by_hand {
@@ -54,19 +55,19 @@ fn check(facts: &TaskFacts, held: TaskStatus) -> Result<(), EditError> {
         } else {
             "open, in_progress, done or cancelled; the others are set by the change of day"
         };
-        return Err(EditError::Invalid { field: "status", why: why.to_owned() });
+        return Err(Refusal::Invalid { field: "status", why: why.to_owned() });
     }
     if let Some(repeats) = &facts.repeats {
-        validate_rule(&repeats.rule).map_err(|why| EditError::Invalid { field: "repeats", why: why.to_string() })?;
+        validate_rule(&repeats.rule).map_err(|why| Refusal::Invalid { field: "repeats", why: why.to_string() })?;
     }
     Ok(())
 }
 
 impl Services {
     /// A page of tasks, by id; one more than asked for if there is one.
-    pub async fn tasks(&self, scope: &Scope, wanted: &TasksWanted) -> Result<Vec<Task>, EditError> {
+    pub async fn tasks(&self, scope: &Scope, wanted: &TasksWanted) -> Result<Vec<Task>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        tx.user(&wanted.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        tx.user(&wanted.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let (user, limit) = (&wanted.user_id, wanted.limit.saturating_add(1));
         let found = tx.tasks_of(scope, user, wanted.open_only, wanted.context_id, wanted.after, limit).await?;
         tx.commit().await?;
@@ -74,15 +75,15 @@ impl Services {
     }
 
     /// One of them.
-    pub async fn task(&self, scope: &Scope, id: TaskId) -> Result<Task, EditError> {
+    pub async fn task(&self, scope: &Scope, id: TaskId) -> Result<Task, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let found = tx.task(scope, id).await?.ok_or(EditError::NotFound("task"))?;
+        let found = tx.task(scope, id).await?.ok_or(Refusal::NotFound("task"))?;
         tx.commit().await?;
         Ok(found)
     }
 
     /// Makes one.
-    pub async fn create_task(&self, scope: &Scope, user: &UserId, facts: TaskFacts) -> Result<Task, EditError> {
+    pub async fn create_task(&self, scope: &Scope, user: &UserId, facts: TaskFacts) -> Result<Task, Refusal> {
         check(&facts, TaskStatus::Open)?;
         self.write(scope, async |write| {
             let user = person(write, scope, user).await?;
@@ -104,12 +105,12 @@ impl Services {
         id: TaskId,
         expected_version: Option<i64>,
         facts: TaskFacts,
-    ) -> Result<Task, EditError> {
+    ) -> Result<Task, Refusal> {
         self.write(scope, async |write| {
-            let task = write.task(scope, id).await?.ok_or(EditError::NotFound("task"))?;
+            let task = write.task(scope, id).await?.ok_or(Refusal::NotFound("task"))?;
             check(&facts, task.facts.status)?;
             if expected_version.is_some_and(|expected| expected != task.version) {
-                return Err(EditError::Stale);
+                return Err(Refusal::Stale);
             }
             self.carry_facts(write, scope, task, facts.clone()).await
         })
@@ -122,8 +123,8 @@ impl Services {
         scope: &Scope,
         mut task: Task,
         facts: TaskFacts,
-    ) -> Result<Task, EditError> {
-        let user = write.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
+    ) -> Result<Task, Refusal> {
+        let user = write.user(&task.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let before = task.clone();
         self.say(write, scope, &user, &mut task, facts).await?;
         let now = self.world.now();
@@ -143,9 +144,9 @@ impl Services {
     }
 
     /// Deletes one, with its blocks and their events. What was worked is forgotten with it; to keep that, close it instead.
-    pub async fn delete_task(&self, scope: &Scope, id: TaskId) -> Result<(), EditError> {
+    pub async fn delete_task(&self, scope: &Scope, id: TaskId) -> Result<(), Refusal> {
         self.write(scope, async |write| {
-            let task = write.task(scope, id).await?.ok_or(EditError::NotFound("task"))?;
+            let task = write.task(scope, id).await?.ok_or(Refusal::NotFound("task"))?;
             for block in write.blocks_of_task(id).await? {
                 self.withdraw_block(write, &block).await?;
             }
@@ -162,11 +163,11 @@ impl Services {
         write: &mut WriteTx<'_>,
         task: &mut Task,
         now: DateTime<Utc>,
-    ) -> Result<(), EditError> {
+    ) -> Result<(), Refusal> {
         task.completed_at = (task.facts.status == TaskStatus::Done).then_some(now);
         self.close_blocks(write, task, now).await?;
         self.withdraw_late(write, task, now).await?;
-        let user = write.user(&task.user_id).await?.ok_or(EditError::NotFound("user"))?;
+        let user = write.user(&task.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let rules = rules_of(write, &user.id).await?;
         let today = days_of(&user, &rules).date(now);
         self.open_next(write, task, today, now).await?;
@@ -248,16 +249,16 @@ impl Services {
         user: &User,
         task: &mut Task,
         facts: TaskFacts,
-    ) -> Result<(), EditError> {
+    ) -> Result<(), Refusal> {
         if let Some(context) = facts.context_id {
             let held = tx.context(scope, context).await?.filter(|context| context.user_id == user.id);
-            held.ok_or(EditError::NotFound("context"))?;
+            held.ok_or(Refusal::NotFound("context"))?;
         }
         if let Some(hours) = &facts.hours {
             let known = tx.planning_rules(&user.id).await?.is_some_and(|(rules, _)| rules.hours.contains_key(hours));
             if !known && hours != crate::domain::working_hours::USUAL_HOURS {
                 let why = format!("there are no hours called `{hours}`; set them in the user's planning rules");
-                return Err(EditError::Invalid { field: "hours", why });
+                return Err(Refusal::Invalid { field: "hours", why });
             }
         }
         check_after(tx, scope, task, &facts.after).await?;
@@ -292,8 +293,8 @@ const LOOKUPS_MAX: usize = 4;
 
 /// A task that waits for others must find them, and not, by way of them, itself. However long the chain, it is read at once: what is
 /// open in one query; what is over waits for nothing, and only the next few behind it are looked at.
-async fn check_after(tx: &mut Tx, scope: &Scope, task: &Task, after: &[TaskId]) -> Result<(), EditError> {
-    let invalid = |why: &str| Err(EditError::Invalid { field: "after", why: why.to_owned() });
+async fn check_after(tx: &mut Tx, scope: &Scope, task: &Task, after: &[TaskId]) -> Result<(), Refusal> {
+    let invalid = |why: &str| Err(Refusal::Invalid { field: "after", why: why.to_owned() });
     let wanted: BTreeSet<TaskId> = after.iter().copied().collect();
     if wanted.is_empty() {
         return Ok(());

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use super::{
-    super::{Services, edit_event::EditError},
+    super::Services,
     person::{days_of, person, rules_of},
 };
 use crate::{
     domain::{ids::UserId, person::Scope},
     engine::focus::by_day,
+    service::Refusal,
     store::Mode,
 };
 
@@ -27,7 +28,7 @@ impl Services {
         scope: &Scope,
         user: &UserId,
         (from, to): (Option<NaiveDate>, Option<NaiveDate>),
-    ) -> Result<BTreeMap<NaiveDate, Duration>, EditError> {
+    ) -> Result<BTreeMap<NaiveDate, Duration>, Refusal> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let user = person(&mut tx, scope, user).await?;
@@ -36,7 +37,7 @@ impl Services {
         let first = from.or_else(|| last.checked_sub_signed(Duration::days(DAYS_USUAL - 1))).unwrap_or(last);
         if !(0..DAYS_MAX).contains(&(last - first).num_days()) {
             let why = format!("a date from `from` on, within {DAYS_MAX} days of it; without one, that is today");
-            return Err(EditError::Invalid { field: "to", why });
+            return Err(Refusal::Invalid { field: "to", why });
         }
         let begin = |after: Option<(NaiveDate, DateTime<Utc>)>| after.map_or(now, |(_, begin)| begin);
         let begins = first.pred_opt().map_or(now, |before| begin(days.after(before)));

@@ -7,7 +7,7 @@ use super::{Run, pulled::Pulled};
 use crate::{
     domain::{calendar::Calendar, person::Scope, round::Tally},
     engine::sync::brake::Evidence,
-    service::Failure,
+    service::Refusal,
     store::Mode,
 };
 
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::hours(24);
 
 impl Run<'_> {
     /// The calendars that are gone for good, as if each had been read and nothing had been in it.
-    pub(super) async fn deserted(&self) -> Result<Vec<(Calendar, Option<String>, Pulled)>, Failure> {
+    pub(super) async fn deserted(&self) -> Result<Vec<(Calendar, Option<String>, Pulled)>, Refusal> {
         let now = self.services.world.now();
         let long_gone = |calendar: &&Calendar| calendar.gone_at.is_some_and(|at| now - at >= PATIENCE);
         let mut deserted = Vec::new();

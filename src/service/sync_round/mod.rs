@@ -3,6 +3,14 @@
 //! A round is idempotent: every cause (poll, wake, start) runs this same path, and a crash anywhere in it is answered by
 //! running it again.
 //!
+//! 1. **List** the calendars; a stamp tells of each whether it has to be read.
+//! 2. **Pull** page after page; each is decided in the transaction that also reads our side, while the next one is asked for.
+//! 3. **Brake**: the deletions of all calendars are judged together. A calendar that is not listed for a day counts as emptied.
+//! 4. **Commit** deletions and cursor, a transaction for each calendar. An event that the provider fails to hand out stops no
+//!    other: it is asked for again for a day ([`sweep`]). An object that moved to another calendar of the account is no loss
+//!    ([`moved`]).
+//! 5. **Drain** the queue of writes; read busy time again where something changed.
+//!
 //! **Invariant (S7):** deletions of all calendars are judged together by the brake before any of them is carried out.
 
 pub mod changes;
@@ -32,7 +40,7 @@ use crate::{
         round::{Cause, Outcome, Progress, Round, Tally},
     },
     provider::{Provider, ProviderError},
-    service::{Failure, Services, drain_outbox, promises},
+    service::{Refusal, Services, drain_outbox, promises},
     store::Mode,
 };
 use changes::Planned;
@@ -81,10 +89,10 @@ pub type ProgressSink<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 impl Services {
     /// Loads an account and opens its provider.
-    pub async fn open_account(&self, id: AccountId) -> Result<Opened, Failure> {
+    pub async fn open_account(&self, id: AccountId) -> Result<Opened, Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        let account = tx.account(&Scope::Whole, id).await?.ok_or(Failure::NotFound("account"))?;
-        let user = tx.user(&account.user_id).await?.ok_or(Failure::NotFound("user"))?;
+        let account = tx.account(&Scope::Whole, id).await?.ok_or(Refusal::NotFound("account"))?;
+        let user = tx.user(&account.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let calendars = tx.calendars_of(id).await?;
         let mut asked = Vec::new();
         for state in [HoldState::Held, HoldState::Approved, HoldState::Refused] {
@@ -107,11 +115,11 @@ impl Services {
     }
 
     /// Runs one round and keeps its line in the sync log.
-    pub async fn round(&self, id: AccountId, cause: Cause, progress: ProgressSink<'_>) -> Result<RoundReport, Failure> {
+    pub async fn round(&self, id: AccountId, cause: Cause, progress: ProgressSink<'_>) -> Result<RoundReport, Refusal> {
         let Some(_alone) = self.under_way.begin(id) else {
             promises::broken(Promise::OneRound, id);
             let detail = "another round of this account is under way";
-            return Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)));
+            return Err(Refusal::Provider(ProviderError::new(FailureClass::Transient, detail)));
         };
         let opened = self.open_account(id).await?;
         let mut log = Round {
@@ -142,7 +150,7 @@ impl Services {
     }
 
     /// Plans a round and writes nothing: every decision with its reason.
-    pub async fn dry_run(&self, id: AccountId) -> Result<Vec<Planned>, Failure> {
+    pub async fn dry_run(&self, id: AccountId) -> Result<Vec<Planned>, Refusal> {
         let opened = self.open_account(id).await?;
         let mut run =
             Run { services: self, opened, cause: Cause::Requested, dry: true, progress: &|_| {}, sum: Sum::default() };
@@ -175,11 +183,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn all(&mut self) -> Result<(), Failure> {
+    async fn all(&mut self) -> Result<(), Refusal> {
         if matches!(self.cause, Cause::Requested | Cause::Connected) {
             self.opened.provider.forget_listing();
         }
-        let listed = self.opened.provider.calendars().await.map_err(Failure::Provider)?;
+        let listed = self.opened.provider.calendars().await.map_err(Refusal::Provider)?;
         self.adopt_calendars(&listed).await?;
         let mut pulled = Vec::new();
         for calendar in self.opened.calendars.clone() {
@@ -197,7 +205,7 @@ impl Run<'_> {
                     }
                     pulled.push((calendar, remote.stamp.clone(), result));
                 }
-                Err(Failure::Provider(error)) => self.calendar_failed(&calendar, error).await?,
+                Err(Refusal::Provider(error)) => self.calendar_failed(&calendar, error).await?,
                 Err(other) => return Err(other),
             }
         }
@@ -214,17 +222,17 @@ impl Run<'_> {
     }
 
     /// Busy time follows what changed on either side. That it cannot be read holds up nothing else.
-    async fn read_busy(&mut self, wrote: bool) -> Result<(), Failure> {
+    async fn read_busy(&mut self, wrote: bool) -> Result<(), Refusal> {
         let changed: Vec<_> = self.sum.changed.iter().map(|(calendar, _)| *calendar).collect();
         match self.services.refresh_busy(&self.opened, &changed, wrote || self.cause == Cause::Connected).await {
-            Err(Failure::Provider(error)) => self.sum.failures.push(("busy time".to_owned(), error)),
+            Err(Refusal::Provider(error)) => self.sum.failures.push(("busy time".to_owned(), error)),
             other => other?,
         }
         Ok(())
     }
 
     /// Whether a channel is missing, or failed to tell of what this round has found.
-    async fn look_at_channels(&mut self) -> Result<(), Failure> {
+    async fn look_at_channels(&mut self) -> Result<(), Refusal> {
         let now = self.services.world.now();
         let known = self.sum.changed.iter().filter_map(|(calendar, newest)| Some((*calendar, (*newest)?)));
         let unheard: Vec<_> = known.filter(|(_, at)| now - *at > TOLD_WITHIN).collect();
@@ -237,7 +245,7 @@ impl Run<'_> {
         if !calendar.selected {
             return None;
         }
-        let every = self.services.settings.reconcile_every_s.min(self.opened.provider.profile().reconcile_every_s);
+        let every = self.services.settings.reconcile_every_s.min(self.opened.provider.facts().reconcile_every_s);
         let due = calendar
             .reconciled_at
             .is_none_or(|at| self.services.world.now() - at >= Duration::seconds(i64::from(every)));
@@ -261,7 +269,7 @@ impl Run<'_> {
         calendar: &Calendar,
         remote: &RemoteCalendar,
         reconcile: bool,
-    ) -> Result<Option<Pulled>, Failure> {
+    ) -> Result<Option<Pulled>, Refusal> {
         let puller = Puller {
             services: self.services,
             scene: self.scene(calendar),
@@ -273,7 +281,7 @@ impl Run<'_> {
     }
 
     /// One calendar failed: the others go on, unless nothing at this provider can work now.
-    async fn calendar_failed(&mut self, calendar: &Calendar, error: ProviderError) -> Result<(), Failure> {
+    async fn calendar_failed(&mut self, calendar: &Calendar, error: ProviderError) -> Result<(), Refusal> {
         let stops = match error.class {
             FailureClass::Unauthorised | FailureClass::RateLimited | FailureClass::AddressNotAllowed => true,
             FailureClass::Transient
@@ -286,7 +294,7 @@ impl Run<'_> {
             | FailureClass::Ambiguous => false,
         };
         if stops {
-            return Err(Failure::Provider(error));
+            return Err(Refusal::Provider(error));
         }
         if !self.dry {
             let mut tx = self.services.begin_write(&Scope::Whole).await?;
@@ -299,7 +307,7 @@ impl Run<'_> {
 
     /// Takes over calendars that are new at the provider, and notes those it lists no more. What their owner has chosen since
     /// the round began stays chosen.
-    async fn adopt_calendars(&mut self, listed: &[RemoteCalendar]) -> Result<(), Failure> {
+    async fn adopt_calendars(&mut self, listed: &[RemoteCalendar]) -> Result<(), Refusal> {
         if self.compare(&mut self.opened.calendars.clone(), listed).is_empty() {
             return Ok(());
         }
@@ -349,10 +357,10 @@ impl Run<'_> {
         changed
     }
 
-    fn report(&mut self, ended: Result<(), Failure>) -> Result<RoundReport, Failure> {
+    fn report(&mut self, ended: Result<(), Refusal>) -> Result<RoundReport, Refusal> {
         match ended {
             Ok(()) => {}
-            Err(Failure::Provider(error)) => {
+            Err(Refusal::Provider(error)) => {
                 self.sum.calendars_ok = 0;
                 self.sum.failures.push(("account".to_owned(), error));
             }

@@ -24,7 +24,7 @@ use crate::{
         round::Progress,
     },
     provider::{self, Known, Next, PageToken, Provider, ProviderError, Pull, Unreadable},
-    service::{Failure, Services, promises, write::WriteTx},
+    service::{Refusal, Services, promises, write::WriteTx},
     store::{Mode, StoreError, Tx, UnreadableRow},
 };
 
@@ -76,10 +76,10 @@ impl<'a> Asked<'a> {
 enum Stopped {
     /// The calendar's owner has chosen anew, so what was read is of another choice.
     Turned,
-    Failed(Failure),
+    Failed(Refusal),
 }
 
-impl<E: Into<Failure>> From<E> for Stopped {
+impl<E: Into<Refusal>> From<E> for Stopped {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
@@ -102,9 +102,9 @@ pub struct Puller<'a> {
 impl Puller<'_> {
     /// Pulls; a cursor that the provider no longer knows is answered by one complete listing (I-18). `None`: the calendar's owner
     /// has chosen anew meanwhile, and has woken the account for a round that reads it as it is now.
-    pub async fn run(&self, remote: &RemoteCalendar, reconcile: bool) -> Result<Option<Pulled>, Failure> {
+    pub async fn run(&self, remote: &RemoteCalendar, reconcile: bool) -> Result<Option<Pulled>, Refusal> {
         let cursor = self.scene.calendar.cursor.as_ref();
-        let expired = |failure: &Failure| matches!(failure, Failure::Provider(error) if error.class == CursorExpired);
+        let expired = |failure: &Refusal| matches!(failure, Refusal::Provider(error) if error.class == CursorExpired);
         let ended = match self.attempt(remote, cursor, reconcile || cursor.is_none()).await {
             Err(Stopped::Failed(failure)) if cursor.is_some() && expired(&failure) => {
                 self.attempt(remote, None, true).await
@@ -127,7 +127,7 @@ impl Puller<'_> {
         let (mut holdings, mut unbound) = self.holdings().await?;
         let mut sweep = Sweep::over(&holdings.held, self.scene.world.now());
         let asked = Asked { calendar: &remote.id, cursor, reconcile };
-        let mut page = self.provider.pull(asked.page(&holdings, PageToken::Start)).await.map_err(Failure::Provider)?;
+        let mut page = self.provider.pull(asked.page(&holdings, PageToken::Start)).await.map_err(Refusal::Provider)?;
         for _ in 0..PAGES_MAX {
             let next = sweep.take(page, &holdings.held);
             let batch = sweep.batch(matches!(next, Next::Done(_)));
@@ -136,7 +136,7 @@ impl Puller<'_> {
                 Next::Page(token) => {
                     let applying = self.apply(batch, &holdings, &mut unbound);
                     let (applied, following) = tokio::join!(applying, self.provider.pull(asked.page(&holdings, token)));
-                    (applied?, Ok(following.map_err(Failure::Provider)?))
+                    (applied?, Ok(following.map_err(Refusal::Provider)?))
                 }
                 Next::Done(cursor) => (self.apply(batch, &holdings, &mut unbound).await?, Err(cursor)),
             };
@@ -151,17 +151,17 @@ impl Puller<'_> {
                     if !sweep.is_spent() {
                         promises::broken(Promise::CursorCovers, self.scene.account.id);
                         let detail = "a part of what was read was not decided about";
-                        return Err(Failure::Provider(ProviderError::new(FailureClass::Transient, detail)).into());
+                        return Err(Refusal::Provider(ProviderError::new(FailureClass::Transient, detail)).into());
                     }
                     return Ok(sweep.finish(cursor, &holdings.held));
                 }
             }
         }
         let detail = "the provider never stops handing out pages";
-        Err(Failure::Provider(ProviderError::new(FailureClass::Malformed, detail)).into())
+        Err(Refusal::Provider(ProviderError::new(FailureClass::Malformed, detail)).into())
     }
 
-    async fn holdings(&self) -> Result<(Holdings<'_>, Unbound), Failure> {
+    async fn holdings(&self) -> Result<(Holdings<'_>, Unbound), Refusal> {
         let calendar = self.scene.calendar.id;
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
         let index = tx.mapping_index(calendar).await?;

@@ -24,7 +24,7 @@ use crate::{
             hold::{Answers, Picture, Sorted, follow},
         },
     },
-    service::{Failure, write::WriteTx},
+    service::{Refusal, write::WriteTx},
     store::{Mode, StoreError, Tx},
 };
 
@@ -47,8 +47,8 @@ struct Missed {
 
 impl Run<'_> {
     /// Judges the deletions of all calendars together, then finishes each calendar.
-    pub(super) async fn settle_removals(&mut self, pulled: Vec<Open>) -> Result<(), Failure> {
-        let doubtful = self.opened.provider.profile().absence_is_doubtful;
+    pub(super) async fn settle_removals(&mut self, pulled: Vec<Open>) -> Result<(), Refusal> {
+        let doubtful = self.opened.provider.facts().absence_is_doubtful;
         let of = |(calendar, _, result): &Open| {
             result.removed.iter().map(|id| (calendar.id, id.clone())).collect::<Vec<_>>()
         };
@@ -81,7 +81,7 @@ impl Run<'_> {
         stamp: Option<String>,
         result: Pulled,
         (gone, window_moves): (&Gone, bool),
-    ) -> Result<Missed, Failure> {
+    ) -> Result<Missed, Refusal> {
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
         let mut bonds = tx.mappings_by_remote(calendar.id, &result.removed).await?;
         let holds = tx.holds_in_force(calendar.id).await?;
@@ -103,7 +103,7 @@ impl Run<'_> {
     }
 
     /// Commits one calendar's deletions and cursor, as far as nobody has to be asked about them.
-    async fn finish(&mut self, missed: Missed, stopped: Option<Held>, gone: &Gone) -> Result<(), Failure> {
+    async fn finish(&mut self, missed: Missed, stopped: Option<Held>, gone: &Gone) -> Result<(), Refusal> {
         let Missed { calendar, stamp, result, holds, picture } = missed;
         let scene = self.scene(&calendar);
         let mut changes = Changes::default();
@@ -289,11 +289,9 @@ async fn keep_cursor(
 ) -> Result<(), StoreError> {
     let reconciled_at = if result.reconciled { Some(now) } else { calendar.reconciled_at.filter(|_| !result.lagging) };
     let stamp = stamp.filter(|_| result.awaited.is_none());
-    tx.save_cursor(calendar.id, result.cursor_after(calendar.cursor.as_ref()), stamp, reconciled_at).await?;
-    if let Some(awaited) = &result.awaited {
-        tx.set_calendar_error(calendar.id, &awaited.why).await?;
-    }
-    Ok(())
+    let cursor = result.cursor_after(calendar.cursor.as_ref());
+    let error = result.awaited.as_ref().map(|awaited| awaited.why.as_str());
+    tx.save_cursor(calendar.id, cursor, stamp, reconciled_at, error).await
 }
 
 fn names(deletions: &[HeldDeletion]) -> Vec<RemoteEventId> {

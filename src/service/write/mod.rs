@@ -17,13 +17,7 @@ use std::ops::{Deref, DerefMut};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{
-    Consequence, Failure, Services,
-    connect_account::ConnectError,
-    consent::ConsentError,
-    edit_event::{EditError, put},
-    planning::Hand,
-};
+use super::{Consequence, Services, consent::ConsentError, edit_event::put, planning::Hand};
 use crate::{
     domain::{
         account::Account,
@@ -33,6 +27,7 @@ use crate::{
         proposal::PlanCause,
         round::Cause,
     },
+    service::Refusal,
     store::{Mode, StoreError, Tx},
 };
 
@@ -148,7 +143,7 @@ macro_rules! may_lose_race {
     };
 }
 
-may_lose_race!(EditError, Failure, ConnectError, ConsentError);
+may_lose_race!(Refusal, ConsentError);
 
 impl Services {
     /// Runs the work in one transaction, and repeats it from the start when it lost a race. After the commit it wakes the accounts

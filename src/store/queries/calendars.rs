@@ -44,11 +44,12 @@ pub async fn save_cursor(
     cursor: Option<&SyncCursor>,
     stamp: Option<&str>,
     reconciled_at: Option<DateTime<Utc>>,
+    error: Option<&str>,
 ) -> Done<()> {
     let changes = (
         calendars::cursor.eq(cursor),
         calendars::stamp.eq(stamp),
-        calendars::last_error.eq(None::<&str>),
+        calendars::last_error.eq(error),
         calendars::reconciled_at.eq(reconciled_at.map(Ts::from)),
     );
     stored(diesel::update(calendars::table.find(id)).set(changes).execute(conn).await?)

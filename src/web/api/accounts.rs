@@ -11,6 +11,7 @@ use crate::{
         ids::{AccountId, SpaceId, UserId},
         secret::Secret,
     },
+    provider::catalogue::{ConnectedBy, facts},
     service::{change_account::AccountChange, connect_account::Connect, read_accounts::AccountFacts},
     web::{
         actors::Order,
@@ -241,7 +242,8 @@ pub async fn connect(ask: Ask) -> Answer {
     let body: ConnectBody = ask.body()?;
     ask.may_connect(&body.user_id).await?;
     let url = body.url.unwrap_or_default();
-    if url.trim().is_empty() && body.provider != ProviderKind::Icloud {
+    let known_start = matches!(facts(body.provider).connected_by, ConnectedBy::Password { start: Some(_) });
+    if url.trim().is_empty() && !known_start {
         return Err(Problem::invalid("url", "say where the calendars are"));
     }
     let asked = Connect {
@@ -352,7 +354,7 @@ pub async fn reconnect(ask: Ask) -> Answer {
     let body: ReconnectBody = ask.body()?;
     let account = ask.services().account(ask.scope(), id).await?.account;
     ask.may_connect(&account.user_id).await?;
-    let feed = account.provider == ProviderKind::Feed;
+    let feed = facts(account.provider).connected_by == ConnectedBy::Address;
     if feed != body.url.is_some() {
         let why = if feed { "say where the feed is now" } else { "an account at another address is another account" };
         return Err(Problem::invalid("url", why));

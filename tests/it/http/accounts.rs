@@ -185,6 +185,17 @@ async fn choices_are_kept_and_orders_are_given() {
 }
 
 #[actix_web::test]
+async fn a_disconnect_is_not_undone_by_a_pause_that_comes_after_it() {
+    let (app, account, _) = App::with_ada().await;
+    let path = format!("/v1/accounts/{}", account.id);
+    assert_eq!(app.delete(&path).await.ok()["status"], "disconnecting");
+    for verb in ["pause", "resume"] {
+        assert_eq!(app.send(app.request(Method::POST, &format!("{path}/{verb}"))).await.refused().0, 404);
+    }
+    assert_eq!(app.get(&path).await.ok()["status"], "disconnecting");
+}
+
+#[actix_web::test]
 async fn operators_see_every_actor_in_the_agreed_shape() {
     let (app, account, _) = App::with_ada().await;
     app.actors.rows.lock().expect("no panic").push(ActorHealth::starting(account.id));

@@ -46,18 +46,21 @@ async fn a_cursor_is_saved_without_touching_the_rest(base: Base) {
     let (_, mut calendar) = given::ada(&base).await;
     let cursor = SyncCursor::from("sync-token-2");
     let mut tx = base.write().await;
-    assert_eq!(tx.save_cursor(calendar.id, Some(&cursor), Some("ctag-2"), Some(at(50))).await, Ok(()));
+    assert_eq!(
+        tx.save_cursor(calendar.id, Some(&cursor), Some("ctag-2"), Some(at(50)), Some("half of it")).await,
+        Ok(())
+    );
     (calendar.cursor, calendar.stamp) = (Some(cursor), Some("ctag-2".into()));
-    (calendar.reconciled_at, calendar.last_error) = (Some(at(50)), None);
+    (calendar.reconciled_at, calendar.last_error) = (Some(at(50)), Some("half of it".into()));
     assert_eq!(tx.calendar(&Scope::Whole, calendar.id).await, Ok(Some(calendar.clone())));
     assert_eq!(tx.set_calendar_error(calendar.id, "expired").await, Ok(()));
     calendar.last_error = Some("expired".into());
     assert_eq!(tx.calendar(&Scope::Whole, calendar.id).await, Ok(Some(calendar.clone())));
-    assert_eq!(tx.save_cursor(calendar.id, None, None, None).await, Ok(()));
+    assert_eq!(tx.save_cursor(calendar.id, None, None, None, None).await, Ok(()));
     (calendar.cursor, calendar.stamp) = (None, None);
     (calendar.reconciled_at, calendar.last_error) = (None, None);
     assert_eq!(tx.calendar(&Scope::Whole, calendar.id).await, Ok(Some(calendar)));
-    assert_eq!(tx.save_cursor(id(77), None, None, None).await, Err(StoreError::NotFound));
+    assert_eq!(tx.save_cursor(id(77), None, None, None, None).await, Err(StoreError::NotFound));
     drop(tx);
     assert_eq!(base.write().await.set_calendar_error(id(77), "away").await, Err(StoreError::NotFound));
 }

@@ -14,7 +14,7 @@ use calwarden::{
     },
     store::{Store, Tx},
 };
-use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection, sql_types};
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _, sql_types};
 use tokio::time::Instant;
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
     given::{self, at, id},
     on_every_database,
 };
-use crate::support::postgres::connect;
+use crate::support::postgres::{connect, execute, fresh_database};
 
 /// A kind, an id, its version, and whether it is deleted.
 type Line = (ChangedKind, String, Option<i64>, bool);
@@ -60,7 +60,11 @@ async fn all(base: &Base) -> Vec<Changed> {
 /// How many changes there are, asked past the store.
 async fn count(base: &Base) -> usize {
     let count: i64 = match &base.config.url {
-        Some(url) => connect(url).await.query_one("SELECT count(*) FROM changes", &[]).await.expect("a row").get(0),
+        Some(url) => {
+            let client = connect(url).await;
+            client.batch_execute("SET app.whole = 'on'").await.expect("seen whole");
+            client.query_one("SELECT count(*) FROM changes", &[]).await.expect("a row").get(0)
+        }
         None => diesel::dsl::select(diesel::dsl::sql::<sql_types::BigInt>("(SELECT count(*) FROM changes)"))
             .get_result(&mut file(base))
             .expect("a row"),
@@ -199,7 +203,7 @@ async fn what_goes_with_an_account_or_a_person_is_told(base: Base) {
     assert_eq!(told, gone);
 }
 
-async fn what_nobody_sees_changes_nothing(base: Base) {
+async fn what_every_round_moves_is_no_change(base: Base) {
     let (account, calendar, event, _) = given::ada_with_an_event(&base).await;
     let told = changed_by(&base, async |tx| {
         // A round that finds nothing: a cursor, a stamp, when the next one is due; and the same event, stored again.
@@ -263,7 +267,7 @@ async fn what_was_kept_long_enough_goes_and_no_place_is_given_twice(base: Base) 
 on_every_database!(
     what_a_person_can_see_is_told_when_it_appears_changes_and_goes,
     what_goes_with_an_account_or_a_person_is_told,
-    what_nobody_sees_changes_nothing,
+    what_every_round_moves_is_no_change,
     what_was_not_committed_was_never_changed,
     a_scope_and_a_person_see_their_own,
     what_was_kept_long_enough_goes_and_no_place_is_given_twice,
@@ -283,4 +287,47 @@ async fn nothing_is_told_while_an_earlier_transaction_is_open() {
     early.commit().await.expect("committed");
     let told: Vec<_> = all(&base).await.iter().filter(|changed| changed.place > before).map(line).collect();
     assert_eq!(told, [12, 13].map(|number| said(ChangedKind::Event, number, Some(2), false)));
+}
+
+const UP: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/2026-11-30-000030_changes/up.sql"),
+    include_str!("../../../migrations/postgres/2026-11-30-000030_changes/up.sql"),
+];
+const DOWN: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/2026-11-30-000030_changes/down.sql"),
+    include_str!("../../../migrations/postgres/2026-11-30-000030_changes/down.sql"),
+];
+
+/// A database from before changes were kept tells everything it holds as new, once it is migrated.
+async fn what_was_there_before_is_told_as_new(base: &Base) {
+    given::ada_with_work(base).await;
+    let told: Vec<_> = all(base).await.iter().map(line).collect();
+    if let Some(url) = &base.config.url {
+        let client = connect(url).await;
+        for statements in [DOWN[1], UP[1]] {
+            client.batch_execute(&format!("BEGIN; {statements} COMMIT;")).await.expect("migrated");
+        }
+    } else {
+        let mut conn = file(base);
+        for statements in [DOWN[0], UP[0]] {
+            conn.batch_execute(statements).expect("migrated");
+        }
+    }
+    let again: Vec<_> = all(base).await.iter().map(line).collect();
+    assert_eq!((again.len(), again), (7, told));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_sqlite_held_before_is_told_as_new() {
+    what_was_there_before_is_told_as_new(&Base::sqlite().await).await;
+}
+
+/// An owner without more rights is held by the walls between spaces too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_postgres_held_before_is_told_as_new_whoever_owns_it() {
+    let url = fresh_database().await;
+    let name = url.rsplit('/').next().expect("a name").to_owned();
+    execute(&url, &format!("CREATE ROLE plain_owner LOGIN; ALTER DATABASE {name} OWNER TO plain_owner")).await;
+    let owned = url.replace("postgres@", "plain_owner@");
+    what_was_there_before_is_told_as_new(&Base::open(Some(owned), calwarden::store::Blocking::Pool).await).await;
 }

@@ -244,7 +244,7 @@ fn stopping_cuts_the_block_and_plans_the_rest_again() {
         [Effect::Worked(30), Effect::Close(planned.id, hours("10:00", "10:30")), Effect::Replan(PlanCause::Stopped)]
     );
     let (_, effects) = step(focus, Input::Finish, &scene, monday("10:31"));
-    assert_eq!(effects, [Effect::Refused(Refusal::Idle)], "what has ended has ended");
+    assert_eq!(effects, [Effect::Refused(FocusRefused::Idle)], "what has ended has ended");
 }
 
 #[test]
@@ -309,11 +309,11 @@ fn one_sitting_at_most_is_open() {
     let other = task(2);
     let scene = Scene { task: &other, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
     let (after, effects) = step(Some(focus.clone()), start(), &scene, monday("10:10"));
-    assert_eq!((after, effects), (Some(focus), vec![Effect::Refused(Refusal::AlreadyOpen)]));
+    assert_eq!((after, effects), (Some(focus), vec![Effect::Refused(FocusRefused::AlreadyOpen)]));
     let mut done = task(3);
     done.facts.status = crate::domain::task::TaskStatus::Done;
     let scene = Scene { task: &done, ..scene };
-    assert_eq!(step(None, start(), &scene, monday("10:10")).1, [Effect::Refused(Refusal::TaskClosed)]);
+    assert_eq!(step(None, start(), &scene, monday("10:10")).1, [Effect::Refused(FocusRefused::TaskClosed)]);
 }
 
 #[test]

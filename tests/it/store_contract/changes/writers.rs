@@ -274,7 +274,7 @@ async fn accounts(tx: &mut Tx, dice: &mut Numbers, account: &Account) -> Result<
 async fn calendars(tx: &mut Tx, dice: &mut Numbers, calendar: &Calendar) -> Result<(), StoreError> {
     match dice.below(3) {
         0 => tx.set_calendar_error(calendar.id, "away").await,
-        1 => tx.save_cursor(calendar.id, None, None, Some(at(1))).await,
+        1 => tx.save_cursor(calendar.id, None, None, Some(at(1)), None).await,
         _ => tx.put_calendars(std::slice::from_ref(calendar)).await,
     }
 }
