@@ -38,6 +38,18 @@ fn there_is_one_way_to_write() {
 }
 
 #[test]
+fn nobody_above_a_provider_asks_which_one_it_is() {
+    holds(rules::provider_names);
+}
+
+#[test]
+fn the_map_is_short_and_names_what_is_there() {
+    let map = fs::read_to_string(root().join("src/ARCHITECTURE.md")).expect("the map");
+    let wrong = rules::map(&map, |name| ["src", ""].iter().any(|folder| root().join(folder).join(name).is_file()));
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
 fn the_islands_do_not_know_each_other() {
     let files = source::read_all(&root().join("src"), SKIP);
     let parts = |file: &Source| file.path.split('/').map(str::to_owned).collect::<Vec<_>>();

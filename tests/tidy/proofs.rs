@@ -172,6 +172,32 @@ fn a_skipped_test_is_told() {
 }
 
 #[test]
+fn a_provider_that_is_named_above_the_providers_is_told() {
+    proves(
+        provider_names,
+        "names a provider",
+        &[
+            ("src/service/sweep.rs", "if account.provider == ProviderKind::Google { }"),
+            ("src/app/account_work.rs", "match kind { domain::account::ProviderKind::Feed => 1 }"),
+        ],
+        &[
+            ("src/provider/catalogue.rs", "ProviderKind::Google => &google::FACTS,"),
+            ("src/web/consent.rs", "ProviderKind::Google.as_str()"),
+            ("src/service/sweep.rs", "ProviderKind::ALL.iter(); fn f(kind: ProviderKind) {}"),
+            ("tests/it/main.rs", "ProviderKind::Google"),
+        ],
+    );
+}
+
+#[test]
+fn a_map_that_is_too_long_or_names_what_is_not_there_is_told() {
+    let there = |name: &str| name == "web/mod.rs";
+    assert!(map("`web/mod.rs`, `web/api/` and `ROUTES`\n", there).is_empty());
+    assert_eq!(map("`web/gone.rs`", there).len(), 1);
+    assert_eq!(map(&"line\n".repeat(151), there).len(), 1);
+}
+
+#[test]
 fn a_write_beside_the_unit_of_work_is_told() {
     proves(
         write_path,
@@ -231,17 +257,17 @@ fn a_folder_of_one_machine_is_told() {
 #[test]
 fn a_promise_that_is_not_told_of_or_not_proven_is_told() {
     let all = [("I-1", "Both say the same."), ("I-10", "One copy.")];
-    let table = "| id | promise |\n|---|---|\n| I-1 | Both say the same. | `sim` | a; b |\n| I-10 (S3) | One copy. | `sim` | c |\n";
+    let list = "### I-1: Both say the same.\n\nChecked in `sim`.\n\n- a\n- b\n\n### I-10 (S3): One copy.\n\n- c\n";
     let planted = "    (\"a\", \"I-1\", X, \"…\"),\n    (\"b\", \"I-1\", X),\n    (\"c\", \"I-10\", X),\n";
-    assert_eq!(promises(&all, table, planted), Vec::<String>::new());
-    for (table, planted, told) in [
-        (table.replace("a; b", "a"), planted.to_owned(), "row of I-1 should say"),
-        (table.replace("One copy", "Two copies"), planted.to_owned(), "row of I-10 should say"),
-        (table.replace("I-10 (S3)", "I-9"), planted.to_owned(), "I-10 has 0 rows"),
-        (table.to_owned(), planted.replace("I-10", "I-11"), "I-11, which nobody promises"),
-        (table.replace("| c |", "|  |"), planted.replace("    (\"c\"", "# "), "no fault proves that I-10"),
+    assert_eq!(promises(&all, list, planted), Vec::<String>::new());
+    for (list, planted, told) in [
+        (list.replace("- b\n", ""), planted.to_owned(), "I-1 is told otherwise"),
+        (list.replace("One copy", "Two copies"), planted.to_owned(), "I-10 is told otherwise"),
+        (list.replace("I-10 (S3)", "I-9"), planted.to_owned(), "I-10 stands there 0 times"),
+        (list.to_owned(), planted.replace("I-10", "I-11"), "I-11, which nobody promises"),
+        (list.replace("- c\n", ""), planted.replace("    (\"c\"", "# "), "no fault proves that I-10"),
     ] {
-        let wrong = promises(&all, &table, &planted);
+        let wrong = promises(&all, &list, &planted);
         assert!(wrong.iter().any(|line| line.contains(told)), "{told}: {wrong:?}");
     }
 }

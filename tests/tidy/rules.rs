@@ -1,5 +1,7 @@
 //! The rules, each from one file to what is wrong with it: a sentence that names the place and what to do.
 
+use std::path::Path;
+
 use crate::source::Source;
 
 /// Each layer and the layers it may name, bottom first. `app` and the roots may name everything.
@@ -89,6 +91,15 @@ const IMPURE: &[(&str, &str)] = &[
     ("std::thread", "no threads here"),
 ];
 const SRC_LINES_MAX: usize = 450;
+const MAP_LINES_MAX: usize = 150;
+/// Layers that may ask which provider it is.
+const MAY_NAME_PROVIDERS: &[&str] = &["domain", "provider", "config", "sandbox"];
+/// Files that are about one provider's own way, and why.
+const MAY_NAME_ONE_PROVIDER: &[(&str, &str)] = &[
+    ("src/service/consent/mod.rs", "consent is asked for at Google alone"),
+    ("src/web/consent.rs", "the addresses that Google sends people back to"),
+    ("src/app/look_alike.rs", "the look-alike of Google that `demo` and `sandbox` connect to"),
+];
 const NAMES_THAT_SAY_NOTHING: &[&str] =
     &["util", "utils", "helper", "helpers", "common", "misc", "manager", "managers"];
 /// What the repository's root may hold.
@@ -188,6 +199,44 @@ pub fn write_path(file: &Source) -> Vec<String> {
     let begun = file.mentions("Mode").into_iter().filter(|at| file.code[*at..].starts_with("Mode::Write"));
     let told = |at| format!("{}:{}: begins a write itself: `Services::begin_write` does", file.path, file.line(at));
     begun.map(told).collect()
+}
+
+/// Nobody above a provider asks which one it is: what differs is said by its row of the catalogue.
+pub fn provider_names(file: &Source) -> Vec<String> {
+    let module = file.module();
+    let free = module.first().is_none_or(|layer| MAY_NAME_PROVIDERS.contains(layer)) || module.contains(&"tests");
+    if free || MAY_NAME_ONE_PROVIDER.iter().any(|(path, _)| *path == file.path) {
+        return Vec::new();
+    }
+    let kinds = file.mentions("ProviderKind").into_iter();
+    let named = kinds.filter(|at| {
+        let after = file.code[*at..].trim_start_matches("ProviderKind");
+        after.strip_prefix("::").is_some_and(|name| name.starts_with(char::is_uppercase) && !name.starts_with("ALL"))
+    });
+    let told = |at| {
+        format!(
+            "{}:{}: names a provider: let its row in `provider::catalogue` say what differs",
+            file.path,
+            file.line(at)
+        )
+    };
+    named.map(told).collect()
+}
+
+/// The map is short, and each file that it names is there.
+pub fn map(text: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
+    let lines = text.lines().count();
+    let mut wrong = Vec::new();
+    if lines > MAP_LINES_MAX {
+        wrong.push(format!(
+            "src/ARCHITECTURE.md: {lines} lines, {MAP_LINES_MAX} at most: a rule stands beside its code"
+        ));
+    }
+    let quoted = text.split('`').skip(1).step_by(2);
+    let files = quoted.filter(|name| name.contains('/') && Path::new(name).extension().is_some_and(|end| end == "rs"));
+    let missing = files.filter(|name| !is_there(name));
+    wrong.extend(missing.map(|name| format!("src/ARCHITECTURE.md: there is no `{name}`")));
+    wrong
 }
 
 /// Each dependency is named only where it belongs.
@@ -321,9 +370,9 @@ pub fn root_entry(name: &str) -> Vec<String> {
 #[path = "proofs.rs"]
 mod proofs;
 
-/// What the tests' README tells of each promise is what is promised, and what is planted: `promises` are ids and sentences, `table` is
+/// What the tests' README tells of each promise is what is promised, and what is planted: `promises` are ids and sentences, `list` is
 /// the README, `planted` the table of planted faults.
-pub fn promises(promises: &[(&str, &str)], table: &str, planted: &str) -> Vec<String> {
+pub fn promises(promises: &[(&str, &str)], list: &str, planted: &str) -> Vec<String> {
     let fault = |line: &str| {
         let (name, rest) = line.strip_prefix("    (\"")?.split_once("\", \"")?;
         Some((name.to_owned(), rest.split_once('"')?.0.to_owned()))
@@ -336,15 +385,20 @@ pub fn promises(promises: &[(&str, &str)], table: &str, planted: &str) -> Vec<St
         .map(|(name, id)| format!("tests/planted: {name:?} breaks {id}, which nobody promises"))
         .collect();
     for (id, says) in promises {
-        let begins = |line: &&str| line.split([' ', '|']).find(|word| !word.is_empty()) == Some(id);
-        let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| ")).filter(begins).collect();
         let own: Vec<_> = faults.iter().filter(|(_, breaks)| breaks == id).map(|(name, _)| name.as_str()).collect();
-        let wanted = [*says, &own.join("; ")];
-        let cells = |row: &str| row.split(" | ").map(|cell| cell.trim_end_matches(" |").to_owned()).collect::<Vec<_>>();
-        match rows.as_slice() {
-            [row] if matches!(cells(row).as_slice(), [_, told, _, faults] if [told.as_str(), faults] == wanted) => {}
-            [_] => wrong.push(format!("tests/README.md: the row of {id} should say: {says} | … | {}", wanted[1])),
-            rows => wrong.push(format!("tests/README.md: {id} has {} rows, and should have one", rows.len())),
+        let of_it = |section: &&str| section.split([' ', ':']).next() == Some(id);
+        let sections: Vec<_> = list.split("### ").skip(1).filter(of_it).collect();
+        let told = |section: &str| {
+            let faults: Vec<_> =
+                section.lines().filter_map(|line| line.strip_prefix("- ")).map(str::to_owned).collect();
+            (section.lines().next().and_then(|head| head.split_once(": ")).map(|(_, says)| says.to_owned()), faults)
+        };
+        match sections.as_slice() {
+            [section] if told(section).0.as_deref() == Some(says) && told(section).1 == own => {}
+            [_] => wrong.push(format!("tests/README.md: {id} is told otherwise: run `tests/planted --readme`")),
+            sections => {
+                wrong.push(format!("tests/README.md: {id} stands there {} times, and should once", sections.len()));
+            }
         }
         if own.is_empty() {
             wrong.push(format!("tests/planted: no fault proves that {id} is checked"));
