@@ -278,7 +278,7 @@ pub struct Task {
     pub completed_at: Option<DateTime<Utc>>,
     /// When this instance was made.
     pub created_at: DateTime<Utc>,
-    /// When a person last changed it.
+    /// When it was last changed, by a person or by the change of day.
     pub updated_at: DateTime<Utc>,
     /// Grows with every change: the `ETag` of the resource.
     pub version: i64,

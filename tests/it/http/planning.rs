@@ -459,19 +459,24 @@ async fn a_day_that_has_begun_does_not_begin_again() {
     let span = json!({"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T11:00:00Z"});
     app.post(&weeds, span.clone()).await.ok();
     app.clock.advance(Duration::days(1));
-    let rolled = async || {
-        app.services().roll_zone(chrono_tz::Europe::Paris).await.expect("rolled");
+    let rolled = async |zone| {
+        app.services().roll_zone(zone).await.expect("rolled");
         let (days, tasks) =
             (app.get("/v1/rollovers?user_id=ada").await.ok(), app.get("/v1/tasks?user_id=ada").await.ok());
         let count = |list: &Value| list["data"].as_array().map(Vec::len);
         (count(&days), count(&tasks))
     };
-    assert_eq!(rolled().await, (Some(1), Some(3)), "the weeds go on in a new instance");
+    let paris = chrono_tz::Europe::Paris;
+    assert_eq!(rolled(paris).await, (Some(1), Some(3)), "the weeds go on in a new instance");
     // What is entered of a day that is over is for the next change of day.
     app.post(&roses, span).await.ok();
-    assert_eq!(rolled().await, (Some(1), Some(3)));
+    assert_eq!(rolled(paris).await, (Some(1), Some(3)));
+    // Who moves to where it is the same day has begun it already.
+    app.put("/v1/users/ada", json!({"name": "Ada", "time_zone": "Europe/Berlin"})).await.ok();
+    let berlin = chrono_tz::Europe::Berlin;
+    assert_eq!(rolled(berlin).await, (Some(1), Some(3)));
     app.clock.advance(Duration::days(1));
-    assert_eq!(rolled().await, (Some(2), Some(4)));
+    assert_eq!(rolled(berlin).await, (Some(2), Some(4)));
 }
 
 #[actix_web::test]
