@@ -41,14 +41,14 @@ words! {
     }
 }
 
-/// A place in the order of all changes: the number of a change. The default lies before the first.
+/// A position in the order of all changes: the number of a change. The default lies before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangePlace(pub i64);
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// Where it stands in the order.
+    /// Its position in the order.
     pub place: ChangePlace,
     /// The space of what changed.
     pub space_id: SpaceId,

@@ -40,8 +40,7 @@ impl Services {
     /// Pauses an account, or lets it go on (out of a quarantine too). Its actor is told by the caller.
     pub async fn pause_account(&self, scope: &Scope, actor: &str, id: AccountId, pause: bool) -> Result<(), Refusal> {
         self.write(scope, async |write| {
-            let known = write.account(scope, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
-            let account = known.ok_or(Refusal::NotFound("account"))?;
+            let account = write.connected_account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
             let (status, action) = if pause {
                 (AccountStatus::Paused, "account.paused")
             } else {

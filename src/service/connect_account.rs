@@ -107,8 +107,7 @@ impl Services {
         names: &[String],
     ) -> Result<Account, Refusal> {
         let mut tx = self.begin_write(scope).await?;
-        let known = tx.account(scope, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
-        let mut account = known.ok_or(Refusal::NotFound("account"))?;
+        let mut account = tx.connected_account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
         tx.release_identities(id).await?;
         self.identify(&mut tx, &account, names).await?;
         let mut sealed = Vec::new();

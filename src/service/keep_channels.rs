@@ -1,7 +1,7 @@
 //! Watch channels: one for each selected calendar, a successor opened before the old one is closed.
 //!
 //! The account's machine asks for them: a round ends `unwatched` when a calendar has no channel, or when a change is older than two
-//! minutes and no channel told of it. A successor is open before the old channel is stopped. Without a channel an account is polled
+//! minutes and no channel reported it. A successor is opened before the old channel is stopped. Without a channel an account is polled
 //! every two minutes, with one every quarter of an hour.
 //!
 //! **Invariant:** a channel's row is durable before the provider is asked: its first message may come before the answer.

@@ -102,7 +102,6 @@ pub struct CaldavConfig {
 /// One account on one `CalDAV` server.
 pub struct Caldav {
     exchange: Exchange,
-    kind: ProviderKind,
     limits: Limits,
     room: Room,
     manners: Manners,
@@ -130,7 +129,6 @@ impl Caldav {
         let memory = Memory { homes: home.filter(|homes| !homes.is_empty()), tokens, ..Memory::default() };
         Self {
             exchange: Exchange::new(http, world, kind, start, credential),
-            kind,
             limits: Limits::default(),
             room: Room::new(BATCH),
             manners: Manners::default(),
@@ -184,7 +182,7 @@ impl Caldav {
 #[async_trait]
 impl Provider for Caldav {
     fn facts(&self) -> &'static Facts {
-        catalogue::facts(self.kind)
+        catalogue::facts(self.exchange.kind())
     }
 
     async fn calendars(&self) -> Result<Vec<RemoteCalendar>> {

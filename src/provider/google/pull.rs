@@ -99,7 +99,7 @@ impl Google {
                 continue;
             }
             if master.as_ref().is_some_and(Item::cancelled) {
-                // It is told as removed, and what is left of it went with it.
+                // Its own page reports it as removed, and its exceptions went with it.
                 continue;
             }
             let held = match told.page.kind {

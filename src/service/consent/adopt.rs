@@ -89,8 +89,7 @@ impl Services {
         let Given { grant, listed, .. } = given;
         // Where another consent has just made the account, a reader may not see it yet.
         let mut tx = self.begin_write(&Scope::Whole).await?;
-        let account = tx.account(&Scope::Whole, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
-        let account = account.ok_or(ConsentError::Unknown)?;
+        let account = tx.connected_account(&Scope::Whole, id).await?.ok_or(ConsentError::Unknown)?;
         let (held, calendars) = (tx.grant_of(id).await?, tx.calendars_of(id).await?);
         tx.commit().await?;
         let subject = held.as_ref().and_then(|held| held.subject.as_ref());
@@ -179,8 +178,7 @@ impl Services {
         let _alone = lock.lock().await;
         let mut tx = self.begin_write(&Scope::Whole).await?;
         // Meanwhile its owner may have disconnected it.
-        let known = tx.account(&Scope::Whole, id).await?.filter(|held| held.status != AccountStatus::Disconnecting);
-        let mut account = known.ok_or(ConsentError::Unknown)?;
+        let mut account = tx.connected_account(&Scope::Whole, id).await?.ok_or(ConsentError::Unknown)?;
         let (held, calendars) = (tx.grant_of(id).await?, tx.calendars_of(id).await?);
         tx.put_secrets(&sealed).await?;
         tx.put_calendars(&widened(held.as_ref(), granted, calendars, listed)).await?;

@@ -20,7 +20,7 @@ use chrono_tz::Tz;
 use super::{Consequence, Services, consent::ConsentError, edit_event::put, planning::Hand};
 use crate::{
     domain::{
-        account::Account,
+        account::{Account, AccountStatus},
         ids::{AccountId, UserId},
         mapping::Event,
         person::Scope,
@@ -97,9 +97,15 @@ impl WriteTx<'_> {
         self.follows(Consequence::Adopt(account));
     }
 
-    /// Closes an account's open provider once this is durable: what it stands on has changed.
+    /// Closes an account's open provider once this is durable, so that it is opened again with the new credentials.
     pub fn reopen(&mut self, account: AccountId) {
         self.follows(Consequence::Reopen(account));
+    }
+
+    /// An account, unless it is being disconnected.
+    pub async fn connected_account(&mut self, scope: &Scope, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let account = self.tx.account(scope, id).await?;
+        Ok(account.filter(|held| held.status != AccountStatus::Disconnecting))
     }
 
     /// Overwrites an account that was read in this transaction.

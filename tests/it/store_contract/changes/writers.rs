@@ -121,7 +121,7 @@ fn assert_same(told: &[Changed], held: &Picture) {
     assert!(gone.is_empty(), "told, and not held: {gone:?}");
 }
 
-/// Every table that a person can see something of, and how it says that something is deleted.
+/// Every table that a person can see something of: the kind of what it holds, its name, the id of a row, and its owner.
 const TABLES: [(&str, &str, &str, &str); 14] = [
     ("user", "users", "id", "id"),
     ("planning_rules", "planning_rules", "user_id", "user_id"),
