@@ -123,6 +123,14 @@ pub struct Account {
     pub version: i64,
 }
 
+impl Account {
+    /// Whether its owner has chosen the same of what decides about events and what is shown of them.
+    #[must_use]
+    pub fn decides_like(&self, other: &Self) -> bool {
+        (self.policy, self.privacy) == (other.policy, other.privacy)
+    }
+}
+
 words! {
     /// What a sealed text is for; part of what binds it to its place.
     SecretKind {

@@ -1,5 +1,7 @@
 //! The classes of failure that callers branch on. Never on a provider's name, never on a status code.
 
+use std::time::Duration;
+
 use crate::words;
 
 words! {
@@ -27,5 +29,33 @@ words! {
         Ambiguous = "ambiguous",
         /// The address may not be contacted (the SSRF guard).
         AddressNotAllowed = "address_not_allowed",
+    }
+}
+
+/// A failed call. The detail is for the log and the owner: it never holds a credential, an address of a person or an
+/// event's text.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{class}: {detail}")]
+pub struct ProviderError {
+    /// What kind.
+    pub class: FailureClass,
+    /// What happened, in words.
+    pub detail: String,
+    /// How long the provider asks us to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl ProviderError {
+    /// A failure of a class, with words.
+    #[must_use]
+    pub fn new(class: FailureClass, detail: impl Into<String>) -> Self {
+        Self { class, detail: detail.into(), retry_after: None }
+    }
+
+    /// The same, with what the provider asked for.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
     }
 }

@@ -45,6 +45,15 @@ pub struct Event {
     pub version: i64,
 }
 
+impl Event {
+    /// Notes that somebody has changed it now.
+    pub fn touch(&mut self, now: DateTime<Utc>) {
+        self.content.normalise();
+        self.version += 1;
+        self.updated_at = now;
+    }
+}
+
 /// Event ↔ remote event in one calendar, with the last content both sides agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
@@ -72,6 +81,39 @@ pub struct Mapping {
     pub created_by_us: bool,
     /// When the bond was last confirmed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// A mapping without its documents, for walking a whole calendar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingKey {
+    /// The mapping.
+    pub id: MappingId,
+    /// The local event.
+    pub event_id: EventId,
+    /// The remote event.
+    pub remote_id: RemoteEventId,
+    /// Its `UID` at the provider.
+    pub uid: Uid,
+    /// The remote version the base was read at.
+    pub revision: Option<Revision>,
+    /// We made the remote copy.
+    pub created_by_us: bool,
+    /// When the bond was last confirmed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<&Mapping> for MappingKey {
+    fn from(mapping: &Mapping) -> Self {
+        Self {
+            id: mapping.id,
+            event_id: mapping.event_id,
+            remote_id: mapping.remote_id.clone(),
+            uid: mapping.uid.clone(),
+            revision: mapping.revision.clone(),
+            created_by_us: mapping.created_by_us,
+            updated_at: mapping.updated_at,
+        }
+    }
 }
 
 /// What is left of a copy that its calendar no longer has: an event that is restored is there as it was.
@@ -133,4 +175,11 @@ pub struct RemoteEvent {
     pub raw: Option<Vec<u8>>,
     /// When the provider says it last changed, for `most_recent_wins` and nothing else.
     pub changed_at: Option<DateTime<Utc>>,
+}
+
+/// What a provider gives back for content that it is given: what is compared with its copies must have that form, or they are written
+/// for ever.
+pub trait Canonical: Send + Sync {
+    /// The content as it comes back.
+    fn canonical(&self, content: &EventContent) -> EventContent;
 }

@@ -18,6 +18,7 @@ pub mod ids;
 pub mod mapping;
 pub mod notice;
 pub mod outbox;
+pub mod page;
 pub mod person;
 pub mod ports;
 pub mod promise;

@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod busy;
 pub mod conflict;
 pub mod day;
+pub mod drain;
 pub mod focus;
 pub mod imported;
 pub mod listing;
@@ -19,6 +20,7 @@ pub mod repeating;
 pub mod replan;
 pub mod rest;
 pub mod rollover;
+pub mod round;
 #[cfg(test)]
 mod samples;
 pub mod scheduling;

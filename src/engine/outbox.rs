@@ -1,14 +1,17 @@
 //! Queued writes: how urgent, how they join, what exactly is to be sent.
 
 use chrono::{DateTime, Duration, Utc};
+use chrono_tz::Tz;
 
 use super::sync::plan::Reason;
 use crate::domain::{
     account::PrivacyLevel,
+    calendar::Calendar,
     event::EventContent,
-    ids::Revision,
+    ids::{Revision, Uid},
     mapping::{Event, Mapping},
-    outbox::{OutboxEntry, WriteOp},
+    outbox::{OutboxEntry, OutboxState, WriteOp},
+    ports::World,
 };
 
 /// Smallest number first: starts within an hour 1, a delete 2, within a day 3, within a week 5, later 7.
@@ -49,6 +52,36 @@ pub fn owes(deleted: bool, bonded: bool, queued: Option<&OutboxEntry>) -> Owes {
         (true, false, Some(entry)) if entry.sent.is_empty() => Owes::Withdraw,
         (true, false, None) => Owes::Nothing,
         (true, _, _) => Owes::Write(WriteOp::Delete),
+    }
+}
+
+/// A queue entry that says "look at this event again". `zone` dates what has no time zone.
+#[must_use]
+pub fn entry(
+    event: &Event,
+    calendar: &Calendar,
+    (op, key, reason): (WriteOp, Uid, Reason),
+    zone: Tz,
+    world: &World,
+) -> OutboxEntry {
+    let now = world.now();
+    OutboxEntry {
+        id: world.new_id(),
+        space_id: calendar.space_id.clone(),
+        account_id: calendar.account_id,
+        calendar_id: calendar.id,
+        event_id: event.id,
+        op,
+        key,
+        sent: Vec::new(),
+        priority: priority(op, event.content.facts.start.instant(zone), now),
+        state: OutboxState::Queued,
+        attempts: 0,
+        not_before: now,
+        event_version: event.version,
+        reason: reason.as_str().to_owned(),
+        last_error: None,
+        created_at: now,
     }
 }
 

@@ -1,8 +1,7 @@
 //! What went wrong at a provider, by class.
 
-use std::time::Duration;
-
 use crate::domain::failure::FailureClass;
+pub use crate::domain::failure::ProviderError;
 
 /// The refusals of an answer by its size, as it is and as it would be unpacked.
 pub(super) const TOO_LARGE: &str = "the answer is larger than this server accepts";
@@ -11,26 +10,7 @@ pub(super) const TOO_PACKED: &str = "the answer decompresses to more than a hund
 /// Answers of this layer.
 pub type Result<T> = std::result::Result<T, ProviderError>;
 
-/// A failed call. The detail is for the log and the owner: it never holds a credential, an address of a person or an
-/// event's text.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{class}: {detail}")]
-pub struct ProviderError {
-    /// What kind.
-    pub class: FailureClass,
-    /// What happened, in words.
-    pub detail: String,
-    /// How long the provider asks us to wait.
-    pub retry_after: Option<Duration>,
-}
-
 impl ProviderError {
-    /// A failure of a class, with words.
-    #[must_use]
-    pub fn new(class: FailureClass, detail: impl Into<String>) -> Self {
-        Self { class, detail: detail.into(), retry_after: None }
-    }
-
     /// The answer is larger than [`body_max`](super::transport::client::ClientConfig::body_max): what was asked for may be asked for
     /// in smaller pieces.
     #[must_use]
@@ -43,12 +23,5 @@ impl ProviderError {
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.class == FailureClass::Malformed && [TOO_LARGE, TOO_PACKED].contains(&self.detail.as_str())
-    }
-
-    /// The same, with what the provider asked for.
-    #[must_use]
-    pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
-        self.retry_after = wait;
-        self
     }
 }

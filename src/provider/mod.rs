@@ -21,16 +21,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use catalogue::Facts;
-pub use change::{ChangePage, Known, Next, PageKind, PageToken, Pull, Unreadable};
+pub use change::{Known, Pull};
 pub use error::{ProviderError, Result};
 pub use push::ChannelKeeper;
 
+pub use crate::domain::page::{ChangePage, Found, Next, PageKind, PageToken, Unreadable};
 use crate::domain::{
     availability::Busy,
     calendar::RemoteCalendar,
     event::EventContent,
     ids::{RemoteCalendarId, RemoteEventId, Revision, Uid},
-    mapping::{Remains, RemoteEvent},
+    mapping::{Canonical, Remains, RemoteEvent},
 };
 
 /// One remote account, authorised and ready. Object-safe; cheap to hold.
@@ -85,27 +86,12 @@ pub struct Target<'a> {
     pub raw: Option<&'a [u8]>,
 }
 
-/// What a create under a chosen key has come to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, taken apart at once")]
-pub enum Found {
-    /// It is there.
-    Here(RemoteEvent),
-    /// It was there, and was deleted.
-    Deleted,
-    /// Nothing is known under that key.
-    Nothing,
-}
-
 /// Writes to one account.
 ///
 /// **Invariant:** every update and delete is conditional (I-13); a create carries a chosen key, so that doing it twice
 /// makes one event (I-11).
 #[async_trait]
-pub trait EventWriter: Send + Sync {
-    /// What the provider will give back for this content: plans compare that, or they churn for ever.
-    fn canonical(&self, content: &EventContent) -> EventContent;
-
+pub trait EventWriter: Canonical + Send + Sync {
     /// Makes the remote copy under the chosen key. Already there: `Conflict`. Unclear: `Ambiguous`; then [`find`](Self::find).
     async fn create(&self, calendar: &RemoteCalendarId, key: &Uid, content: &EventContent) -> Result<RemoteEvent>;
 

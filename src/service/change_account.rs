@@ -92,7 +92,7 @@ impl Services {
         mut account: Account,
         change: AccountChange,
     ) -> Result<Account, Refusal> {
-        let (held, published) = (account.version, account.privacy);
+        let before = account.clone();
         account.label = change.label.map_or(account.label, |label| label.trim().to_owned());
         account.policy = change.policy.unwrap_or(account.policy);
         account.privacy = change.privacy.unwrap_or(account.privacy);
@@ -100,10 +100,14 @@ impl Services {
         account.schedule = change.schedule.unwrap_or(account.schedule);
         account.updated_at = self.world.now();
         write.update_account(&account).await?;
-        account.version = held + 1;
+        account.version = before.version + 1;
         write.audit(&[self.audit_line(&account, actor, "account.changed")]).await?;
-        if account.privacy != published {
+        if account.privacy != before.privacy {
             self.owe_copies(write, account.id).await?;
+        }
+        if !account.decides_like(&before) {
+            // A round that is under way gives up what it reads for the choice before.
+            write.wake(account.id, Cause::LocalEdit);
         }
         Ok(account)
     }
@@ -120,7 +124,7 @@ impl Services {
                     page.iter().filter(|(mapping, event)| mapping.created_by_us && event.deleted_at.is_none())
                 {
                     if let Some(user) = write.user(&event.user_id).await? {
-                        self.queue_writes(write, event, user.time_zone).await?;
+                        write.queue_writes(event, user.time_zone).await?;
                     }
                 }
             }

@@ -13,8 +13,6 @@
 use super::{
     Refusal, Services,
     disconnect_account::{Leave, let_go},
-    edit_event::new_key,
-    sync_round::changes::join_queue,
     write::WriteTx,
 };
 use crate::{
@@ -112,25 +110,25 @@ impl Services {
     }
 
     /// Queues what was put aside, whatever for, and what has changed here while the calendar took nothing.
-    pub(super) async fn resume_writes(&self, tx: &mut Tx, calendar: &Calendar) -> Result<(), StoreError> {
-        let Some(account) = tx.account(&Scope::Whole, calendar.account_id).await? else { return Ok(()) };
-        let Some(owner) = tx.user(&account.user_id).await? else { return Ok(()) };
-        for entry in tx.outbox_of_calendar(calendar.id).await? {
+    pub(super) async fn resume_writes(&self, write: &mut WriteTx<'_>, calendar: &Calendar) -> Result<(), StoreError> {
+        let Some(account) = write.account(&Scope::Whole, calendar.account_id).await? else { return Ok(()) };
+        let Some(owner) = write.user(&account.user_id).await? else { return Ok(()) };
+        for entry in write.outbox_of_calendar(calendar.id).await? {
             let (state, not_before) = (OutboxState::Queued, self.world.now());
-            tx.put_outbox(&OutboxEntry { state, not_before, attempts: 0, last_error: None, ..entry }).await?;
+            write.put_outbox(&OutboxEntry { state, not_before, attempts: 0, last_error: None, ..entry }).await?;
         }
-        for event in tx.unlinked_events(calendar.id).await? {
-            let key = new_key(&event, &self.world);
-            join_queue(tx, &self.entry(&event, calendar, WriteOp::Create, key, owner.time_zone)).await?;
+        for event in write.unlinked_events(calendar.id).await? {
+            let key = write.new_key(&event);
+            write.owe(&event, calendar, (WriteOp::Create, key), owner.time_zone).await?;
         }
         let mut after: Option<MappingId> = None;
         loop {
-            let page = tx.mappings_of_calendar(calendar.id, after, BATCH).await?;
+            let page = write.mappings_of_calendar(calendar.id, after, BATCH).await?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(last.id);
             for (mapping, event) in page {
                 if let Some(op) = missed(&event, &mapping, account.privacy) {
-                    join_queue(tx, &self.entry(&event, calendar, op, mapping.uid, owner.time_zone)).await?;
+                    write.owe(&event, calendar, (op, mapping.uid), owner.time_zone).await?;
                 }
             }
         }

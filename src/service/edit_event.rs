@@ -2,32 +2,24 @@
 //!
 //! **Invariant:** an acknowledged edit is durable together with its place in the queue; nothing is sent from here.
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    Refusal, Services, answer_hold::is_only_here, check_content::check, sync_round::changes::join_queue, write::WriteTx,
+    Refusal, Services,
+    answer_hold::is_only_here,
+    check_content::check,
+    write::{WriteTx, writable, write_target},
 };
 use crate::{
     domain::{
-        calendar::Calendar,
-        conflict::{ConflictStatus, Winner},
         event::{EventContent, Facts, Recurrence},
         ids::{CalendarId, EventId, Uid, UserId},
         mapping::{Event, Origin},
-        outbox::{OutboxEntry, OutboxState, WriteOp},
         person::{Scope, User},
-        ports::World,
-        round::Cause,
         time::EventTime,
     },
-    engine::{
-        outbox::{Owes, is_withdrawal, owes, priority},
-        recurrence::span,
-        series::{self, EditScope, SeriesDelete, SeriesEdit},
-        sync::plan::Reason,
-    },
-    store::{StoreError, Tx},
+    engine::series::{self, EditScope, SeriesDelete, SeriesEdit},
+    store::Tx,
 };
 
 /// A new event.
@@ -80,7 +72,7 @@ impl Services {
         };
         event.content.normalise();
         if let Some(id) = new.calendar_id {
-            let home = self.writable(write, scope, id).await?;
+            let home = writable(write, scope, id).await?;
             event.space_id = home.space_id.clone();
             event.calendar_id = Some(home.id);
         }
@@ -126,7 +118,7 @@ impl Services {
         };
         check(&event.content)?;
         let now = self.world.now();
-        touch(&mut event, now);
+        event.touch(now);
         write.put_event(&event, zone).await?;
         if let Some(mut content) = tail {
             check(&content)?;
@@ -181,7 +173,7 @@ impl Services {
                 event.content = content;
             }
         }
-        touch(&mut event, now);
+        event.touch(now);
         Ok(write.put_event(&event, zone).await?)
     }
 
@@ -191,62 +183,10 @@ impl Services {
             let event = write.event(scope, id).await?.filter(|event| event.deleted_at.is_none());
             let event = event.ok_or(Refusal::NotFound("event"))?;
             let user = write.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
-            let target = self.writable(write, scope, calendar).await?;
-            self.owe_copy(write, &event, &target, user.time_zone).await?;
-            write.wake(target.account_id, Cause::LocalEdit);
-            Ok(())
+            let target = writable(write, scope, calendar).await?;
+            write.owe_copy(&event, &target, user.time_zone).await
         })
         .await
-    }
-
-    /// Queues the making of a copy, unless it is there.
-    pub(super) async fn owe_copy(
-        &self,
-        tx: &mut Tx,
-        event: &Event,
-        calendar: &Calendar,
-        zone: Tz,
-    ) -> Result<(), Refusal> {
-        if tx.outbox_entry(event.id, calendar.id).await?.as_ref().is_some_and(is_withdrawal) {
-            let why = "the event's copy is being taken out of this calendar; ask again when it has gone".to_owned();
-            return Err(Refusal::Invalid { field: "calendar_id", why });
-        }
-        if tx.mapping_of(event.id, calendar.id).await?.is_none() {
-            // Servers refuse one UID in two calendars of a user, so a copy has a name of its own.
-            let key = Uid(self.world.new_id::<uuid::Uuid>().to_string());
-            join_queue(tx, &self.entry(event, calendar, WriteOp::Create, key, zone)).await?;
-        }
-        Ok(())
-    }
-
-    /// Queues the taking away of a copy, while the event lives on.
-    pub(super) async fn withdraw_copy(
-        &self,
-        tx: &mut Tx,
-        event: &Event,
-        calendar: &Calendar,
-        zone: Tz,
-    ) -> Result<(), StoreError> {
-        // Whoever wants the copy gone has decided what was disputed about it.
-        if let Some(mut conflict) = tx.pending_conflict(event.id, calendar.id).await? {
-            (conflict.status, conflict.winner) = (ConflictStatus::Resolved, Some(Winner::Local));
-            conflict.resolved_at = Some(self.world.now());
-            tx.update_conflict(&conflict).await?;
-        }
-        let bonded = tx.mapping_of(event.id, calendar.id).await?.map(|mapping| mapping.uid);
-        let queued = tx.outbox_entry(event.id, calendar.id).await?;
-        match (owes(true, bonded.is_some(), queued.as_ref()), bonded, queued) {
-            (Owes::Withdraw, _, Some(entry)) => {
-                tx.delete_outbox(entry.id).await?;
-            }
-            (Owes::Write(op), Some(key), _) | (Owes::Write(op), None, Some(OutboxEntry { key, .. })) => {
-                let entry = self.entry(event, calendar, op, key, zone);
-                join_queue(tx, &OutboxEntry { reason: Reason::Unlinked.as_str().to_owned(), ..entry }).await?;
-            }
-            _ => {}
-        }
-        // Should a backup give it back, it is somebody's new event and no copy.
-        tx.delete_remains(event.id, calendar.id).await
     }
 
     /// Takes an event's copy out of a calendar that is not its home.
@@ -259,74 +199,9 @@ impl Services {
                 return Err(Refusal::Invalid { field: "calendar_id", why });
             }
             let user = write.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
-            self.withdraw_copy(write, &event, &calendar, user.time_zone).await?;
-            write.wake(calendar.account_id, Cause::LocalEdit);
-            Ok(())
+            Ok(write.withdraw_copy(&event, &calendar, user.time_zone).await?)
         })
         .await
-    }
-
-    /// Queues what an event owes to every calendar it lives in.
-    pub(super) async fn queue_writes(
-        &self,
-        write: &mut WriteTx<'_>,
-        event: &Event,
-        zone: Tz,
-    ) -> Result<(), StoreError> {
-        let mappings = write.mappings_of_event(event.id).await?;
-        let mut homes: Vec<_> = mappings.iter().map(|held| (held.calendar_id, Some(held.uid.clone()))).collect();
-        if let Some(home) = event.calendar_id
-            && !homes.iter().any(|(calendar, _)| *calendar == home)
-        {
-            homes.push((home, None));
-        }
-        for (calendar, bonded) in homes {
-            // A copy in a calendar that is not kept in step gets what it has missed when that is selected again.
-            let Some(calendar) = write.calendar(&Scope::Whole, calendar).await?.filter(|held| held.selected) else {
-                continue;
-            };
-            let Some(calendar) = self.write_target(write, calendar).await? else { continue };
-            let queued = write.outbox_entry(event.id, calendar.id).await?;
-            match (owes(event.deleted_at.is_some(), bonded.is_some(), queued.as_ref()), queued) {
-                (Owes::Withdraw, Some(entry)) => {
-                    write.delete_outbox(entry.id).await?;
-                }
-                (Owes::Withdraw | Owes::Nothing, _) => {}
-                (Owes::Write(op), _) => {
-                    let key = bonded.unwrap_or_else(|| new_key(event, &self.world));
-                    join_queue(write, &self.entry(event, &calendar, op, key, zone)).await?;
-                    write.wake(calendar.account_id, Cause::LocalEdit);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn entry(&self, event: &Event, calendar: &Calendar, op: WriteOp, key: Uid, zone: Tz) -> OutboxEntry {
-        let now = self.world.now();
-        let reason = match op {
-            WriteOp::Create => Reason::NewLocally,
-            WriteOp::Update => Reason::LocalChanged,
-            WriteOp::Delete => Reason::DeletedLocally,
-        };
-        OutboxEntry {
-            id: self.world.new_id(),
-            space_id: calendar.space_id.clone(),
-            account_id: calendar.account_id,
-            calendar_id: calendar.id,
-            event_id: event.id,
-            op,
-            key,
-            sent: Vec::new(),
-            priority: priority(op, event.content.facts.start.instant(zone), now),
-            state: OutboxState::Queued,
-            attempts: 0,
-            not_before: now,
-            event_version: event.version,
-            reason: reason.as_str().to_owned(),
-            last_error: None,
-            created_at: now,
-        }
     }
 
     /// Loads an event for a change by this caller.
@@ -346,45 +221,13 @@ impl Services {
             let home = tx.calendar(&Scope::Whole, home).await?.ok_or(Refusal::NotFound("calendar"))?;
             // What is changed in a calendar that is gone waits, should it come back.
             let gone = home.gone_at.is_some();
-            if self.write_target(tx, home).await?.is_none() && !gone && !is_only_here(tx, &event).await? {
+            if write_target(tx, home).await?.is_none() && !gone && !is_only_here(tx, &event).await? {
                 return Err(Refusal::ReadOnly);
             }
         }
         let user = tx.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         Ok((event, user))
     }
-
-    pub(super) async fn writable(&self, tx: &mut Tx, scope: &Scope, id: CalendarId) -> Result<Calendar, Refusal> {
-        let calendar = tx.calendar(scope, id).await?.ok_or(Refusal::NotFound("calendar"))?;
-        self.write_target(tx, calendar).await?.ok_or(Refusal::ReadOnly)
-    }
-
-    /// Where writes to a calendar go: itself, or the first writable calendar of the account its own is paired with.
-    pub(super) async fn write_target(&self, tx: &mut Tx, calendar: Calendar) -> Result<Option<Calendar>, StoreError> {
-        if calendar.takes_writes() {
-            return Ok(Some(calendar));
-        }
-        let account = tx.account(&Scope::Whole, calendar.account_id).await?;
-        let Some(paired) = account.and_then(|account| account.writes_through) else { return Ok(None) };
-        Ok(tx.calendars_of(paired).await?.into_iter().find(Calendar::takes_writes))
-    }
-}
-
-/// The name of a copy at home: the event's own, unless the event may have had a copy before; a name that was used and deleted
-/// may be refused, or be brought back with what it said.
-pub(super) fn new_key(event: &Event, world: &World) -> Uid {
-    if event.version == 1 { event.uid.clone() } else { Uid(world.new_id::<uuid::Uuid>().to_string()) }
-}
-
-pub(super) async fn put(tx: &mut Tx, event: &Event, zone: Tz) -> Result<(), StoreError> {
-    let extent = span(&event.content, zone);
-    tx.put_events(std::slice::from_ref(event), &[extent]).await
-}
-
-pub(super) fn touch(event: &mut Event, now: DateTime<Utc>) {
-    event.content.normalise();
-    event.version += 1;
-    event.updated_at = now;
 }
 
 fn edit_content(content: &EventContent, edit: Edit, zone: Tz) -> Result<SeriesEdit, Refusal> {

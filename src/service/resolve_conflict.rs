@@ -1,6 +1,6 @@
 //! What a person decides: conflicts, restored losers, parked writes.
 
-use super::{Refusal, Services, sync_round::changes::to_read_again, write::WriteTx};
+use super::{Refusal, Services, write::WriteTx};
 use crate::{
     domain::{
         account::PrivacyLevel,
@@ -12,7 +12,10 @@ use crate::{
         person::Scope,
         round::Cause,
     },
-    engine::conflict::{Standing, bring_up_to_date, settled, standing},
+    engine::{
+        conflict::{Standing, bring_up_to_date, settled, standing},
+        round::changes::to_read_again,
+    },
     store::{StoreError, Tx},
 };
 
@@ -113,11 +116,10 @@ impl Services {
                 let calendar = tx.calendar(&Scope::Whole, conflict.calendar_id).await?;
                 let calendar = calendar.ok_or(Refusal::NotFound("calendar"))?;
                 if stands == Standing::CopyAgain && event.deleted_at.is_none() {
-                    self.owe_copy(tx, &event, &calendar, user.time_zone).await?;
+                    tx.owe_copy(&event, &calendar, user.time_zone).await?;
                 } else {
-                    self.withdraw_copy(tx, &event, &calendar, user.time_zone).await?;
+                    tx.withdraw_copy(&event, &calendar, user.time_zone).await?;
                 }
-                tx.wake(calendar.account_id, Cause::LocalEdit);
                 return Ok(());
             }
         }

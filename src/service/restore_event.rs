@@ -1,7 +1,10 @@
 //! A deleted event is brought back, as long as it is kept: here, and in the calendars that it was deleted in.
 
-use super::{Refusal, Services, sync_round::changes::to_read_again, write::WriteTx};
-use crate::domain::{ids::EventId, mapping::Event, person::Scope};
+use super::{Refusal, Services, write::WriteTx};
+use crate::{
+    domain::{ids::EventId, mapping::Event, person::Scope},
+    engine::round::changes::to_read_again,
+};
 
 impl Services {
     /// Brings a deleted event back. What its copy at home had and we do not model is there again with it.

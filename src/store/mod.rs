@@ -31,7 +31,7 @@ pub use self::{
     error::StoreError,
     lock::InstanceLock,
     migrate::migrate,
-    records::{BusyRead, ConflictFilter, Counts, IdempotencyRow, MappingKey, Span, UnreadableRow},
+    records::{BusyRead, ConflictFilter, Counts, IdempotencyRow, Span},
     standing::{Standing, back_up, standing},
     tx::{Tx, UnitOfWork},
 };

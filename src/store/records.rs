@@ -7,48 +7,12 @@ use super::types::Ts;
 use crate::domain::{
     account::AccountStatus,
     conflict::ConflictStatus,
-    ids::{AccountId, ApiKeyId, CalendarId, ConflictId, EventId, MappingId, RemoteEventId, Revision, Uid, UserId},
-    mapping::Mapping,
+    ids::{AccountId, ApiKeyId, CalendarId, ConflictId, EventId, UserId},
     outbox::OutboxState,
 };
 
 /// Where an event lies in time: its first instant, and its last (exclusive; `None`: a series without end).
 pub type Span = (DateTime<Utc>, Option<DateTime<Utc>>);
-
-/// A mapping without its documents, for walking a whole calendar.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = super::schema::mappings, check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
-pub struct MappingKey {
-    /// The mapping.
-    pub id: MappingId,
-    /// The local event.
-    pub event_id: EventId,
-    /// The remote event.
-    pub remote_id: RemoteEventId,
-    /// Its `UID` at the provider.
-    pub uid: Uid,
-    /// The remote version the base was read at.
-    pub revision: Option<Revision>,
-    /// We made the remote copy.
-    pub created_by_us: bool,
-    /// When the bond was last confirmed.
-    #[diesel(deserialize_as = Ts)]
-    pub updated_at: DateTime<Utc>,
-}
-
-impl From<&Mapping> for MappingKey {
-    fn from(mapping: &Mapping) -> Self {
-        Self {
-            id: mapping.id,
-            event_id: mapping.event_id,
-            remote_id: mapping.remote_id.clone(),
-            uid: mapping.uid.clone(),
-            revision: mapping.revision.clone(),
-            created_by_us: mapping.created_by_us,
-            updated_at: mapping.updated_at,
-        }
-    }
-}
 
 /// When a calendar's busy time was last read, and how far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -83,21 +47,6 @@ pub struct ConflictFilter {
     pub after: Option<ConflictId>,
     /// At most so many.
     pub limit: u32,
-}
-
-/// A remote event that is there and cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnreadableRow {
-    /// Its name at the provider.
-    pub remote_id: RemoteEventId,
-    /// Its version then, so that it is tried again only when it changes.
-    pub revision: Option<Revision>,
-    /// Its `UID`, when that much could be read.
-    pub uid: Option<Uid>,
-    /// Why, without any of its text.
-    pub why: String,
-    /// When it was last met; without a version, since when the provider has failed to hand it out.
-    pub seen_at: DateTime<Utc>,
 }
 
 /// An answer kept for a repeated request.

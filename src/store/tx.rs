@@ -7,7 +7,7 @@ use diesel_async::{SimpleAsyncConnection, pooled_connection::deadpool::Object};
 use super::{
     error::StoreError,
     postgres,
-    records::{BusyRead, ConflictFilter, MappingKey, Span, UnreadableRow},
+    records::{BusyRead, ConflictFilter, Span},
     sqlite,
 };
 use crate::domain::{
@@ -21,9 +21,10 @@ use crate::domain::{
         AccountId, CalendarId, ChannelId, ConflictId, EventId, HoldId, MappingId, NoticeId, OutboxId, RemoteEventId,
         RoundId, SpaceId, SyncCursor, Uid, UserId,
     },
-    mapping::{Event, Mapping, Remains},
+    mapping::{Event, Mapping, MappingKey, Remains},
     notice::Notice,
     outbox::OutboxEntry,
+    page::UnreadableEvent,
     person::{Scope, Space, User},
     round::Round,
 };
@@ -439,8 +440,8 @@ queries! {
     }
     unreadable {
         /// Takes `clear` off a calendar's list of what cannot be read, then puts `add` on it.
-        fn replace_unreadable(calendar: CalendarId, add: &[UnreadableRow], clear: &[RemoteEventId]) -> ();
+        fn replace_unreadable(calendar: CalendarId, add: &[UnreadableEvent], clear: &[RemoteEventId]) -> ();
         /// What cannot be read in a calendar.
-        fn unreadable_of(calendar: CalendarId) -> Vec<UnreadableRow>;
+        fn unreadable_of(calendar: CalendarId) -> Vec<UnreadableEvent>;
     }
 }

@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use async_trait::async_trait;
 use calwarden::{
     domain::{
         account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule},
@@ -16,23 +15,24 @@ use calwarden::{
         conflict::{Conflict, ConflictStatus, HeldFate, Hold, HoldState},
         event::EventContent,
         ids::{AccountId, CalendarId, EventId, RemoteCalendarId, RemoteEventId, SpaceId, Uid, UserId},
-        mapping::{Event, Mapping, Origin, Remains, RemoteEvent},
+        mapping::{Canonical, Event, Mapping, MappingKey, Origin, Remains},
         outbox::{OutboxEntry, OutboxState, WriteOp},
         person::{User, WorkingHours},
         ports::{Clock, Random, World},
     },
     engine::{
         conflict::{Standing, bring_up_to_date, settled},
+        drain::Surroundings,
         outbox::{Owes, is_withdrawal, joined, missed, owes},
+        round::{
+            batch::Counterpart,
+            carried::{Ties, seem_carried},
+            changes::{Changes, to_read_again},
+            context::CalendarContext,
+            missing::{Bond, Gone, Moves},
+        },
         sync::plan::Reason,
     },
-    provider::{EventWriter, Found, Result, Target},
-    service::sync_round::{
-        changes::{Changes, to_read_again},
-        moved::has_moved,
-        scene::Scene,
-    },
-    store::MappingKey,
 };
 use chrono::{DateTime, Utc};
 
@@ -40,9 +40,6 @@ use super::{
     dice::Dice,
     edits::{ZONE, beginning},
 };
-
-/// What is gone in any calendar of an account by one round.
-pub type Absent = BTreeSet<(CalendarId, RemoteEventId)>;
 
 /// Time and randomness of a story.
 pub struct Hands {
@@ -72,28 +69,12 @@ impl Random for Hands {
     }
 }
 
-/// The hand that says what a provider keeps: everything. It is never asked to write.
-struct Keeps;
+/// A provider that gives back what it is given.
+struct AsGiven;
 
-#[async_trait]
-impl EventWriter for Keeps {
+impl Canonical for AsGiven {
     fn canonical(&self, content: &EventContent) -> EventContent {
         content.clone()
-    }
-    async fn create(&self, _: &RemoteCalendarId, _: &Uid, _: &EventContent) -> Result<RemoteEvent> {
-        unreachable!("the story sends by itself")
-    }
-    async fn update(&self, _: Target<'_>, _: &EventContent) -> Result<RemoteEvent> {
-        unreachable!("the story sends by itself")
-    }
-    async fn delete(&self, _: Target<'_>) -> Result<()> {
-        unreachable!("the story sends by itself")
-    }
-    async fn read(&self, _: &RemoteCalendarId, _: &RemoteEventId) -> Result<Option<RemoteEvent>> {
-        unreachable!("the story sends by itself")
-    }
-    async fn find(&self, _: &RemoteCalendarId, _: &Uid) -> Result<Found> {
-        unreachable!("the story sends by itself")
     }
 }
 
@@ -167,9 +148,13 @@ impl Setting {
         Self { hands, world, user, accounts, calendars }
     }
 
-    pub fn scene(&self, account: usize, calendar: usize) -> Scene<'_> {
+    pub fn context(&self, account: usize, calendar: usize) -> CalendarContext<'_> {
         let calendar = &self.calendars[account][calendar];
-        Scene::new(&self.accounts[account], &self.user, calendar, Some(&Keeps), &self.world)
+        CalendarContext::new(&self.accounts[account], &self.user, calendar, Some(&AsGiven), &self.world)
+    }
+
+    pub fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings { user: &self.user, form: Some(&AsGiven), world: &self.world }
     }
 
     /// Which account and which of its calendars.
@@ -200,7 +185,7 @@ pub struct Hub {
 
 impl Hub {
     /// Writes what was decided, and tells the event's other copies.
-    pub fn write(&mut self, setting: &Setting, scene: &Scene<'_>, changes: &Changes) {
+    pub fn write(&mut self, setting: &Setting, context: &CalendarContext<'_>, changes: &Changes) {
         for event in &changes.events {
             self.events.insert(event.id, event.clone());
         }
@@ -231,9 +216,9 @@ impl Hub {
             self.join(entry);
         }
         let waiting =
-            |held: &&Conflict| held.calendar_id == scene.calendar.id && held.status == ConflictStatus::Pending;
+            |held: &&Conflict| held.calendar_id == context.calendar.id && held.status == ConflictStatus::Pending;
         let waiting = self.conflicts.iter().filter(waiting).cloned().collect();
-        let (new, closed) = changes.closing(waiting, scene.world.now());
+        let (new, closed) = changes.closing(waiting, context.world.now());
         for conflict in closed {
             self.conflicts.retain(|held| held.id != conflict.id);
             self.conflicts.push(conflict);
@@ -242,18 +227,18 @@ impl Hub {
         for id in &changes.spread {
             let Some(event) = self.events.get(id) else { continue };
             let others = self.mappings.values().filter(|held| held.event_id == *id);
-            let others = others.filter(|held| held.calendar_id != scene.calendar.id);
-            let owed: Vec<_> = others.map(|copy| scene.owed_elsewhere(event, copy)).collect();
+            let others = others.filter(|held| held.calendar_id != context.calendar.id);
+            let owed: Vec<_> = others.map(|copy| context.owed_elsewhere(event, copy)).collect();
             for entry in &owed {
                 self.join(entry);
             }
         }
         for id in &changes.restored {
             let event = self.events[id].clone();
-            self.read_again(*id, Some(scene.calendar.id));
+            self.read_again(*id, Some(context.calendar.id));
             if let Some(home) = event.calendar_id.filter(|home| !self.mappings.contains_key(&(*id, *home))) {
                 let (account, which) = setting.place(home);
-                self.join(&scene.owed_at_home(&event, &setting.calendars[account][which]));
+                self.join(&context.owed_at_home(&event, &setting.calendars[account][which]));
             }
         }
     }
@@ -273,46 +258,62 @@ impl Hub {
     }
 
     /// A calendar takes writes again: what was put aside is queued, and what has changed here meanwhile.
-    pub fn resume(&mut self, scene: &Scene<'_>) {
-        let parked = self.outbox.values_mut().filter(|entry| entry.calendar_id == scene.calendar.id);
+    pub fn resume(&mut self, context: &CalendarContext<'_>) {
+        let parked = self.outbox.values_mut().filter(|entry| entry.calendar_id == context.calendar.id);
         parked.for_each(|entry| entry.state = OutboxState::Queued);
-        let bonds = self.mappings.values().filter(|held| held.calendar_id == scene.calendar.id);
+        let bonds = self.mappings.values().filter(|held| held.calendar_id == context.calendar.id);
         let owed = bonds.filter_map(|held| {
             let event = &self.events[&held.event_id];
-            missed(event, held, scene.account.privacy).map(|op| scene.owed(event, op, held.uid.clone(), reason(op)))
+            missed(event, held, context.account.privacy)
+                .map(|op| context.owed(event, op, held.uid.clone(), Reason::of_local(op)))
         });
-        let unlinked = self.unlinked(scene.calendar.id).map(|event| {
-            let key = Uid(scene.world.new_id::<uuid::Uuid>().to_string());
-            scene.owed(event, WriteOp::Create, key, Reason::NewLocally)
+        let unlinked = self.unlinked(context.calendar.id).map(|event| {
+            let key = Uid(context.world.new_id::<uuid::Uuid>().to_string());
+            context.owed(event, WriteOp::Create, key, Reason::NewLocally)
         });
         for entry in owed.chain(unlinked).collect::<Vec<_>>() {
             self.join(&entry);
         }
     }
 
-    /// The new event in the account's other calendar that this one has become there.
-    pub fn moved(
-        &self,
-        setting: &Setting,
-        account: usize,
-        (left, event): (&Mapping, &Event),
-        gone: &Absent,
-    ) -> Option<(Mapping, Event)> {
-        let of_account =
-            self.mappings.values().filter(|held| held.account_id == left.account_id && held.uid == left.uid);
-        let found = of_account.filter(|held| held.calendar_id != left.calendar_id).find(|held| {
-            let (_, which) = setting.place(held.calendar_id);
-            let inbound = setting.calendars[account][which].direction.inbound();
-            let alone = |id: EventId| self.mappings.keys().filter(|copy| copy.0 == id).count() == 1;
-            inbound
-                && !gone.contains(&(held.calendar_id, held.remote_id.clone()))
-                && alone(event.id)
-                && alone(held.event_id)
-                && !self.outbox.contains_key(&(event.id, held.calendar_id))
-                && !self.pending((event.id, left.calendar_id))
-                && has_moved(&setting.scene(account, which), (left, event), (held, &self.events[&held.event_id]))
-        })?;
-        Some((found.clone(), self.events[&found.event_id].clone()))
+    /// Where events that are missing in one of an account's calendars were carried to.
+    pub fn moves(&self, setting: &Setting, (account, which): (usize, usize), missing: &[Bond], gone: &Gone) -> Moves {
+        let calendars = &setting.calendars[account];
+        let is_named = |held: &&Mapping| {
+            let mut names = missing.iter().map(|(left, _)| &left.uid);
+            held.account_id == calendars[which].account_id
+                && held.calendar_id != calendars[which].id
+                && names.any(|uid| *uid == held.uid)
+        };
+        let namesakes = self.mappings.values().filter(is_named);
+        let namesakes = namesakes.map(|held| (held.clone(), self.events[&held.event_id].clone())).collect();
+        let home = |id| {
+            let (account, which) = setting.place(id);
+            Some(setting.context(account, which)).filter(|home| home.calendar.direction.inbound())
+        };
+        let copies = |id: EventId| self.mappings.keys().filter(|copy| copy.0 == id).count();
+        let mut moves = Moves::new();
+        for (event, (copy, new)) in seem_carried(missing, namesakes, gone, home) {
+            let ties = Ties {
+                copies: copies(event) + copies(new.id),
+                owed: self.outbox.contains_key(&(event, copy.calendar_id)),
+                disputed: self.pending((event, calendars[which].id)),
+            };
+            if ties.allow_it() {
+                moves.insert(event, (copy, new));
+            }
+        }
+        moves
+    }
+
+    /// Those events that have no copy in a calendar, with what is left of the copy they had.
+    pub fn counterparts(&self, calendar: CalendarId, ids: Vec<EventId>) -> BTreeMap<EventId, Counterpart> {
+        let free = ids.into_iter().filter(|id| !self.mappings.contains_key(&(*id, calendar)));
+        let found = free.filter_map(|id| {
+            let remains = self.remains.get(&(id, calendar)).cloned();
+            Some((id, Counterpart { event: self.events.get(&id)?.clone(), remains }))
+        });
+        found.collect()
     }
 
     /// Whether an object is the copy of another event.
@@ -328,12 +329,10 @@ impl Hub {
         free.max_by_key(|was| was.kept_at).cloned()
     }
 
-    /// The name that a copy was to get is taken: it gets another.
-    pub fn rename(&mut self, setting: &Setting, copy: Copy) {
-        let key = Uid(setting.world.new_id::<uuid::Uuid>().to_string());
+    /// A write that failed is tried again as soon as its turn comes: somebody asks for it, if it was put aside.
+    pub fn try_again(&mut self, copy: Copy, now: DateTime<Utc>) {
         if let Some(entry) = self.outbox.get_mut(&copy) {
-            entry.key = key;
-            entry.sent.clear();
+            (entry.state, entry.not_before) = (OutboxState::Queued, now);
         }
     }
 
@@ -346,15 +345,6 @@ impl Hub {
     pub fn put_hold(&mut self, hold: Hold) {
         self.holds.retain(|held| held.id != hold.id);
         self.holds.push(hold);
-    }
-
-    /// Edits that waited for a hold's answer wait no more where it has come, or the event is back.
-    pub fn release(&mut self, hold: &Hold) {
-        for held in hold.removed.iter().filter(|held| held.fate != HeldFate::Open) {
-            if let Some(entry) = self.outbox.get_mut(&(held.event_id, hold.calendar_id)) {
-                entry.state = OutboxState::Queued;
-            }
-        }
     }
 
     /// A person's answer to the oldest hold that waits; what it was about.
@@ -370,13 +360,6 @@ impl Hub {
     /// Whether a copy is being taken out of its calendar.
     pub fn is_going(&self, copy: Copy) -> bool {
         self.outbox.get(&copy).is_some_and(is_withdrawal)
-    }
-
-    /// What was worked on has ended.
-    pub fn close(&mut self, copy: Copy) {
-        if !self.is_going(copy) {
-            self.outbox.remove(&copy);
-        }
     }
 
     pub fn join(&mut self, entry: &OutboxEntry) {
@@ -406,7 +389,7 @@ impl Hub {
                 Owes::Write(op) => {
                     let fresh = || Uid(setting.world.new_id::<uuid::Uuid>().to_string());
                     let key = bonded.unwrap_or_else(|| if event.version == 1 { event.uid.clone() } else { fresh() });
-                    self.join(&setting.scene(account, which).owed(&event, op, key, reason(op)));
+                    self.join(&setting.context(account, which).owed(&event, op, key, Reason::of_local(op)));
                 }
             }
         }
@@ -480,7 +463,7 @@ impl Hub {
             return;
         }
         let key = Uid(setting.world.new_id::<uuid::Uuid>().to_string());
-        let entry = setting.scene(account, which).owed(event, WriteOp::Create, key, Reason::NewLocally);
+        let entry = setting.context(account, which).owed(event, WriteOp::Create, key, Reason::NewLocally);
         self.join(&entry);
     }
 
@@ -506,13 +489,5 @@ impl Hub {
 
     pub fn of_account(&self, account: AccountId) -> Vec<Copy> {
         self.outbox.values().filter(|entry| entry.account_id == account).map(|e| (e.event_id, e.calendar_id)).collect()
-    }
-}
-
-fn reason(op: WriteOp) -> Reason {
-    match op {
-        WriteOp::Create => Reason::NewLocally,
-        WriteOp::Update => Reason::LocalChanged,
-        WriteOp::Delete => Reason::DeletedLocally,
     }
 }

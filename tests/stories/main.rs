@@ -60,7 +60,7 @@ fn an_edit_in_a_ring_of_five_causes_four_writes_at_most() {
     const EVENTS: u32 = 10;
     let mut world = World::new(5);
     let mut dice = Dice(5);
-    let tell = |world: &mut World, step| world.told(step).expect("no promise breaks");
+    let tell = |world: &mut World, step| world.take(step).expect("no promise breaks");
     for name in 1..=EVENTS {
         tell(&mut world, Step::Remote(0, name, Act::Meeting(name)));
         tell(&mut world, Step::Round(0));
@@ -92,8 +92,8 @@ fn a_provider_that_adds_something_to_what_it_is_told_comes_to_rest() {
         world.remotes[0].adds = true;
         let acts = [Act::Meeting(1), Act::Title(2), Act::Place(3)].map(|act| Step::Local(1, act));
         for step in [Step::Direction(0, direction)].into_iter().chain(acts) {
-            world.told(step).expect("no promise breaks");
-            world.told(Step::Round(0)).expect("no promise breaks");
+            world.take(step).expect("no promise breaks");
+            world.take(Step::Round(0)).expect("no promise breaks");
         }
         world.rest().expect("rest");
         world.judge().expect("every promise");

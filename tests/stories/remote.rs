@@ -8,8 +8,9 @@ use calwarden::{
         failure::FailureClass,
         ids::{EventId, RemoteEventId, Revision, SyncCursor, Uid},
         mapping::RemoteEvent,
+        page::{ChangePage, Found, Next, PageKind, PageToken},
     },
-    provider::{ChangePage, Found, Next, PageKind, PageToken},
+    engine::drain::{Answer, Request},
 };
 use chrono::{DateTime, Duration, Utc};
 
@@ -36,43 +37,6 @@ pub struct Object {
     pub made_for: Option<EventId>,
 }
 
-/// A write as it is sent.
-#[derive(Clone, Debug)]
-pub enum Ask {
-    Create {
-        key: Uid,
-        told: EventContent,
-    },
-    /// A copy that is gone, under its own name out of the bin; what lives by then is left as it is.
-    MakeAgain {
-        id: RemoteEventId,
-        told: EventContent,
-    },
-    Update {
-        id: RemoteEventId,
-        revision: Revision,
-        told: EventContent,
-    },
-    Delete {
-        id: RemoteEventId,
-        revision: Revision,
-    },
-    Read {
-        id: RemoteEventId,
-    },
-    Find {
-        key: Uid,
-    },
-}
-
-/// What is heard of it.
-#[derive(Clone, Debug)]
-pub enum Heard {
-    Is(Option<RemoteEvent>),
-    Found(Found),
-    Refused(FailureClass),
-}
-
 /// Who sends.
 #[derive(Clone, Copy, Debug)]
 pub struct Sender {
@@ -86,7 +50,7 @@ pub struct Sender {
 #[derive(Clone, Debug, Default)]
 pub struct Remote {
     pub objects: BTreeMap<RemoteEventId, Object>,
-    pub late: Vec<(Ask, Sender)>,
+    pub late: Vec<(Request, Sender)>,
     pub lags: bool,
     /// Whether it adds something to what is written.
     pub adds: bool,
@@ -187,93 +151,99 @@ impl Remote {
     }
 
     /// Does what is asked, on its conditions.
-    pub fn carry_out(&mut self, ask: &Ask, sender: Sender) -> Heard {
+    pub fn carry_out(&mut self, request: &Request, sender: Sender) -> Result<Answer, FailureClass> {
         let at = |id: &RemoteEventId, remote: &Self| {
             remote.objects.get(id).filter(|object| !object.gone).map(|object| (revision(object), object.clone()))
         };
-        match ask {
-            Ask::Read { id } => Heard::Is(at(id, self).map(|(_, object)| event(id, &object))),
-            Ask::Find { key } => {
+        match request {
+            Request::Read { id } => Ok(Answer::Event(at(id, self).map(|(_, object)| event(id, &object)))),
+            Request::Find { key } => {
                 let id = RemoteEventId(key.0.clone());
                 // A calendar is asked for what it holds itself, by CalDAV and by Google alike.
                 let held = |object: &Object| object.uid == *key && !object.gone && object.calendar == sender.calendar;
                 let here = self.objects.iter().find(|(_, object)| held(object));
                 if let Some((id, object)) = here {
-                    return Heard::Found(Found::Here(event(id, object)));
+                    return Ok(Answer::Found(Found::Here(event(id, object))));
                 }
-                Heard::Found(match self.objects.get(&id) {
+                Ok(Answer::Found(match self.objects.get(&id) {
                     None => Found::Nothing,
                     Some(object) if object.calendar != sender.calendar => Found::Nothing,
                     Some(object) if object.gone => Found::Deleted,
                     Some(object) => Found::Here(event(&id, object)),
-                })
+                }))
             }
-            Ask::Create { key, told } => {
-                let id = RemoteEventId(key.0.clone());
-                // Deleted names are kept, as Google does.
-                if self.objects.contains_key(&id) {
-                    return Heard::Refused(FailureClass::Conflict);
-                }
-                let object = Object {
-                    uid: key.clone(),
-                    calendar: sender.calendar,
-                    content: told.clone(),
-                    gone: false,
-                    seq: 0,
-                    changed_at: sender.now,
-                    shown_from: if self.lags { sender.now + LAG } else { sender.now },
-                    name: sender.name,
-                    made_for: Some(sender.event),
-                };
-                self.write(&id, object)
-            }
-            Ask::MakeAgain { id, told } => match self.objects.get(id).cloned() {
-                None => Heard::Refused(FailureClass::Conflict),
-                Some(object) if !object.gone => Heard::Refused(FailureClass::Conflict),
+            Request::Create { key, content } => self.create(key, content, sender),
+            // Under a name of its own it is a new object; under its own, what lives by then is left as it is.
+            Request::MakeAgain { key, remains, content } if remains.uid != *key => self.create(key, content, sender),
+            Request::MakeAgain { remains, content, .. } => match self.objects.get(&remains.remote_id).cloned() {
+                None => Err(FailureClass::Conflict),
+                Some(object) if !object.gone => Err(FailureClass::Conflict),
                 // Another has the name by now.
                 Some(object) if self.objects.values().any(|other| other.uid == object.uid && !other.gone) => {
-                    Heard::Refused(FailureClass::Conflict)
+                    Err(FailureClass::Conflict)
                 }
                 Some(object) => {
-                    let (content, changed_at) = (told.clone(), sender.now);
+                    let (content, changed_at) = (content.clone(), sender.now);
                     let (made_for, name) = (Some(sender.event), sender.name);
                     self.write(
-                        id,
+                        &remains.remote_id,
                         Object { content, changed_at, gone: false, shown_from: sender.now, made_for, name, ..object },
                     )
                 }
             },
-            Ask::Update { id, revision, told } => match at(id, self) {
-                None => Heard::Refused(FailureClass::Gone),
-                Some((held, _)) if held != *revision => Heard::Refused(FailureClass::Conflict),
-                Some((_, object)) => self.write(id, Object { content: told.clone(), changed_at: sender.now, ..object }),
-            },
-            Ask::Delete { id, revision } => match at(id, self) {
-                None => Heard::Refused(FailureClass::Gone),
-                Some((held, _)) if held != *revision => Heard::Refused(FailureClass::Conflict),
+            Request::Update { id, revision, content } => match at(id, self) {
+                None => Err(FailureClass::Gone),
+                Some((held, _)) if held != *revision => Err(FailureClass::Conflict),
                 Some((_, object)) => {
-                    self.write(id, Object { gone: true, ..object });
-                    Heard::Is(None)
+                    self.write(id, Object { content: content.clone(), changed_at: sender.now, ..object })
+                }
+            },
+            Request::Delete { id, revision } => match at(id, self) {
+                None => Err(FailureClass::Gone),
+                Some((held, _)) if held != *revision => Err(FailureClass::Conflict),
+                Some((_, object)) => {
+                    self.write(id, Object { gone: true, ..object })?;
+                    Ok(Answer::Event(None))
                 }
             },
         }
     }
 
-    fn write(&mut self, id: &RemoteEventId, mut object: Object) -> Heard {
+    fn create(&mut self, key: &Uid, content: &EventContent, sender: Sender) -> Result<Answer, FailureClass> {
+        let id = RemoteEventId(key.0.clone());
+        // Deleted names are kept, as Google does.
+        if self.objects.contains_key(&id) {
+            return Err(FailureClass::Conflict);
+        }
+        let object = Object {
+            uid: key.clone(),
+            calendar: sender.calendar,
+            content: content.clone(),
+            gone: false,
+            seq: 0,
+            changed_at: sender.now,
+            shown_from: if self.lags { sender.now + LAG } else { sender.now },
+            name: sender.name,
+            made_for: Some(sender.event),
+        };
+        self.write(&id, object)
+    }
+
+    fn write(&mut self, id: &RemoteEventId, mut object: Object) -> Result<Answer, FailureClass> {
         self.writes += 1;
         if self.adds {
             object.content.facts.url = Some("https://there.example/".to_owned());
         }
         self.put(id, object);
-        Heard::Is(self.objects.get(id).map(|object| event(id, object)))
+        Ok(Answer::Event(self.objects.get(id).map(|object| event(id, object))))
     }
 
     /// What was sent late until this instant arrives, whether it still fits or not.
     pub fn arrive(&mut self, sent_until: DateTime<Utc>) {
         let (due, later) = std::mem::take(&mut self.late).into_iter().partition(|(_, by)| by.now <= sent_until);
         self.late = later;
-        for (ask, sender) in Vec::<(Ask, Sender)>::into_iter(due) {
-            self.carry_out(&ask, sender);
+        for (request, sender) in Vec::<(Request, Sender)>::into_iter(due) {
+            drop(self.carry_out(&request, sender));
         }
     }
 

@@ -21,7 +21,7 @@ pub fn told(path: &Path) -> Result<(), String> {
         let done = match words.as_slice() {
             ["expect", expected @ ..] => expect(&mut world, expected),
             _ => match line.parse::<Step>() {
-                Ok(step) => world.told(step),
+                Ok(step) => world.take(step),
                 Err(unread) => Err(format!("this is no step: {}", unread.0)),
             },
         };

@@ -8,25 +8,27 @@ use calwarden::{
         calendar::{Calendar, Direction},
         conflict::{Conflict, ConflictKind, ConflictStatus, HeldDeletion, Hold, HoldState, Winner},
         event::EventContent,
+        failure::FailureClass,
         ids::{CalendarId, EventId, RemoteEventId, Revision, Uid},
         mapping::{Event, Origin},
         promise::Promise,
     },
     engine::{
+        drain::{Answer, Request},
         outbox::{Owes, is_withdrawal, owes},
+        round::changes::Changes,
         sync::{
             brake::{BrakeRules, Loss, judge},
             plan::Reason,
         },
     },
-    service::sync_round::changes::Changes,
 };
 
 use super::{
     book::{Book, Marks, marks},
     edits::{self, Made},
     hub::{Copy, Hub, Setting},
-    remote::{Ask, Heard, Object, Remote, Sender},
+    remote::{Object, Remote, Sender},
     steps::{Act, Fate, Name, Step},
     turn::Stage,
 };
@@ -84,7 +86,7 @@ impl World {
     pub fn tell(accounts: usize, steps: &[Step]) -> Result<Self, String> {
         let mut world = Self::new(accounts);
         for step in steps {
-            world.told(*step)?;
+            world.take(*step)?;
         }
         world.rest()?;
         world.judge()?;
@@ -96,7 +98,7 @@ impl World {
     }
 
     /// Does one step; the error is the promise that it breaks.
-    pub fn told(&mut self, step: Step) -> Result<(), String> {
+    pub fn take(&mut self, step: Step) -> Result<(), String> {
         let words = format!("{step:?}");
         self.step(step);
         self.print(&words);
@@ -126,9 +128,13 @@ impl World {
             Step::Compare(account) => {
                 self.setting.calendars[account].iter_mut().for_each(|calendar| calendar.reconciled_at = None);
             }
-            Step::Policy(account, policy) => self.setting.accounts[account].policy = policy,
+            Step::Policy(account, policy) => {
+                self.setting.accounts[account].policy = policy;
+                self.give_up_reading(account);
+            }
             Step::Privacy(account, level) => {
                 self.setting.accounts[account].privacy = level;
+                self.give_up_reading(account);
                 let id = self.setting.accounts[account].id;
                 let ours = self.hub.mappings.values().filter(|held| held.account_id == id && held.created_by_us);
                 let ours = ours.map(|held| held.event_id).filter(|id| self.hub.events[id].deleted_at.is_none());
@@ -141,7 +147,7 @@ impl World {
         }
     }
 
-    /// Both calendars of an account flow another way from now on. What is being read was read for the way before.
+    /// Both calendars of an account flow another way from now on.
     fn turned(&mut self, account: usize, direction: Direction) {
         let before = self.setting.calendars[account][0].direction;
         if before == direction {
@@ -155,9 +161,14 @@ impl World {
                 self.hub.let_go(id);
             }
             if !before.outbound() && direction.outbound() {
-                self.hub.resume(&self.setting.scene(account, which));
+                self.hub.resume(&self.setting.context(account, which));
             }
         }
+        self.give_up_reading(account);
+    }
+
+    /// What is being read was read for what its owner had chosen before.
+    fn give_up_reading(&mut self, account: usize) {
         if matches!(self.stages[account], Stage::Ask(..) | Stage::Page(..) | Stage::Remove(..)) {
             self.stages[account] = Stage::Idle;
         }
@@ -304,7 +315,7 @@ impl World {
         let owed = owes(true, bonded.is_some(), queued);
         match (owed, bonded.or_else(|| queued.map(|entry| entry.key.clone()))) {
             (Owes::Write(op), Some(key)) => {
-                let entry = self.setting.scene(account, 0).owed(event, op, key, Reason::Unlinked);
+                let entry = self.setting.context(account, 0).owed(event, op, key, Reason::Unlinked);
                 self.hub.join(&entry);
             }
             (Owes::Withdraw, _) => {
@@ -387,9 +398,9 @@ impl World {
     }
 
     /// Does what is asked at an account's provider, and looks for doubles (I-10).
-    pub fn carry_out(&mut self, account: usize, ask: &Ask, sender: Sender) -> Heard {
-        let heard = self.remotes[account].carry_out(ask, sender);
-        if matches!(ask, Ask::Create { .. } | Ask::MakeAgain { .. }) {
+    pub fn carry_out(&mut self, account: usize, request: &Request, sender: Sender) -> Result<Answer, FailureClass> {
+        let answer = self.remotes[account].carry_out(request, sender);
+        if matches!(request, Request::Create { .. } | Request::MakeAgain { .. }) {
             let live = self.remotes[account].objects.values().filter(|object| {
                 object.made_for == Some(sender.event) && object.calendar == sender.calendar && !object.gone
             });
@@ -397,7 +408,7 @@ impl World {
                 self.breaks(Promise::OneCopy.broken(format!("e{} is there twice", sender.name)));
             }
         }
-        heard
+        answer
     }
 
     /// Stores what was decided, learns the names of what came in, and looks for false conflicts (I-4).
@@ -432,7 +443,7 @@ impl World {
                 self.here.insert(object.name, mapping.event_id);
             }
         }
-        self.hub.write(&self.setting, &self.setting.scene(account, calendar), changes);
+        self.hub.write(&self.setting, &self.setting.context(account, calendar), changes);
     }
 
     /// I-17: whatever the cursor has passed is known here, but for what a calendar that only takes events does not give.
@@ -637,7 +648,7 @@ impl World {
         for mapping in self.hub.mappings.values().filter(|mapping| mapping.account_id == here) {
             let (event, name) = (&self.hub.events[&mapping.event_id], self.names[&mapping.event_id]);
             let (_, which) = self.setting.place(mapping.calendar_id);
-            let told = self.setting.scene(account, which).told(&event.content, mapping.created_by_us);
+            let told = self.setting.context(account, which).outbound_form(&event.content, mapping.created_by_us);
             match self.remotes[account].objects.get(&mapping.remote_id).filter(|object| !object.gone) {
                 Some(object) if object.content == told && event.deleted_at.is_none() => {}
                 there => {
@@ -682,7 +693,8 @@ impl World {
             if theirs && mapping.created_by_us {
                 return Err(Promise::NothingLost.broken(format!("e{name} is its owner's own, and counts as ours")));
             }
-            let told = self.setting.scene(account, object.calendar).told(&event.content, mapping.created_by_us);
+            let told =
+                self.setting.context(account, object.calendar).outbound_form(&event.content, mapping.created_by_us);
             if told != object.content {
                 return Err(Promise::Agreement.broken(format!(
                     "e{name} says {:?} here and {:?} there",

@@ -13,9 +13,10 @@ use crate::domain::{
 };
 
 /// What is known of a deletion before the brake has judged it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Said {
     /// Nothing: the brake judges it.
+    #[default]
     Nothing,
     /// Nothing here is lost by it: the event is deleted here too, or its calendar only takes events.
     Free,

@@ -7,6 +7,7 @@ use crate::domain::{
     account::ConflictPolicy,
     conflict::{ConflictKind, Winner},
     event::EventContent,
+    outbox::WriteOp,
 };
 use crate::words;
 
@@ -53,6 +54,16 @@ words! {
 }
 
 impl Reason {
+    /// Why a change that was made here is written.
+    #[must_use]
+    pub fn of_local(op: WriteOp) -> Self {
+        match op {
+            WriteOp::Create => Self::NewLocally,
+            WriteOp::Update => Self::LocalChanged,
+            WriteOp::Delete => Self::DeletedLocally,
+        }
+    }
+
     /// The same as a sentence, for a person who asks why.
     #[must_use]
     pub fn sentence(self) -> &'static str {

@@ -16,7 +16,7 @@ use crate::{
         time::Zone,
     },
     ical::{self, Limits},
-    provider::change::Unreadable,
+    provider::Unreadable,
 };
 
 /// Digits of a time in seconds, from the year 2001 to 2286.

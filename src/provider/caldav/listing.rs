@@ -24,7 +24,7 @@ use crate::{
         ids::{RemoteEventId, Revision, SyncCursor},
     },
     provider::{
-        change::{Known, PageKind, Unreadable},
+        Known, PageKind, Unreadable,
         error::{ProviderError, Result},
         transport::Response,
     },

@@ -61,7 +61,7 @@ use crate::{
         event::EventContent,
         failure::FailureClass,
         ids::{RemoteCalendarId, RemoteEventId, Uid},
-        mapping::{Remains, RemoteEvent},
+        mapping::{Canonical, Remains, RemoteEvent},
         ports::World,
     },
     ical::{self, Limits},
@@ -235,12 +235,14 @@ impl Provider for Caldav {
     }
 }
 
-#[async_trait]
-impl EventWriter for Caldav {
+impl Canonical for Caldav {
     fn canonical(&self, content: &EventContent) -> EventContent {
         ical::canonical(content)
     }
+}
 
+#[async_trait]
+impl EventWriter for Caldav {
     async fn create(&self, calendar: &RemoteCalendarId, key: &Uid, content: &EventContent) -> Result<RemoteEvent> {
         self.pen(calendar).await?.create(calendar, key, content).await
     }

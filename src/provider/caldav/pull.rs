@@ -25,7 +25,7 @@ use crate::{
     },
     ical::Limits,
     provider::{
-        change::{ChangePage, Known, Next, PageKind, PageToken, Unreadable},
+        ChangePage, Known, Next, PageKind, PageToken, Unreadable,
         error::{ProviderError, Result},
     },
 };

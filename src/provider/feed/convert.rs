@@ -15,7 +15,7 @@ use crate::{
         mapping::RemoteEvent,
     },
     ical::FeedUnreadable,
-    provider::change::{ChangePage, Known, Next, PageKind, Unreadable},
+    provider::{ChangePage, Known, Next, PageKind, Unreadable},
 };
 
 /// The publisher said that nothing changed: the cursor stays as it is.

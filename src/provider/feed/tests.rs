@@ -9,7 +9,8 @@ use super::*;
 use crate::{
     domain::ids::{RemoteEventId, Revision},
     provider::{
-        change::{Known, Next, Nothing, PageKind},
+        Known, Next, PageKind,
+        change::Nothing,
         transport::{Request, Response},
     },
 };

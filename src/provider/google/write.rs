@@ -20,7 +20,7 @@ use crate::{
         event::EventContent,
         failure::FailureClass,
         ids::{RemoteCalendarId, RemoteEventId, Uid},
-        mapping::{Remains, RemoteEvent},
+        mapping::{Canonical, Remains, RemoteEvent},
     },
     provider::{
         EventWriter, Found, Target,
@@ -28,12 +28,14 @@ use crate::{
     },
 };
 
-#[async_trait]
-impl EventWriter for Google {
+impl Canonical for Google {
     fn canonical(&self, content: &EventContent) -> EventContent {
         convert::canonical(content, self.zone())
     }
+}
 
+#[async_trait]
+impl EventWriter for Google {
     async fn create(&self, calendar: &RemoteCalendarId, key: &Uid, content: &EventContent) -> Result<RemoteEvent> {
         let mut event = convert::facts(&content.facts, None);
         let id = event_id(calendar, key.as_str());

@@ -1,7 +1,10 @@
 //! Contexts: what a user's work is grouped by, and where its blocks are shown.
 
 use super::{
-    super::{Services, write::WriteTx},
+    super::{
+        Services,
+        write::{WriteTx, writable},
+    },
     person::person,
 };
 use crate::{
@@ -125,7 +128,7 @@ impl Services {
 
     async fn check_target(&self, tx: &mut Tx, scope: &Scope, calendar: Option<CalendarId>) -> Result<(), Refusal> {
         match calendar {
-            Some(calendar) => self.writable(tx, scope, calendar).await.map(drop),
+            Some(calendar) => writable(tx, scope, calendar).await.map(drop),
             None => Ok(()),
         }
     }

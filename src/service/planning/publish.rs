@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    super::{Services, edit_event::touch, write::WriteTx},
+    super::{
+        Services,
+        write::{WriteTx, write_target},
+    },
     imports::is_import,
 };
 use crate::{
@@ -78,7 +81,7 @@ impl Services {
         let context = tx.context(&Scope::Whole, context).await?;
         let Some(calendar) = context.and_then(|context| context.publishes_to()) else { return Ok(None) };
         let Some(calendar) = tx.calendar(&Scope::Whole, calendar).await? else { return Ok(None) };
-        self.write_target(tx, calendar).await
+        write_target(tx, calendar).await
     }
 
     async fn reflect_block(
@@ -105,7 +108,7 @@ impl Services {
                     return Ok(());
                 }
                 event.content = content;
-                touch(&mut event, self.world.now());
+                event.touch(self.world.now());
                 write.put_event_of_block(&event, block.zone).await
             }
             // What is over and was taken out of the calendar is not shown again.
@@ -144,7 +147,7 @@ impl Services {
         let Some(mut event) = held else { return Ok(()) };
         let now = self.world.now();
         event.deleted_at = Some(now);
-        touch(&mut event, now);
+        event.touch(now);
         write.put_event_of_block(&event, zone).await
     }
 }

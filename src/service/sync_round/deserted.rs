@@ -3,10 +3,10 @@
 
 use chrono::Duration;
 
-use super::{Run, pulled::Pulled};
+use super::Run;
 use crate::{
     domain::{calendar::Calendar, person::Scope, round::Tally},
-    engine::sync::brake::Evidence,
+    engine::{round::pulled::Pulled, sync::brake::Evidence},
     service::Refusal,
     store::Mode,
 };

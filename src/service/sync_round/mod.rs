@@ -7,21 +7,15 @@
 //! 2. **Pull** page after page; each is decided in the transaction that also reads our side, while the next one is asked for.
 //! 3. **Brake**: the deletions of all calendars are judged together. A calendar that is not listed for a day counts as emptied.
 //! 4. **Commit** deletions and cursor, a transaction for each calendar. An event that the provider fails to hand out stops no
-//!    other: it is asked for again for a day ([`sweep`]). An object that moved to another calendar of the account is no loss
-//!    ([`moved`]).
+//!    other: it is asked for again for a day ([`engine::round::sweep`](crate::engine::round::sweep)). An object that moved to another calendar of the account is no loss
+//!    ([`engine::round::moved`](crate::engine::round::moved)).
 //! 5. **Drain** the queue of writes; read busy time again where something changed.
 //!
 //! **Invariant (S7):** deletions of all calendars are judged together by the brake before any of them is carried out.
 
-pub mod changes;
 mod deserted;
-pub mod moved;
-mod outcome;
 mod pull;
-pub mod pulled;
 mod removal;
-pub mod scene;
-pub mod sweep;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -34,19 +28,18 @@ use crate::{
         conflict::HoldState,
         failure::FailureClass,
         ids::{AccountId, CalendarId},
+        mapping::Canonical,
         notice::counted,
         person::{Scope, User},
         promise::Promise,
         round::{Cause, Outcome, Progress, Round, Tally},
     },
-    provider::{Provider, ProviderError},
+    engine::round::{changes::Planned, context::CalendarContext, pulled::Pulled},
+    provider::{EventWriter, Provider, ProviderError},
     service::{Refusal, Services, drain_outbox, promises},
     store::Mode,
 };
-use changes::Planned;
 use pull::Puller;
-use pulled::Pulled;
-use scene::Scene;
 
 /// A notification comes within this time of its change, or not at all.
 const TOLD_WITHIN: Duration = Duration::minutes(2);
@@ -259,9 +252,9 @@ impl Run<'_> {
         if same && !due { None } else { Some(due) }
     }
 
-    fn scene<'s>(&'s self, calendar: &'s Calendar) -> Scene<'s> {
+    fn context<'s>(&'s self, calendar: &'s Calendar) -> CalendarContext<'s> {
         let (account, user) = (&self.opened.account, &self.opened.user);
-        Scene::new(account, user, calendar, self.opened.provider.writer(), &self.services.world)
+        CalendarContext::new(account, user, calendar, form(self.opened.provider.writer()), &self.services.world)
     }
 
     async fn pull(
@@ -272,7 +265,7 @@ impl Run<'_> {
     ) -> Result<Option<Pulled>, Refusal> {
         let puller = Puller {
             services: self.services,
-            scene: self.scene(calendar),
+            context: self.context(calendar),
             provider: self.opened.provider.as_ref(),
             dry: self.dry,
             progress: self.progress,
@@ -399,6 +392,11 @@ impl Run<'_> {
             note: (!notes.is_empty()).then(|| notes.join("; ")),
         })
     }
+}
+
+/// What a provider makes of content, where it takes any.
+pub(in crate::service) fn form(writer: Option<&dyn EventWriter>) -> Option<&dyn Canonical> {
+    writer.map(|writer| -> &dyn Canonical { writer })
 }
 
 /// A calendar as it begins its life with us: selected, and flowing whichever ways its provider allows.

@@ -7,25 +7,27 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::{
-    changes::Changes,
-    pulled::Pulled,
-    scene::Scene,
-    sweep::{Batch, Held, Sweep, Unbound},
-};
 use crate::{
     domain::{
         calendar::RemoteCalendar,
         failure::FailureClass::{self, CursorExpired},
-        ids::{CalendarId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid},
-        mapping::{Mapping, Remains},
+        ids::{CalendarId, EventId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid},
+        mapping::Remains,
+        page::{Next, PageToken},
         person::Scope,
         promise::Promise,
         round::Progress,
     },
-    provider::{self, Known, Next, PageToken, Provider, ProviderError, Pull, Unreadable},
+    engine::round::{
+        batch::{Batch, Counterpart, renamed},
+        changes::Changes,
+        context::CalendarContext,
+        pulled::Pulled,
+        sweep::{KnownCopies, Sweep, Unbound},
+    },
+    provider::{self, Known, Provider, ProviderError, Pull},
     service::{Refusal, Services, promises, write::WriteTx},
-    store::{Mode, StoreError, Tx, UnreadableRow},
+    store::{Mode, StoreError, Tx},
 };
 
 /// Pages of one pull; beyond, the provider is going round in circles.
@@ -35,7 +37,7 @@ const PAGES_MAX: usize = 10_000;
 pub struct Holdings<'a> {
     services: &'a Services,
     calendar: CalendarId,
-    held: Held,
+    held: KnownCopies,
 }
 
 #[async_trait]
@@ -75,7 +77,7 @@ impl<'a> Asked<'a> {
 /// Why a pull ends before its end.
 enum Stopped {
     /// The calendar's owner has chosen anew, so what was read is of another choice.
-    Turned,
+    SettingsChanged,
     Failed(Refusal),
 }
 
@@ -85,12 +87,20 @@ impl<E: Into<Refusal>> From<E> for Stopped {
     }
 }
 
+/// Whether calendar and account still are what their owner had chosen when the round began; the calendar stays so until the transaction ends.
+pub(super) async fn claim(tx: &mut Tx, context: &CalendarContext<'_>) -> Result<bool, StoreError> {
+    let (calendar, account) = (context.calendar, context.account);
+    let now = tx.account(&Scope::Whole, account.id).await?;
+    let same = now.is_some_and(|now| now.decides_like(account));
+    Ok(same && tx.claim_calendar(calendar.id, calendar.version).await?)
+}
+
 /// Reads one calendar to its end.
 pub struct Puller<'a> {
     /// Where everything is.
     pub services: &'a Services,
     /// Account, calendar, writer, clock.
-    pub scene: Scene<'a>,
+    pub context: CalendarContext<'a>,
     /// The account's provider.
     pub provider: &'a dyn Provider,
     /// Plan only.
@@ -103,7 +113,7 @@ impl Puller<'_> {
     /// Pulls; a cursor that the provider no longer knows is answered by one complete listing (I-18). `None`: the calendar's owner
     /// has chosen anew meanwhile, and has woken the account for a round that reads it as it is now.
     pub async fn run(&self, remote: &RemoteCalendar, reconcile: bool) -> Result<Option<Pulled>, Refusal> {
-        let cursor = self.scene.calendar.cursor.as_ref();
+        let cursor = self.context.calendar.cursor.as_ref();
         let expired = |failure: &Refusal| matches!(failure, Refusal::Provider(error) if error.class == CursorExpired);
         let ended = match self.attempt(remote, cursor, reconcile || cursor.is_none()).await {
             Err(Stopped::Failed(failure)) if cursor.is_some() && expired(&failure) => {
@@ -113,7 +123,7 @@ impl Puller<'_> {
         };
         match ended {
             Ok(pulled) => Ok(Some(pulled)),
-            Err(Stopped::Turned) => Ok(None),
+            Err(Stopped::SettingsChanged) => Ok(None),
             Err(Stopped::Failed(failure)) => Err(failure),
         }
     }
@@ -125,7 +135,7 @@ impl Puller<'_> {
         reconcile: bool,
     ) -> Result<Pulled, Stopped> {
         let (mut holdings, mut unbound) = self.holdings().await?;
-        let mut sweep = Sweep::over(&holdings.held, self.scene.world.now());
+        let mut sweep = Sweep::over(&holdings.held, self.context.world.now());
         let asked = Asked { calendar: &remote.id, cursor, reconcile };
         let mut page = self.provider.pull(asked.page(&holdings, PageToken::Start)).await.map_err(Refusal::Provider)?;
         for _ in 0..PAGES_MAX {
@@ -149,7 +159,7 @@ impl Puller<'_> {
                 Err(cursor) => {
                     self.apply_moved(&mut sweep, &holdings).await?;
                     if !sweep.is_spent() {
-                        promises::broken(Promise::CursorCovers, self.scene.account.id);
+                        promises::broken(Promise::CursorCovers, self.context.account.id);
                         let detail = "a part of what was read was not decided about";
                         return Err(Refusal::Provider(ProviderError::new(FailureClass::Transient, detail)).into());
                     }
@@ -162,7 +172,7 @@ impl Puller<'_> {
     }
 
     async fn holdings(&self) -> Result<(Holdings<'_>, Unbound), Refusal> {
-        let calendar = self.scene.calendar.id;
+        let calendar = self.context.calendar.id;
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
         let index = tx.mapping_index(calendar).await?;
         let unreadable = tx.unreadable_of(calendar).await?;
@@ -170,101 +180,79 @@ impl Puller<'_> {
         let unlinked = tx.unlinked_events(calendar).await?;
         let mut homeless = Vec::new();
         // What is met for the first time may be here already, without a home: from before the account was connected (again).
-        if self.scene.calendar.cursor.is_none() && self.scene.calendar.takes_writes() {
-            homeless = tx.homeless_events(&self.scene.account.user_id, calendar).await?;
+        if self.context.calendar.cursor.is_none() && self.context.calendar.takes_writes() {
+            homeless = tx.homeless_events(&self.context.account.user_id, calendar).await?;
         }
         tx.commit().await?;
         let names: Vec<_> = homeless.iter().map(|event| (event.uid.clone(), event.id)).collect();
         // What was deleted is known by its own name alone.
         let looks = unlinked.into_iter().chain(homeless).filter(|event| event.deleted_at.is_none());
-        let looks = looks.map(|event| (event.id, self.scene.told(&event.content, false)));
+        let looks = looks.map(|event| (event.id, self.context.outbound_form(&event.content, false)));
         let unbound = Unbound::new(&queued, looks, names);
-        let held = Held::new(index, unreadable, queued);
+        let held = KnownCopies::new(index, unreadable, queued);
         Ok((Holdings { services: self.services, calendar, held }, unbound))
     }
 
     /// Copies that this calendar had under one of these names and lost, of events that have none here now.
-    async fn lost(&self, tx: &mut Tx, uids: &[Uid]) -> Result<BTreeMap<Uid, Remains>, StoreError> {
-        let mut lost = BTreeMap::new();
+    async fn lost(&self, tx: &mut Tx, uids: &[Uid]) -> Result<Vec<Remains>, StoreError> {
+        let mut lost = Vec::new();
         if uids.is_empty() {
             return Ok(lost);
         }
-        for was in tx.remains_by_uid(self.scene.calendar.id, uids).await? {
+        for was in tx.remains_by_uid(self.context.calendar.id, uids).await? {
             if tx.mapping_of(was.event_id, was.calendar_id).await?.is_none() {
-                lost.insert(was.uid.clone(), was);
+                lost.push(was);
             }
         }
         Ok(lost)
     }
 
+    /// Those of our events that have no copy here, with what is left of the copy they had.
+    async fn counterparts(&self, tx: &mut Tx, ids: &[EventId]) -> Result<BTreeMap<EventId, Counterpart>, StoreError> {
+        let (calendar, mut found) = (self.context.calendar.id, BTreeMap::new());
+        for event in tx.events_by_ids(ids).await? {
+            if tx.mapping_of(event.id, calendar).await?.is_none() {
+                let remains = tx.remains_of(event.id, calendar).await?;
+                found.insert(event.id, Counterpart { event, remains });
+            }
+        }
+        Ok(found)
+    }
+
     /// Decides about a batch of changed events and commits it in one transaction. Our side is read inside that very
     /// transaction: an edit made meanwhile is seen, or makes the transaction try again.
-    async fn apply(&self, batch: Batch, holdings: &Holdings<'_>, unbound: &mut Unbound) -> Result<Changes, Stopped> {
-        let Batch { changed, unreadable } = batch;
-        let mut changes = Changes::default();
-        if changed.is_empty() && unreadable.is_empty() {
-            return Ok(changes);
+    async fn apply(
+        &self,
+        mut batch: Batch,
+        holdings: &Holdings<'_>,
+        unbound: &mut Unbound,
+    ) -> Result<Changes, Stopped> {
+        if batch.is_empty() {
+            return Ok(Changes::default());
         }
-        let known = &holdings.held;
-        let mapped: Vec<_> =
-            changed.iter().filter(|event| known.has(&event.id)).map(|event| event.id.clone()).collect();
+        let (known, calendar) = (&holdings.held, self.context.calendar.id);
         let mut write = self.begin().await?;
-        let bonds = write.mappings_by_remote(self.scene.calendar.id, &mapped).await?;
-        let mut bonds: BTreeMap<_, _> = bonds.into_iter().map(|pair| (pair.0.remote_id.clone(), pair)).collect();
-        let strange: Vec<_> =
-            changed.iter().filter(|event| !known.has(&event.id)).map(|event| event.uid.clone()).collect();
-        let mut lost = self.lost(&mut write, &strange).await?;
-        for remote in changed {
-            let bond = bonds.remove(&remote.id);
-            let was = if bond.is_none() { lost.remove(&remote.uid) } else { None };
-            let named = if bond.is_none() { unbound.counterpart(&remote) } else { None };
-            let counterpart = match named.or_else(|| was.as_ref().map(|was| was.event_id)) {
-                Some(id) => {
-                    let event = write.events_by_ids(&[id]).await?.into_iter().next();
-                    // What is deleted here is not brought back by it: it is a new event.
-                    let mut event = event.filter(|event| named.is_some() || event.deleted_at.is_none());
-                    // It may have been found under its name meanwhile.
-                    if event.is_some() && write.mapping_of(id, self.scene.calendar.id).await?.is_some() {
-                        event = None;
-                    }
-                    let was = match was.filter(|was| was.event_id == id) {
-                        None => write.remains_of(id, self.scene.calendar.id).await?,
-                        was => was,
-                    };
-                    event.map(|event| (event, was))
-                }
-                None => None,
-            };
-            changes.meet(&self.scene, remote, bond, counterpart, known);
-        }
-        let rows: Vec<_> = unreadable.into_iter().map(|row| self.unreadable_row(row, known)).collect();
-        changes.tally.unreadable += u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let bonds = write.mappings_by_remote(calendar, &batch.bonded(known)).await?;
+        let lost = self.lost(&mut write, &batch.unbonded(known)).await?;
+        let unreadable = batch.take_unreadable(known, self.context.world.now());
+        let matched = batch.matched(bonds, lost, unbound);
+        let ours = self.counterparts(&mut write, &matched.counterparts()).await?;
+        let mut changes = matched.decide(&self.context, known, &ours);
+        changes.tally.unreadable += u32::try_from(unreadable.len()).unwrap_or(u32::MAX);
         if !self.dry {
-            self.services.put_changes(&mut write, &self.scene, &changes).await?;
+            write.put_changes(&self.context, &changes).await?;
             let readable = changes.mappings.iter().map(|mapping| &mapping.remote_id);
             let cleared: Vec<_> = readable.filter(|id| known.was_unreadable(id)).cloned().collect();
-            write.replace_unreadable(self.scene.calendar.id, &rows, &cleared).await?;
+            write.replace_unreadable(calendar, &unreadable, &cleared).await?;
             write.commit().await?;
         }
         Ok(changes)
     }
 
-    /// A transaction in which the calendar still is what its owner had chosen when it was read.
+    /// A transaction in which calendar and account still are what their owner had chosen when the pull began.
     async fn begin(&self) -> Result<WriteTx<'_>, Stopped> {
         let mut write = self.services.begin_write(&Scope::Whole).await?;
-        let calendar = self.scene.calendar;
-        if write.claim_calendar(calendar.id, calendar.version).await? { Ok(write) } else { Err(Stopped::Turned) }
-    }
-
-    fn unreadable_row(&self, row: Unreadable, known: &Held) -> UnreadableRow {
-        let since = known.awaited_since(&row.id).filter(|_| row.may_pass);
-        UnreadableRow {
-            seen_at: since.unwrap_or_else(|| self.scene.world.now()),
-            remote_id: row.id,
-            revision: row.revision,
-            uid: row.uid,
-            why: row.why,
-        }
+        if claim(&mut write, &self.context).await? { Ok(write) } else { Err(Stopped::SettingsChanged) }
     }
 
     /// Events that came under a new name while their old name may have gone: renamed if it has, separate if not.
@@ -274,20 +262,12 @@ impl Puller<'_> {
             return Ok(());
         }
         let mut write = self.begin().await?;
-        let mut changes = Changes::default();
-        for (remote, old) in moved {
-            let bond = match old {
-                Some(old) => write.mappings_by_remote(self.scene.calendar.id, &[old]).await?.into_iter().next(),
-                None => None,
-            };
-            let bond = bond.map(|(mapping, event)| {
-                sweep.renamed(mapping.remote_id.clone());
-                (Mapping { remote_id: remote.id.clone(), ..mapping }, event)
-            });
-            changes.meet(&self.scene, remote, bond, None, &holdings.held);
-        }
+        let old: Vec<_> = moved.iter().filter_map(|(_, old)| old.clone()).collect();
+        let bonds = write.mappings_by_remote(self.context.calendar.id, &old).await?;
+        let (changes, gone) = renamed(&self.context, &holdings.held, moved, bonds);
+        gone.into_iter().for_each(|name| sweep.renamed(name));
         if !self.dry {
-            self.services.put_changes(&mut write, &self.scene, &changes).await?;
+            write.put_changes(&self.context, &changes).await?;
             write.commit().await?;
         }
         sweep.add(changes);

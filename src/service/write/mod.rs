@@ -12,21 +12,28 @@
 //! **Invariant:** what a wake is about is owed in the database by the same commit, so a wake that is lost with the process costs time
 //! alone: local edits by their queued writes, everything else by a round that is due.
 
+mod decisions;
+mod queue;
+
 use std::ops::{Deref, DerefMut};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{Consequence, Services, consent::ConsentError, edit_event::put, planning::Hand};
+pub(in crate::service) use queue::{writable, write_target};
+
+use super::{Consequence, Services, consent::ConsentError, planning::Hand};
 use crate::{
     domain::{
         account::{Account, AccountStatus},
         ids::{AccountId, UserId},
         mapping::Event,
         person::Scope,
+        ports::World,
         proposal::PlanCause,
         round::Cause,
     },
+    engine::recurrence::span,
     service::Refusal,
     store::{Mode, StoreError, Tx},
 };
@@ -64,9 +71,9 @@ impl WriteTx<'_> {
 
     /// Stores an event that shows a block, and queues its copies. The block says the same already.
     pub async fn put_event_of_block(&mut self, event: &Event, zone: Tz) -> Result<(), StoreError> {
-        let services = self.services;
-        put(self, event, zone).await?;
-        services.queue_writes(self, event, zone).await
+        let extent = span(&event.content, zone);
+        self.tx.put_events(std::slice::from_ref(event), &[extent]).await?;
+        self.queue_writes(event, zone).await
     }
 
     /// Owes a user a plan, to be made from `at` on. Hides the transaction's own method, which wakes nobody.
@@ -74,6 +81,10 @@ impl WriteTx<'_> {
         self.tx.owe_plan(user, cause, at).await?;
         self.wake_planner();
         Ok(())
+    }
+
+    fn world(&self) -> &World {
+        &self.services.world
     }
 
     /// Wakes an account once this is durable.

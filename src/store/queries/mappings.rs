@@ -9,11 +9,10 @@ use super::{BATCH_ROWS, Conn, Done, batches, read_all, told};
 use crate::{
     domain::{
         ids::{AccountId, CalendarId, EventId, MappingId, RemoteEventId, Uid},
-        mapping::{Event, Mapping},
+        mapping::{Event, Mapping, MappingKey},
     },
     store::{
-        records::MappingKey,
-        rows::{EventRow, MappingRow},
+        rows::{EventRow, MappingKeyRow, MappingRow},
         schema::{calendars, events, mappings},
     },
 };
@@ -47,7 +46,7 @@ pub async fn delete_mappings(conn: &mut Conn, ids: &[MappingId]) -> Done<u64> {
 
 pub async fn mapping_index(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<MappingKey>> {
     let query = mappings::table.filter(mappings::calendar_id.eq(calendar)).order(mappings::id);
-    Ok(query.select(MappingKey::as_select()).load(conn).await?)
+    read_all(query.select(MappingKeyRow::as_select()).load(conn).await?, MappingKeyRow::read)
 }
 
 pub async fn mappings_by_remote(

@@ -5,14 +5,17 @@ use diesel_async::RunQueryDsl;
 
 use super::{BATCH_ROWS, Conn, Done};
 use crate::{
-    domain::ids::{CalendarId, RemoteEventId},
-    store::{records::UnreadableRow, rows::UnreadableEntry, schema::unreadable},
+    domain::{
+        ids::{CalendarId, RemoteEventId},
+        page::UnreadableEvent,
+    },
+    store::{rows::UnreadableEntry, schema::unreadable},
 };
 
 pub async fn replace_unreadable(
     conn: &mut Conn,
     calendar: CalendarId,
-    add: &[UnreadableRow],
+    add: &[UnreadableEvent],
     clear: &[RemoteEventId],
 ) -> Done<()> {
     for batch in clear.chunks(BATCH_ROWS) {
@@ -41,10 +44,10 @@ pub async fn replace_unreadable(
     Ok(())
 }
 
-pub async fn unreadable_of(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<UnreadableRow>> {
+pub async fn unreadable_of(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<UnreadableEvent>> {
     let query = unreadable::table.filter(unreadable::calendar_id.eq(calendar)).order(unreadable::remote_id);
     let entries: Vec<UnreadableEntry> = query.select(UnreadableEntry::as_select()).load(conn).await?;
-    let told = entries.into_iter().map(|entry| UnreadableRow {
+    let told = entries.into_iter().map(|entry| UnreadableEvent {
         remote_id: entry.remote_id,
         revision: entry.revision,
         uid: entry.uid,

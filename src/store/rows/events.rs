@@ -6,7 +6,7 @@ use super::{Column, StoreError};
 use crate::{
     domain::{
         ids::{AccountId, CalendarId, EventId, MappingId, OutboxId, RemoteEventId, Revision, SpaceId, Uid, UserId},
-        mapping::{Event, Mapping, Origin, Remains},
+        mapping::{Event, Mapping, MappingKey, Origin, Remains},
         outbox::{OutboxEntry, OutboxState, WriteOp},
     },
     store::{
@@ -98,6 +98,19 @@ row! {
         raw: Vec<u8>,
         created_by_us: bool,
         kept_at: Ts,
+    }
+}
+
+row! {
+    /// The same without its documents, for reading a whole calendar.
+    MappingKeyRow is MappingKey in mappings (id) {
+        id: MappingId,
+        event_id: EventId,
+        remote_id: RemoteEventId,
+        uid: Uid,
+        revision: Option<Revision>,
+        created_by_us: bool,
+        updated_at: Ts,
     }
 }
 

@@ -202,7 +202,7 @@ mod planning;
 
 pub use self::{
     accounts::{AccountRow, CalendarRow, ChannelRow, ConsentRow, GrantRow, SecretRow},
-    events::{EventRow, MappingRow, OutboxRow, PlacedEventRow, RemainsRow, UnreadableEntry},
+    events::{EventRow, MappingKeyRow, MappingRow, OutboxRow, PlacedEventRow, RemainsRow, UnreadableEntry},
     history::{AuditRow, ConflictRow, HoldRow, NoticeRow, RoundRow},
     people::{ApiKeyRow, IdempotencyKeyRow, SpaceRow, UserRow},
     planning::{BlockRow, ContextRow, FocusRow, ProposalRow, RolloverRow, TaskRow},

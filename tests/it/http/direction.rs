@@ -26,7 +26,7 @@ pub(super) fn events() -> String {
 }
 
 /// What the primary calendar holds, by title.
-fn there(wire: &Wire, token: &str) -> Vec<(String, String)> {
+pub(super) fn there(wire: &Wire, token: &str) -> Vec<(String, String)> {
     let (_, listed) = wire.call("GET", &events(), token, &Value::Null);
     let text = |item: &Value, field: &str| item[field].as_str().expect("a text").to_owned();
     let items = listed["items"].as_array().expect("items").iter();
@@ -35,7 +35,7 @@ fn there(wire: &Wire, token: &str) -> Vec<(String, String)> {
     found
 }
 
-fn titles_there(wire: &Wire, token: &str) -> Vec<String> {
+pub(super) fn titles_there(wire: &Wire, token: &str) -> Vec<String> {
     there(wire, token).into_iter().map(|(title, _)| title).collect()
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn rounds(app: &App, id: AccountId) {
     }
 }
 
-async fn make(app: &App, calendar: &str, title: &str) -> String {
+pub(super) async fn make(app: &App, calendar: &str, title: &str) -> String {
     let time = |text: &str| json!({ "date_time": text, "time_zone": "Europe/Paris" });
     let event = json!({ "user_id": "ada", "calendar_id": calendar, "title": title,
         "start": time("2026-03-05T09:00:00"), "end": time("2026-03-05T10:00:00") });

@@ -16,6 +16,7 @@ mod idempotency;
 mod landing;
 mod leaving;
 mod planning;
+mod privacy;
 mod selection;
 mod series;
 mod tenancy;

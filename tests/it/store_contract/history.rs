@@ -7,10 +7,11 @@ use calwarden::{
         ids::{ConflictId, RoundId},
         notice::{Notice, NoticeKind},
         outbox::OutboxState,
+        page::UnreadableEvent,
         person::Scope,
         round::Round,
     },
-    store::{ConflictFilter, Counts, StoreError, UnreadableRow},
+    store::{ConflictFilter, Counts, StoreError},
 };
 
 use super::{
@@ -166,7 +167,7 @@ async fn notices_come_newest_first(base: Base) {
 
 async fn the_unreadable_are_replaced(base: Base) {
     let (_, calendar) = given::ada(&base).await;
-    let row = |name: &str, minute| UnreadableRow {
+    let row = |name: &str, minute| UnreadableEvent {
         remote_id: name.into(),
         revision: Some("\"1\"".into()),
         uid: (minute == 1).then(|| "uid".into()),

@@ -1,8 +1,11 @@
 //! Mappings: the bonds between events and their remote copies.
 
 use calwarden::{
-    domain::{ids::RemoteEventId, mapping::Mapping},
-    store::{MappingKey, StoreError},
+    domain::{
+        ids::RemoteEventId,
+        mapping::{Mapping, MappingKey},
+    },
+    store::StoreError,
 };
 
 use super::{

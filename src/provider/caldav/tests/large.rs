@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::failure::FailureClass,
-    provider::{Unreadable, change::PageKind},
+    provider::{PageKind, Unreadable},
 };
 
 fn place(name: &str) -> String {

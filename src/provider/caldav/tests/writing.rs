@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    domain::failure::FailureClass,
+    domain::{failure::FailureClass, mapping::Canonical as _},
     provider::{EventWriter, Found, Target},
 };
 

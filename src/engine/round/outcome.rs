@@ -1,6 +1,6 @@
 //! From a decision to what is written for it.
 
-use super::{changes::Changes, scene::Scene};
+use super::{changes::Changes, context::CalendarContext};
 use crate::{
     domain::{
         conflict::{Conflict, ConflictKind, ConflictStatus, Winner},
@@ -20,19 +20,19 @@ use crate::{
 impl Changes {
     pub(super) fn carry_out(
         &mut self,
-        scene: &Scene<'_>,
+        context: &CalendarContext<'_>,
         mut mapping: Mapping,
         mut event: Event,
         remote: Option<RemoteEvent>,
         decision: Decision,
     ) {
-        let now = scene.world.now();
+        let now = context.world.now();
         let reason = decision.reason;
         if let Some(dispute) = &decision.dispute {
-            self.dispute(scene, &mapping, &event, remote.as_ref(), dispute, reason);
+            self.dispute(context, &mapping, &event, remote.as_ref(), dispute, reason);
         }
         let waits = decision.action == Action::Wait;
-        let level = scene.account.privacy;
+        let level = context.account.privacy;
         let reduce =
             mapping.created_by_us && remote.as_ref().is_some_and(|remote| privacy::exceeds(&remote.content, level));
         if let Some(remote) = remote {
@@ -46,13 +46,13 @@ impl Changes {
             }
             mapping.updated_at = now;
         }
-        let here = (event.id, scene.calendar.id);
-        self.decided.push((event.id, scene.calendar.id, whose(&decision.action)));
+        let here = (event.id, context.calendar.id);
+        self.decided.push((event.id, context.calendar.id, whose(&decision.action)));
         let remote_id = mapping.remote_id.clone();
         match decision.action {
             Action::Rest if reduce => {
-                self.note(scene, &remote_id, "update there", Reason::Reduced);
-                self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), Reason::Reduced));
+                self.note(context, &remote_id, "update there", Reason::Reduced);
+                self.owed.push(context.owed(&event, WriteOp::Update, mapping.uid.clone(), Reason::Reduced));
                 self.mappings.push(mapping);
             }
             Action::Rest | Action::Wait => {
@@ -60,52 +60,52 @@ impl Changes {
                 self.mappings.push(mapping);
             }
             Action::Take(content) => {
-                self.note(scene, &remote_id, "update here", reason);
-                self.take(scene, event, mapping, content, reduce.then_some(Reason::Reduced));
+                self.note(context, &remote_id, "update here", reason);
+                self.take(context, event, mapping, content, reduce.then_some(Reason::Reduced));
             }
             // Nobody could send it; what has changed here is queued when there is somebody who can.
-            Action::Push if scene.writer.is_none() => {
+            Action::Push if context.writer.is_none() => {
                 self.settled.push(here);
                 self.mappings.push(mapping);
             }
             Action::Push => {
-                self.note(scene, &remote_id, "update there", reason);
-                self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), reason));
+                self.note(context, &remote_id, "update there", reason);
+                self.owed.push(context.owed(&event, WriteOp::Update, mapping.uid.clone(), reason));
                 self.mappings.push(mapping);
             }
             Action::TakeAndPush(content) => {
-                self.note(scene, &remote_id, "merge", reason);
-                self.take(scene, event, mapping, content, Some(reason));
+                self.note(context, &remote_id, "merge", reason);
+                self.take(context, event, mapping, content, Some(reason));
             }
             Action::DeleteRemote => {
-                self.note(scene, &remote_id, "delete there", reason);
-                self.owed.push(scene.owed(&event, WriteOp::Delete, mapping.uid.clone(), reason));
+                self.note(context, &remote_id, "delete there", reason);
+                self.owed.push(context.owed(&event, WriteOp::Delete, mapping.uid.clone(), reason));
                 self.mappings.push(mapping);
             }
             Action::DeleteLocal => {
-                self.note(scene, &remote_id, "delete here", reason);
+                self.note(context, &remote_id, "delete here", reason);
                 self.settled.push(here);
-                self.delete_here(scene, &mapping, event);
+                self.delete_here(context, &mapping, event);
             }
             Action::Restore { content, push } => {
-                self.note(scene, &remote_id, "restore here", reason);
+                self.note(context, &remote_id, "restore here", reason);
                 event.deleted_at = None;
                 self.restored.push(event.id);
-                self.take(scene, event, mapping, content, (push || reduce).then_some(reason));
+                self.take(context, event, mapping, content, (push || reduce).then_some(reason));
             }
             Action::Recreate => {
-                self.note(scene, &remote_id, "create there", reason);
-                self.forget(scene, &mapping);
+                self.note(context, &remote_id, "create there", reason);
+                self.forget(context, &mapping);
                 // With its bytes at hand it is made again as it was; else under a fresh name, for servers with a bin refuse, or
                 // restore oddly, a name that they have seen.
                 let key = match &mapping.raw {
                     Some(_) => mapping.uid.clone(),
-                    None => Uid(scene.world.new_id::<uuid::Uuid>().to_string()),
+                    None => Uid(context.world.new_id::<uuid::Uuid>().to_string()),
                 };
-                self.owed.push(scene.owed(&event, WriteOp::Create, key, reason));
+                self.owed.push(context.owed(&event, WriteOp::Create, key, reason));
             }
             Action::Forget => {
-                self.forget(scene, &mapping);
+                self.forget(context, &mapping);
                 self.settled.push(here);
             }
         }
@@ -113,41 +113,41 @@ impl Changes {
 
     /// A person has refused this deletion: ours stands, and is written there again. That it was deleted there is in the history,
     /// from where the deletion can be brought back.
-    pub fn keep(&mut self, scene: &Scene<'_>, mapping: Mapping, event: Event) {
+    pub fn keep(&mut self, context: &CalendarContext<'_>, mapping: Mapping, event: Event) {
         let dispute = Dispute {
             kind: ConflictKind::DeletedRemotely,
             fields: vec!["existence".into()],
             winner: Some(Winner::Local),
         };
         let decision = Decision { action: Action::Recreate, reason: Reason::DeletionRefused, dispute: Some(dispute) };
-        self.carry_out(scene, mapping, event, None, decision);
+        self.carry_out(context, mapping, event, None, decision);
     }
 
     /// Our side says something else now; what the provider must hear of it is owed.
     fn take(
         &mut self,
-        scene: &Scene<'_>,
+        context: &CalendarContext<'_>,
         mut event: Event,
         mapping: Mapping,
         content: EventContent,
         owed: Option<Reason>,
     ) {
         self.tally.updated += 1;
-        self.change(&mut event, content, scene.world.now());
+        self.change(&mut event, content, context.world.now());
         match owed {
-            Some(reason) => self.owed.push(scene.owed(&event, WriteOp::Update, mapping.uid.clone(), reason)),
-            None => self.settled.push((event.id, scene.calendar.id)),
+            Some(reason) => self.owed.push(context.owed(&event, WriteOp::Update, mapping.uid.clone(), reason)),
+            None => self.settled.push((event.id, context.calendar.id)),
         }
         self.mappings.push(mapping);
         self.events.push(event);
     }
 
     /// A copy that a person deleted stays deleted; the event itself goes only with its home calendar.
-    fn delete_here(&mut self, scene: &Scene<'_>, mapping: &Mapping, mut event: Event) {
+    fn delete_here(&mut self, context: &CalendarContext<'_>, mapping: &Mapping, mut event: Event) {
         self.tally.deleted += 1;
-        self.forget(scene, mapping);
-        if event.calendar_id == Some(scene.calendar.id) {
-            event.deleted_at = Some(scene.world.now());
+        self.forget(context, mapping);
+        if event.calendar_id == Some(context.calendar.id) {
+            event.deleted_at = Some(context.world.now());
             event.version += 1;
             self.spread.push(event.id);
             self.events.push(event);
@@ -163,29 +163,29 @@ impl Changes {
 
     fn dispute(
         &mut self,
-        scene: &Scene<'_>,
+        context: &CalendarContext<'_>,
         mapping: &Mapping,
         event: &Event,
         remote: Option<&RemoteEvent>,
         dispute: &Dispute,
         reason: Reason,
     ) {
-        let now = scene.world.now();
-        let start = scene.first_start(&event.content.facts.start);
+        let now = context.world.now();
+        let start = context.first_start(&event.content.facts.start);
         let severity = severity(dispute.kind, &dispute.fields, start, now);
         self.tally.conflicts += 1;
         self.conflicts.push(Conflict {
-            id: scene.world.new_id(),
-            space_id: scene.account.space_id.clone(),
-            account_id: scene.account.id,
-            calendar_id: scene.calendar.id,
+            id: context.world.new_id(),
+            space_id: context.account.space_id.clone(),
+            account_id: context.account.id,
+            calendar_id: context.calendar.id,
             event_id: event.id,
             kind: dispute.kind,
             fields: dispute.fields.clone(),
             base: Some(mapping.base.clone()),
             local: Some(event.content.clone()),
             remote: remote.map(|remote| remote.content.clone()),
-            policy: scene.account.policy,
+            policy: context.account.policy,
             winner: dispute.winner,
             status: if dispute.winner.is_some() { ConflictStatus::Resolved } else { ConflictStatus::Pending },
             severity,
@@ -200,7 +200,7 @@ impl Changes {
             }
             Some(Winner::Local) => return,
         };
-        self.tell(scene, Some(event.id), kind, severity, text.to_owned());
+        self.tell(context, Some(event.id), kind, severity, text.to_owned());
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
+    batch::Batch,
     changes::{Changes, Planned},
     pulled::{Awaited, Pulled},
 };
@@ -15,14 +16,13 @@ use crate::{
     domain::{
         event::EventContent,
         ids::{EventId, RemoteEventId, Revision, SyncCursor, Uid},
-        mapping::RemoteEvent,
+        mapping::{MappingKey, RemoteEvent},
         notice::counted,
         outbox::{OutboxEntry, WriteOp},
+        page::{ChangePage, Next, PageKind, Unreadable, UnreadableEvent},
         round::Tally,
     },
     engine::sync::{brake::Evidence, matching::Candidates},
-    provider::{ChangePage, Next, PageKind, Unreadable},
-    store::{MappingKey, UnreadableRow},
 };
 
 /// Changed events are decided and committed in batches of at least this many, so that a page costs no disk flush of its own.
@@ -34,17 +34,17 @@ const PATIENCE: Duration = Duration::hours(24);
 
 /// What we hold of one calendar while a pull runs.
 #[derive(Debug, Default)]
-pub struct Held {
+pub struct KnownCopies {
     by_remote: BTreeMap<RemoteEventId, MappingKey>,
     by_uid: BTreeMap<Uid, RemoteEventId>,
-    unreadable: BTreeMap<RemoteEventId, UnreadableRow>,
+    unreadable: BTreeMap<RemoteEventId, UnreadableEvent>,
     queued: BTreeMap<EventId, OutboxEntry>,
 }
 
-impl Held {
+impl KnownCopies {
     /// Collects it.
     #[must_use]
-    pub fn new(index: Vec<MappingKey>, unreadable: Vec<UnreadableRow>, queued: Vec<OutboxEntry>) -> Self {
+    pub fn new(index: Vec<MappingKey>, unreadable: Vec<UnreadableEvent>, queued: Vec<OutboxEntry>) -> Self {
         Self {
             by_uid: index.iter().map(|key| (key.uid.clone(), key.remote_id.clone())).collect(),
             by_remote: index.into_iter().map(|key| (key.remote_id.clone(), key)).collect(),
@@ -143,15 +143,6 @@ impl Unbound {
     }
 }
 
-/// What is decided and committed together.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// Events that are new or say something else.
-    pub changed: Vec<RemoteEvent>,
-    /// Events that could not be read.
-    pub unreadable: Vec<Unreadable>,
-}
-
 /// What a pull has seen so far.
 #[derive(Debug, Default)]
 pub struct Sweep {
@@ -178,12 +169,12 @@ pub struct Sweep {
 impl Sweep {
     /// Begins.
     #[must_use]
-    pub fn over(held: &Held, now: DateTime<Utc>) -> Self {
+    pub fn over(held: &KnownCopies, now: DateTime<Utc>) -> Self {
         Self { mapped: held.by_remote.len(), began: now, ..Self::default() }
     }
 
     /// Takes in a page; answers where the next one is.
-    pub fn take(&mut self, page: ChangePage, held: &Held) -> Next {
+    pub fn take(&mut self, page: ChangePage, held: &KnownCopies) -> Next {
         self.snapshot = page.kind == PageKind::Snapshot;
         self.expected = page.expected.or(self.expected);
         self.interval_s = page.interval_s.or(self.interval_s);
@@ -245,7 +236,7 @@ impl Sweep {
     }
 
     /// Takes the moved ones out, each with its old name when that has gone.
-    pub fn moved(&mut self, held: &Held) -> Vec<(RemoteEvent, Option<RemoteEventId>)> {
+    pub fn moved(&mut self, held: &KnownCopies) -> Vec<(RemoteEvent, Option<RemoteEventId>)> {
         if self.moved.is_empty() {
             return Vec::new();
         }
@@ -264,7 +255,7 @@ impl Sweep {
     }
 
     /// Mapped events that are gone: named by the provider, or absent from a complete snapshot (S6).
-    fn gone(&self, held: &Held) -> Vec<RemoteEventId> {
+    fn gone(&self, held: &KnownCopies) -> Vec<RemoteEventId> {
         let missed = |id: &RemoteEventId| self.removed.contains(id) || (self.snapshot && !self.seen.contains(id));
         let gone = held.by_remote.keys().filter(|id| missed(id) && !self.renamed.contains(*id));
         gone.cloned().collect()
@@ -284,7 +275,7 @@ impl Sweep {
 
     /// The pull has ended.
     #[must_use]
-    pub fn finish(mut self, cursor: Option<SyncCursor>, held: &Held) -> Pulled {
+    pub fn finish(mut self, cursor: Option<SyncCursor>, held: &KnownCopies) -> Pulled {
         let mut removed = self.gone(held);
         let before = removed.len();
         // Judged by the beginning: the first page is as old as that, however long the others took.
@@ -324,7 +315,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::provider::PageToken;
+    use crate::domain::page::PageToken;
 
     fn at(hour: i64) -> DateTime<Utc> {
         Utc.with_ymd_and_hms(2026, 5, 4, 0, 0, 0).single().unwrap_or_default() + Duration::hours(hour)
@@ -343,13 +334,14 @@ mod tests {
     }
 
     /// `b` has been withheld since the first hour.
-    fn held(mapped: &[&str]) -> Held {
-        let row = UnreadableRow { remote_id: "b".into(), revision: None, uid: None, why: "500".into(), seen_at: at(0) };
-        Held::new(mapped.iter().map(|id| key(id)).collect(), vec![row], Vec::new())
+    fn held(mapped: &[&str]) -> KnownCopies {
+        let row =
+            UnreadableEvent { remote_id: "b".into(), revision: None, uid: None, why: "500".into(), seen_at: at(0) };
+        KnownCopies::new(mapped.iter().map(|id| key(id)).collect(), vec![row], Vec::new())
     }
 
     /// The end of a pull that names `a` as removed and withholds `b`.
-    fn pulled(kind: PageKind, held: &Held, now: DateTime<Utc>) -> Pulled {
+    fn pulled(kind: PageKind, held: &KnownCopies, now: DateTime<Utc>) -> Pulled {
         let mut sweep = Sweep::over(held, now);
         let withheld = Unreadable {
             id: "b".into(),
@@ -385,7 +377,7 @@ mod tests {
         assert!(!first.complete, "the old cursor is good");
         assert!(waits(at(23)).is_some());
         assert_eq!(waits(at(24)), None);
-        assert!(pulled(PageKind::Delta, &Held::default(), at(24)).awaited.is_some(), "met for the first time");
+        assert!(pulled(PageKind::Delta, &KnownCopies::default(), at(24)).awaited.is_some(), "met for the first time");
     }
 
     #[test]

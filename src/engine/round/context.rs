@@ -8,19 +8,18 @@ use crate::{
         calendar::Calendar,
         event::EventContent,
         ids::{EventId, Uid},
-        mapping::{Event, Mapping, RemoteEvent},
-        outbox::{OutboxEntry, OutboxState, WriteOp},
+        mapping::{Canonical, Event, Mapping, RemoteEvent},
+        outbox::{OutboxEntry, WriteOp},
         person::User,
         ports::World,
         time::EventTime,
     },
-    engine::{outbox::priority, privacy, sync::plan::Reason},
-    provider::EventWriter,
+    engine::{outbox::entry, privacy, sync::plan::Reason},
 };
 
 /// The fixed surroundings of one calendar's decisions.
 #[derive(Clone, Copy)]
-pub struct Scene<'a> {
+pub struct CalendarContext<'a> {
     /// The account.
     pub account: &'a Account,
     /// Its owner.
@@ -28,31 +27,31 @@ pub struct Scene<'a> {
     /// The calendar.
     pub calendar: &'a Calendar,
     /// The hand that writes, if the account has one.
-    pub writer: Option<&'a dyn EventWriter>,
+    pub writer: Option<&'a dyn Canonical>,
     /// Clock and ids.
     pub world: &'a World,
     /// Whether what the provider says is taken: where the calendar lets it in, and in its answer to a write of ours.
-    pub takes: bool,
+    pub accepts_remote: bool,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> CalendarContext<'a> {
     /// A calendar's surroundings, as its direction has them.
     #[must_use]
     pub fn new(
         account: &'a Account,
         user: &'a User,
         calendar: &'a Calendar,
-        writer: Option<&'a dyn EventWriter>,
+        writer: Option<&'a dyn Canonical>,
         world: &'a World,
     ) -> Self {
-        Self { account, user, calendar, writer, world, takes: calendar.direction.inbound() }
+        Self { account, user, calendar, writer, world, accepts_remote: calendar.direction.inbound() }
     }
 
     /// The same where the provider answers a write of ours: what it has made of it is agreed, whichever way events flow. Else a
     /// provider that stores something else than it is told would be told the same again and again.
     #[must_use]
-    pub fn answered(self) -> Self {
-        Self { takes: true, ..self }
+    pub fn for_own_write(self) -> Self {
+        Self { accepts_remote: true, ..self }
     }
 
     /// The zone that dates and floating times of this calendar are read in.
@@ -63,7 +62,7 @@ impl<'a> Scene<'a> {
 
     /// Our content as the provider may see it, in its canonical form. An event that came from there is never cut down.
     #[must_use]
-    pub fn told(&self, content: &EventContent, created_by_us: bool) -> EventContent {
+    pub fn outbound_form(&self, content: &EventContent, created_by_us: bool) -> EventContent {
         let level = if created_by_us { self.account.privacy } else { PrivacyLevel::Full };
         match self.writer {
             Some(writer) if level == PrivacyLevel::Full => writer.canonical(content),
@@ -75,7 +74,7 @@ impl<'a> Scene<'a> {
     /// What was agreed on, as the provider may see it now.
     pub(super) fn shown<'m>(&self, mapping: &'m Mapping) -> Cow<'m, EventContent> {
         if mapping.created_by_us && self.account.privacy != PrivacyLevel::Full {
-            Cow::Owned(self.told(&mapping.base, true))
+            Cow::Owned(self.outbound_form(&mapping.base, true))
         } else {
             Cow::Borrowed(&mapping.base)
         }
@@ -85,28 +84,10 @@ impl<'a> Scene<'a> {
         time.instant(self.floating_in())
     }
 
-    /// A queue entry that says "look at this event again".
+    /// A queue entry for an event of this calendar.
     #[must_use]
     pub fn owed(&self, event: &Event, op: WriteOp, key: Uid, reason: Reason) -> OutboxEntry {
-        let now = self.world.now();
-        OutboxEntry {
-            id: self.world.new_id(),
-            space_id: self.account.space_id.clone(),
-            account_id: self.account.id,
-            calendar_id: self.calendar.id,
-            event_id: event.id,
-            op,
-            key,
-            sent: Vec::new(),
-            priority: priority(op, self.first_start(&event.content.facts.start), now),
-            state: OutboxState::Queued,
-            attempts: 0,
-            not_before: now,
-            event_version: event.version,
-            reason: reason.as_str().to_owned(),
-            last_error: None,
-            created_at: now,
-        }
+        entry(event, self.calendar, (op, key, reason), self.floating_in(), self.world)
     }
 
     /// The same for a copy of the event in another calendar.
@@ -134,12 +115,12 @@ impl<'a> Scene<'a> {
 
 /// A fresh bond between a local event and a remote one, agreed on what the provider says.
 #[must_use]
-pub fn bond(scene: &Scene<'_>, event_id: EventId, remote: RemoteEvent, created_by_us: bool) -> Mapping {
+pub fn bond(context: &CalendarContext<'_>, event_id: EventId, remote: RemoteEvent, created_by_us: bool) -> Mapping {
     Mapping {
-        id: scene.world.new_id(),
-        space_id: scene.account.space_id.clone(),
-        account_id: scene.account.id,
-        calendar_id: scene.calendar.id,
+        id: context.world.new_id(),
+        space_id: context.account.space_id.clone(),
+        account_id: context.account.id,
+        calendar_id: context.calendar.id,
         event_id,
         remote_id: remote.id,
         uid: remote.uid,
@@ -147,6 +128,6 @@ pub fn bond(scene: &Scene<'_>, event_id: EventId, remote: RemoteEvent, created_b
         base: remote.content,
         raw: remote.raw,
         created_by_us,
-        updated_at: scene.world.now(),
+        updated_at: context.world.now(),
     }
 }

@@ -1,26 +1,22 @@
-//! What one transaction of a round will write: collected by pure code, committed as one.
+//! What one transaction of a round will store, collected from its decisions.
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    scene::{Scene, bond},
-    sweep::Held,
+    context::{CalendarContext, bond},
+    sweep::KnownCopies,
 };
 use crate::{
     domain::{
-        account::PrivacyLevel,
-        calendar::Calendar,
         conflict::{Conflict, ConflictStatus, Severity, Winner},
         event::EventContent,
         ids::{CalendarId, EventId, MappingId, RemoteEventId},
         mapping::{Event, Mapping, Origin, Remains, RemoteEvent},
         notice::{Notice, NoticeKind},
         outbox::OutboxEntry,
-        person::Scope,
-        round::{Cause, Tally},
+        round::Tally,
     },
     engine::{
-        outbox::{is_withdrawal, joined},
         privacy,
         recurrence::span,
         sync::{
@@ -29,8 +25,6 @@ use crate::{
             plan::{Local, Reason, Remote, link, link_one_way, plan, put_back},
         },
     },
-    service::{Services, planning::Hand, write::WriteTx},
-    store::{StoreError, Tx},
 };
 
 /// One line of a dry run.
@@ -92,38 +86,6 @@ impl Changes {
             && self.notices.is_empty()
     }
 
-    /// Writes everything into an open transaction.
-    pub async fn write(&self, tx: &mut Tx, floating_in: chrono_tz::Tz, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let spans: Vec<_> = self.events.iter().map(|event| span(&event.content, floating_in)).collect();
-        tx.put_events(&self.events, &spans).await?;
-        tx.delete_mappings(&self.forgotten).await?;
-        tx.put_remains(&self.remains).await?;
-        tx.put_mappings(&self.mappings).await?;
-        tx.delete_events(&self.merged).await?;
-        for (event, calendar) in &self.settled {
-            let Some(entry) = tx.outbox_entry(*event, *calendar).await? else { continue };
-            if !is_withdrawal(&entry) || tx.mapping_of(*event, *calendar).await?.is_none() {
-                tx.delete_outbox(entry.id).await?;
-            }
-        }
-        for entry in &self.owed {
-            join_queue(tx, entry).await?;
-        }
-        let mut waiting = Vec::new();
-        if let Some((_, calendar, _)) = self.decided.first() {
-            waiting = tx.pending_conflicts(*calendar).await?;
-        }
-        let (new, closed) = self.closing(waiting, now);
-        tx.insert_conflicts(&new).await?;
-        for conflict in &closed {
-            tx.update_conflict(conflict).await?;
-        }
-        for notice in &self.notices {
-            tx.put_notice(notice).await?;
-        }
-        Ok(())
-    }
-
     /// The conflicts to add, and those that waited and are told anew: at most one waits for each copy.
     #[must_use]
     pub fn closing(&self, waiting: Vec<Conflict>, now: DateTime<Utc>) -> (Vec<Conflict>, Vec<Conflict>) {
@@ -145,8 +107,14 @@ impl Changes {
         (new, closed)
     }
 
-    pub(super) fn note(&mut self, scene: &Scene<'_>, remote_id: &RemoteEventId, what: &'static str, reason: Reason) {
-        let calendar = scene.calendar.name.clone();
+    pub(super) fn note(
+        &mut self,
+        context: &CalendarContext<'_>,
+        remote_id: &RemoteEventId,
+        what: &'static str,
+        reason: Reason,
+    ) {
+        let calendar = context.calendar.name.clone();
         self.planned.push(Planned { calendar, remote_id: remote_id.0.clone(), what, reason });
     }
 
@@ -154,15 +122,15 @@ impl Changes {
     /// new here, where the calendar's direction lets it in.
     pub fn meet(
         &mut self,
-        scene: &Scene<'_>,
+        context: &CalendarContext<'_>,
         remote: RemoteEvent,
         bond: Option<(Mapping, Event)>,
         counterpart: Option<(Event, Option<Remains>)>,
-        held: &Held,
+        held: &KnownCopies,
     ) {
         if let Some((mapping, event)) = bond {
             let sent = held.sent(event.id);
-            return self.settle(scene, mapping, event, Some(remote), sent);
+            return self.settle(context, mapping, event, Some(remote), sent);
         }
         // Of two that may be the same event, the first is: a calendar has one copy of it.
         let bonded = |event: &Event| self.mappings.iter().any(|made| made.event_id == event.id);
@@ -170,27 +138,29 @@ impl Changes {
             let sent = held.sent(event.id);
             match was.as_ref() {
                 Some(was) if event.deleted_at.is_none() && was.uid == remote.uid => {
-                    return self.link_again(scene, event, remote, was, sent);
+                    return self.link_again(context, event, remote, was, sent);
                 }
-                was if still_alike(scene, &event, &remote, held) => return self.link(scene, event, remote, sent, was),
+                was if still_alike(context, &event, &remote, held) => {
+                    return self.link(context, event, remote, sent, was);
+                }
                 _ => {}
             }
         }
-        if scene.takes {
-            self.import(scene, remote);
+        if context.accepts_remote {
+            self.import(context, remote);
         }
     }
 
     /// A remote event that is new here.
-    pub fn import(&mut self, scene: &Scene<'_>, remote: RemoteEvent) {
-        let now = scene.world.now();
-        self.note(scene, &remote.id, "import", Reason::NewRemotely);
+    pub fn import(&mut self, context: &CalendarContext<'_>, remote: RemoteEvent) {
+        let now = context.world.now();
+        self.note(context, &remote.id, "import", Reason::NewRemotely);
         self.tally.created += 1;
         let event = Event {
-            id: scene.world.new_id(),
-            space_id: scene.account.space_id.clone(),
-            user_id: scene.account.user_id.clone(),
-            calendar_id: Some(scene.calendar.id),
+            id: context.world.new_id(),
+            space_id: context.account.space_id.clone(),
+            user_id: context.account.user_id.clone(),
+            calendar_id: Some(context.calendar.id),
             uid: remote.uid.clone(),
             content: remote.content.clone(),
             origin: Origin::Remote,
@@ -199,7 +169,7 @@ impl Changes {
             updated_at: remote.changed_at.filter(|at| *at <= now).unwrap_or(now),
             version: 1,
         };
-        self.mappings.push(bond(scene, event.id, remote, false));
+        self.mappings.push(bond(context, event.id, remote, false));
         self.events.push(event);
     }
 
@@ -207,33 +177,33 @@ impl Changes {
     /// was lost: which of it made the event nobody can tell, so edits count from the first. `was`: what is left of its copy here.
     pub fn link(
         &mut self,
-        scene: &Scene<'_>,
+        context: &CalendarContext<'_>,
         event: Event,
         remote: RemoteEvent,
         sent: &[EventContent],
         was: Option<&Remains>,
     ) {
         let ours = !sent.is_empty() && was.is_none_or(|was| was.created_by_us);
-        let mapping = bond(scene, event.id, remote.clone(), ours);
+        let mapping = bond(context, event.id, remote.clone(), ours);
         if let Some(first) = sent.first() {
             let mapping = Mapping { base: echo::begun(first, &remote.content), ..mapping };
-            self.settle(scene, mapping, event, Some(remote), sent);
+            self.settle(context, mapping, event, Some(remote), sent);
             return;
         }
         if event.deleted_at.is_some() {
-            self.settle(scene, Mapping { created_by_us: true, ..mapping }, event, Some(remote), sent);
+            self.settle(context, Mapping { created_by_us: true, ..mapping }, event, Some(remote), sent);
             return;
         }
-        let told = scene.told(&event.content, false);
-        let decision = if scene.takes {
-            link(&event.content, &told, &remote.content, scene.account.policy)
+        let told = context.outbound_form(&event.content, false);
+        let decision = if context.accepts_remote {
+            link(&event.content, &told, &remote.content, context.account.policy)
         } else {
             link_one_way(&told, &remote.content)
         };
         let moves_in = event.calendar_id.is_none().then(|| event.clone());
-        self.carry_out(scene, mapping, event, Some(remote), decision);
+        self.carry_out(context, mapping, event, Some(remote), decision);
         if let Some(event) = moves_in {
-            self.move_in(scene, event);
+            self.move_in(context, event);
         }
     }
 
@@ -241,22 +211,22 @@ impl Changes {
     /// lost. What both sides had agreed on before is where their edits begin.
     fn link_again(
         &mut self,
-        scene: &Scene<'_>,
+        context: &CalendarContext<'_>,
         event: Event,
         remote: RemoteEvent,
         was: &Remains,
         sent: &[EventContent],
     ) {
         let base = if sent.is_empty() { was.base.clone() } else { echo::begun(&was.base, &remote.content) };
-        let mapping = Mapping { base, ..bond(scene, event.id, remote.clone(), was.created_by_us) };
-        self.settle(scene, mapping, event, Some(remote), sent);
+        let mapping = Mapping { base, ..bond(context, event.id, remote.clone(), was.created_by_us) };
+        self.settle(context, mapping, event, Some(remote), sent);
     }
 
     /// A create has found its event there already. `attempt`: its entry as it was before this attempt; `told`: what this attempt sent,
     /// which did not arrive where it was `refused`; `was`: what is left of the copy that had the name.
     pub fn link_made(
         &mut self,
-        scene: &Scene<'_>,
+        context: &CalendarContext<'_>,
         event: Event,
         remote: RemoteEvent,
         (attempt, told, refused): (&OutboxEntry, &EventContent, bool),
@@ -265,44 +235,44 @@ impl Changes {
         let mut sent = attempt.sent.clone();
         if let Some(was) = was.filter(|was| was.uid == attempt.key) {
             sent.extend((!refused).then(|| told.clone()));
-            self.link_again(scene, event, remote, was, &sent);
+            self.link_again(context, event, remote, was, &sent);
         } else {
             sent.push(told.clone());
-            self.link(scene, event, remote, &sent, was);
+            self.link(context, event, remote, &sent, was);
         }
     }
 
     /// An event without a home has found it.
-    fn move_in(&mut self, scene: &Scene<'_>, event: Event) {
+    fn move_in(&mut self, context: &CalendarContext<'_>, event: Event) {
         let at = self.events.iter().position(|changed| changed.id == event.id);
         let event = match at {
             Some(at) => self.events.swap_remove(at),
             None => Event { version: event.version + 1, ..event },
         };
-        self.events.push(Event { calendar_id: Some(scene.calendar.id), ..event });
+        self.events.push(Event { calendar_id: Some(context.calendar.id), ..event });
     }
 
     /// What a queued create has made was deleted there before we had heard of it: it is gone as any other copy is.
-    pub fn lose(&mut self, scene: &Scene<'_>, event: Event, entry: &OutboxEntry, was: Option<&Remains>) {
+    pub fn lose(&mut self, context: &CalendarContext<'_>, event: Event, entry: &OutboxEntry, was: Option<&Remains>) {
         let ours = was.is_none_or(|was| was.created_by_us);
         let made = entry.sent.first().cloned();
         let made = RemoteEvent {
             id: RemoteEventId(entry.key.0.clone()),
             uid: entry.key.clone(),
             revision: None,
-            content: made.unwrap_or_else(|| scene.told(&event.content, ours)),
+            content: made.unwrap_or_else(|| context.outbound_form(&event.content, ours)),
             // Its name stays known, for a backup may give it back.
             raw: Some(Vec::new()),
             changed_at: None,
         };
-        let mapping = bond(scene, event.id, made, ours);
-        self.settle(scene, mapping, event, None, &[]);
+        let mapping = bond(context, event.id, made, ours);
+        self.settle(context, mapping, event, None, &[]);
     }
 
     /// A bond ends because its copy is gone; what the copy was is kept for when it is made again.
-    pub(super) fn forget(&mut self, scene: &Scene<'_>, mapping: &Mapping) {
+    pub fn forget(&mut self, context: &CalendarContext<'_>, mapping: &Mapping) {
         self.forgotten.push(mapping.id);
-        self.remains.extend(Remains::of(mapping, scene.world.now()));
+        self.remains.extend(Remains::of(mapping, context.world.now()));
     }
 
     /// A copy that was to be taken away has gone: there is nothing to decide about it.
@@ -317,13 +287,13 @@ impl Changes {
     /// confirmed; when the provider says exactly that, it is our own write come back (S8).
     pub fn settle(
         &mut self,
-        scene: &Scene<'_>,
+        context: &CalendarContext<'_>,
         mut mapping: Mapping,
         event: Event,
         remote: Option<RemoteEvent>,
         sent: &[EventContent],
     ) {
-        let told = scene.told(&event.content, mapping.created_by_us);
+        let told = context.outbound_form(&event.content, mapping.created_by_us);
         if let Some(remote) = &remote
             && sent.contains(&remote.content)
         {
@@ -333,7 +303,7 @@ impl Changes {
                 mapping.base = echo::agreed(&mapping.base, sent, &remote.content, &event.content);
             }
         }
-        let was = scene.shown(&mapping);
+        let was = context.shown(&mapping);
         let local = match event.deleted_at {
             Some(at) => Local::Gone { full: &event.content, at },
             None => Local::Here { full: &event.content, told: &told, was: &was, changed_at: event.updated_at },
@@ -343,37 +313,37 @@ impl Changes {
             None => Remote::Gone,
         };
         // While a reduction may have arrived, what it hides cannot be taken for seen there.
-        let level = scene.account.privacy;
+        let level = context.account.privacy;
         let reduced = sent.iter().any(|sent| !privacy::exceeds(sent, level))
             && remote.as_ref().is_none_or(|remote| !privacy::still_shows(&remote.content, &mapping.base, level));
         let base = if reduced { &*was } else { &mapping.base };
-        let decision = if scene.takes {
-            plan(base, local, there, scene.account.policy)
+        let decision = if context.accepts_remote {
+            plan(base, local, there, context.account.policy)
         } else {
-            put_back(base, local, there, event.calendar_id == Some(scene.calendar.id))
+            put_back(base, local, there, event.calendar_id == Some(context.calendar.id))
         };
-        self.carry_out(scene, mapping, event, remote, decision);
+        self.carry_out(context, mapping, event, remote, decision);
     }
 
     /// Tells the account's owner something.
     pub fn tell(
         &mut self,
-        scene: &Scene<'_>,
+        context: &CalendarContext<'_>,
         event_id: Option<EventId>,
         kind: NoticeKind,
         severity: Severity,
         text: String,
     ) {
-        let owner = (&scene.account.space_id, &scene.account.user_id);
-        let told = Notice::new(scene.world.new_id(), owner, (kind, severity), text, scene.world.now());
-        self.notices.push(Notice { account_id: Some(scene.account.id), event_id, ..told });
+        let owner = (&context.account.space_id, &context.account.user_id);
+        let told = Notice::new(context.world.new_id(), owner, (kind, severity), text, context.world.now());
+        self.notices.push(Notice { account_id: Some(context.account.id), event_id, ..told });
     }
 }
 
 /// A counterpart that was found by its name or looks may have been edited or deleted since the pull began. What was sent is
 /// known by its key.
-fn still_alike(scene: &Scene<'_>, event: &Event, remote: &RemoteEvent, held: &Held) -> bool {
-    let alike = || confidence(&scene.told(&event.content, false), &remote.content) > CONFIDENCE_MIN;
+fn still_alike(context: &CalendarContext<'_>, event: &Event, remote: &RemoteEvent, held: &KnownCopies) -> bool {
+    let alike = || confidence(&context.outbound_form(&event.content, false), &remote.content) > CONFIDENCE_MIN;
     let named = || event.calendar_id.is_none() && event.uid == remote.uid;
     if !held.sent(event.id).is_empty() {
         return true;
@@ -386,60 +356,12 @@ fn still_alike(scene: &Scene<'_>, event: &Event, remote: &RemoteEvent, held: &He
     }
     // It was deleted while its account was away: only what nobody has written since is a copy of that, and what is over is the
     // calendar's own record.
-    let ahead = span(&event.content, scene.floating_in()).1.is_none_or(|end| end > scene.world.now());
-    ahead && named() && event.origin == Origin::Local && scene.told(&event.content, false) == remote.content
-}
-
-/// Queues a write, or joins it to the one already queued for that event and calendar.
-pub async fn join_queue(tx: &mut Tx, entry: &OutboxEntry) -> Result<(), StoreError> {
-    let queued = tx.outbox_entry(entry.event_id, entry.calendar_id).await?;
-    tx.put_outbox(&joined(queued, entry)).await
+    let ahead = span(&event.content, context.floating_in()).1.is_none_or(|end| end > context.world.now());
+    ahead && named() && event.origin == Origin::Local && context.outbound_form(&event.content, false) == remote.content
 }
 
 /// A copy of an event that was deleted and is back: what was edited in it while it was to go was not taken, and is now.
 #[must_use]
 pub fn to_read_again(copy: Mapping) -> Mapping {
     Mapping { revision: None, ..copy }
-}
-
-/// Tells an event's other copies that it changed here.
-async fn spread(write: &mut WriteTx<'_>, scene: &Scene<'_>, changes: &Changes) -> Result<(), StoreError> {
-    for mapping in write.other_mappings(&changes.spread, scene.calendar.id, true).await? {
-        if let Some(event) = changes.events.iter().find(|event| event.id == mapping.event_id) {
-            join_queue(write, &scene.owed_elsewhere(event, &mapping)).await?;
-            write.wake(mapping.account_id, Cause::LocalEdit);
-            if changes.restored.contains(&event.id) {
-                write.put_mappings(&[to_read_again(mapping)]).await?;
-            }
-        }
-    }
-    for event in changes.events.iter().filter(|event| changes.restored.contains(&event.id)) {
-        let Some(home) = event.calendar_id.filter(|home| *home != scene.calendar.id) else { continue };
-        let bond = write.mapping_of(event.id, home).await?;
-        let home = write.calendar(&Scope::Whole, home).await?.filter(Calendar::takes_writes);
-        if let (Some(home), None) = (home, bond) {
-            join_queue(write, &scene.owed_at_home(event, &home)).await?;
-            write.wake(home.account_id, Cause::LocalEdit);
-        }
-    }
-    Ok(())
-}
-
-impl Services {
-    /// Stores what was decided, and tells the events' other copies and their blocks of it.
-    pub(in crate::service) async fn put_changes(
-        &self,
-        write: &mut WriteTx<'_>,
-        scene: &Scene<'_>,
-        changes: &Changes,
-    ) -> Result<(), StoreError> {
-        changes.write(write, scene.floating_in(), scene.world.now()).await?;
-        spread(write, scene, changes).await?;
-        let titles_told = scene.account.privacy == PrivacyLevel::Full;
-        self.update_blocks(write, &changes.events, Hand::There { titles_told }).await?;
-        if !changes.events.is_empty() {
-            write.wake_planner();
-        }
-        Ok(())
-    }
 }

@@ -1,0 +1,312 @@
+//! What a transaction of a delivery stores, decided from what is stored when it begins.
+
+use chrono::Duration;
+
+use super::{
+    Ask, Decided, Delivery, Ended, EntryChange, Place, Request, Stored, Surroundings,
+    delivery::{Case, Heard, Search, Sent, Step},
+};
+use crate::{
+    domain::{
+        conflict::Severity,
+        event::EventContent,
+        failure::{FailureClass, ProviderError},
+        ids::Uid,
+        mapping::{Mapping, RemoteEvent},
+        notice::NoticeKind,
+        outbox::{OutboxEntry, OutboxState, WriteOp},
+        promise::Promise,
+    },
+    engine::{
+        backoff::outbox_wait,
+        outbox::{Copy, Write, is_withdrawal, next_write},
+        round::changes::Changes,
+        sync::hold::Said,
+    },
+};
+
+/// Why an edit of an event waits whose deletion is held.
+const ASKED: &str = "the event is missing in its calendar, and whether it is deleted here waits for an answer";
+/// Why an edit waits whose calendar takes none.
+const CLOSED: &str = "the calendar takes no changes from here";
+/// Why an edit waits that a person has to decide about.
+const DISPUTED: &str = "a conflict about this event waits for a decision";
+
+impl Decided {
+    fn over(entry: EntryChange) -> Self {
+        Self::then(entry, Changes::default(), Ask::Over(Ended::Done))
+    }
+
+    fn then(entry: EntryChange, changes: Changes, next: Ask) -> Self {
+        Self { entry, changes, broken: None, next }
+    }
+}
+
+impl Delivery {
+    /// Decides what the transaction stores that was asked for.
+    pub fn decide(&mut self, mut stored: Stored, around: Surroundings<'_>) -> Decided {
+        if let (Some(account), Some(calendar)) = (stored.account.take(), stored.calendar.take()) {
+            self.place = Some(Box::new(Place { account, calendar }));
+        }
+        match std::mem::replace(&mut self.step, Step::Over) {
+            Step::Begin => self.begin(stored, around),
+            Step::Heard(case, heard) => {
+                let decided = self.settle_heard(case, *heard, stored, around);
+                let done = &decided.changes.tally;
+                self.tally.conflicts += done.conflicts;
+                self.tally.updated += done.updated;
+                self.tally.deleted += done.deleted;
+                decided
+            }
+            Step::Failed(error) => self.set_back(error, stored, around),
+            Step::Sent(..) | Step::Over => Decided::over(EntryChange::Leave),
+        }
+    }
+
+    /// The entry only says "look at this event again": what is to be sent follows from what is stored now, and is stored with it.
+    fn begin(&mut self, stored: Stored, around: Surroundings<'_>) -> Decided {
+        let Stored { entry, event, mapping, remains, disputed, .. } = stored;
+        // Its owner may have chosen anew since the round began: what leaves now leaves as they have it now (S2, S4).
+        let (Some(mut entry), Some(event), Some(place)) = (entry, event, &self.place) else {
+            return Decided::over(EntryChange::Delete(self.queued.id));
+        };
+        let calendar = &place.calendar;
+        if !calendar.takes_writes() && !(calendar.selected && calendar.direction.outbound()) {
+            // Its owner has chosen so, and need not be notified; it is queued again when they choose otherwise.
+            return Decided::over(put_aside(&entry, CLOSED));
+        }
+        if !calendar.takes_writes() {
+            return parked(place, &entry, CLOSED, around);
+        }
+        if !is_withdrawal(&entry) && disputed {
+            return parked(place, &entry, DISPUTED, around);
+        }
+        let remains = remains.filter(|_| mapping.is_none() && entry.op != WriteOp::Delete);
+        // Its own name first; another was chosen only where the provider has refused that.
+        if let Some(remains) = &remains
+            && entry.attempts == 0
+            && entry.sent.is_empty()
+        {
+            entry.key = remains.uid.clone();
+        }
+        let case = Box::new(Case { event, mapping, remains, entry });
+        // A copy that is taken out of one calendar goes, though its event lives on.
+        let wanted = case.event.deleted_at.is_none() && case.entry.op != WriteOp::Delete;
+        let content = wanted.then(|| place.context(around).outbound_form(&case.event.content, case.is_ours()));
+        let held = case.mapping.as_ref();
+        let copy = held.map(|held| Copy { base: &held.base, revision: held.revision.as_ref() });
+        let bonded = held.and_then(|held| Some((held.remote_id.clone(), held.revision.clone()?)));
+        let write = next_write(content.as_ref(), copy, !case.entry.sent.is_empty());
+        match (write, content, bonded) {
+            (Write::Settled, ..) => Decided::over(EntryChange::Delete(case.entry.id)),
+            (Write::Create, Some(content), _) => self.send_create(case, content),
+            (Write::Update, Some(content), Some((id, revision))) => {
+                let sending = about_to_send(&case.entry, &content);
+                let request = Request::Update { id, revision, content: content.clone() };
+                Decided::then(sending, Changes::default(), self.send(case, Sent::Update(content), request))
+            }
+            (Write::Delete, _, Some((id, revision))) => {
+                let next = self.send(case, Sent::Delete, Request::Delete { id, revision });
+                Decided::then(EntryChange::Leave, Changes::default(), next)
+            }
+            (Write::FindThenDelete, ..) => {
+                let next = self.search(case, Search::Unwanted(around.world.now()));
+                Decided::then(EntryChange::Leave, Changes::default(), next)
+            }
+            (Write::Read | Write::Create | Write::Update | Write::Delete, ..) => {
+                let next = self.look(case, None, around.world.now());
+                Decided::then(EntryChange::Leave, Changes::default(), next)
+            }
+        }
+    }
+
+    fn send_create(&mut self, case: Box<Case>, content: EventContent) -> Decided {
+        let sending = about_to_send(&case.entry, &content);
+        let (key, said) = (case.entry.key.clone(), content.clone());
+        let request = match case.remains.as_ref().filter(|remains| remains.was_read()) {
+            Some(remains) => Request::MakeAgain { key, remains: Box::new(remains.clone()), content: said },
+            None => Request::Create { key, content: said },
+        };
+        Decided::then(sending, Changes::default(), self.send(case, Sent::Create(content), request))
+    }
+
+    fn settle_heard(&mut self, case: Box<Case>, heard: Heard, stored: Stored, around: Surroundings<'_>) -> Decided {
+        match heard {
+            Heard::Taken(content, remote) => self.confirm(&case, &content, remote, stored, around),
+            Heard::Both(remote) => self.settle(remote, stored, around),
+            Heard::NotArrived(content) => {
+                // It cannot come back as an echo.
+                let entry = stored.entry.map_or(EntryChange::Leave, |mut entry| {
+                    entry.refused(&content, &case.entry.sent);
+                    EntryChange::Put(Box::new(entry))
+                });
+                let next = self.look(case, None, around.world.now());
+                Decided::then(entry, Changes::default(), next)
+            }
+            Heard::Made { error, .. } if stored.is_anothers => self.rename(stored.entry, error, around),
+            Heard::Made { content, remote, error } => {
+                let arrived = error.class != FailureClass::Conflict;
+                self.tally.created += 1;
+                self.link_made(&case, &content, (remote, arrived), stored, around)
+            }
+            Heard::Unwanted(_) if stored.is_anothers => Decided::over(ended(stored.entry, &case)),
+            Heard::Unwanted(remote) => {
+                let last = case.entry.sent.last().unwrap_or(&case.event.content).clone();
+                self.link_made(&case, &last, (remote, true), stored, around)
+            }
+            Heard::DeletedThere => self.deleted_there(&case, stored, around),
+            Heard::NameRefused(error) => self.rename(stored.entry, error, around),
+            Heard::Settled => Decided::over(ended(stored.entry, &case)),
+        }
+    }
+
+    /// The calendar has taken what was sent. What it made of it is agreed; an edit made meanwhile is owed anew.
+    fn confirm(
+        &self,
+        case: &Case,
+        content: &EventContent,
+        remote: RemoteEvent,
+        stored: Stored,
+        around: Surroundings<'_>,
+    ) -> Decided {
+        let (Some(place), Some(event)) = (&self.place, stored.event) else { return Decided::over(EntryChange::Leave) };
+        let context = place.context(around).for_own_write();
+        let mut decided = Decided::over(done_with(stored.entry));
+        match stored.mapping {
+            Some(mapping) => {
+                decided.broken = (mapping.remote_id != remote.id).then_some(Promise::OneCopy);
+                let mapping = Mapping { base: content.clone(), ..mapping };
+                decided.changes.settle(&context, mapping, event, Some(remote), &[]);
+            }
+            None => {
+                decided.changes.link(&context, event, remote, std::slice::from_ref(content), case.remains.as_ref());
+            }
+        }
+        decided
+    }
+
+    /// Both sides are known: decides what follows.
+    fn settle(&self, remote: Option<RemoteEvent>, stored: Stored, around: Surroundings<'_>) -> Decided {
+        let Stored { entry, event, mapping, said, .. } = stored;
+        let mut decided = Decided::over(EntryChange::Leave);
+        let (Some(place), Some(event), Some(mapping)) = (&self.place, event, mapping) else { return decided };
+        let (context, lives) = (place.context(around), event.deleted_at.is_none());
+        if remote.is_none() && entry.as_ref().is_some_and(is_withdrawal) {
+            decided.changes.withdrawn(&mapping);
+        } else if said == Said::Kept && lives {
+            decided.changes.keep(&context, mapping, event);
+        } else if matches!(said, Said::Asked | Said::Approved) && lives {
+            // The round that carries the answer out queues it again.
+            decided.entry = entry.map_or(EntryChange::Leave, |entry| put_aside(&entry, ASKED));
+        } else {
+            let sent = entry.map(|entry| entry.sent).unwrap_or_default();
+            decided.changes.settle(&context, mapping, event, remote, &sent);
+        }
+        decided
+    }
+
+    /// Bonds what a create has made; `arrived`: what this attempt sent may be what it says.
+    fn link_made(
+        &self,
+        case: &Case,
+        content: &EventContent,
+        (remote, arrived): (RemoteEvent, bool),
+        stored: Stored,
+        around: Surroundings<'_>,
+    ) -> Decided {
+        let (Some(place), Some(event)) = (&self.place, stored.event) else { return Decided::over(EntryChange::Leave) };
+        let mut decided = Decided::over(done_with(stored.entry));
+        let attempt = (&case.entry, content, !arrived);
+        decided.changes.link_made(&place.context(around), event, remote, attempt, case.remains.as_ref());
+        decided
+    }
+
+    fn deleted_there(&self, case: &Case, stored: Stored, around: Surroundings<'_>) -> Decided {
+        let (Some(place), Some(event)) = (&self.place, stored.event) else { return Decided::over(EntryChange::Leave) };
+        let going = stored.entry.as_ref().is_some_and(is_withdrawal);
+        let mut decided = Decided::over(done_with(stored.entry));
+        if going {
+            decided.changes.settled.push((event.id, place.calendar.id));
+        } else {
+            decided.changes.lose(&place.context(around), event, &case.entry, case.remains.as_ref());
+        }
+        decided
+    }
+
+    /// Chooses another name, and tries again.
+    fn rename(&mut self, entry: Option<OutboxEntry>, error: ProviderError, around: Surroundings<'_>) -> Decided {
+        let entry = entry.map_or(EntryChange::Leave, |entry| {
+            let key = Uid(around.world.new_id::<uuid::Uuid>().to_string());
+            EntryChange::Put(Box::new(OutboxEntry { key, sent: Vec::new(), ..entry }))
+        });
+        let next = self.fail(ProviderError { class: FailureClass::Transient, ..error });
+        Decided::then(entry, Changes::default(), next)
+    }
+
+    /// A delivery that failed: it waits, is put aside, or stops the others of its account too.
+    fn set_back(&mut self, error: ProviderError, stored: Stored, around: Surroundings<'_>) -> Decided {
+        let stops = matches!(error.class, FailureClass::Unauthorised | FailureClass::RateLimited);
+        let tries_again = match error.class {
+            FailureClass::Transient
+            | FailureClass::RateLimited
+            | FailureClass::Unauthorised
+            | FailureClass::Ambiguous
+            | FailureClass::Conflict
+            | FailureClass::Gone => true,
+            FailureClass::Forbidden
+            | FailureClass::Refused
+            | FailureClass::Malformed
+            | FailureClass::CursorExpired
+            | FailureClass::AddressNotAllowed => false,
+        };
+        let mut decided = Decided::over(EntryChange::Leave);
+        if let Some(mut entry) = stored.entry {
+            let wait = outbox_wait(entry.attempts, error.retry_after, around.world.fraction());
+            match (wait.filter(|_| tries_again), &self.place) {
+                // A refused credential is nobody's fault here: the queue is kept for after the reconnect.
+                _ if error.class == FailureClass::Unauthorised => {}
+                (Some(wait), _) => {
+                    let wait = Duration::from_std(wait).unwrap_or_else(|_| Duration::days(1));
+                    entry.not_before = around.world.now() + wait;
+                    entry.last_error = Some(error.detail.clone());
+                    decided.entry = EntryChange::Put(Box::new(entry));
+                }
+                (None, Some(place)) => decided = parked(place, &entry, &error.detail, around),
+                (None, None) => decided.entry = put_aside(&entry, &error.detail),
+            }
+        }
+        decided.next = Ask::Over(if stops { Ended::Stop(error) } else { Ended::Failed });
+        decided
+    }
+}
+
+/// What was worked on has ended. A copy that is wanted gone goes, though what was under way about it has ended well.
+fn done_with(entry: Option<OutboxEntry>) -> EntryChange {
+    entry.filter(|entry| !is_withdrawal(entry)).map_or(EntryChange::Leave, |entry| EntryChange::Delete(entry.id))
+}
+
+/// Nothing is owed; an edit made meanwhile is looked at anew.
+fn ended(entry: Option<OutboxEntry>, case: &Case) -> EntryChange {
+    entry.filter(|entry| *entry == case.entry).map_or(EntryChange::Leave, |entry| EntryChange::Delete(entry.id))
+}
+
+fn about_to_send(entry: &OutboxEntry, content: &EventContent) -> EntryChange {
+    let mut entry = entry.clone();
+    entry.about_to_send(content.clone());
+    EntryChange::Put(Box::new(entry))
+}
+
+/// An entry that waits until somebody has it tried again.
+fn put_aside(entry: &OutboxEntry, why: &str) -> EntryChange {
+    let why = Some(why.to_owned());
+    EntryChange::Put(Box::new(OutboxEntry { state: OutboxState::Parked, last_error: why, ..entry.clone() }))
+}
+
+/// The same, and its owner is notified.
+fn parked(place: &Place, entry: &OutboxEntry, why: &str, around: Surroundings<'_>) -> Decided {
+    let mut changes = Changes::default();
+    let text = format!("A change could not be sent to your calendar: {why}. It is kept; you can try it again.");
+    let context = place.context(around);
+    changes.tell(&context, Some(entry.event_id), NoticeKind::WriteParked, Severity::Normal, text);
+    Decided::then(put_aside(entry, why), changes, Ask::Over(Ended::Done))
+}
