@@ -21,12 +21,15 @@ use crate::{
         person::Scope,
         round::{Cause, Outcome},
     },
-    engine::account::{ChannelEnd, CredentialKind, RefreshEnd},
+    engine::{
+        account::{ChannelEnd, CredentialKind, RefreshEnd},
+        round::report::RoundSummary,
+    },
     provider::{
         catalogue::{ConnectedBy, Looks, facts},
         push::Notification,
     },
-    service::{Refusal, Services, note_account::AccountNote, sync_round},
+    service::{Refusal, Services, note_account::AccountNote},
     store::{Mode, StoreError},
 };
 
@@ -290,7 +293,7 @@ fn for_owner(failure: &Refusal) -> String {
 }
 
 /// Tells how a round ended: once in the log, and in the metrics.
-fn tell_round(id: AccountId, cause: Cause, report: &sync_round::RoundReport, took_ms: i64) {
+fn tell_round(id: AccountId, cause: Cause, report: &RoundSummary, took_ms: i64) {
     let tally = report.tally;
     let outcome = report.outcome.as_str();
     metrics::counter!("calwarden_rounds_total", "outcome" => outcome).increment(1);

@@ -21,6 +21,17 @@ words! {
 }
 
 words! {
+    /// What a queued write is for.
+    WriteIntent {
+        /// The copy follows its event.
+        Follow = "follow",
+        /// The copy leaves its calendar, while its event lives on. This stands whatever is decided about the copy meanwhile, and ends
+        /// when the copy has gone.
+        Withdraw = "withdraw",
+    }
+}
+
+words! {
     /// How a queued write stands.
     OutboxState {
         /// It will be tried when `not_before` has come.
@@ -48,6 +59,8 @@ pub struct OutboxEntry {
     pub event_id: EventId,
     /// What is to be done.
     pub op: WriteOp,
+    /// What for.
+    pub intent: WriteIntent,
     /// The `UID` chosen for a create, so that a second attempt meets the first (I-11).
     pub key: Uid,
     /// What was sent and never confirmed, stored *before* sending: when the provider says any of it, that is our own write
@@ -72,6 +85,12 @@ pub struct OutboxEntry {
 }
 
 impl OutboxEntry {
+    /// Whether it takes a copy out of a calendar while its event lives on.
+    #[must_use]
+    pub fn withdraws(&self) -> bool {
+        self.intent == WriteIntent::Withdraw
+    }
+
     /// What was just sent was refused, so it did not arrive; `before`: what had been sent when it was.
     pub fn refused(&mut self, content: &EventContent, before: &[EventContent]) {
         if !before.contains(content) {

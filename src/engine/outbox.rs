@@ -10,7 +10,7 @@ use crate::domain::{
     event::EventContent,
     ids::{Revision, Uid},
     mapping::{Event, Mapping},
-    outbox::{OutboxEntry, OutboxState, WriteOp},
+    outbox::{OutboxEntry, OutboxState, WriteIntent, WriteOp},
     ports::World,
 };
 
@@ -72,6 +72,7 @@ pub fn entry(
         calendar_id: calendar.id,
         event_id: event.id,
         op,
+        intent: if reason == Reason::Unlinked { WriteIntent::Withdraw } else { WriteIntent::Follow },
         key,
         sent: Vec::new(),
         priority: priority(op, event.content.facts.start.instant(zone), now),
@@ -96,27 +97,20 @@ pub fn missed(event: &Event, copy: &Mapping, level: PrivacyLevel) -> Option<Writ
     (reduced || event.content != copy.base).then_some(WriteOp::Update)
 }
 
-/// Whether an entry takes a copy out of a calendar while its event lives on. It stands whatever is decided about the copy
-/// meanwhile, and ends when the copy has gone.
-#[must_use]
-pub fn is_withdrawal(entry: &OutboxEntry) -> bool {
-    entry.reason == Reason::Unlinked.as_str()
-}
-
 /// The queue's entry for one event and calendar once `new` has joined it: the key chosen and what was sent under it stay, or a
 /// create done twice would make two events.
 #[must_use]
 pub fn joined(queued: Option<OutboxEntry>, new: &OutboxEntry) -> OutboxEntry {
     let Some(queued) = queued else { return new.clone() };
     // Its owner wants this copy gone, whatever the event says by then.
-    if is_withdrawal(&queued) && !is_withdrawal(new) {
+    if queued.withdraws() && !new.withdraws() {
         return queued;
     }
     // A copy that is made again has a fresh name, because the old one may be in a bin, or another event by now.
     let again = queued.op == WriteOp::Create && new.op == WriteOp::Create;
     let key = if queued.sent.is_empty() && !again { new.key.clone() } else { queued.key };
     // From when it is wanted gone counts how long what was sent before may yet arrive.
-    let created_at = if is_withdrawal(new) { new.created_at } else { queued.created_at };
+    let created_at = if new.withdraws() { new.created_at } else { queued.created_at };
     OutboxEntry { id: queued.id, key, sent: queued.sent, created_at, ..new.clone() }
 }
 
@@ -170,7 +164,7 @@ const LATE: Duration = Duration::minutes(10);
 /// found and deleted, not taken for somebody's new event (I-6). `deleted_at`: when the event was deleted, if it was.
 #[must_use]
 pub fn may_still_arrive(entry: &OutboxEntry, deleted_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-    let called_back = deleted_at.or_else(|| is_withdrawal(entry).then_some(entry.created_at));
+    let called_back = deleted_at.or_else(|| entry.withdraws().then_some(entry.created_at));
     called_back.is_some_and(|at| now - at < LATE)
 }
 

@@ -1,6 +1,6 @@
 //! Connecting an account: the credentials are tried first, and nothing is stored unless they work.
 
-use super::{Refusal, Services, identify_account::names, sync_round::new_calendar};
+use super::{Refusal, Services, identify_account::names};
 use crate::{
     domain::{
         account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SecretKind},
@@ -10,6 +10,7 @@ use crate::{
         person::Scope,
         secret::Secret,
     },
+    engine::round::calendars::new_calendar,
     provider::{
         catalogue::{ConnectedBy, facts},
         registry::Access,
@@ -67,7 +68,7 @@ impl Services {
         }
         let (listed, names) = self.try_access(&asked).await?;
         let account = self.new_account(&asked, space);
-        let calendars: Vec<_> = listed.iter().map(|remote| new_calendar(self, &account, remote)).collect();
+        let calendars: Vec<_> = listed.iter().map(|remote| new_calendar(&account, remote, &self.world)).collect();
         let mut sealed = Vec::new();
         for (kind, secret) in secrets(&asked) {
             sealed.push(self.vault.seal(account.id, kind, &secret)?);

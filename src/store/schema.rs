@@ -159,6 +159,7 @@ table! {
         calendar_id -> Id,
         event_id -> Id,
         op -> Text,
+        intent -> Text,
         key -> Text,
         sent -> Document,
         priority -> BigInt,

@@ -38,7 +38,7 @@ use crate::domain::{
     },
     mapping::Origin,
     notice::NoticeKind,
-    outbox::{OutboxState, WriteOp},
+    outbox::{OutboxState, WriteIntent, WriteOp},
     proposal::{PlanCause, ProposalState},
     round::{Cause, Outcome},
     task::{PartOfDay, Priority, TaskStatus},
@@ -260,5 +260,6 @@ text_columns! {
     TaskStatus as TaskStatusColumn: |held| held.parse().map_err(|_| "not a status of a task".into()),
     Transparency as TransparencyColumn: |held| held.parse().map_err(|_| "not free or busy".into()),
     Winner as WinnerColumn: |held| held.parse().map_err(|_| "not a winner".into()),
+    WriteIntent as WriteIntentColumn: |held| held.parse().map_err(|_| "not what a write is for".into()),
     WriteOp as WriteOpColumn: |held| held.parse().map_err(|_| "not an operation".into()),
 }

@@ -23,7 +23,7 @@ use calwarden::{
     engine::{
         conflict::{Standing, bring_up_to_date, settled},
         drain::Surroundings,
-        outbox::{Owes, is_withdrawal, joined, missed, owes},
+        outbox::{Owes, joined, missed, owes},
         round::{
             batch::Counterpart,
             carried::{Ties, seem_carried},
@@ -359,7 +359,7 @@ impl Hub {
 
     /// Whether a copy is being taken out of its calendar.
     pub fn is_going(&self, copy: Copy) -> bool {
-        self.outbox.get(&copy).is_some_and(is_withdrawal)
+        self.outbox.get(&copy).is_some_and(OutboxEntry::withdraws)
     }
 
     pub fn join(&mut self, entry: &OutboxEntry) {

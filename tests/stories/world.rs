@@ -11,11 +11,12 @@ use calwarden::{
         failure::FailureClass,
         ids::{CalendarId, EventId, RemoteEventId, Revision, Uid},
         mapping::{Event, Origin},
+        outbox::OutboxEntry,
         promise::Promise,
     },
     engine::{
         drain::{Answer, Request},
-        outbox::{Owes, is_withdrawal, owes},
+        outbox::{Owes, owes},
         round::changes::Changes,
         sync::{
             brake::{BrakeRules, Loss, judge},
@@ -631,7 +632,7 @@ impl World {
             };
             // A deletion of ours that waits stands upon what it was made upon, and so does a copy that is to go; and what comes
             // back is read again.
-            let to_go = self.hub.outbox.get(&(event.id, calendar.id)).is_some_and(is_withdrawal);
+            let to_go = self.hub.outbox.get(&(event.id, calendar.id)).is_some_and(OutboxEntry::withdraws);
             let stale = to_go || event.deleted_at.is_some() || mapping.revision.is_none();
             if !stale && mapping.base != object.content {
                 let (there, known) = (marks(&object.content), marks(&mapping.base));

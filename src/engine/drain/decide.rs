@@ -19,7 +19,7 @@ use crate::{
     },
     engine::{
         backoff::outbox_wait,
-        outbox::{Copy, Write, is_withdrawal, next_write},
+        outbox::{Copy, Write, next_write},
         round::changes::Changes,
         sync::hold::Said,
     },
@@ -78,7 +78,7 @@ impl Delivery {
         if !calendar.takes_writes() {
             return parked(place, &entry, CLOSED, around);
         }
-        if !is_withdrawal(&entry) && disputed {
+        if !entry.withdraws() && disputed {
             return parked(place, &entry, DISPUTED, around);
         }
         let remains = remains.filter(|_| mapping.is_none() && entry.op != WriteOp::Delete);
@@ -191,7 +191,7 @@ impl Delivery {
         let mut decided = Decided::over(EntryChange::Leave);
         let (Some(place), Some(event), Some(mapping)) = (&self.place, event, mapping) else { return decided };
         let (context, lives) = (place.context(around), event.deleted_at.is_none());
-        if remote.is_none() && entry.as_ref().is_some_and(is_withdrawal) {
+        if remote.is_none() && entry.as_ref().is_some_and(OutboxEntry::withdraws) {
             decided.changes.withdrawn(&mapping);
         } else if said == Said::Kept && lives {
             decided.changes.keep(&context, mapping, event);
@@ -223,7 +223,7 @@ impl Delivery {
 
     fn deleted_there(&self, case: &Case, stored: Stored, around: Surroundings<'_>) -> Decided {
         let (Some(place), Some(event)) = (&self.place, stored.event) else { return Decided::over(EntryChange::Leave) };
-        let going = stored.entry.as_ref().is_some_and(is_withdrawal);
+        let going = stored.entry.as_ref().is_some_and(OutboxEntry::withdraws);
         let mut decided = Decided::over(done_with(stored.entry));
         if going {
             decided.changes.settled.push((event.id, place.calendar.id));
@@ -282,7 +282,7 @@ impl Delivery {
 
 /// What was worked on has ended. A copy that is wanted gone goes, though what was under way about it has ended well.
 fn done_with(entry: Option<OutboxEntry>) -> EntryChange {
-    entry.filter(|entry| !is_withdrawal(entry)).map_or(EntryChange::Leave, |entry| EntryChange::Delete(entry.id))
+    entry.filter(|entry| !entry.withdraws()).map_or(EntryChange::Leave, |entry| EntryChange::Delete(entry.id))
 }
 
 /// Nothing is owed; an edit made meanwhile is looked at anew.

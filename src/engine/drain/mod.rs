@@ -8,6 +8,8 @@
 
 mod decide;
 mod delivery;
+#[cfg(test)]
+mod tests;
 
 pub use delivery::Delivery;
 

@@ -17,7 +17,6 @@ use crate::{
         outbox::{OutboxEntry, OutboxState},
     },
     engine::{
-        outbox::is_withdrawal,
         recurrence::span,
         sync::{
             brake::{Held, Loss},
@@ -180,7 +179,7 @@ impl Judged {
         for (mapping, event) in going {
             let entry = queued.get(&event.id);
             let sent = entry.map_or(&[][..], |entry| &entry.sent);
-            if entry.is_some_and(is_withdrawal) {
+            if entry.is_some_and(OutboxEntry::withdraws) {
                 changes.withdrawn(&mapping);
             } else if let Some(found) = moves.remove(&event.id) {
                 carried.push(Carried { gone: (mapping, event), found, sent: sent.to_vec() });

@@ -6,6 +6,7 @@ use super::changes::Planned;
 use crate::{
     domain::{
         ids::{RemoteEventId, SyncCursor},
+        mapping::MappingKey,
         round::Tally,
     },
     engine::sync::brake::Evidence,
@@ -50,6 +51,25 @@ pub struct Pulled {
 }
 
 impl Pulled {
+    /// A calendar that is deserted, as if it had been read and nothing had been in it.
+    #[must_use]
+    pub fn of_deserted(held: Vec<MappingKey>) -> Self {
+        Self {
+            mapped: held.len(),
+            removed: held.into_iter().map(|key| key.remote_id).collect(),
+            evidence: Evidence::NoCalendar,
+            cursor: None,
+            awaited: None,
+            reconciled: true,
+            lagging: false,
+            interval_s: None,
+            tally: Tally::default(),
+            planned: Vec::new(),
+            changed: true,
+            newest: None,
+        }
+    }
+
     /// The cursor to keep once the removals are settled; `began`: the one that the pull began with. While something is awaited it
     /// is that one: whatever else was listed since is known by its revision when it is listed again. Where everything was listed it
     /// may mean nothing any more, though a calendar that was made anew takes it later on.

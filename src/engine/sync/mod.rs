@@ -21,7 +21,7 @@
 //! own form would be sent for ever. However much is deleted there, no deletion here follows, so the brake asks nobody.
 //!
 //! A copy that its owner takes out of a calendar goes, whatever is under way there
-//! ([`is_withdrawal`](crate::engine::outbox::is_withdrawal)): the entry outlives every other decision about the copy and ends with
+//! ([`withdraws`](crate::domain::outbox::OutboxEntry::withdraws)): the entry outlives every other decision about the copy and ends with
 //! its mapping. A create whose answer was lost is found and taken away; what was changed there meanwhile comes into the event;
 //! asking for the copy again is refused until it has gone.
 //!

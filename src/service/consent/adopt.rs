@@ -14,11 +14,11 @@ use crate::{
         person::Scope,
         secret::Secret,
     },
+    engine::round::calendars::new_calendar,
     provider::{catalogue::facts, google::scopes, oauth, registry},
     service::{
         Services,
         identify_account::{names, subject_name},
-        sync_round::new_calendar,
     },
     store::Mode,
     vault::VaultError,
@@ -140,7 +140,7 @@ impl Services {
             updated_at: now,
             version: 1,
         };
-        let mut calendars: Vec<_> = listed.iter().map(|remote| new_calendar(self, &account, remote)).collect();
+        let mut calendars: Vec<_> = listed.iter().map(|remote| new_calendar(&account, remote, &self.world)).collect();
         // The primary comes first; the others are chosen by their owner.
         calendars.iter_mut().skip(1).for_each(|calendar| calendar.selected = false);
         let sealed = self.seal_tokens(account.id, &grant.access_token, Some(refresh))?;

@@ -1,4 +1,5 @@
-//! One round of an account: list, pull, decide, brake, commit; then drain the outbox.
+//! One round of an account: list, pull, decide, brake, commit; then drain the outbox. What it decides is
+//! [`engine::round`](crate::engine::round)'s to say.
 //!
 //! A round is idempotent: every cause (poll, wake, start) runs this same path, and a crash anywhere in it is answered by
 //! running it again.
@@ -7,61 +8,42 @@
 //! 2. **Pull** page after page; each is decided in the transaction that also reads our side, while the next one is asked for.
 //! 3. **Brake**: the deletions of all calendars are judged together. A calendar that is not listed for a day counts as emptied.
 //! 4. **Commit** deletions and cursor, a transaction for each calendar. An event that the provider fails to hand out stops no
-//!    other: it is asked for again for a day ([`engine::round::sweep`](crate::engine::round::sweep)). An object that moved to another calendar of the account is no loss
-//!    ([`engine::round::moved`](crate::engine::round::moved)).
+//!    other: it is asked for again for a day. An object that moved to another calendar of the account is no loss.
 //! 5. **Drain** the queue of writes; read busy time again where something changed.
 //!
 //! **Invariant (S7):** deletions of all calendars are judged together by the brake before any of them is carried out.
 
-mod deserted;
 mod pull;
 mod removal;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 
+use self::pull::Puller;
+use super::{Refusal, Services, drain_outbox, promises};
 use crate::{
     domain::{
         account::Account,
-        calendar::{Calendar, Direction, RemoteCalendar},
+        calendar::{Calendar, RemoteCalendar},
         conflict::HoldState,
-        failure::FailureClass,
+        failure::{FailureClass, ProviderError},
         ids::{AccountId, CalendarId},
         mapping::Canonical,
-        notice::counted,
         person::{Scope, User},
         promise::Promise,
-        round::{Cause, Outcome, Progress, Round, Tally},
+        round::{Cause, Progress, Round, Tally},
     },
-    engine::round::{changes::Planned, context::CalendarContext, pulled::Pulled},
-    provider::{EventWriter, Provider, ProviderError},
-    service::{Refusal, Services, drain_outbox, promises},
+    engine::round::{
+        calendars::{ToRead, ends_round, follow_list, is_deserted, to_read},
+        changes::Planned,
+        context::CalendarContext,
+        pulled::Pulled,
+        report::{RoundSummary, Sum},
+    },
+    provider::{EventWriter, Provider},
     store::Mode,
 };
-use pull::Puller;
-
-/// A notification comes within this time of its change, or not at all.
-const TOLD_WITHIN: Duration = Duration::minutes(2);
-
-/// What a round came to.
-#[derive(Clone, Debug)]
-pub struct RoundReport {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The failure that ended it or a part of it.
-    pub failure: Option<ProviderError>,
-    /// What it did.
-    pub tally: Tally,
-    /// When the queue wants attention again.
-    pub next_outbox_at: Option<DateTime<Utc>>,
-    /// What the provider asks for between polls, in seconds.
-    pub interval_s: Option<u32>,
-    /// Not every calendar is watched that should be.
-    pub unwatched: bool,
-    /// In words for the owner.
-    pub note: Option<String>,
-}
 
 /// An account, opened: everything a round needs that does not change while it runs.
 pub struct Opened {
@@ -108,7 +90,12 @@ impl Services {
     }
 
     /// Runs one round and keeps its line in the sync log.
-    pub async fn round(&self, id: AccountId, cause: Cause, progress: ProgressSink<'_>) -> Result<RoundReport, Refusal> {
+    pub async fn round(
+        &self,
+        id: AccountId,
+        cause: Cause,
+        progress: ProgressSink<'_>,
+    ) -> Result<RoundSummary, Refusal> {
         let Some(_alone) = self.under_way.begin(id) else {
             promises::broken(Promise::OneRound, id);
             let detail = "another round of this account is under way";
@@ -128,8 +115,12 @@ impl Services {
         };
         let before = opened.provider.requests_made();
         let mut run = Run { services: self, opened, cause, dry: false, progress, sum: Sum::default() };
-        let ended = run.all().await;
-        let mut report = run.report(ended)?;
+        let failure = match run.all().await {
+            Ok(()) => None,
+            Err(Refusal::Provider(error)) => Some(error),
+            Err(other) => return Err(other),
+        };
+        let mut report = run.sum.end(failure);
         report.tally.requests = run.opened.provider.requests_made().wrapping_sub(before);
         log.finished_at = Some(self.world.now());
         log.outcome = Some(report.outcome);
@@ -154,18 +145,6 @@ impl Services {
     }
 }
 
-#[derive(Default)]
-struct Sum {
-    tally: Tally,
-    planned: Vec<Planned>,
-    failures: Vec<(String, ProviderError)>,
-    calendars_ok: usize,
-    interval_s: Option<u32>,
-    /// Calendars with changes, and when the newest was made, as their provider says.
-    changed: Vec<(CalendarId, Option<DateTime<Utc>>)>,
-    unwatched: bool,
-}
-
 struct Run<'a> {
     services: &'a Services,
     opened: Opened,
@@ -185,17 +164,15 @@ impl Run<'_> {
         let mut pulled = Vec::new();
         for calendar in self.opened.calendars.clone() {
             let Some(remote) = listed.iter().find(|remote| remote.id == calendar.remote_id) else { continue };
-            let Some(reconcile) = self.wants_pull(&calendar, remote) else {
+            let wanted = self.to_read(&calendar, remote);
+            if wanted == ToRead::Nothing {
                 self.sum.calendars_ok += 1;
                 continue;
-            };
-            match self.pull(&calendar, remote, reconcile).await {
+            }
+            match self.pull(&calendar, remote, wanted == ToRead::Everything).await {
                 Ok(None) => self.sum.calendars_ok += 1,
                 Ok(Some(result)) => {
-                    self.sum.calendars_ok += 1;
-                    if result.changed {
-                        self.sum.changed.push((calendar.id, result.newest));
-                    }
+                    self.sum.pulled(calendar.id, &result);
                     pulled.push((calendar, remote.stamp.clone(), result));
                 }
                 Err(Refusal::Provider(error)) => self.calendar_failed(&calendar, error).await?,
@@ -207,7 +184,9 @@ impl Run<'_> {
         if !self.dry {
             let drained = drain_outbox::drain(self.services, &self.opened).await?;
             self.sum.tally += drained.tally;
-            self.sum.failures.extend(drained.failure.map(|error| ("writes".to_owned(), error)));
+            if let Some(error) = drained.failure {
+                self.sum.failed("writes", error);
+            }
             self.read_busy(drained.tally.writes > 0).await?;
             self.look_at_channels().await?;
         }
@@ -216,9 +195,9 @@ impl Run<'_> {
 
     /// Busy time follows what changed on either side. That it cannot be read holds up nothing else.
     async fn read_busy(&mut self, wrote: bool) -> Result<(), Refusal> {
-        let changed: Vec<_> = self.sum.changed.iter().map(|(calendar, _)| *calendar).collect();
-        match self.services.refresh_busy(&self.opened, &changed, wrote || self.cause == Cause::Connected).await {
-            Err(Refusal::Provider(error)) => self.sum.failures.push(("busy time".to_owned(), error)),
+        let (changed, wrote) = (self.sum.changed(), wrote || self.cause == Cause::Connected);
+        match self.services.refresh_busy(&self.opened, &changed, wrote).await {
+            Err(Refusal::Provider(error)) => self.sum.failed("busy time", error),
             other => other?,
         }
         Ok(())
@@ -226,30 +205,16 @@ impl Run<'_> {
 
     /// Whether a channel is missing, or failed to tell of what this round has found.
     async fn look_at_channels(&mut self) -> Result<(), Refusal> {
-        let now = self.services.world.now();
-        let known = self.sum.changed.iter().filter_map(|(calendar, newest)| Some((*calendar, (*newest)?)));
-        let unheard: Vec<_> = known.filter(|(_, at)| now - *at > TOLD_WITHIN).collect();
+        let unheard = self.sum.unheard(self.services.world.now());
         self.sum.unwatched = self.services.channels_short(&self.opened, &unheard).await?;
         Ok(())
     }
 
-    /// Whether a calendar must be read at all, and if so whether completely.
-    fn wants_pull(&self, calendar: &Calendar, remote: &RemoteCalendar) -> Option<bool> {
-        if !calendar.selected {
-            return None;
-        }
+    fn to_read(&self, calendar: &Calendar, remote: &RemoteCalendar) -> ToRead {
         let every = self.services.settings.reconcile_every_s.min(self.opened.provider.facts().reconcile_every_s);
-        let due = calendar
-            .reconciled_at
-            .is_none_or(|at| self.services.world.now() - at >= Duration::seconds(i64::from(every)));
-        // A calendar that is back where it was has its events back, and what was said of their deletion ends with that.
-        let asked = self
-            .opened
-            .asked
-            .iter()
-            .any(|(id, state)| *id == calendar.id && (*state != HoldState::Refused || calendar.takes_writes()));
-        let same = !asked && remote.stamp.is_some() && remote.stamp == calendar.stamp && calendar.cursor.is_some();
-        if same && !due { None } else { Some(due) }
+        let asked = self.opened.asked.iter().filter(|(id, _)| *id == calendar.id).map(|(_, state)| *state);
+        let (asked, every) = (asked.collect::<Vec<_>>(), Duration::seconds(i64::from(every)));
+        to_read(calendar, remote, &asked, every, self.services.world.now())
     }
 
     fn context<'s>(&'s self, calendar: &'s Calendar) -> CalendarContext<'s> {
@@ -275,18 +240,7 @@ impl Run<'_> {
 
     /// One calendar failed: the others go on, unless nothing at this provider can work now.
     async fn calendar_failed(&mut self, calendar: &Calendar, error: ProviderError) -> Result<(), Refusal> {
-        let stops = match error.class {
-            FailureClass::Unauthorised | FailureClass::RateLimited | FailureClass::AddressNotAllowed => true,
-            FailureClass::Transient
-            | FailureClass::Forbidden
-            | FailureClass::Gone
-            | FailureClass::Conflict
-            | FailureClass::CursorExpired
-            | FailureClass::Refused
-            | FailureClass::Malformed
-            | FailureClass::Ambiguous => false,
-        };
-        if stops {
+        if ends_round(error.class) {
             return Err(Refusal::Provider(error));
         }
         if !self.dry {
@@ -294,14 +248,14 @@ impl Run<'_> {
             tx.set_calendar_error(calendar.id, &error.detail).await?;
             tx.commit().await?;
         }
-        self.sum.failures.push((calendar.name.clone(), error));
+        self.sum.failed(&calendar.name, error);
         Ok(())
     }
 
     /// Takes over calendars that are new at the provider, and notes those it lists no more. What their owner has chosen since
     /// the round began stays chosen.
     async fn adopt_calendars(&mut self, listed: &[RemoteCalendar]) -> Result<(), Refusal> {
-        if self.compare(&mut self.opened.calendars.clone(), listed).is_empty() {
+        if self.follow_list(&mut self.opened.calendars.clone(), listed).is_empty() {
             return Ok(());
         }
         let mut write = self.services.begin_write(&Scope::Whole).await?;
@@ -309,7 +263,7 @@ impl Run<'_> {
         // Whether a calendar that takes no writes was gone, by its id.
         let closed: BTreeMap<_, _> =
             held.iter().filter(|held| !held.takes_writes()).map(|held| (held.id, held.gone_at.is_some())).collect();
-        let changed = self.compare(&mut held, listed);
+        let changed = self.follow_list(&mut held, listed);
         if !self.dry {
             write.put_calendars(&changed).await?;
             for calendar in changed.iter().filter(|held| held.takes_writes()) {
@@ -326,99 +280,29 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Brings what we hold of calendars up to what is listed; answers those that are new or were changed.
-    fn compare(&self, held: &mut [Calendar], listed: &[RemoteCalendar]) -> Vec<Calendar> {
-        let mut changed = Vec::new();
-        for remote in listed {
-            match held.iter_mut().find(|held| held.remote_id == remote.id) {
-                None => changed.push(new_calendar(self.services, &self.opened.account, remote)),
-                Some(held) => {
-                    if held.follow(remote) {
-                        changed.push(held.clone());
-                    }
-                }
-            }
-        }
-        for held in held {
-            let listed = listed.iter().any(|remote| remote.id == held.remote_id);
-            if !listed && held.gone_at.is_none() {
-                held.gone_at = Some(self.services.world.now());
-                held.version += 1;
-                changed.push(held.clone());
-            }
-        }
-        changed
+    fn follow_list(&self, held: &mut [Calendar], listed: &[RemoteCalendar]) -> Vec<Calendar> {
+        follow_list(held, listed, &self.opened.account, &self.services.world)
     }
 
-    fn report(&mut self, ended: Result<(), Refusal>) -> Result<RoundReport, Refusal> {
-        match ended {
-            Ok(()) => {}
-            Err(Refusal::Provider(error)) => {
-                self.sum.calendars_ok = 0;
-                self.sum.failures.push(("account".to_owned(), error));
+    /// The calendars that are gone for good, as if each had been read and nothing had been in it: their events are deleted as any others
+    /// are, which the brake holds where they are many.
+    async fn deserted(&self) -> Result<Vec<(Calendar, Option<String>, Pulled)>, Refusal> {
+        let now = self.services.world.now();
+        let mut deserted = Vec::new();
+        for calendar in self.opened.calendars.iter().filter(|calendar| is_deserted(calendar, now)) {
+            let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
+            let held = tx.mapping_index(calendar.id).await?;
+            let left = tx.unlinked_events(calendar.id).await?;
+            tx.commit().await?;
+            if !held.is_empty() || !left.is_empty() {
+                deserted.push((calendar.clone(), None, Pulled::of_deserted(held)));
             }
-            Err(other) => return Err(other),
         }
-        let tally = self.sum.tally;
-        let refused = self.sum.failures.iter().any(|(_, error)| error.class == FailureClass::Unauthorised);
-        let outcome = if refused {
-            Outcome::Unauthorised
-        } else if !self.sum.failures.is_empty() && self.sum.calendars_ok == 0 {
-            Outcome::Failed
-        } else if tally.held > 0 {
-            Outcome::Held
-        } else if !self.sum.failures.is_empty() || tally.unreadable > 0 {
-            Outcome::Partial
-        } else {
-            Outcome::Ok
-        };
-        let mut notes: Vec<_> =
-            self.sum.failures.iter().map(|(place, error)| format!("{place}: {}", error.detail)).collect();
-        if tally.unreadable > 0 {
-            let events = counted(tally.unreadable as usize, "event");
-            notes.push(format!("{events} could not be read; nothing here was changed for that"));
-        }
-        if tally.held > 0 {
-            notes.push(format!("{} held until you approve", counted(tally.held as usize, "deletion")));
-        }
-        let failure = self.sum.failures.drain(..).map(|(_, error)| error).next();
-        Ok(RoundReport {
-            outcome,
-            failure,
-            tally,
-            next_outbox_at: None,
-            interval_s: self.sum.interval_s,
-            unwatched: self.sum.unwatched,
-            note: (!notes.is_empty()).then(|| notes.join("; ")),
-        })
+        Ok(deserted)
     }
 }
 
 /// What a provider makes of content, where it takes any.
 pub(in crate::service) fn form(writer: Option<&dyn EventWriter>) -> Option<&dyn Canonical> {
     writer.map(|writer| -> &dyn Canonical { writer })
-}
-
-/// A calendar as it begins its life with us: selected, and flowing whichever ways its provider allows.
-#[must_use]
-pub fn new_calendar(services: &Services, account: &Account, remote: &RemoteCalendar) -> Calendar {
-    Calendar {
-        id: services.world.new_id(),
-        account_id: account.id,
-        space_id: account.space_id.clone(),
-        remote_id: remote.id.clone(),
-        name: remote.name.clone(),
-        color: remote.color.clone(),
-        time_zone: remote.time_zone.clone(),
-        read_only: remote.read_only,
-        selected: true,
-        direction: if remote.read_only { Direction::FromProvider } else { Direction::Both },
-        makes_tasks: false,
-        cursor: None,
-        stamp: None,
-        reconciled_at: None,
-        gone_at: None,
-        last_error: None,
-        version: 1,
-    }
 }

@@ -37,16 +37,10 @@ impl Run<'_> {
         let losses: Vec<_> = missing.iter().map(|missing| missing.loss(doubtful)).collect();
         let verdicts = judge(&losses, &self.services.settings.brake);
         for (missing, held) in missing.into_iter().zip(verdicts) {
-            self.add(&missing.pulled);
+            self.sum.add(&missing.pulled);
             Box::pin(self.finish(missing.judged(held), &gone)).await?;
         }
         Ok(())
-    }
-
-    fn add(&mut self, result: &Pulled) {
-        self.sum.tally += result.tally;
-        self.sum.planned.extend(result.planned.iter().cloned());
-        self.sum.interval_s = result.interval_s.or(self.sum.interval_s);
     }
 
     async fn missing(

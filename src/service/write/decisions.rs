@@ -7,7 +7,6 @@ use super::{Hand, WriteTx};
 use crate::{
     domain::{account::PrivacyLevel, calendar::Calendar, person::Scope, round::Cause},
     engine::{
-        outbox::is_withdrawal,
         recurrence::span,
         round::{
             changes::{Changes, to_read_again},
@@ -40,7 +39,7 @@ impl WriteTx<'_> {
         self.tx.delete_events(&changes.merged).await?;
         for (event, calendar) in &changes.settled {
             let Some(entry) = self.tx.outbox_entry(*event, *calendar).await? else { continue };
-            if !is_withdrawal(&entry) || self.tx.mapping_of(*event, *calendar).await?.is_none() {
+            if !entry.withdraws() || self.tx.mapping_of(*event, *calendar).await?.is_none() {
                 self.tx.delete_outbox(entry.id).await?;
             }
         }

@@ -16,7 +16,7 @@ use crate::{
         round::Cause,
     },
     engine::{
-        outbox::{Owes, entry, is_withdrawal, joined, owes},
+        outbox::{Owes, entry, joined, owes},
         sync::plan::Reason,
     },
     service::Refusal,
@@ -85,7 +85,7 @@ impl WriteTx<'_> {
 
     /// Queues the making of a copy in one more calendar, unless it is there.
     pub async fn owe_copy(&mut self, event: &Event, calendar: &Calendar, zone: Tz) -> Result<(), Refusal> {
-        if self.tx.outbox_entry(event.id, calendar.id).await?.as_ref().is_some_and(is_withdrawal) {
+        if self.tx.outbox_entry(event.id, calendar.id).await?.as_ref().is_some_and(OutboxEntry::withdraws) {
             let why = "the event's copy is being taken out of this calendar; ask again when it has gone".to_owned();
             return Err(Refusal::Invalid { field: "calendar_id", why });
         }

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         ids::{AccountId, CalendarId, EventId, MappingId, OutboxId, RemoteEventId, Revision, SpaceId, Uid, UserId},
         mapping::{Event, Mapping, MappingKey, Origin, Remains},
-        outbox::{OutboxEntry, OutboxState, WriteOp},
+        outbox::{OutboxEntry, OutboxState, WriteIntent, WriteOp},
     },
     store::{
         schema::{events, mappings, outbox, remains, unreadable},
@@ -74,6 +74,7 @@ row! {
         calendar_id: CalendarId,
         event_id: EventId,
         op: WriteOp,
+        intent: WriteIntent,
         key: Uid,
         sent: Json,
         priority: i64,

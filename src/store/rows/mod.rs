@@ -26,7 +26,7 @@ use crate::domain::{
     },
     mapping::Origin,
     notice::NoticeKind,
-    outbox::{OutboxState, WriteOp},
+    outbox::{OutboxState, WriteIntent, WriteOp},
     proposal::{Fingerprint, PlanCause, ProposalState},
     round::{Cause, Outcome},
     task::{PartOfDay, Priority, TaskStatus},
@@ -65,7 +65,7 @@ as_it_is! {
     SpaceId, UserId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid,
     AccountStatus, BlockLock, BlockOrigin, BlockState, Cause, ChannelState, ConflictKind, ConflictPolicy, ConflictStatus,
     ContextVisibility, Direction, FocusState, HoldState, NoticeKind, Origin, Outcome, OutboxState, PartOfDay, PlanCause, Priority,
-    PrivacyLevel, ProposalState, ProviderKind, SecretKind, Severity, TaskStatus, Transparency, Winner, WriteOp,
+    PrivacyLevel, ProposalState, ProviderKind, SecretKind, Severity, TaskStatus, Transparency, Winner, WriteIntent, WriteOp,
 }
 
 impl<D, C: Column<D>> Column<Option<D>> for Option<C> {
