@@ -20,7 +20,7 @@ use crate::{
     service::{Services, promises},
     store::InstanceLock,
     telemetry::Metrics,
-    web::{self, Demo, Desk, Front, WebSettings},
+    web::{self, AppState, Demo, Front, WebSettings},
 };
 
 /// How often what was measured is folded into its buckets.
@@ -124,7 +124,7 @@ async fn run(
         shutdown_s: grace_s,
     };
     let front = Arc::new(Front { handle: handle.clone(), work: account_work });
-    let desk = Desk::new(Arc::clone(&services), front, settings, Box::new(move || metrics.render()));
+    let desk = AppState::new(Arc::clone(&services), front, settings, Box::new(move || metrics.render()));
     if let Some(company) = company {
         keep_company(&desk, Arc::clone(&services), company)?;
     }
@@ -167,7 +167,7 @@ fn connections_max(wanted: u32) -> usize {
     files.map_or(web::CONNECTIONS_MAX, |files| (files / 2).clamp(1, web::CONNECTIONS_MAX))
 }
 
-fn keep_company(desk: &Desk, services: Arc<Services>, company: Company) -> Result<()> {
+fn keep_company(desk: &AppState, services: Arc<Services>, company: Company) -> Result<()> {
     let (shared, address) = (company.beside.shared.clone(), company.beside.address);
     company.beside.start()?;
     if company.household {

@@ -45,7 +45,7 @@ own_id! {
     CalendarId,
     /// One local, canonical event (a series counts as one).
     EventId,
-    /// The bond between a local event and its remote copy in one calendar.
+    /// The mapping between a local event and its remote copy in one calendar.
     MappingId,
     /// One queued write.
     OutboxId,

@@ -1,4 +1,4 @@
-//! Events, their remote copies, and the bond between the two.
+//! Events, their remote copies, and the mapping between the two.
 
 use chrono::{DateTime, Utc};
 
@@ -79,7 +79,7 @@ pub struct Mapping {
     pub raw: Option<Vec<u8>>,
     /// We made the remote copy, so disconnecting may take it away again.
     pub created_by_us: bool,
-    /// When the bond was last confirmed.
+    /// When the mapping was last confirmed.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -98,7 +98,7 @@ pub struct MappingKey {
     pub revision: Option<Revision>,
     /// We made the remote copy.
     pub created_by_us: bool,
-    /// When the bond was last confirmed.
+    /// When the mapping was last confirmed.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -138,7 +138,7 @@ pub struct Remains {
 }
 
 impl Remains {
-    /// What is left of a copy whose bond ends because it is gone there; `None`: its bytes were never read.
+    /// What is left of a copy whose mapping ends because it is gone there; `None`: its bytes were never read.
     #[must_use]
     pub fn of(mapping: &Mapping, now: DateTime<Utc>) -> Option<Self> {
         Some(Self {

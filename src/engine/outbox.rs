@@ -43,10 +43,10 @@ pub enum Owes {
     Nothing,
 }
 
-/// Decides what an event that was changed or deleted here owes to a calendar where it has a copy (`bonded`) or shall have one.
+/// Decides what an event that was changed or deleted here owes to a calendar where it has a copy (`mapped`) or shall have one.
 #[must_use]
-pub fn owes(deleted: bool, bonded: bool, queued: Option<&OutboxEntry>) -> Owes {
-    match (deleted, bonded, queued) {
+pub fn owes(deleted: bool, mapped: bool, queued: Option<&OutboxEntry>) -> Owes {
+    match (deleted, mapped, queued) {
         (false, true, _) => Owes::Write(WriteOp::Update),
         (false, false, _) => Owes::Write(WriteOp::Create),
         (true, false, Some(entry)) if entry.sent.is_empty() => Owes::Withdraw,

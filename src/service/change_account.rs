@@ -18,7 +18,7 @@ pub const FREQUENCY_MIN: u32 = 1;
 pub const FREQUENCY_MAX: u32 = 10_080;
 /// Longest name of an account, in characters.
 const LABEL_CHARS_MAX: usize = 200;
-/// Bonds looked at per page.
+/// Mappings looked at per page.
 const BATCH: u32 = 500;
 
 /// New values of an account; what is `None` stays.

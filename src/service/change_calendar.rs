@@ -12,7 +12,7 @@
 
 use super::{
     Refusal, Services,
-    disconnect_account::{Leave, let_go},
+    disconnect_account::{DetachReason, detach_calendar},
     write::WriteTx,
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     store::{StoreError, Tx},
 };
 
-/// Bonds looked at per page.
+/// Mappings looked at per page.
 const BATCH: u32 = 500;
 
 /// New values of a calendar; what is `None` stays.
@@ -82,12 +82,12 @@ impl Services {
     /// What follows from a choice.
     async fn follow(&self, write: &mut WriteTx<'_>, before: &Calendar, now: &Calendar) -> Result<(), StoreError> {
         if before.selected && !now.selected {
-            let_go(write, now.id, Leave::Deselected, self.world.now()).await?;
+            detach_calendar(write, now.id, DetachReason::Deselected, self.world.now()).await?;
             write.clear_busy(now.id).await?;
         } else if !before.selected && now.selected {
             move_home(write, now.id).await?;
         } else if before.direction.inbound() && !now.direction.inbound() {
-            let_go(write, now.id, Leave::OnlyTakes, self.world.now()).await?;
+            detach_calendar(write, now.id, DetachReason::OnlyTakes, self.world.now()).await?;
         }
         if now.makes_tasks && !before.makes_tasks {
             self.make_tasks_ahead(write, now).await?;

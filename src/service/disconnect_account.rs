@@ -26,7 +26,7 @@ use crate::{
     store::{Mode, StoreError, Tx},
 };
 
-/// Bonds looked at per transaction.
+/// Mappings looked at per transaction.
 const BATCH: u32 = 500;
 
 impl Services {
@@ -67,7 +67,7 @@ impl Services {
         let mut contexts = Vec::new();
         for calendar in write.calendars_of(id).await? {
             contexts.extend(self.contexts_shown_in(&mut write, &calendar).await?);
-            let_go(&mut write, calendar.id, Leave::Forgotten, self.world.now()).await?;
+            detach_calendar(&mut write, calendar.id, DetachReason::Forgotten, self.world.now()).await?;
         }
         write.delete_account(id).await?;
         self.reflect_contexts(&mut write, &contexts).await?;
@@ -141,21 +141,21 @@ fn fate(theirs: bool, elsewhere: Option<CalendarId>, needed: bool) -> Fate {
 
 /// How a calendar is let go of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leave {
-    /// It is forgotten, and every bond with it.
+pub(super) enum DetachReason {
+    /// It is forgotten, and every mapping with it.
     Forgotten,
-    /// It is no longer kept in step. What stays here keeps its bond: by that it is known, not doubled, if the calendar is selected
+    /// It is no longer kept in step. What stays here keeps its mapping: by that it is known, not doubled, if the calendar is selected
     /// again.
     Deselected,
     /// It only takes events from now on, and stays the home of what it has taken.
     OnlyTakes,
 }
 
-/// Lets go of what came from a calendar and lives nowhere else, and of the bonds that end with it.
-pub(super) async fn let_go(
+/// Lets go of what came from a calendar and lives nowhere else, and of the mappings that end with it.
+pub(super) async fn detach_calendar(
     tx: &mut Tx,
     calendar: CalendarId,
-    leave: Leave,
+    reason: DetachReason,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let mut after: Option<MappingId> = None;
@@ -168,8 +168,8 @@ pub(super) async fn let_go(
         let (queued, to_others): (Vec<_>, Vec<_>) =
             tx.outbox_of_events(&ids).await?.into_iter().partition(|entry| entry.calendar_id == calendar);
         let mut needed: BTreeSet<_> = queued.iter().map(|entry| entry.event_id).collect();
-        if leave == Leave::Deselected {
-            // A copy that we made in a calendar that is deselected as well is known by its bond alone.
+        if reason == DetachReason::Deselected {
+            // A copy that we made in a calendar that is deselected as well is known by its mapping alone.
             let asleep = tx.other_mappings(&ids, calendar, false).await?.into_iter();
             needed.extend(asleep.filter(|copy| copy.created_by_us).map(|copy| copy.event_id));
         }
@@ -181,23 +181,25 @@ pub(super) async fn let_go(
             }
         }
         elsewhere.extend(copies.iter().map(|copy| (copy.event_id, copy.calendar_id)));
-        let (mut bonds, mut gone) = (Vec::new(), Vec::new());
+        let (mut mapped, mut gone) = (Vec::new(), Vec::new());
         for (mapping, event) in page {
             let at_home = event.calendar_id == Some(calendar);
             // A copy that we made again may not show all that the event says.
             let theirs = event.origin == Origin::Remote && !mapping.created_by_us;
             let fate = at_home.then(|| fate(theirs, elsewhere.get(&event.id).copied(), needed.contains(&event.id)));
-            if leave == Leave::Forgotten || fate == Some(Fate::Goes) {
-                bonds.push(mapping.id);
+            if reason == DetachReason::Forgotten || fate == Some(Fate::Goes) {
+                mapped.push(mapping.id);
             }
             match fate {
                 Some(Fate::Goes) => gone.push(event.id),
-                Some(Fate::Moves(home)) if leave != Leave::OnlyTakes => tx.rehome_event(event.id, Some(home)).await?,
-                Some(Fate::Stays) if leave != Leave::OnlyTakes => tx.rehome_event(event.id, None).await?,
+                Some(Fate::Moves(home)) if reason != DetachReason::OnlyTakes => {
+                    tx.rehome_event(event.id, Some(home)).await?
+                }
+                Some(Fate::Stays) if reason != DetachReason::OnlyTakes => tx.rehome_event(event.id, None).await?,
                 _ => {}
             }
         }
-        tx.delete_mappings(&bonds).await?;
+        tx.delete_mappings(&mapped).await?;
         tx.delete_events(&gone).await?;
         for conflict in tx.pending_conflicts(calendar).await?.into_iter().filter(|held| gone.contains(&held.event_id)) {
             // Nobody can be asked about what is no longer here; what it said is in the history.

@@ -159,7 +159,7 @@ impl Drain<'_> {
             promises::broken(promise, self.opened.account.id);
         }
         match &decided.entry {
-            EntryChange::Leave => {}
+            EntryChange::Keep => {}
             EntryChange::Put(entry) => write.put_outbox(entry).await?,
             EntryChange::Delete(id) => {
                 write.delete_outbox(*id).await?;
@@ -220,8 +220,8 @@ async fn read(tx: &mut Tx, queued: &OutboxEntry, reads: &Reads) -> Result<Stored
         stored.said = said_about(tx, mapping).await?;
     }
     if let Some(object) = &reads.object {
-        let bonds = tx.mappings_by_remote(calendar, std::slice::from_ref(object)).await?;
-        stored.is_anothers = bonds.iter().any(|(bond, _)| bond.event_id != event);
+        let mapped = tx.mappings_by_remote(calendar, std::slice::from_ref(object)).await?;
+        stored.is_anothers = mapped.iter().any(|(mapped, _)| mapped.event_id != event);
     }
     Ok(stored)
 }

@@ -181,8 +181,8 @@ fn missing(said: Said, takes_writes: bool) -> Option<&'static str> {
     }
 }
 
-fn summary(bonded: bool, entry: Option<&OutboxEntry>, deleted: bool) -> String {
-    let text = match (entry, bonded) {
+fn summary(mapped: bool, entry: Option<&OutboxEntry>, deleted: bool) -> String {
+    let text = match (entry, mapped) {
         (Some(entry), _) if entry.state == OutboxState::Parked => {
             "The last change could not be sent and was put aside; it can be tried again."
         }

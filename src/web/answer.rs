@@ -18,7 +18,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Desk,
+    AppState,
     ask::Ask,
     gate,
     idempotency::{self, IDEMPOTENCY_KEY},
@@ -32,7 +32,7 @@ use crate::domain::ids::RoundId;
 pub const REQUEST_ID: &str = "X-Request-Id";
 
 /// Answers one request of a route.
-pub async fn serve(desk: Arc<Desk>, route: Rc<Route>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub async fn serve(desk: Arc<AppState>, route: Rc<Route>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let started = desk.services.world.now();
     let id = request_id(&desk);
     let (method, path) = (route.method.clone(), route.path);
@@ -60,12 +60,12 @@ pub async fn serve(desk: Arc<Desk>, route: Rc<Route>, request: HttpRequest, payl
 }
 
 /// Refuses a request that no route answers.
-pub fn refuse(desk: &Desk, problem: Problem, request: &HttpRequest) -> HttpResponse {
+pub fn refuse(desk: &AppState, problem: Problem, request: &HttpRequest) -> HttpResponse {
     finish(Err(problem), &request_id(desk), request.method().as_str(), "none")
 }
 
 /// Requests are named like rounds: an id that sorts by time.
-fn request_id(desk: &Desk) -> String {
+fn request_id(desk: &AppState) -> String {
     desk.services.world.new_id::<RoundId>().to_string()
 }
 
@@ -88,7 +88,7 @@ fn finish(answered: Answer, id: &str, method: &str, path: &str) -> HttpResponse 
     response
 }
 
-async fn attend(desk: &Arc<Desk>, route: &Route, request: HttpRequest, payload: web::Payload) -> Answer {
+async fn attend(desk: &Arc<AppState>, route: &Route, request: HttpRequest, payload: web::Payload) -> Answer {
     let caller = gate::admit(desk, route, &request).await?;
     // Read whatever a POST brings, wanted or not: an unread body makes the server close the connection.
     let body = if route.method == Method::GET {

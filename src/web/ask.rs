@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Desk,
+    AppState,
     actors::Order,
     body,
     etag::{IfMatch, etag, if_match},
@@ -36,7 +36,7 @@ pub struct Orders(Rc<RefCell<Vec<(AccountId, Order)>>>);
 
 impl Orders {
     /// Gives them: what they are about is durable now.
-    pub async fn give(&self, desk: &Desk) {
+    pub async fn give(&self, desk: &AppState) {
         let noted = self.0.take();
         for (account, order) in noted {
             tell_actor(desk, account, order).await;
@@ -45,7 +45,7 @@ impl Orders {
 }
 
 /// What is stored holds whether its actor hears of it or not: one that is built later reads it there.
-async fn tell_actor(desk: &Desk, account: AccountId, order: Order) {
+async fn tell_actor(desk: &AppState, account: AccountId, order: Order) {
     if let Err(problem) = desk.actors.order(account, order).await {
         tracing::info!(detail = problem.detail, "an account's actor reads a change from the store when it is built");
     }
@@ -54,7 +54,7 @@ async fn tell_actor(desk: &Desk, account: AccountId, order: Order) {
 /// One request.
 pub struct Ask {
     /// What stands behind the API.
-    pub desk: Arc<Desk>,
+    pub desk: Arc<AppState>,
     /// Who asks.
     pub caller: Caller,
     services: Arc<Services>,
@@ -74,7 +74,7 @@ pub fn instant(field: &str, at: DateTime<Utc>) -> Result<DateTime<Utc>, Problem>
 impl Ask {
     /// A request whose query holds nothing but what its route knows.
     pub fn new(
-        desk: Arc<Desk>,
+        desk: Arc<AppState>,
         caller: Caller,
         request: HttpRequest,
         body: Bytes,

@@ -18,7 +18,7 @@ use actix_web::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    Desk,
+    AppState,
     limit::Allowance,
     problem::{Code, Problem},
     route::Route,
@@ -99,7 +99,7 @@ impl Gate {
 }
 
 /// Recognises whoever asks, and counts the request: for its key, or for its address where it shows no good one.
-pub async fn admit(desk: &Desk, route: &Route, request: &HttpRequest) -> Result<Caller, Problem> {
+pub async fn admit(desk: &AppState, route: &Route, request: &HttpRequest) -> Result<Caller, Problem> {
     let now = desk.services.world.now();
     let by_address = || match request.peer_addr() {
         Some(peer) if !FREE.contains(&route.path) => desk.gate.addresses.admit(network(peer.ip()), now),

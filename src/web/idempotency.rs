@@ -24,7 +24,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Desk,
+    AppState,
     ask::{Ask, Orders},
     problem::{Code, Problem, internal},
     route::{Answer, Route},
@@ -90,7 +90,13 @@ impl Asked<'_> {
 }
 
 /// Answers a request that carries a key.
-pub async fn answer(desk: &Arc<Desk>, route: &Route, caller: &Caller, request: &HttpRequest, body: &Bytes) -> Answer {
+pub async fn answer(
+    desk: &Arc<AppState>,
+    route: &Route,
+    caller: &Caller,
+    request: &HttpRequest,
+    body: &Bytes,
+) -> Answer {
     let key =
         request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     if !(1..=KEY_BYTES_MAX).contains(&key.len()) {
@@ -115,7 +121,7 @@ pub async fn answer(desk: &Arc<Desk>, route: &Route, caller: &Caller, request: &
 }
 
 /// Does the work, and makes it durable together with its answer.
-async fn attempt(desk: &Desk, route: &Route, asked: &Repeatable, ask: Ask) -> Result<Attempt, Problem> {
+async fn attempt(desk: &AppState, route: &Route, asked: &Repeatable, ask: Ask) -> Result<Attempt, Problem> {
     let (work, orders) = (Arc::new(Work::default()), Orders::default());
     let services = Arc::new(desk.services.within(&work));
     let answered = (route.handler)(ask.within(services, orders.clone())).await;

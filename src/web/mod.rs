@@ -115,7 +115,7 @@ const KEPT_ALIVE: Duration = Duration::from_secs(15);
 pub type Figures = Box<dyn Fn() -> String + Send + Sync>;
 
 /// What stands behind every request.
-pub struct Desk {
+pub struct AppState {
     /// The use cases.
     pub services: Arc<Services>,
     /// The actors.
@@ -133,7 +133,7 @@ pub struct Desk {
     counted: health::Counted,
 }
 
-impl Desk {
+impl AppState {
     /// Puts the desk together.
     #[must_use]
     pub fn new(services: Arc<Services>, actors: Arc<dyn Actors>, settings: WebSettings, figures: Figures) -> Arc<Self> {
@@ -336,7 +336,7 @@ fn service_routes() -> Vec<Route> {
 }
 
 /// Registers every route.
-pub fn configure(desk: &Arc<Desk>) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
+pub fn configure(desk: &Arc<AppState>) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
     let desk = Arc::clone(desk);
     move |config| {
         let mut resources: BTreeMap<&'static str, Vec<Rc<Route>>> = BTreeMap::new();
@@ -368,7 +368,7 @@ pub fn configure(desk: &Arc<Desk>) -> impl FnOnce(&mut web::ServiceConfig) + use
 }
 
 /// The server on an open listener. It runs when awaited, and stops gracefully through its handle.
-pub fn server(desk: Arc<Desk>, listener: TcpListener, workers: usize) -> io::Result<Server> {
+pub fn server(desk: Arc<AppState>, listener: TcpListener, workers: usize) -> io::Result<Server> {
     let WebSettings { shutdown_s, connections_max, .. } = desk.settings;
     let workers = workers.max(1);
     let app = move || App::new().wrap(Compress::default()).configure(configure(&desk));

@@ -57,7 +57,7 @@ const ZONES: [Tz; 7] = [
 const TASKS_MAX: usize = 6;
 
 /// One person who plans.
-pub struct Desk {
+pub struct AppState {
     pub user: UserId,
     /// Their calendars, each with who they are there.
     calendars: Vec<Home>,
@@ -72,14 +72,14 @@ struct Home {
 }
 
 /// The desks of those who plan.
-pub fn desks(people: &[Person]) -> Vec<Desk> {
+pub fn desks(people: &[Person]) -> Vec<AppState> {
     let home = |person: &Person| {
         let (id, href) = person.calendars.first().expect("a calendar").clone();
         Home { id, href, signs_in_as: person.signs_in_as, at_google: person.at_google }
     };
     let of = |name: &&str| {
         let own: Vec<_> = people.iter().filter(|person| person.user.as_str() == *name).collect();
-        Desk { user: own[0].user.clone(), calendars: own.into_iter().map(home).collect() }
+        AppState { user: own[0].user.clone(), calendars: own.into_iter().map(home).collect() }
     };
     PLANNERS.iter().map(of).collect()
 }
@@ -93,7 +93,7 @@ pub fn is_planned(title: &str) -> bool {
 pub struct Sitting<'a> {
     pub alive: &'a Alive,
     pub outside: &'a Shared,
-    pub desk: &'a Desk,
+    pub desk: &'a AppState,
     pub book: &'a mut Book,
     pub lineage: &'a mut Lineage,
 }
@@ -119,7 +119,7 @@ fn rules(rng: &mut StdRng) -> PlanningRules {
 }
 
 /// Everybody gets hours to work in, something to do, and a first plan.
-pub async fn settle_in(alive: &Alive, desks: &[Desk], outside: &Shared, book: &mut Book, rng: &mut StdRng) {
+pub async fn settle_in(alive: &Alive, desks: &[AppState], outside: &Shared, book: &mut Book, rng: &mut StdRng) {
     let mut lineage = Lineage::default();
     for desk in desks {
         let done = alive.services.set_planning_rules(&Scope::Whole, &desk.user, None, rules(rng)).await;
@@ -141,7 +141,7 @@ pub async fn settle_in(alive: &Alive, desks: &[Desk], outside: &Shared, book: &m
 }
 
 /// Everybody stops for now, and wants no plans by themselves any more.
-pub async fn clear_away(alive: &Alive, desks: &[Desk]) {
+pub async fn clear_away(alive: &Alive, desks: &[AppState]) {
     for desk in desks {
         if alive.services.focus(&Scope::Whole, &desk.user).await.expect("a clock").focus.is_some() {
             alive.services.act_on_focus(&Scope::Whole, &desk.user, FocusAct::Stop).await.expect("stopped");

@@ -32,7 +32,7 @@ use calwarden::{
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::{
-    desks::{Desk, HUSH, is_planned},
+    desks::{AppState, HUSH, is_planned},
     life::Alive,
     people::local_events,
 };
@@ -246,7 +246,7 @@ impl Book {
     }
 
     /// P-3 and P-9, and everything else once more.
-    pub async fn rest(&mut self, alive: &Alive, desks: &[Desk]) {
+    pub async fn rest(&mut self, alive: &Alive, desks: &[AppState]) {
         for desk in desks {
             self.look(&alive.services, &desk.user).await;
             let events = local_events(&alive.services, &desk.user).await.expect("events");
@@ -290,7 +290,7 @@ impl Book {
     }
 
     /// How often blocks have changed: as often, at most, something is written at rest.
-    pub async fn changes(services: &Services, desks: &[Desk]) -> i64 {
+    pub async fn changes(services: &Services, desks: &[AppState]) -> i64 {
         let mut sum = 0;
         let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
         for desk in desks {

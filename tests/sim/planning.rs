@@ -49,13 +49,13 @@ pub fn task(title: &str, minutes: u32, context: Option<calwarden::domain::ids::C
 }
 
 /// The story's person, at work.
-pub struct Desk<'a> {
+pub struct AppState<'a> {
     pub alive: &'a Alive,
     pub outside: &'a Shared,
     pub person: &'a Person,
 }
 
-impl Desk<'_> {
+impl AppState<'_> {
     async fn context(&self, name: &str, visibility: ContextVisibility) -> calwarden::domain::ids::ContextId {
         let facts = ContextFacts { name: name.to_owned(), visibility, calendar_id: Some(self.person.calendars[0].0) };
         self.alive.services.create_context(&Scope::Whole, &self.person.user, facts).await.expect("a context").id
@@ -109,7 +109,7 @@ impl Desk<'_> {
 #[test]
 fn a_weekend_of_planned_work() {
     story(4, async |alive, outside, person, _| {
-        let desk = Desk { alive, outside, person };
+        let desk = AppState { alive, outside, person };
         let hours: PlanningRules = serde_json::from_value(json!({
             "hours": { "work": { "weekly": { "sat": [["09:00", "17:00"]], "sun": [["09:00", "17:00"]] } } }
         }))

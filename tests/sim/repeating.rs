@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::{
     days::{GIL, story},
-    planning::{Desk, at, until},
+    planning::{AppState, at, until},
 };
 
 const FEW_MINUTES: Duration = Duration::from_mins(5);
@@ -25,7 +25,7 @@ fn span(from: &str, to: &str) -> Window {
     Window { from: at(from), to: at(to) }
 }
 
-impl Desk<'_> {
+impl AppState<'_> {
     async fn repeating(&self, title: &str, rule: &str, missed: Option<MissedPolicy>) -> TaskId {
         let repeats = Some(Repeats { rule: rule.to_owned(), missed });
         self.task(TaskFacts { repeats, estimate_min: Some(60), ..TaskFacts::new(title) }).await
@@ -62,7 +62,7 @@ fn dates(open: &[(TaskId, String)]) -> Vec<&str> {
 #[test]
 fn what_repeats_is_there_once_and_comes_again_when_it_is_over() {
     story(5, async |alive, outside, person, _| {
-        let desk = Desk { alive, outside, person };
+        let desk = AppState { alive, outside, person };
         until(alive, "2026-03-28T08:00:00Z").await;
         let habit = desk.repeating("Stretch", "FREQ=DAILY", None).await;
         let report = desk.repeating("Report", "FREQ=WEEKLY", None).await;
@@ -110,7 +110,7 @@ fn what_repeats_is_there_once_and_comes_again_when_it_is_over() {
 #[test]
 fn events_of_a_calendar_that_makes_tasks_are_tasks_and_stay_as_they_are() {
     story(6, async |alive, outside, person, _| {
-        let desk = Desk { alive, outside, person };
+        let desk = AppState { alive, outside, person };
         let write = |method: &str, path: &str, body: serde_json::Value| {
             outside.borrow_mut().google.write_event(alive.world.now(), GIL, method, path, &body);
         };

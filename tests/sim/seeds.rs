@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::{
     cast::{AT_GOOGLE, Person, SERVED, come_or_go, connect_all, help, is_connected, turn},
     dav::{Collection, Habits, Server, Watch},
-    desks::{Desk, Sitting, clear_away, desks, settle_in},
+    desks::{AppState, Sitting, clear_away, desks, settle_in},
     faults::Weather,
     google::{Side, email},
     invariants::{Rest, cursor_is_covered, google_cursor_is_covered},
@@ -129,7 +129,7 @@ pub fn run(seed: u64) -> Judged {
 }
 
 /// What must hold at any instant, a crash's included.
-async fn look(alive: &Alive, people: &[Person], desks: &[Desk], outside: &Shared, book: &mut Book) -> Vec<String> {
+async fn look(alive: &Alive, people: &[Person], desks: &[AppState], outside: &Shared, book: &mut Book) -> Vec<String> {
     let mut found = Vec::new();
     for desk in desks {
         book.look(&alive.services, &desk.user).await;
@@ -151,7 +151,7 @@ async fn look(alive: &Alive, people: &[Person], desks: &[Desk], outside: &Shared
 /// The weeks after the busy days, from one death of the process to the next.
 fn live_on<'b>(
     mut weeks: Weeks,
-    (people, desks): (&mut [Person], &[Desk]),
+    (people, desks): (&mut [Person], &[AppState]),
     (outside, port): (&Shared, u16),
     lineage: &mut Lineage,
     birth: &impl Fn(usize, DateTime<Utc>) -> Birth<'b>,
@@ -241,7 +241,7 @@ fn born_again(died: DateTime<Utc>, rng: &mut StdRng) -> DateTime<Utc> {
 struct Story<'a> {
     alive: &'a Alive,
     people: &'a mut [Person],
-    desks: &'a [Desk],
+    desks: &'a [AppState],
     outside: &'a Shared,
     port: u16,
     book: &'a mut Book,
@@ -333,7 +333,7 @@ pub async fn rest(
     people: &mut [Person],
     outside: &Shared,
     lineage: &Lineage,
-    (desks, book): (&[Desk], &mut Book),
+    (desks, book): (&[AppState], &mut Book),
     port: u16,
     calm: Duration,
 ) -> Vec<String> {

@@ -24,7 +24,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::{
     cast::{Person, help, mend},
     dav::{event_of, line},
-    desks::{Desk, clear_away, is_planned},
+    desks::{AppState, clear_away, is_planned},
     faults::Weather,
     invariants::Rest,
     life::Alive,
@@ -101,7 +101,7 @@ pub struct Weeks {
 pub struct Scene<'a> {
     pub alive: &'a Alive,
     pub people: &'a mut [Person],
-    pub desks: &'a [Desk],
+    pub desks: &'a [AppState],
     pub outside: &'a Shared,
     pub port: u16,
     pub lineage: &'a mut Lineage,

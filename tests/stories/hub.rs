@@ -29,7 +29,7 @@ use calwarden::{
             carried::{Ties, seem_carried},
             changes::{Changes, to_read_again},
             context::CalendarContext,
-            missing::{Bond, Gone, Moves},
+            missing::{Gone, MappedEvent, Moves},
         },
         sync::plan::Reason,
     },
@@ -191,7 +191,7 @@ impl Hub {
         }
         self.mappings.retain(|_, mapping| !changes.forgotten.contains(&mapping.id));
         for mapping in &changes.mappings {
-            // As both databases have it: one object, one bond.
+            // As both databases have it: one object, one mapping.
             let copy = (mapping.event_id, mapping.calendar_id);
             let merged = self.mappings.values().find(|held| {
                 (held.calendar_id, &held.remote_id) == (mapping.calendar_id, &mapping.remote_id)
@@ -244,7 +244,7 @@ impl Hub {
     }
 
     /// A calendar only takes events from now on: what came from there and lives nowhere else goes from here.
-    pub fn let_go(&mut self, calendar: CalendarId) {
+    pub fn detach_calendar(&mut self, calendar: CalendarId) {
         let here = |event: &Event| event.origin == Origin::Remote && event.calendar_id == Some(calendar);
         let lives = |copy: &Copy, id| copy.0 == id && copy.1 != calendar;
         let elsewhere = |id| self.mappings.keys().chain(self.outbox.keys()).any(|copy| lives(copy, id));
@@ -261,8 +261,8 @@ impl Hub {
     pub fn resume(&mut self, context: &CalendarContext<'_>) {
         let parked = self.outbox.values_mut().filter(|entry| entry.calendar_id == context.calendar.id);
         parked.for_each(|entry| entry.state = OutboxState::Queued);
-        let bonds = self.mappings.values().filter(|held| held.calendar_id == context.calendar.id);
-        let owed = bonds.filter_map(|held| {
+        let mapped = self.mappings.values().filter(|held| held.calendar_id == context.calendar.id);
+        let owed = mapped.filter_map(|held| {
             let event = &self.events[&held.event_id];
             missed(event, held, context.account.privacy)
                 .map(|op| context.owed(event, op, held.uid.clone(), Reason::of_local(op)))
@@ -277,7 +277,13 @@ impl Hub {
     }
 
     /// Where events that are missing in one of an account's calendars were carried to.
-    pub fn moves(&self, setting: &Setting, (account, which): (usize, usize), missing: &[Bond], gone: &Gone) -> Moves {
+    pub fn moves(
+        &self,
+        setting: &Setting,
+        (account, which): (usize, usize),
+        missing: &[MappedEvent],
+        gone: &Gone,
+    ) -> Moves {
         let calendars = &setting.calendars[account];
         let is_named = |held: &&Mapping| {
             let mut names = missing.iter().map(|(left, _)| &left.uid);
@@ -318,8 +324,8 @@ impl Hub {
 
     /// Whether an object is the copy of another event.
     pub fn is_anothers(&self, copy: Copy, remote: &RemoteEventId) -> bool {
-        let mut bonds = self.mappings.values();
-        bonds.any(|held| held.calendar_id == copy.1 && held.remote_id == *remote && held.event_id != copy.0)
+        let mut mapped = self.mappings.values();
+        mapped.any(|held| held.calendar_id == copy.1 && held.remote_id == *remote && held.event_id != copy.0)
     }
 
     /// A copy that a calendar had under this name and lost, of an event that has none there now.
@@ -369,26 +375,26 @@ impl Hub {
     }
 
     /// Queues what an event owes to every calendar it lives in.
-    pub fn owe_all(&mut self, setting: &Setting, id: EventId) {
+    pub fn queue_writes(&mut self, setting: &Setting, id: EventId) {
         let Some(event) = self.events.get(&id).cloned() else { return };
-        let bonded = self.mappings.values().filter(|held| held.event_id == id);
-        let mut homes: Vec<_> = bonded.map(|held| (held.calendar_id, Some(held.uid.clone()))).collect();
+        let mapped = self.mappings.values().filter(|held| held.event_id == id);
+        let mut homes: Vec<_> = mapped.map(|held| (held.calendar_id, Some(held.uid.clone()))).collect();
         if let Some(home) = event.calendar_id.filter(|home| !homes.iter().any(|(calendar, _)| calendar == home)) {
             homes.push((home, None));
         }
-        for (calendar, bonded) in homes {
+        for (calendar, mapped) in homes {
             let (account, which) = setting.place(calendar);
             if !setting.calendars[account][which].takes_writes() {
                 continue;
             }
-            match owes(event.deleted_at.is_some(), bonded.is_some(), self.outbox.get(&(id, calendar))) {
+            match owes(event.deleted_at.is_some(), mapped.is_some(), self.outbox.get(&(id, calendar))) {
                 Owes::Nothing => {}
                 Owes::Withdraw => {
                     self.outbox.remove(&(id, calendar));
                 }
                 Owes::Write(op) => {
                     let fresh = || Uid(setting.world.new_id::<uuid::Uuid>().to_string());
-                    let key = bonded.unwrap_or_else(|| if event.version == 1 { event.uid.clone() } else { fresh() });
+                    let key = mapped.unwrap_or_else(|| if event.version == 1 { event.uid.clone() } else { fresh() });
                     self.join(&setting.context(account, which).owed(&event, op, key, Reason::of_local(op)));
                 }
             }
@@ -440,7 +446,7 @@ impl Hub {
         let event = self.events.get_mut(&copy.0).expect("it is there");
         event.version += 1;
         event.updated_at = now;
-        self.owe_all(setting, copy.0);
+        self.queue_writes(setting, copy.0);
     }
 
     /// The copies of an event that is back are read before anything is written to them.
@@ -472,7 +478,7 @@ impl Hub {
         held.map(MappingKey::from).collect()
     }
 
-    pub fn bond(&self, calendar: CalendarId, id: &RemoteEventId) -> Option<(Mapping, Event)> {
+    pub fn mapped(&self, calendar: CalendarId, id: &RemoteEventId) -> Option<(Mapping, Event)> {
         let mapping = self.mappings.values().find(|held| held.calendar_id == calendar && held.remote_id == *id)?;
         Some((mapping.clone(), self.events.get(&mapping.event_id)?.clone()))
     }

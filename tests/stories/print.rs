@@ -21,9 +21,9 @@ impl World {
             let (id, home, facts) = (short(&event.id), event.calendar_id.as_ref().map(short), &event.content.facts);
             println!("  event {id} at {home:?}, version {}, deleted {:?}: {facts:?}", event.version, event.deleted_at);
         }
-        for bond in self.hub.mappings.values() {
-            let (event, calendar, base) = (short(&bond.event_id), short(&bond.calendar_id), &bond.base.facts);
-            println!("  bond {event} in {calendar}: {:?} at {:?}, base {base:?}", bond.remote_id, bond.revision);
+        for mapped in self.hub.mappings.values() {
+            let (event, calendar, base) = (short(&mapped.event_id), short(&mapped.calendar_id), &mapped.base.facts);
+            println!("  mapped {event} in {calendar}: {:?} at {:?}, base {base:?}", mapped.remote_id, mapped.revision);
         }
         for entry in self.hub.outbox.values() {
             let (event, calendar) = (short(&entry.event_id), short(&entry.calendar_id));

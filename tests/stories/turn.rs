@@ -16,7 +16,7 @@ use calwarden::{
         round::{
             batch::renamed,
             changes::Changes,
-            missing::{Bond, Carried, Closing, Gone, Judged, Missing},
+            missing::{Carried, Closing, Gone, Judged, MappedEvent, Missing},
             pulled::Pulled,
             sweep::{KnownCopies, Sweep, Unbound},
         },
@@ -119,10 +119,10 @@ impl World {
         let calendar = context.calendar.id;
         let next = pulling.sweep.take(page, &pulling.held);
         let mut batch = pulling.sweep.batch(matches!(next, Next::Done(_)));
-        let bonds = batch.bonded(&pulling.held).iter().filter_map(|id| self.hub.bond(calendar, id)).collect();
-        let lost = batch.unbonded(&pulling.held).iter().filter_map(|uid| self.hub.lost(calendar, uid)).collect();
+        let mapped = batch.mapped(&pulling.held).iter().filter_map(|id| self.hub.mapped(calendar, id)).collect();
+        let lost = batch.unmapped(&pulling.held).iter().filter_map(|uid| self.hub.lost(calendar, uid)).collect();
         batch.take_unreadable(&pulling.held, self.setting.world.now());
-        let matched = batch.matched(bonds, lost, &mut pulling.unbound);
+        let matched = batch.matched(mapped, lost, &mut pulling.unbound);
         let ours = self.hub.counterparts(calendar, matched.counterparts());
         let changes = matched.decide(&context, &pulling.held, &ours);
         self.commit(account, pulling.calendar, &changes);
@@ -133,8 +133,8 @@ impl World {
             Next::Done(cursor) => cursor,
         };
         let moved = pulling.sweep.moved(&pulling.held);
-        let bonds = moved.iter().filter_map(|(_, old)| self.hub.bond(calendar, old.as_ref()?)).collect();
-        let (changes, gone) = renamed(&self.setting.context(account, pulling.calendar), &pulling.held, moved, bonds);
+        let mapped = moved.iter().filter_map(|(_, old)| self.hub.mapped(calendar, old.as_ref()?)).collect();
+        let (changes, gone) = renamed(&self.setting.context(account, pulling.calendar), &pulling.held, moved, mapped);
         gone.into_iter().for_each(|name| pulling.sweep.renamed(name));
         self.commit(account, pulling.calendar, &changes);
         pulling.pulled.push(pulling.sweep.finish(cursor, &pulling.held));
@@ -163,17 +163,17 @@ impl World {
     fn missing(&self, account: usize, which: usize, pulled: Pulled, gone: &Gone) -> Missing {
         let context = self.setting.context(account, which);
         let calendar = context.calendar.id;
-        let bonds: Vec<_> = pulled.removed.iter().filter_map(|id| self.hub.bond(calendar, id)).collect();
-        let moves = self.hub.moves(&self.setting, (account, which), &bonds, gone);
-        Missing::new(&context, (None, pulled), self.hub.holds_in_force(calendar), bonds, &moves, false)
+        let mapped: Vec<_> = pulled.removed.iter().filter_map(|id| self.hub.mapped(calendar, id)).collect();
+        let moves = self.hub.moves(&self.setting, (account, which), &mapped, gone);
+        Missing::new(&context, (None, pulled), self.hub.holds_in_force(calendar), mapped, &moves, false)
     }
 
     fn finish(&mut self, account: usize, which: usize, judged: &Judged, gone: &Gone) {
         let calendar = self.setting.calendars[account][which].clone();
-        let bonds = |names: Vec<RemoteEventId>| -> Vec<Bond> {
-            names.iter().filter_map(|id| self.hub.bond(calendar.id, id)).collect()
+        let mapped = |names: Vec<RemoteEventId>| -> Vec<MappedEvent> {
+            names.iter().filter_map(|id| self.hub.mapped(calendar.id, id)).collect()
         };
-        let (going, kept) = (bonds(judged.going()), bonds(judged.kept()));
+        let (going, kept) = (mapped(judged.going()), mapped(judged.kept()));
         let moves = self.hub.moves(&self.setting, (account, which), &going, gone);
         // What goes on in the other calendar is no loss, whatever was answered about it before that was known.
         let lost = going.iter().filter(|(_, event)| !moves.contains_key(&event.id));
@@ -266,7 +266,7 @@ impl World {
             self.broken.get_or_insert(promise.broken(format!("{copy:?}")));
         }
         match decided.entry {
-            EntryChange::Leave => {}
+            EntryChange::Keep => {}
             EntryChange::Put(entry) => {
                 self.hub.outbox.insert(copy, *entry);
             }

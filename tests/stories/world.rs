@@ -140,7 +140,7 @@ impl World {
                 let ours = self.hub.mappings.values().filter(|held| held.account_id == id && held.created_by_us);
                 let ours = ours.map(|held| held.event_id).filter(|id| self.hub.events[id].deleted_at.is_none());
                 for id in ours.collect::<BTreeSet<_>>() {
-                    self.hub.owe_all(&self.setting, id);
+                    self.hub.queue_writes(&self.setting, id);
                 }
             }
             Step::Direction(account, direction) => self.turned(account, direction),
@@ -159,7 +159,7 @@ impl World {
             (calendar.direction, calendar.cursor, calendar.reconciled_at) = (direction, None, None);
             let id = calendar.id;
             if before.inbound() && !direction.inbound() {
-                self.hub.let_go(id);
+                self.hub.detach_calendar(id);
             }
             if !before.outbound() && direction.outbound() {
                 self.hub.resume(&self.setting.context(account, which));
@@ -214,7 +214,7 @@ impl World {
         self.names.insert(id, name);
         self.here.insert(name, id);
         self.hub.events.insert(id, event);
-        self.hub.owe_all(&self.setting, id);
+        self.hub.queue_writes(&self.setting, id);
     }
 
     fn local(&mut self, name: Name, act: Act) {
@@ -257,7 +257,7 @@ impl World {
         }
         held.version += 1;
         held.updated_at = now;
-        self.hub.owe_all(&self.setting, id);
+        self.hub.queue_writes(&self.setting, id);
         if let Some((name, tail)) = tail {
             self.new_here(name, event.calendar_id, tail);
         }
@@ -311,10 +311,10 @@ impl World {
         for conflict in self.hub.conflicts.iter_mut().filter(|held| (held.event_id, held.calendar_id) == copy) {
             (conflict.status, conflict.winner) = (ConflictStatus::Resolved, Some(Winner::Local));
         }
-        let bonded = self.hub.mappings.get(&copy).map(|held| held.uid.clone());
+        let mapped = self.hub.mappings.get(&copy).map(|held| held.uid.clone());
         let queued = self.hub.outbox.get(&copy);
-        let owed = owes(true, bonded.is_some(), queued);
-        match (owed, bonded.or_else(|| queued.map(|entry| entry.key.clone()))) {
+        let owed = owes(true, mapped.is_some(), queued);
+        match (owed, mapped.or_else(|| queued.map(|entry| entry.key.clone()))) {
             (Owes::Write(op), Some(key)) => {
                 let entry = self.setting.context(account, 0).owed(event, op, key, Reason::Unlinked);
                 self.hub.join(&entry);
@@ -627,7 +627,7 @@ impl World {
     fn judge_read_only(&self, account: usize) -> Result<(), String> {
         for (id, object) in self.remotes[account].objects.iter().filter(|(_, object)| !object.gone) {
             let calendar = &self.setting.calendars[account][object.calendar];
-            let Some((mapping, event)) = self.hub.bond(calendar.id, id) else {
+            let Some((mapping, event)) = self.hub.mapped(calendar.id, id) else {
                 return Err(Promise::Agreement.broken(format!("e{} is there and not here", object.name)));
             };
             // A deletion of ours that waits stands upon what it was made upon, and so does a copy that is to go; and what comes
@@ -669,18 +669,18 @@ impl World {
     }
 
     fn judge_account(&self, account: usize, alive: &mut BTreeSet<Name>) -> Result<(), String> {
-        let mut bonds: BTreeMap<_, _> = BTreeMap::new();
+        let mut mapped: BTreeMap<_, _> = BTreeMap::new();
         let here = self.setting.accounts[account].id;
         for mapping in self.hub.mappings.values().filter(|mapping| mapping.account_id == here) {
-            if bonds.insert(mapping.remote_id.clone(), mapping).is_some() {
-                return Err(Promise::OneCopy.broken(format!("two bonds with {}", mapping.remote_id.0)));
+            if mapped.insert(mapping.remote_id.clone(), mapping).is_some() {
+                return Err(Promise::OneCopy.broken(format!("two mapped with {}", mapping.remote_id.0)));
             }
         }
         for (id, object) in self.remotes[account].objects.iter().filter(|(_, object)| !object.gone) {
             let name = object.name;
             alive.insert(name);
             self.book.invented(name, &object.content).map_or(Ok(()), Err)?;
-            let Some(mapping) = bonds.remove(id) else {
+            let Some(mapping) = mapped.remove(id) else {
                 return Err(Promise::Agreement.broken(format!("e{name} is there and not here")));
             };
             let event = &self.hub.events[&mapping.event_id];
@@ -704,9 +704,9 @@ impl World {
                 )));
             }
         }
-        match bonds.values().next() {
+        match mapped.values().next() {
             Some(mapping) => {
-                Err(Promise::Agreement.broken(format!("e{} is bonded to nothing", self.names[&mapping.event_id])))
+                Err(Promise::Agreement.broken(format!("e{} is mapped to nothing", self.names[&mapping.event_id])))
             }
             None => Ok(()),
         }

@@ -59,7 +59,7 @@ impl Delivery {
                 decided
             }
             Step::Failed(error) => self.set_back(error, stored, around),
-            Step::Sent(..) | Step::Over => Decided::over(EntryChange::Leave),
+            Step::Sent(..) | Step::Over => Decided::over(EntryChange::Keep),
         }
     }
 
@@ -95,9 +95,9 @@ impl Delivery {
         let content = wanted.then(|| place.context(around).outbound_form(&case.event.content, case.is_ours()));
         let held = case.mapping.as_ref();
         let copy = held.map(|held| Copy { base: &held.base, revision: held.revision.as_ref() });
-        let bonded = held.and_then(|held| Some((held.remote_id.clone(), held.revision.clone()?)));
+        let mapped = held.and_then(|held| Some((held.remote_id.clone(), held.revision.clone()?)));
         let write = next_write(content.as_ref(), copy, !case.entry.sent.is_empty());
-        match (write, content, bonded) {
+        match (write, content, mapped) {
             (Write::Settled, ..) => Decided::over(EntryChange::Delete(case.entry.id)),
             (Write::Create, Some(content), _) => self.send_create(case, content),
             (Write::Update, Some(content), Some((id, revision))) => {
@@ -107,15 +107,15 @@ impl Delivery {
             }
             (Write::Delete, _, Some((id, revision))) => {
                 let next = self.send(case, Sent::Delete, Request::Delete { id, revision });
-                Decided::then(EntryChange::Leave, Changes::default(), next)
+                Decided::then(EntryChange::Keep, Changes::default(), next)
             }
             (Write::FindThenDelete, ..) => {
                 let next = self.search(case, Search::Unwanted(around.world.now()));
-                Decided::then(EntryChange::Leave, Changes::default(), next)
+                Decided::then(EntryChange::Keep, Changes::default(), next)
             }
             (Write::Read | Write::Create | Write::Update | Write::Delete, ..) => {
                 let next = self.look(case, None, around.world.now());
-                Decided::then(EntryChange::Leave, Changes::default(), next)
+                Decided::then(EntryChange::Keep, Changes::default(), next)
             }
         }
     }
@@ -136,7 +136,7 @@ impl Delivery {
             Heard::Both(remote) => self.settle(remote, stored, around),
             Heard::NotArrived(content) => {
                 // It cannot come back as an echo.
-                let entry = stored.entry.map_or(EntryChange::Leave, |mut entry| {
+                let entry = stored.entry.map_or(EntryChange::Keep, |mut entry| {
                     entry.refused(&content, &case.entry.sent);
                     EntryChange::Put(Box::new(entry))
                 });
@@ -169,7 +169,7 @@ impl Delivery {
         stored: Stored,
         around: Surroundings<'_>,
     ) -> Decided {
-        let (Some(place), Some(event)) = (&self.place, stored.event) else { return Decided::over(EntryChange::Leave) };
+        let (Some(place), Some(event)) = (&self.place, stored.event) else { return Decided::over(EntryChange::Keep) };
         let context = place.context(around).for_own_write();
         let mut decided = Decided::over(done_with(stored.entry));
         match stored.mapping {
@@ -188,7 +188,7 @@ impl Delivery {
     /// Both sides are known: decides what follows.
     fn settle(&self, remote: Option<RemoteEvent>, stored: Stored, around: Surroundings<'_>) -> Decided {
         let Stored { entry, event, mapping, said, .. } = stored;
-        let mut decided = Decided::over(EntryChange::Leave);
+        let mut decided = Decided::over(EntryChange::Keep);
         let (Some(place), Some(event), Some(mapping)) = (&self.place, event, mapping) else { return decided };
         let (context, lives) = (place.context(around), event.deleted_at.is_none());
         if remote.is_none() && entry.as_ref().is_some_and(OutboxEntry::withdraws) {
@@ -197,7 +197,7 @@ impl Delivery {
             decided.changes.keep(&context, mapping, event);
         } else if matches!(said, Said::Asked | Said::Approved) && lives {
             // The round that carries the answer out queues it again.
-            decided.entry = entry.map_or(EntryChange::Leave, |entry| put_aside(&entry, ASKED));
+            decided.entry = entry.map_or(EntryChange::Keep, |entry| put_aside(&entry, ASKED));
         } else {
             let sent = entry.map(|entry| entry.sent).unwrap_or_default();
             decided.changes.settle(&context, mapping, event, remote, &sent);
@@ -205,7 +205,7 @@ impl Delivery {
         decided
     }
 
-    /// Bonds what a create has made; `arrived`: what this attempt sent may be what it says.
+    /// Mappings what a create has made; `arrived`: what this attempt sent may be what it says.
     fn link_made(
         &self,
         case: &Case,
@@ -214,7 +214,7 @@ impl Delivery {
         stored: Stored,
         around: Surroundings<'_>,
     ) -> Decided {
-        let (Some(place), Some(event)) = (&self.place, stored.event) else { return Decided::over(EntryChange::Leave) };
+        let (Some(place), Some(event)) = (&self.place, stored.event) else { return Decided::over(EntryChange::Keep) };
         let mut decided = Decided::over(done_with(stored.entry));
         let attempt = (&case.entry, content, !arrived);
         decided.changes.link_made(&place.context(around), event, remote, attempt, case.remains.as_ref());
@@ -222,7 +222,7 @@ impl Delivery {
     }
 
     fn deleted_there(&self, case: &Case, stored: Stored, around: Surroundings<'_>) -> Decided {
-        let (Some(place), Some(event)) = (&self.place, stored.event) else { return Decided::over(EntryChange::Leave) };
+        let (Some(place), Some(event)) = (&self.place, stored.event) else { return Decided::over(EntryChange::Keep) };
         let going = stored.entry.as_ref().is_some_and(OutboxEntry::withdraws);
         let mut decided = Decided::over(done_with(stored.entry));
         if going {
@@ -235,7 +235,7 @@ impl Delivery {
 
     /// Chooses another name, and tries again.
     fn rename(&mut self, entry: Option<OutboxEntry>, error: ProviderError, around: Surroundings<'_>) -> Decided {
-        let entry = entry.map_or(EntryChange::Leave, |entry| {
+        let entry = entry.map_or(EntryChange::Keep, |entry| {
             let key = Uid(around.world.new_id::<uuid::Uuid>().to_string());
             EntryChange::Put(Box::new(OutboxEntry { key, sent: Vec::new(), ..entry }))
         });
@@ -259,7 +259,7 @@ impl Delivery {
             | FailureClass::CursorExpired
             | FailureClass::AddressNotAllowed => false,
         };
-        let mut decided = Decided::over(EntryChange::Leave);
+        let mut decided = Decided::over(EntryChange::Keep);
         if let Some(mut entry) = stored.entry {
             let wait = outbox_wait(entry.attempts, error.retry_after, around.world.fraction());
             match (wait.filter(|_| tries_again), &self.place) {
@@ -282,12 +282,12 @@ impl Delivery {
 
 /// What was worked on has ended. A copy that is wanted gone goes, though what was under way about it has ended well.
 fn done_with(entry: Option<OutboxEntry>) -> EntryChange {
-    entry.filter(|entry| !entry.withdraws()).map_or(EntryChange::Leave, |entry| EntryChange::Delete(entry.id))
+    entry.filter(|entry| !entry.withdraws()).map_or(EntryChange::Keep, |entry| EntryChange::Delete(entry.id))
 }
 
 /// Nothing is owed; an edit made meanwhile is looked at anew.
 fn ended(entry: Option<OutboxEntry>, case: &Case) -> EntryChange {
-    entry.filter(|entry| *entry == case.entry).map_or(EntryChange::Leave, |entry| EntryChange::Delete(entry.id))
+    entry.filter(|entry| *entry == case.entry).map_or(EntryChange::Keep, |entry| EntryChange::Delete(entry.id))
 }
 
 fn about_to_send(entry: &OutboxEntry, content: &EventContent) -> EntryChange {

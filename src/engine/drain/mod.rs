@@ -64,7 +64,7 @@ pub struct Reads {
     pub past: bool,
     /// What was said about the deletion of the copy.
     pub answers: bool,
-    /// Whether this remote event is bonded to another event than the entry's.
+    /// Whether this remote event is mapped to another event than the entry's.
     pub object: Option<RemoteEventId>,
 }
 
@@ -115,7 +115,7 @@ pub struct Decided {
 #[derive(Debug, PartialEq, Eq)]
 pub enum EntryChange {
     /// Nothing; the changes may join it or settle it.
-    Leave,
+    Keep,
     /// It is stored so.
     Put(Box<OutboxEntry>),
     /// It goes.

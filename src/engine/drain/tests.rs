@@ -212,7 +212,7 @@ impl Tables {
         let around = Surroundings { user: &self.user, form: Some(&AsGiven), world: &self.world };
         let decided = delivery.decide(stored, around);
         match decided.entry {
-            EntryChange::Leave => {}
+            EntryChange::Keep => {}
             EntryChange::Put(entry) => self.entry = Some(*entry),
             EntryChange::Delete(_) => self.entry = None,
         }

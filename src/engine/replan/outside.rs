@@ -35,7 +35,7 @@ pub struct Seen {
     /// The task that the block's work is for now: its own while that is open, else the open instance that goes on with it.
     pub task: Option<TaskId>,
     /// The copy said the task's title, so whoever changed it saw it.
-    pub title_was_told: bool,
+    pub title_was_visible: bool,
     /// Now.
     pub now: DateTime<Utc>,
 }
@@ -97,7 +97,7 @@ pub fn answer(block: &TimeBlock, outside: Outside<'_>, seen: &Seen) -> Answer {
         Outside::Deleted => deleted(block, seen),
         Outside::Renamed(title) => match title.trim() {
             "" => Answer::Nothing,
-            title if seen.title_was_told => Answer::Rename(title.to_owned()),
+            title if seen.title_was_visible => Answer::Rename(title.to_owned()),
             _ => Answer::Nothing,
         },
         Outside::Shown(shown) => Answer::Show(shown),

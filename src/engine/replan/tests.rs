@@ -149,7 +149,7 @@ fn a_block_says_free_while_the_task_fits_in_another_way_as_well() {
 }
 
 fn seen(task: Option<u128>) -> Seen {
-    Seen { task: task.map(task_id), title_was_told: true, now: monday("12:00") }
+    Seen { task: task.map(task_id), title_was_visible: true, now: monday("12:00") }
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_new_title_is_the_tasks_unless_the_copy_did_not_tell_it() {
     let one = block(1, 1, hours("15:00", "16:00"));
     assert_eq!(answer(&one, Outside::Renamed(" Taxes "), &seen(Some(1))), Answer::Rename("Taxes".into()));
     assert_eq!(answer(&one, Outside::Renamed("  "), &seen(Some(1))), Answer::Nothing);
-    let hidden = Seen { title_was_told: false, ..seen(Some(1)) };
+    let hidden = Seen { title_was_visible: false, ..seen(Some(1)) };
     assert_eq!(answer(&one, Outside::Renamed("Taxes"), &hidden), Answer::Nothing);
     let busy = Outside::Shown(Transparency::Opaque);
     assert_eq!(answer(&one, busy, &seen(Some(1))), Answer::Show(Transparency::Opaque));

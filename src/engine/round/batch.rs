@@ -28,7 +28,7 @@ pub struct Batch {
 #[derive(Debug)]
 struct Match {
     remote: RemoteEvent,
-    bond: Option<(Mapping, Event)>,
+    mapped: Option<(Mapping, Event)>,
     /// What is left of a copy of this name that the calendar had and lost.
     lost: Option<Remains>,
     /// The event that it is by its name or by its looks.
@@ -39,7 +39,7 @@ struct Match {
 #[derive(Debug)]
 pub struct Matched(Vec<Match>);
 
-/// An event of ours that has no bond in the calendar, and what is left of the copy that it had there.
+/// An event of ours that has no mapping in the calendar, and what is left of the copy that it had there.
 #[derive(Clone, Debug)]
 pub struct Counterpart {
     /// The event.
@@ -55,15 +55,15 @@ impl Batch {
         self.changed.is_empty() && self.unreadable.is_empty()
     }
 
-    /// Names whose bonds are read first.
+    /// Names whose mappings are read first.
     #[must_use]
-    pub fn bonded(&self, known: &KnownCopies) -> Vec<RemoteEventId> {
+    pub fn mapped(&self, known: &KnownCopies) -> Vec<RemoteEventId> {
         self.changed.iter().filter(|event| known.has(&event.id)).map(|event| event.id.clone()).collect()
     }
 
-    /// `UID`s of what has no bond: what the calendar had and lost under these names is read first, too.
+    /// `UID`s of what has no mapping: what the calendar had and lost under these names is read first, too.
     #[must_use]
-    pub fn unbonded(&self, known: &KnownCopies) -> Vec<Uid> {
+    pub fn unmapped(&self, known: &KnownCopies) -> Vec<Uid> {
         self.changed.iter().filter(|event| !known.has(&event.id)).map(|event| event.uid.clone()).collect()
     }
 
@@ -82,16 +82,17 @@ impl Batch {
         std::mem::take(&mut self.unreadable).into_iter().map(remembered).collect()
     }
 
-    /// Puts each event beside its bond, or beside what of ours it seems to be. `lost`: of events that have no copy here now.
+    /// Puts each event beside its mapping, or beside what of ours it seems to be. `lost`: of events that have no copy here now.
     #[must_use]
-    pub fn matched(self, bonds: Vec<(Mapping, Event)>, lost: Vec<Remains>, unbound: &mut Unbound) -> Matched {
-        let mut bonds: BTreeMap<_, _> = bonds.into_iter().map(|bond| (bond.0.remote_id.clone(), bond)).collect();
+    pub fn matched(self, mapped: Vec<(Mapping, Event)>, lost: Vec<Remains>, unbound: &mut Unbound) -> Matched {
+        let mut mapped: BTreeMap<_, _> =
+            mapped.into_iter().map(|mapped| (mapped.0.remote_id.clone(), mapped)).collect();
         let mut lost: BTreeMap<_, _> = lost.into_iter().map(|was| (was.uid.clone(), was)).collect();
-        let beside = |remote: RemoteEvent| match bonds.remove(&remote.id) {
-            Some(bond) => Match { remote, bond: Some(bond), lost: None, alike: None },
+        let beside = |remote: RemoteEvent| match mapped.remove(&remote.id) {
+            Some(mapped) => Match { remote, mapped: Some(mapped), lost: None, alike: None },
             None => {
                 let (lost, alike) = (lost.remove(&remote.uid), unbound.counterpart(&remote));
-                Match { remote, bond: None, lost, alike }
+                Match { remote, mapped: None, lost, alike }
             }
         };
         Matched(self.changed.into_iter().map(beside).collect())
@@ -105,7 +106,7 @@ impl Match {
 }
 
 impl Matched {
-    /// Events of ours that are read next, where they have no bond in the calendar by then.
+    /// Events of ours that are read next, where they have no mapping in the calendar by then.
     #[must_use]
     pub fn counterparts(&self) -> Vec<EventId> {
         self.0.iter().filter_map(Match::counterpart).collect()
@@ -128,29 +129,29 @@ impl Matched {
                 let lost = found.lost.filter(|lost| lost.event_id == event.id);
                 (event, lost.or(remains))
             });
-            changes.meet(context, found.remote, found.bond, counterpart, known);
+            changes.meet(context, found.remote, found.mapped, counterpart, known);
         }
         changes
     }
 }
 
-/// Decides about events that came under a new name: renamed where the old name has gone, which `bonds` are of; else new. Answers, too,
+/// Decides about events that came under a new name: renamed where the old name has gone, which `mappings` are of; else new. Answers, too,
 /// which names have gone so.
 #[must_use]
 pub fn renamed(
     context: &CalendarContext<'_>,
     known: &KnownCopies,
     moved: Vec<(RemoteEvent, Option<RemoteEventId>)>,
-    bonds: Vec<(Mapping, Event)>,
+    mapped: Vec<(Mapping, Event)>,
 ) -> (Changes, Vec<RemoteEventId>) {
-    let mut bonds: BTreeMap<_, _> = bonds.into_iter().map(|bond| (bond.0.remote_id.clone(), bond)).collect();
+    let mut mapped: BTreeMap<_, _> = mapped.into_iter().map(|mapped| (mapped.0.remote_id.clone(), mapped)).collect();
     let (mut changes, mut gone) = (Changes::default(), Vec::new());
     for (remote, old) in moved {
-        let bond = old.and_then(|old| bonds.remove(&old)).map(|(mapping, event)| {
+        let mapped = old.and_then(|old| mapped.remove(&old)).map(|(mapping, event)| {
             gone.push(mapping.remote_id.clone());
             (Mapping { remote_id: remote.id.clone(), ..mapping }, event)
         });
-        changes.meet(context, remote, bond, None, known);
+        changes.meet(context, remote, mapped, None, known);
     }
     (changes, gone)
 }

@@ -6,7 +6,7 @@ use chrono::Duration;
 use super::{
     changes::Changes,
     context::CalendarContext,
-    missing::{Bond, Carried, Gone},
+    missing::{Carried, Gone, MappedEvent},
 };
 use crate::domain::{
     ids::{CalendarId, EventId},
@@ -17,8 +17,8 @@ use crate::domain::{
 /// another name is read a day before the old one is given up.
 const MOVED_WITHIN: Duration = Duration::hours(48);
 
-/// Whether the event that `gone` is bonded to moved to where `found` is. `found` was read there as a new one, and nobody has
-/// touched it since. Neither event may have another bond; that is the caller's to ask.
+/// Whether the event that `gone` is mapped to moved to where `found` is. `found` was read there as a new one, and nobody has
+/// touched it since. Neither event may have another mapping; that is the caller's to ask.
 fn has_moved(context: &CalendarContext<'_>, gone: (&Mapping, &Event), found: (&Mapping, &Event)) -> bool {
     let ((left, event), (copy, new)) = (gone, found);
     let lives_there = event.calendar_id == Some(left.calendar_id) && event.deleted_at.is_none();
@@ -58,11 +58,11 @@ impl Ties {
 /// other calendars of the account have under the same `UID`s; `home`: where they are, if what is there counts as an event's home.
 #[must_use]
 pub fn seem_carried<'a>(
-    missing: &[Bond],
-    namesakes: Vec<Bond>,
+    missing: &[MappedEvent],
+    namesakes: Vec<MappedEvent>,
     gone: &Gone,
     home: impl Fn(CalendarId) -> Option<CalendarContext<'a>>,
-) -> Vec<(EventId, Bond)> {
+) -> Vec<(EventId, MappedEvent)> {
     let mut found = Vec::new();
     for (copy, new) in namesakes {
         let Some(context) = home(copy.calendar_id) else { continue };
@@ -93,9 +93,9 @@ impl Changes {
             raw: copy.raw.clone(),
             changed_at: Some(new.updated_at),
         };
-        let bond = Mapping { event_id: event.id, base: left.base, created_by_us: left.created_by_us, ..copy };
+        let mapped = Mapping { event_id: event.id, base: left.base, created_by_us: left.created_by_us, ..copy };
         let event = Event { calendar_id: new.calendar_id, version: event.version + 1, ..event };
-        self.settle(context, bond, event.clone(), Some(there), &sent);
+        self.settle(context, mapped, event.clone(), Some(there), &sent);
         if !self.events.iter().any(|changed| changed.id == event.id) {
             self.events.push(event);
         }

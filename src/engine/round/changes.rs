@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    context::{CalendarContext, bond},
+    context::{CalendarContext, new_mapping},
     sweep::KnownCopies,
 };
 use crate::{
@@ -49,17 +49,17 @@ pub struct Changes {
     pub spread: Vec<EventId>,
     /// Of those, the ones that were deleted here and are back: they go home too.
     pub restored: Vec<EventId>,
-    /// Of what was read as new there, what is an event that we hold already: it goes, its bond is that one's.
+    /// Of what was read as new there, what is an event that we hold already: it goes, its mapping is that one's.
     pub merged: Vec<EventId>,
-    /// Bonds made or moved on.
+    /// Mappings made or moved on.
     pub mappings: Vec<Mapping>,
-    /// Bonds that end.
+    /// Mappings that end.
     pub forgotten: Vec<MappingId>,
     /// What is left of the copies of some of them.
     pub remains: Vec<Remains>,
     /// Writes owed.
     pub owed: Vec<OutboxEntry>,
-    /// Writes no longer owed. A withdrawal is owed as long as there is a bond.
+    /// Writes no longer owed. A withdrawal is owed as long as there is a mapping.
     pub settled: Vec<(EventId, CalendarId)>,
     /// Disagreements.
     pub conflicts: Vec<Conflict>,
@@ -118,23 +118,23 @@ impl Changes {
         self.planned.push(Planned { calendar, remote_id: remote_id.0.clone(), what, reason });
     }
 
-    /// A remote event was read: settles it with the bond it has, or with the local event that it is taken to be; else it is
+    /// A remote event was read: settles it with the mapping it has, or with the local event that it is taken to be; else it is
     /// new here, where the calendar's direction lets it in.
     pub fn meet(
         &mut self,
         context: &CalendarContext<'_>,
         remote: RemoteEvent,
-        bond: Option<(Mapping, Event)>,
+        mapped: Option<(Mapping, Event)>,
         counterpart: Option<(Event, Option<Remains>)>,
         held: &KnownCopies,
     ) {
-        if let Some((mapping, event)) = bond {
+        if let Some((mapping, event)) = mapped {
             let sent = held.sent(event.id);
             return self.settle(context, mapping, event, Some(remote), sent);
         }
         // Of two that may be the same event, the first is: a calendar has one copy of it.
-        let bonded = |event: &Event| self.mappings.iter().any(|made| made.event_id == event.id);
-        if let Some((event, was)) = counterpart.filter(|(event, _)| !bonded(event)) {
+        let mapped = |event: &Event| self.mappings.iter().any(|made| made.event_id == event.id);
+        if let Some((event, was)) = counterpart.filter(|(event, _)| !mapped(event)) {
             let sent = held.sent(event.id);
             match was.as_ref() {
                 Some(was) if event.deleted_at.is_none() && was.uid == remote.uid => {
@@ -169,11 +169,11 @@ impl Changes {
             updated_at: remote.changed_at.filter(|at| *at <= now).unwrap_or(now),
             version: 1,
         };
-        self.mappings.push(bond(context, event.id, remote, false));
+        self.mappings.push(new_mapping(context, event.id, remote, false));
         self.events.push(event);
     }
 
-    /// A remote event that is taken to be one we hold without a bond. `sent`: what we sent for it, if a create's answer
+    /// A remote event that is taken to be one we hold without a mapping. `sent`: what we sent for it, if a create's answer
     /// was lost: which of it made the event nobody can tell, so edits count from the first. `was`: what is left of its copy here.
     pub fn link(
         &mut self,
@@ -184,7 +184,7 @@ impl Changes {
         was: Option<&Remains>,
     ) {
         let ours = !sent.is_empty() && was.is_none_or(|was| was.created_by_us);
-        let mapping = bond(context, event.id, remote.clone(), ours);
+        let mapping = new_mapping(context, event.id, remote.clone(), ours);
         if let Some(first) = sent.first() {
             let mapping = Mapping { base: echo::begun(first, &remote.content), ..mapping };
             self.settle(context, mapping, event, Some(remote), sent);
@@ -218,7 +218,7 @@ impl Changes {
         sent: &[EventContent],
     ) {
         let base = if sent.is_empty() { was.base.clone() } else { echo::begun(&was.base, &remote.content) };
-        let mapping = Mapping { base, ..bond(context, event.id, remote.clone(), was.created_by_us) };
+        let mapping = Mapping { base, ..new_mapping(context, event.id, remote.clone(), was.created_by_us) };
         self.settle(context, mapping, event, Some(remote), sent);
     }
 
@@ -265,11 +265,11 @@ impl Changes {
             raw: Some(Vec::new()),
             changed_at: None,
         };
-        let mapping = bond(context, event.id, made, ours);
+        let mapping = new_mapping(context, event.id, made, ours);
         self.settle(context, mapping, event, None, &[]);
     }
 
-    /// A bond ends because its copy is gone; what the copy was is kept for when it is made again.
+    /// A mapping ends because its copy is gone; what the copy was is kept for when it is made again.
     pub fn forget(&mut self, context: &CalendarContext<'_>, mapping: &Mapping) {
         self.forgotten.push(mapping.id);
         self.remains.extend(Remains::of(mapping, context.world.now()));
@@ -283,7 +283,7 @@ impl Changes {
         self.decided.push((copy.0, copy.1, Winner::Local));
     }
 
-    /// Both sides of a bond have been seen: decides and notes what follows. `sent`: what was sent and never
+    /// Both sides of a mapping have been seen: decides and notes what follows. `sent`: what was sent and never
     /// confirmed; when the provider says exactly that, it is our own write come back (S8).
     pub fn settle(
         &mut self,

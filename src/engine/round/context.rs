@@ -113,9 +113,14 @@ impl<'a> CalendarContext<'a> {
     }
 }
 
-/// A fresh bond between a local event and a remote one, agreed on what the provider says.
+/// A fresh mapping between a local event and a remote one, agreed on what the provider says.
 #[must_use]
-pub fn bond(context: &CalendarContext<'_>, event_id: EventId, remote: RemoteEvent, created_by_us: bool) -> Mapping {
+pub fn new_mapping(
+    context: &CalendarContext<'_>,
+    event_id: EventId,
+    remote: RemoteEvent,
+    created_by_us: bool,
+) -> Mapping {
     Mapping {
         id: context.world.new_id(),
         space_id: context.account.space_id.clone(),

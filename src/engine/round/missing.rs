@@ -26,11 +26,11 @@ use crate::{
 };
 
 /// An event and its copy in one calendar.
-pub type Bond = (Mapping, Event);
+pub type MappedEvent = (Mapping, Event);
 /// What is gone in any calendar of the account by this round.
 pub type Gone = BTreeSet<(CalendarId, RemoteEventId)>;
 /// The copies that events have in the calendars which they were carried to, by event.
-pub type Moves = BTreeMap<EventId, Bond>;
+pub type Moves = BTreeMap<EventId, MappedEvent>;
 
 /// What a calendar no longer has, put beside what was said about it.
 #[derive(Debug)]
@@ -46,28 +46,28 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// Puts the bonds whose remote end is gone beside the holds that are in force. `expires`: a publisher shows a moving window only, so
+    /// Puts the mappings whose remote end is gone beside the holds that are in force. `expires`: a publisher shows a moving window only, so
     /// an event that has ended and is shown no more has expired, not been deleted, and stays.
     #[must_use]
     pub fn new(
         context: &CalendarContext<'_>,
         (stamp, pulled): (Option<String>, Pulled),
         holds: Vec<Hold>,
-        mut bonds: Vec<Bond>,
+        mut mapped: Vec<MappedEvent>,
         moves: &Moves,
         expires: bool,
     ) -> Self {
         let calendar = context.calendar;
         if expires {
             let (now, zone) = (context.world.now(), context.floating_in());
-            bonds.retain(|(_, event)| span(&event.content, zone).1.is_none_or(|end| end >= now));
+            mapped.retain(|(_, event)| span(&event.content, zone).1.is_none_or(|end| end >= now));
         }
         // What is deleted in a calendar that only takes events stands there again, and is never deleted here; what was carried into
         // another calendar is not lost.
         let free = |event: &Event| {
             !calendar.direction.inbound() || event.deleted_at.is_some() || moves.contains_key(&event.id)
         };
-        let missing = bonds.iter().map(|(mapping, event)| (HeldDeletion::of(mapping), free(event)));
+        let missing = mapped.iter().map(|(mapping, event)| (HeldDeletion::of(mapping), free(event)));
         let picture = Picture::new(&Answers::of(&holds), missing);
         Self { calendar: calendar.clone(), stamp, pulled, holds, picture }
     }
@@ -100,10 +100,10 @@ pub struct Judged {
 pub struct Closing {
     /// What is queued for the calendar.
     pub queued: BTreeMap<EventId, OutboxEntry>,
-    /// The bonds of [`Judged::going`].
-    pub going: Vec<Bond>,
-    /// The bonds of [`Judged::kept`].
-    pub kept: Vec<Bond>,
+    /// The mappings of [`Judged::going`].
+    pub going: Vec<MappedEvent>,
+    /// The mappings of [`Judged::kept`].
+    pub kept: Vec<MappedEvent>,
     /// Where events of [`Closing::going`] were carried to.
     pub moves: Moves,
 }
@@ -126,10 +126,10 @@ pub struct Closed {
 /// An event that goes on where it was carried to.
 #[derive(Clone, Debug)]
 pub struct Carried {
-    /// Its bond where it is gone.
-    pub gone: Bond,
-    /// The bond of what was read as new where it is.
-    pub found: Bond,
+    /// Its mapping where it is gone.
+    pub gone: MappedEvent,
+    /// The mapping of what was read as new where it is.
+    pub found: MappedEvent,
     /// What was sent where it is gone, and never confirmed.
     pub sent: Vec<EventContent>,
 }

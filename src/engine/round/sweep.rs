@@ -62,7 +62,7 @@ impl KnownCopies {
         }
     }
 
-    /// Whether a remote event is bonded to one of ours.
+    /// Whether a remote event is mapped to one of ours.
     #[must_use]
     pub fn has(&self, id: &RemoteEventId) -> bool {
         self.by_remote.contains_key(id)
@@ -106,7 +106,7 @@ impl KnownCopies {
     }
 }
 
-/// Our events without a bond in this calendar, for remote events that come without one; each is found once.
+/// Our events without a mapping in this calendar, for remote events that come without one; each is found once.
 #[derive(Debug)]
 pub struct Unbound {
     named: BTreeMap<Uid, EventId>,
@@ -134,7 +134,7 @@ impl Unbound {
         }
     }
 
-    /// The local event that a remote event without a bond is: by the key of a create or by its name, else by its looks.
+    /// The local event that a remote event without a mapping is: by the key of a create or by its name, else by its looks.
     pub fn counterpart(&mut self, remote: &RemoteEvent) -> Option<EventId> {
         let named = self.named.remove(&remote.uid).filter(|event| !self.taken.contains(event));
         let found = named.or_else(|| self.candidates.take(&remote.content).filter(|event| !self.taken.contains(event)));

@@ -9,7 +9,7 @@ use super::{
     rebuild::{How, Rebuilder},
     room::Room,
     score::Score,
-    sequence::Desk,
+    sequence::AppState,
 };
 
 /// Levels of temperature; from the first to the last it falls to an 83rd.
@@ -73,7 +73,7 @@ impl Best {
 
 /// Searches from the best that is known, and makes it better where that succeeds, until the steps are taken or the meter is over.
 /// Answers the steps that it took.
-pub fn anneal(desk: &Desk, aim: &Aim, chance: &mut Chance, meter: &Meter<'_>, best: &mut Best) -> u64 {
+pub fn anneal(desk: &AppState, aim: &Aim, chance: &mut Chance, meter: &Meter<'_>, best: &mut Best) -> u64 {
     if best.pieces.len() < 2 || best.score <= aim.goal {
         return 0;
     }

@@ -7,13 +7,13 @@ use super::{
     piece::NONE,
     problem::{Block, Problem, Span, Task, Tick},
     score::{self, Progress, Score},
-    sequence::{Desk, Job},
+    sequence::{AppState, Job},
     slots::{self, Free},
 };
 
 /// A score that no schedule is below, in any of its three parts; nought, if the meter is over before it is known. Caps of days are
 /// left out of it, which makes it lower.
-pub fn bound(desk: &Desk, meter: &Meter<'_>) -> Score {
+pub fn bound(desk: &AppState, meter: &Meter<'_>) -> Score {
     let alone = if desk.caps.is_empty() { alone(desk, meter) } else { alone(&desk.without_caps(), meter) };
     let late = |(job, alone): &(&Job, &Alone)| job.due != NONE && (alone.rest > 0 || alone.end > job.due);
     let certain: u64 = desk.jobs.iter().zip(&alone).filter(late).map(|(job, _)| job.weight).sum();
@@ -39,7 +39,7 @@ struct Alone {
     cost: u64,
 }
 
-fn alone(desk: &Desk, meter: &Meter<'_>) -> Vec<Alone> {
+fn alone(desk: &AppState, meter: &Meter<'_>) -> Vec<Alone> {
     let mut inserter = Inserter::new(meter);
     let mut one = |task: u32, job: &Job, split_cost| {
         if meter.is_over() {
@@ -68,7 +68,7 @@ fn alone(desk: &Desk, meter: &Meter<'_>) -> Vec<Alone> {
 }
 
 /// The least weight of deadlines, of those that can be kept alone, that cannot all be kept together.
-fn missed(desk: &Desk, alone: &[Alone], meter: &Meter<'_>) -> u64 {
+fn missed(desk: &AppState, alone: &[Alone], meter: &Meter<'_>) -> u64 {
     let possible = |job: &Job, alone: &Alone| job.due != NONE && alone.rest == 0 && alone.end <= job.due;
     let chosen: Vec<&Job> =
         desk.jobs.iter().zip(alone).filter(|(job, alone)| possible(job, alone)).map(|(job, _)| job).collect();
@@ -122,7 +122,7 @@ fn least_weight(jobs: &[&Job], ticks: Tick, meter: &Meter<'_>) -> u64 {
 
 /// The least weight of ticks that do not fit. The heaviest task flows first: that is best, as sets of ticks that can flow
 /// together have the exchange property.
-fn unplaced(desk: &Desk, alone: &[Alone], meter: &Meter<'_>) -> u64 {
+fn unplaced(desk: &AppState, alone: &[Alone], meter: &Meter<'_>) -> u64 {
     let demands: Vec<Demand> = desk.jobs.iter().map(|job| demand(desk, job, job.until)).collect();
     let certain = desk.jobs.iter().zip(alone).map(|(job, alone)| job.weight * u64::from(alone.rest)).sum();
     let Some(mut flow) = Flow::new(&desk.free, &demands, meter) else { return certain };
@@ -137,7 +137,7 @@ fn unplaced(desk: &Desk, alone: &[Alone], meter: &Meter<'_>) -> u64 {
     sum
 }
 
-fn demand(desk: &Desk, job: &Job, end: Tick) -> Demand {
+fn demand(desk: &AppState, job: &Job, end: Tick) -> Demand {
     let within = Span { start: job.release.max(desk.now), end: end.min(desk.horizon) };
     Demand { map: job.map, within, chunk_min: job.chunk_min }
 }

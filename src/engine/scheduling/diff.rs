@@ -4,7 +4,7 @@ use super::{
     problem::{Block, Problem},
     reason::{self, Action, MoveReason},
     score,
-    sequence::Desk,
+    sequence::AppState,
 };
 
 /// What becomes of one block.
@@ -31,7 +31,7 @@ pub enum Change {
 
 /// Each block of the plan in force and of the new one, once, in order of the tasks. A task's blocks that are not the same are
 /// paired in order of time.
-pub fn changes(problem: &Problem, desk: &Desk, blocks: &[Block]) -> Vec<Change> {
+pub fn changes(problem: &Problem, desk: &AppState, blocks: &[Block]) -> Vec<Change> {
     let mut changes = Vec::new();
     let progress = score::progress(problem, blocks);
     let old = by_task(problem, problem.previous.iter().map(|previous| previous.block));

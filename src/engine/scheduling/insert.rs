@@ -11,7 +11,7 @@ use super::{
     meter::{LOOK, Meter, work},
     piece::Piece,
     problem::{Span, Tick},
-    sequence::{Desk, Job},
+    sequence::{AppState, Job},
 };
 
 /// Not reachable. Every cost is below, as there are no more blocks than [`HORIZON_MAX`](super::problem::HORIZON_MAX), and its
@@ -80,7 +80,7 @@ impl<'a> Inserter<'a> {
 
     /// Finds the best blocks for a task among placed pieces, which are in order of time. Answers how many ticks have found
     /// a place: all; or else as many as can be placed so that the rest is long enough to be placed another time.
-    pub fn insert(&mut self, desk: &Desk, pieces: &[Piece], order: &Order) -> Tick {
+    pub fn insert(&mut self, desk: &AppState, pieces: &[Piece], order: &Order) -> Tick {
         self.found.clear();
         let job = desk.job(order.task);
         if order.ticks == 0 {
@@ -157,7 +157,7 @@ impl<'a> Inserter<'a> {
     }
 
     /// What is free for the task, in order, as far as its shortest block fits in.
-    fn find_gaps(&mut self, desk: &Desk, job: &Job, pieces: &[Piece], order: &Order) {
+    fn find_gaps(&mut self, desk: &AppState, job: &Job, pieces: &[Piece], order: &Order) {
         self.gaps.clear();
         let Some(free) = desk.free.get(job.map) else { return };
         self.meter.spend(LOOK * work(pieces.len()));
@@ -193,7 +193,7 @@ impl<'a> Inserter<'a> {
 
     /// Cuts the gaps to what may still be worked in their days, the first gaps of a day first. What is lost by that, a piece
     /// that would rather be later in a day, is found by moving pieces about.
-    fn cap_gaps(&mut self, desk: &Desk, job: &Job, pieces: &[Piece]) {
+    fn cap_gaps(&mut self, desk: &AppState, job: &Job, pieces: &[Piece]) {
         desk.left(pieces, &mut self.left);
         std::mem::swap(&mut self.gaps, &mut self.uncut);
         self.meter.spend(LOOK * work(pieces.len() + 2 * self.uncut.len()));
@@ -216,7 +216,7 @@ impl<'a> Inserter<'a> {
 
     /// Adds a gap's row. Answers the best way to finish in this gap, and how many ticks it takes in it.
     #[expect(clippy::indexing_slicing, reason = "rows have `width` columns, and `have + ticks` stays below it")]
-    fn add_gap(&mut self, desk: &Desk, job: &Job, order: &Order, gap: usize, span: Span) -> Option<(Cost, Tick)> {
+    fn add_gap(&mut self, desk: &AppState, job: &Job, order: &Order, gap: usize, span: Span) -> Option<(Cost, Tick)> {
         let (row, width) = (gap * self.width, self.width);
         self.least.extend_from_within(row..row + width);
         let (before, after) = self.least.split_at_mut(row + width);
@@ -245,7 +245,7 @@ impl<'a> Inserter<'a> {
     }
 
     /// As many ticks as can be placed, when not all can.
-    fn most(&mut self, desk: &Desk, job: &Job, order: &Order) -> Tick {
+    fn most(&mut self, desk: &AppState, job: &Job, order: &Order) -> Tick {
         let Some(last) = self.gaps.len().checked_sub(1) else { return 0 };
         let possible = |have: &Tick| self.least_of(last + 1, *have) < NO;
         let most = order.ticks.saturating_sub(job.chunk_min);
@@ -259,7 +259,7 @@ impl<'a> Inserter<'a> {
     }
 
     /// Reads back how `have` ticks came into the gaps up to this one; `last` of them, if given, into it.
-    fn trace(&mut self, desk: &Desk, job: &Job, order: &Order, gap: usize, have: Tick, last: Option<Tick>) {
+    fn trace(&mut self, desk: &AppState, job: &Job, order: &Order, gap: usize, have: Tick, last: Option<Tick>) {
         let (mut have, mut last) = (have, last);
         for gap in (0..=gap).rev() {
             let (here, price) = (self.least_of(gap + 1, have), self.prices.get(gap).copied().unwrap_or(0));

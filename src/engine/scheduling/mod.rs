@@ -58,7 +58,7 @@ pub use score::{Parts, Score, score};
 pub use search::{Budget, Work};
 pub use slots::{merged, without};
 
-use self::{chance::Chance, search::Meters, sequence::Desk};
+use self::{chance::Chance, search::Meters, sequence::AppState};
 
 /// What was planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub fn plan_until(problem: &Problem, budget: Budget, stop: &dyn Stop) -> Result<
 }
 
 fn metered(problem: &Problem, budget: Budget, meters: &Meters<'_>) -> Plan {
-    let desk = Desk::new(problem);
+    let desk = AppState::new(problem);
     let mut chance = Chance::new(chance::seed(problem));
     let best = search::search(problem, &desk, budget, meters, &mut chance);
     let blocks = piece::blocks(&best.pieces);

@@ -7,14 +7,14 @@ use super::{
     piece::Piece,
     problem::Tick,
     rebuild,
-    sequence::{Desk, Job, Kept},
+    sequence::{AppState, Job, Kept},
 };
 
 /// Most pieces that a task is cut into anew: a task of more is changed piece by piece.
 const RECUT_MAX: u32 = 64;
 
 /// Changes a sequence by chance.
-pub fn change(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+pub fn change(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     if pieces.is_empty() {
         return None;
     }
@@ -83,7 +83,7 @@ fn relocate_run(pieces: &mut [Piece], chance: &mut Chance) -> Option<usize> {
 }
 
 /// Cuts a piece in two and puts one part somewhere else.
-fn split(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+fn split(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let (at, to) = (chance.below(pieces.len()), chance.below(pieces.len() + 1));
     let (piece, job) = with_job(desk, pieces, at)?;
     if piece.length < 2 * job.chunk_min {
@@ -103,7 +103,7 @@ fn cut(pieces: &mut Vec<Piece>, at: usize, part: Tick, to: usize) -> Option<usiz
 }
 
 /// Makes one piece of two of a task.
-fn merge(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+fn merge(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let (one, other) = pair(pieces, chance)?;
     let (first, job) = with_job(desk, pieces, one)?;
     let second = pieces.get(other).copied()?;
@@ -118,7 +118,7 @@ fn merge(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<us
 }
 
 /// Lengthens one piece of a task by what it takes from another.
-fn shift(desk: &Desk, pieces: &mut [Piece], chance: &mut Chance) -> Option<usize> {
+fn shift(desk: &AppState, pieces: &mut [Piece], chance: &mut Chance) -> Option<usize> {
     let (one, other) = pair(pieces, chance)?;
     let (longer, job) = with_job(desk, pieces, one)?;
     let spare = pieces.get(other)?.length.saturating_sub(job.chunk_min);
@@ -148,7 +148,7 @@ fn pair(pieces: &[Piece], chance: &mut Chance) -> Option<(usize, usize)> {
 }
 
 /// Fills what is free in front of a piece with as much of another as fits there.
-fn fill(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+fn fill(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let from = chance.below(pieces.len());
     let to = if chance.once_in(3) { near(from, pieces.len(), chance) } else { chance.below(pieces.len()) };
     let (piece, job) = with_job(desk, pieces, from)?;
@@ -173,7 +173,7 @@ fn fill(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usi
 }
 
 /// Wants a block of the plan in force back, or gives one up.
-fn restore(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+fn restore(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let at = chance.below(pieces.len());
     let (piece, job) = with_job(desk, pieces, at)?;
     if piece.want != 0 {
@@ -208,7 +208,7 @@ fn restore(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<
 }
 
 /// Takes a task out wholly, cuts it anew and strews its pieces.
-fn recut(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+fn recut(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let (Piece { task, .. }, job) = with_job(desk, pieces, chance.below(pieces.len()))?;
     if job.work / job.chunk_max.max(1) > RECUT_MAX {
         return None;
@@ -229,7 +229,7 @@ fn recut(desk: &Desk, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<us
     Some(0)
 }
 
-fn with_job<'a>(desk: &'a Desk, pieces: &[Piece], at: usize) -> Option<(Piece, &'a Job)> {
+fn with_job<'a>(desk: &'a AppState, pieces: &[Piece], at: usize) -> Option<(Piece, &'a Job)> {
     let piece = pieces.get(at).copied()?;
     Some((piece, desk.job(piece.task)))
 }

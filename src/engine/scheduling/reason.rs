@@ -10,7 +10,7 @@ use super::{
     meter::{Meter, work},
     problem::{Block, Busy, BusyWith, Problem, Span, Task, Tick},
     score::{self, Progress},
-    sequence::Desk,
+    sequence::AppState,
     slots::Free,
 };
 
@@ -176,7 +176,7 @@ pub struct Misfit {
 
 /// Every task that does not fit, with its reason. When the meter is over, the dear reasons are not looked for any more: then others
 /// have the time.
-pub fn misfits(problem: &Problem, desk: &Desk, blocks: &[Block], meter: &Meter<'_>) -> Vec<Misfit> {
+pub fn misfits(problem: &Problem, desk: &AppState, blocks: &[Block], meter: &Meter<'_>) -> Vec<Misfit> {
     let progress = score::progress(problem, blocks);
     let mut cases = Vec::new();
     for (at, (task, done)) in problem.tasks.iter().zip(&progress).enumerate() {
@@ -200,7 +200,7 @@ pub fn misfits(problem: &Problem, desk: &Desk, blocks: &[Block], meter: &Meter<'
 /// One task that does not fit.
 struct Case<'a> {
     problem: &'a Problem,
-    desk: &'a Desk,
+    desk: &'a AppState,
     blocks: &'a [Block],
     meter: &'a Meter<'a>,
     progress: &'a [Progress],
@@ -312,7 +312,7 @@ impl Case<'_> {
             ..*self.problem
         };
         let order = Order { task: 0, ticks, from, until: window.end, split_cost: 0, whim: 0, whole: false };
-        Inserter::new(self.meter).insert(&Desk::new(&alone), &[], &order)
+        Inserter::new(self.meter).insert(&AppState::new(&alone), &[], &order)
     }
 
     /// The largest gap in its window.
@@ -378,7 +378,7 @@ impl Case<'_> {
 /// Why a block is not where it was, and what may be done about it.
 pub fn why_moved(
     problem: &Problem,
-    desk: &Desk,
+    desk: &AppState,
     schedule: (&[Block], &[Progress]),
     from: Block,
     to: Block,
@@ -394,7 +394,7 @@ pub fn why_moved(
 
 fn move_reason(
     problem: &Problem,
-    desk: &Desk,
+    desk: &AppState,
     (blocks, progress): (&[Block], &[Progress]),
     from: Block,
     to: Block,

@@ -7,7 +7,7 @@ use super::{
     piece::{NONE, Piece},
     problem::Tick,
     room::Room,
-    sequence::Desk,
+    sequence::AppState,
 };
 
 /// Most tasks taken out at once.
@@ -79,7 +79,7 @@ impl<'a> Rebuilder<'a> {
     /// place for one is often the only one for another: half of the time where an early end is worth nothing.
     pub fn rebuild(
         &mut self,
-        desk: &Desk,
+        desk: &AppState,
         pieces: &mut Vec<Piece>,
         how: How,
         room: &mut Room<'_>,
@@ -119,7 +119,7 @@ impl<'a> Rebuilder<'a> {
     }
 
     /// Completes placed pieces, in order of time, by what they lack, the tasks in this order.
-    pub fn complete(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, order: impl Iterator<Item = u32>) {
+    pub fn complete(&mut self, desk: &AppState, pieces: &mut Vec<Piece>, order: impl Iterator<Item = u32>) {
         self.skipped.clear();
         self.whim = 0;
         self.tasks.clear();
@@ -131,7 +131,7 @@ impl<'a> Rebuilder<'a> {
 
     /// Puts the tasks among placed pieces: first those that can be on time, then those that can be done at all, then what can
     /// be of the rest. A late task is missed however late it is, and must not stand in the way of one that is not.
-    fn put_all(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, split_cost: u32) {
+    fn put_all(&mut self, desk: &AppState, pieces: &mut Vec<Piece>, split_cost: u32) {
         for pass in [Pass::OnTime, Pass::Whole, Pass::Part] {
             let mut found = true;
             while found && !self.tasks.is_empty() {
@@ -158,7 +158,7 @@ impl<'a> Rebuilder<'a> {
     }
 
     /// Counts what of each task is placed.
-    fn count(&mut self, desk: &Desk, pieces: &[Piece]) {
+    fn count(&mut self, desk: &AppState, pieces: &[Piece]) {
         self.meter.spend(work(desk.jobs.len()) + LOOK * work(pieces.len()));
         self.done.clear();
         self.done.resize(desk.jobs.len(), NOTHING);
@@ -175,7 +175,7 @@ impl<'a> Rebuilder<'a> {
     }
 
     /// Puts so many ticks of a task behind everything, in pieces that may find a place there or later.
-    fn skip(&mut self, desk: &Desk, task: u32, ticks: Tick) {
+    fn skip(&mut self, desk: &AppState, task: u32, ticks: Tick) {
         let job = desk.job(task);
         let (mut rest, mut cut) = (ticks, 1);
         while rest > 0 {
@@ -187,7 +187,7 @@ impl<'a> Rebuilder<'a> {
     }
 
     /// Puts one task. False: it cannot be put so.
-    fn put(&mut self, desk: &Desk, pieces: &mut Vec<Piece>, task: u32, split_cost: u32, pass: Pass) -> bool {
+    fn put(&mut self, desk: &AppState, pieces: &mut Vec<Piece>, task: u32, split_cost: u32, pass: Pass) -> bool {
         let job = desk.job(task);
         self.meter.spend(LOOK * (1 + work(self.tasks.len() / ROWS_MOVED + job.after.len() + job.before.len())));
         let from = ready(desk, &self.done, task);
@@ -224,12 +224,12 @@ impl<'a> Rebuilder<'a> {
 }
 
 /// Ticks of a task that no piece has.
-fn missing(desk: &Desk, done: &[Done], task: u32) -> Tick {
+fn missing(desk: &AppState, done: &[Done], task: u32) -> Tick {
     desk.job(task).work.saturating_sub(done.get(task as usize).map_or(0, |done| done.ticks))
 }
 
 /// When all is done that a task waits for; `NONE`, if that is not.
-fn ready(desk: &Desk, done: &[Done], task: u32) -> Tick {
+fn ready(desk: &AppState, done: &[Done], task: u32) -> Tick {
     let mut from = desk.now;
     for after in &desk.job(task).after {
         let done = done.get(*after).copied().unwrap_or(NOTHING);

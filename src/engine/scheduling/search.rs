@@ -27,7 +27,7 @@ use super::{
     room::Room,
     score::Score,
     seed,
-    sequence::{Desk, Kept, WHOLE},
+    sequence::{AppState, Kept, WHOLE},
 };
 
 /// How long to search. The budgets are counts of steps, fewer for larger problems, and of work, never time.
@@ -159,7 +159,7 @@ impl<'a> Meters<'a> {
 }
 
 /// The best sequence that the budget finds.
-pub fn search(problem: &Problem, desk: &Desk, budget: Budget, meters: &Meters<'_>, chance: &mut Chance) -> Best {
+pub fn search(problem: &Problem, desk: &AppState, budget: Budget, meters: &Meters<'_>, chance: &mut Chance) -> Best {
     let first = seed::seed(desk, &meters.seeds);
     let mut best = first.clone();
     let bound = certify::bound(desk, &meters.bounds);
@@ -219,7 +219,7 @@ pub fn search(problem: &Problem, desk: &Desk, budget: Budget, meters: &Meters<'_
 
 /// The three searches, one after the other.
 struct Trial<'a> {
-    desk: &'a Desk,
+    desk: &'a AppState,
     meter: &'a Meter<'a>,
     scale: Scale,
     /// Steps for deadlines, and again for what is unplaced.
@@ -253,7 +253,7 @@ impl Trial<'_> {
 
 /// Takes the best plan apart again and again, and keeps whatever is no worse. The good plans of a small problem may have hardly
 /// a block in common: the way from one to another leads through none that a search by small steps would take, at whatever heat.
-fn take_apart(desk: &Desk, bound: Score, measure: u64, meter: &Meter<'_>, chance: &mut Chance, best: &mut Best) {
+fn take_apart(desk: &AppState, bound: Score, measure: u64, meter: &Meter<'_>, chance: &mut Chance, best: &mut Best) {
     let scale = Scale::of(desk);
     let pieces = best.pieces.len() as u64;
     let steps = |steps: u64| {
@@ -286,7 +286,7 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(desk: &Desk) -> Self {
+    fn of(desk: &AppState) -> Self {
         let count = (desk.jobs.len() as u64).max(1);
         let work: u64 = desk.jobs.iter().map(|job| job.weight * u64::from(job.work)).sum();
         let weight: u64 = desk.jobs.iter().map(|job| job.weight).sum();
@@ -316,7 +316,7 @@ impl Scale {
 
 /// Searches for a plan that keeps more deadlines, and completes it. Answers the steps that it took.
 fn deadlines(
-    desk: &Desk,
+    desk: &AppState,
     scale: &Scale,
     (steps, goal): (u64, u64),
     meter: &Meter<'_>,
@@ -353,7 +353,7 @@ fn deadlines(
 }
 
 /// Puts what is unplaced wherever there still is room.
-fn fill_up(desk: &Desk, meter: &Meter<'_>, best: &mut Best) {
+fn fill_up(desk: &AppState, meter: &Meter<'_>, best: &mut Best) {
     if best.score.unplaced > 0 {
         let mut pieces: Vec<Piece> = best.pieces.iter().filter(|piece| piece.is_placed()).copied().collect();
         Rebuilder::new(meter).complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
@@ -364,7 +364,7 @@ fn fill_up(desk: &Desk, meter: &Meter<'_>, best: &mut Best) {
 
 /// Keeps the plan in force, if it may stand as it is and the gain is in the cost alone and small: a plan that changes without
 /// need is worse than one that is a little longer.
-fn stay(problem: &Problem, desk: &Desk, meter: &Meter<'_>, best: &mut Best) {
+fn stay(problem: &Problem, desk: &AppState, meter: &Meter<'_>, best: &mut Best) {
     let stands: usize = desk.jobs.iter().map(|job| job.kept.len()).sum();
     if stands < problem.previous.len() || stands == 0 {
         return;

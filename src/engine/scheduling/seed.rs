@@ -10,7 +10,7 @@ use super::{
     rebuild::Rebuilder,
     room::Room,
     score::Score,
-    sequence::Desk,
+    sequence::AppState,
 };
 
 /// In which order the tasks choose their places.
@@ -32,7 +32,7 @@ const RULES: [Rule; 7] =
     [Rule::Due, Rule::Weight, Rule::Ratio, Rule::Slack, Rule::Outlook(8), Rule::Outlook(24), Rule::Outlook(64)];
 
 /// The best of what the rules make; of as many of them as the meter allows, and of one at least.
-pub fn seed(desk: &Desk, meter: &Meter<'_>) -> Best {
+pub fn seed(desk: &AppState, meter: &Meter<'_>) -> Best {
     let (mut room, mut rebuilder) = (Room::new(meter), Rebuilder::new(meter));
     let mut best = Best { score: Score::WORST, pieces: Vec::new() };
     let kept = kept(desk, &mut room);
@@ -52,12 +52,12 @@ pub fn seed(desk: &Desk, meter: &Meter<'_>) -> Best {
 }
 
 /// All tasks, those with most weight for their length first.
-pub fn by_ratio(desk: &Desk) -> Vec<u32> {
+pub fn by_ratio(desk: &AppState) -> Vec<u32> {
     order(desk, Rule::Ratio)
 }
 
 /// All tasks by a rule.
-fn order(desk: &Desk, rule: Rule) -> Vec<u32> {
+fn order(desk: &AppState, rule: Rule) -> Vec<u32> {
     let count = u32::try_from(desk.jobs.len()).unwrap_or(0);
     let mean = desk.jobs.iter().map(|job| u64::from(job.work)).sum::<u64>() / u64::from(count.max(1));
     let mut order: Vec<u32> = (0..count).collect();
@@ -81,7 +81,7 @@ fn order(desk: &Desk, rule: Rule) -> Vec<u32> {
 
 /// What may stay of the plan in force: its blocks in order of time, without those that stand in each other's way, are more
 /// than there is work, or leave a rest that is too short.
-fn kept(desk: &Desk, room: &mut Room<'_>) -> Vec<Piece> {
+fn kept(desk: &AppState, room: &mut Room<'_>) -> Vec<Piece> {
     let mut all: Vec<Piece> = Vec::new();
     for (task, job) in (0..).zip(&desk.jobs) {
         let mut rest = job.work;

@@ -68,7 +68,7 @@ pub struct Job {
 
 /// A problem as the search reads it.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct AppState {
     /// First usable tick.
     pub now: Tick,
     /// First tick that is not usable any more.
@@ -97,7 +97,7 @@ pub struct Desk {
     moves: u64,
 }
 
-impl Desk {
+impl AppState {
     /// Reads a problem that is valid.
     pub fn new(problem: &Problem) -> Self {
         let free = slots::free(problem, |_| true);

@@ -155,7 +155,7 @@ pub enum Action {
     },
     /// Make the remote copy again: ours stands.
     Recreate,
-    /// The bond has no ends any more.
+    /// The mapping has no ends any more.
     Forget,
     /// Wait for a person.
     Wait,
@@ -317,7 +317,7 @@ fn deleted_here_edited_there(edited: EventContent, remote: &EventContent, winner
     Decision { action, reason: Reason::DeletedLocallyEditedThere, dispute: Some(dispute) }
 }
 
-/// Decides about a local and a remote event that were never bonded and are taken to be one (first-sync matching, or a
+/// Decides about a local and a remote event that were never mapped and are taken to be one (first-sync matching, or a
 /// create whose answer was lost). Where only one side says something, that stands; where both differ, the policy decides.
 #[must_use]
 pub fn link(full: &EventContent, told: &EventContent, remote: &EventContent, policy: ConflictPolicy) -> Decision {

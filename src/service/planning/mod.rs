@@ -38,4 +38,4 @@ pub mod run_focus;
 pub mod tasks;
 pub mod worked;
 
-pub(in crate::service) use outside::Hand;
+pub(in crate::service) use outside::EditedBy;

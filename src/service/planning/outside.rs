@@ -29,11 +29,11 @@ use crate::{
 
 /// Who changed an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::service) enum Hand {
+pub(in crate::service) enum EditedBy {
     /// Its owner, here: what they do stands without a question.
-    Here,
-    /// Somebody, at the provider. `titles_told`: the copies there say the title, so whoever wrote another one had seen it.
-    There { titles_told: bool },
+    Product,
+    /// Somebody, at the provider. `title_visible`: the copies there say the title, so whoever wrote another one had seen it.
+    Provider { title_visible: bool },
 }
 
 /// What changed about a block's event.
@@ -53,7 +53,7 @@ impl Services {
         &self,
         write: &mut WriteTx<'_>,
         events: &[Event],
-        hand: Hand,
+        editor: EditedBy,
     ) -> Result<(), StoreError> {
         let ids: Vec<_> = events.iter().map(|event| event.id).collect();
         let Some(first) = events.first() else { return Ok(()) };
@@ -68,10 +68,10 @@ impl Services {
             for change in changes(block, &task, event) {
                 // Each change finds the block as the one before has left it.
                 let Some(block) = write.block(&Scope::Whole, block.id).await? else { break };
-                self.update_block(write, block, &task, &change, hand).await?;
+                self.update_block(write, block, &task, &change, editor).await?;
             }
         }
-        if hand != Hand::Here {
+        if editor != EditedBy::Product {
             self.make_tasks(write, events).await?;
         }
         let others = events.iter().filter(|event| own.iter().all(|block| block.event_id != Some(event.id)));
@@ -120,7 +120,7 @@ impl Services {
         mut block: TimeBlock,
         task: &Task,
         change: &Change<'_>,
-        hand: Hand,
+        editor: EditedBy,
     ) -> Result<(), StoreError> {
         let now = self.world.now();
         let outside = match change {
@@ -133,15 +133,15 @@ impl Services {
         } else {
             carried_on(write, task.id).await?.iter().find(|next| next.facts.status.is_open()).map(|open| open.id)
         };
-        let title_was_told = hand == Hand::Here || hand == Hand::There { titles_told: true };
+        let title_was_visible = editor == EditedBy::Product || editor == EditedBy::Provider { title_visible: true };
         let mut replan = None;
-        match answer(&block, outside, &Seen { task: heir, title_was_told, now }) {
+        match answer(&block, outside, &Seen { task: heir, title_was_visible, now }) {
             Answer::Nothing => return Ok(()),
             Answer::Follow { span, state, lock, task, asks, leaves_clock, replan: cause } => {
                 block.move_to(span);
                 (block.state, block.lock, block.task_id) = (state, lock, task);
-                block.origin = if hand == Hand::Here { BlockOrigin::User } else { BlockOrigin::External };
-                if hand == Hand::Here && asks {
+                block.origin = if editor == EditedBy::Product { BlockOrigin::User } else { BlockOrigin::External };
+                if editor == EditedBy::Product && asks {
                     (block.state, block.lock) = confirmed(&block).unwrap_or((block.state, block.lock));
                 } else if asks {
                     write.put_notice(&self.moved_notice(&block)).await?;

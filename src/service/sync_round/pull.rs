@@ -232,10 +232,10 @@ impl Puller<'_> {
         }
         let (known, calendar) = (&holdings.held, self.context.calendar.id);
         let mut write = self.begin().await?;
-        let bonds = write.mappings_by_remote(calendar, &batch.bonded(known)).await?;
-        let lost = self.lost(&mut write, &batch.unbonded(known)).await?;
+        let mapped = write.mappings_by_remote(calendar, &batch.mapped(known)).await?;
+        let lost = self.lost(&mut write, &batch.unmapped(known)).await?;
         let unreadable = batch.take_unreadable(known, self.context.world.now());
-        let matched = batch.matched(bonds, lost, unbound);
+        let matched = batch.matched(mapped, lost, unbound);
         let ours = self.counterparts(&mut write, &matched.counterparts()).await?;
         let mut changes = matched.decide(&self.context, known, &ours);
         changes.tally.unreadable += u32::try_from(unreadable.len()).unwrap_or(u32::MAX);
@@ -263,8 +263,8 @@ impl Puller<'_> {
         }
         let mut write = self.begin().await?;
         let old: Vec<_> = moved.iter().filter_map(|(_, old)| old.clone()).collect();
-        let bonds = write.mappings_by_remote(self.context.calendar.id, &old).await?;
-        let (changes, gone) = renamed(&self.context, &holdings.held, moved, bonds);
+        let mapped = write.mappings_by_remote(self.context.calendar.id, &old).await?;
+        let (changes, gone) = renamed(&self.context, &holdings.held, moved, mapped);
         gone.into_iter().for_each(|name| sweep.renamed(name));
         if !self.dry {
             write.put_changes(&self.context, &changes).await?;

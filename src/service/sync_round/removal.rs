@@ -10,7 +10,7 @@ use crate::{
             carried::{Ties, seem_carried},
             changes::Changes,
             context::CalendarContext,
-            missing::{Bond, Carried, Closing, Gone, Judged, Missing, Moves},
+            missing::{Carried, Closing, Gone, Judged, MappedEvent, Missing, Moves},
             pulled::Pulled,
         },
         sync::brake::judge,
@@ -51,11 +51,11 @@ impl Run<'_> {
         expires: bool,
     ) -> Result<Missing, Refusal> {
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
-        let bonds = tx.mappings_by_remote(calendar.id, &pulled.1.removed).await?;
+        let mapped = tx.mappings_by_remote(calendar.id, &pulled.1.removed).await?;
         let holds = tx.holds_in_force(calendar.id).await?;
-        let moves = self.moves(&mut tx, calendar, &bonds, gone).await?;
+        let moves = self.moves(&mut tx, calendar, &mapped, gone).await?;
         tx.commit().await?;
-        Ok(Missing::new(&self.context(calendar), pulled, holds, bonds, &moves, expires))
+        Ok(Missing::new(&self.context(calendar), pulled, holds, mapped, &moves, expires))
     }
 
     /// Commits one calendar's deletions and cursor, as far as nobody has to be asked about them.
@@ -105,7 +105,7 @@ impl Run<'_> {
         &self,
         tx: &mut Tx,
         calendar: &Calendar,
-        missing: &[Bond],
+        missing: &[MappedEvent],
         gone: &Gone,
     ) -> Result<Moves, StoreError> {
         let uids: Vec<_> = missing.iter().map(|(mapping, _)| mapping.uid.clone()).collect();

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{Hand, WriteTx};
+use super::{EditedBy, WriteTx};
 use crate::{
     domain::{account::PrivacyLevel, calendar::Calendar, person::Scope, round::Cause},
     engine::{
@@ -21,9 +21,9 @@ impl WriteTx<'_> {
     pub async fn put_changes(&mut self, context: &CalendarContext<'_>, changes: &Changes) -> Result<(), StoreError> {
         self.put_decided(changes, context.floating_in(), context.world.now()).await?;
         self.queue_other_copies(context, changes).await?;
-        let titles_told = context.account.privacy == PrivacyLevel::Full;
+        let title_visible = context.account.privacy == PrivacyLevel::Full;
         let services = self.services;
-        services.update_blocks(self, &changes.events, Hand::There { titles_told }).await?;
+        services.update_blocks(self, &changes.events, EditedBy::Provider { title_visible }).await?;
         if !changes.events.is_empty() {
             self.wake_planner();
         }
@@ -74,9 +74,9 @@ impl WriteTx<'_> {
         }
         for event in changes.events.iter().filter(|event| changes.restored.contains(&event.id)) {
             let Some(home) = event.calendar_id.filter(|home| *home != context.calendar.id) else { continue };
-            let bond = self.tx.mapping_of(event.id, home).await?;
+            let mapped = self.tx.mapping_of(event.id, home).await?;
             let home = self.tx.calendar(&Scope::Whole, home).await?.filter(Calendar::takes_writes);
-            if let (Some(home), None) = (home, bond) {
+            if let (Some(home), None) = (home, mapped) {
                 self.merge_into_queue(&context.owed_at_home(event, &home)).await?;
                 self.wake(home.account_id, Cause::LocalEdit);
             }

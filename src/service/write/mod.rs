@@ -22,7 +22,7 @@ use chrono_tz::Tz;
 
 pub(in crate::service) use queue::{writable, write_target};
 
-use super::{Consequence, Services, consent::ConsentError, planning::Hand};
+use super::{Consequence, Services, consent::ConsentError, planning::EditedBy};
 use crate::{
     domain::{
         account::{Account, AccountStatus},
@@ -64,7 +64,7 @@ impl WriteTx<'_> {
     pub async fn put_event(&mut self, event: &Event, zone: Tz) -> Result<(), StoreError> {
         let services = self.services;
         self.put_event_of_block(event, zone).await?;
-        services.update_blocks(self, std::slice::from_ref(event), Hand::Here).await?;
+        services.update_blocks(self, std::slice::from_ref(event), EditedBy::Product).await?;
         self.wake_planner();
         Ok(())
     }

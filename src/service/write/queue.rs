@@ -51,20 +51,20 @@ impl WriteTx<'_> {
         {
             homes.push((home, None));
         }
-        for (calendar, bonded) in homes {
+        for (calendar, mapped) in homes {
             // A copy in a calendar that is not kept in step gets what it has missed when that is selected again.
             let Some(calendar) = self.tx.calendar(&Scope::Whole, calendar).await?.filter(|held| held.selected) else {
                 continue;
             };
             let Some(calendar) = write_target(&mut self.tx, calendar).await? else { continue };
             let queued = self.tx.outbox_entry(event.id, calendar.id).await?;
-            match (owes(event.deleted_at.is_some(), bonded.is_some(), queued.as_ref()), queued) {
+            match (owes(event.deleted_at.is_some(), mapped.is_some(), queued.as_ref()), queued) {
                 (Owes::Withdraw, Some(entry)) => {
                     self.tx.delete_outbox(entry.id).await?;
                 }
                 (Owes::Withdraw | Owes::Nothing, _) => {}
                 (Owes::Write(op), _) => {
-                    let key = bonded.unwrap_or_else(|| self.new_key(event));
+                    let key = mapped.unwrap_or_else(|| self.new_key(event));
                     self.owe(event, &calendar, (op, key), zone).await?;
                     self.wake(calendar.account_id, Cause::LocalEdit);
                 }
@@ -107,9 +107,9 @@ impl WriteTx<'_> {
             conflict.resolved_at = Some(now);
             self.tx.update_conflict(&conflict).await?;
         }
-        let bonded = self.tx.mapping_of(event.id, calendar.id).await?.map(|mapping| mapping.uid);
+        let mapped = self.tx.mapping_of(event.id, calendar.id).await?.map(|mapping| mapping.uid);
         let queued = self.tx.outbox_entry(event.id, calendar.id).await?;
-        match (owes(true, bonded.is_some(), queued.as_ref()), bonded, queued) {
+        match (owes(true, mapped.is_some(), queued.as_ref()), mapped, queued) {
             (Owes::Withdraw, _, Some(entry)) => {
                 self.tx.delete_outbox(entry.id).await?;
             }

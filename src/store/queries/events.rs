@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The mappings of the event at hand in a calendar.
-macro_rules! bonds {
+macro_rules! mapped {
     ($calendar:expr) => {
         mappings::table
             .filter(mappings::event_id.eq(events::id))
@@ -113,7 +113,7 @@ pub async fn unlinked_events(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<
     let query = events::table
         .filter(events::calendar_id.eq(calendar))
         .filter(events::deleted_at.is_null())
-        .filter(diesel::dsl::not(diesel::dsl::exists(bonds!(calendar))))
+        .filter(diesel::dsl::not(diesel::dsl::exists(mapped!(calendar))))
         .order(events::id);
     read_all(query.select(EventRow::as_select()).load(conn).await?, EventRow::read)
 }
@@ -123,7 +123,7 @@ pub async fn homeless_events(conn: &mut Conn, user: &UserId, calendar: CalendarI
         .filter(events::user_id.eq(user))
         .filter(events::calendar_id.is_null())
         .filter(events::deleted_at.is_null().or(events::origin.eq(Origin::Local.as_str())))
-        .filter(diesel::dsl::not(diesel::dsl::exists(bonds!(calendar))))
+        .filter(diesel::dsl::not(diesel::dsl::exists(mapped!(calendar))))
         .order(events::id);
     read_all(query.select(EventRow::as_select()).load(conn).await?, EventRow::read)
 }
@@ -135,12 +135,12 @@ pub async fn rehome_event(conn: &mut Conn, event: EventId, home: Option<Calendar
 }
 
 pub async fn purge_deleted_events(conn: &mut Conn, before: DateTime<Utc>, limit: u32) -> Done<u64> {
-    // While a bond or a queued write exists, forgetting the event would let its remote copy come back as a new one (I-6).
-    let bond = mappings::table.filter(mappings::event_id.eq(events::id)).select(mappings::id);
+    // While a mapping or a queued write exists, forgetting the event would let its remote copy come back as a new one (I-6).
+    let mapped = mappings::table.filter(mappings::event_id.eq(events::id)).select(mappings::id);
     let owed = outbox::table.filter(outbox::event_id.eq(events::id)).select(outbox::id);
     let purged: Vec<EventId> = events::table
         .filter(events::deleted_at.lt(Ts::from(before)))
-        .filter(diesel::dsl::not(diesel::dsl::exists(bond)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(mapped)))
         .filter(diesel::dsl::not(diesel::dsl::exists(owed)))
         .order(events::deleted_at)
         .limit(limit.into())

@@ -1,4 +1,4 @@
-//! The bonds between local events and their remote copies.
+//! The mappings between local events and their remote copies.
 
 use std::collections::BTreeMap;
 

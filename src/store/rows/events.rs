@@ -1,4 +1,4 @@
-//! Events, their bonds, and what is owed or unreadable.
+//! Events, their mappings, and what is owed or unreadable.
 
 use diesel::prelude::*;
 
@@ -48,7 +48,7 @@ pub struct PlacedEventRow {
 }
 
 row! {
-    /// The bond between an event and its remote copy.
+    /// The mapping between an event and its remote copy.
     MappingRow is Mapping in mappings (id) {
         id: MappingId,
         space_id: SpaceId,

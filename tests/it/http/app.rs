@@ -42,7 +42,7 @@ use calwarden::{
     },
     store::{self, Blocking, Mode, Store, StoreConfig},
     vault::KeyRing,
-    web::{Actors, Desk, Order, WebSettings, configure, problem::Problem},
+    web::{Actors, AppState, Order, WebSettings, configure, problem::Problem},
 };
 use chrono::{DateTime, Duration, Utc};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
@@ -159,7 +159,7 @@ type Called = Pin<Box<dyn Future<Output = Reply>>>;
 
 /// The API, and what stands behind it.
 pub struct App {
-    pub desk: Arc<Desk>,
+    pub desk: Arc<AppState>,
     pub clock: Arc<TestClock>,
     pub actors: Arc<Listening>,
     /// A key that may do everything.
@@ -266,7 +266,7 @@ impl App {
         let actors = Arc::new(Listening::default());
         services.set_wakes(Arc::new(Wakened(Arc::clone(&actors))));
         let front = Arc::clone(&actors) as Arc<dyn Actors>;
-        let desk = Desk::new(services, front, WebSettings::default(), Box::new(|| "calwarden_up 1\n".to_owned()));
+        let desk = AppState::new(services, front, WebSettings::default(), Box::new(|| "calwarden_up 1\n".to_owned()));
         let service = Rc::new(test::init_service(ActixApp::new().configure(configure(&desk))).await);
         let call = move |request: TestRequest| -> Called {
             let service = Rc::clone(&service);

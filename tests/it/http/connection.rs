@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use actix_web::rt;
-use calwarden::web::{self, Desk, WebSettings};
+use calwarden::web::{self, AppState, WebSettings};
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use serde_json::json;
 use tokio::{
@@ -120,7 +120,7 @@ async fn who_shows_no_good_key_is_refused_beyond_their_share_and_told_when_to_co
     let app = App::start().await;
     let settings = WebSettings { address_per_minute: 3, key_per_minute: 4, ..WebSettings::default() };
     let (services, actors) = (app.desk.services.clone(), app.desk.actors.clone());
-    let desk = Desk::new(services, actors, settings, Box::new(String::new));
+    let desk = AppState::new(services, actors, settings, Box::new(String::new));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let server = web::server(desk, listener, 1).expect("a server");

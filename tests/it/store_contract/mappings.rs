@@ -1,4 +1,4 @@
-//! Mappings: the bonds between events and their remote copies.
+//! Mappings: the mappings between events and their remote copies.
 
 use calwarden::{
     domain::{

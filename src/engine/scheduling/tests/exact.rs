@@ -8,13 +8,20 @@ use super::{
         meter::Meter,
         piece::Piece,
         room::Room,
-        sequence::Desk,
+        sequence::AppState,
     },
     *,
 };
 
 /// Every way to place some of a task's work, in order of time, with what must lie between two blocks.
-fn every_way(desk: &Desk, from: Tick, rest: Tick, taken: &[Span], so_far: &mut Vec<Span>, all: &mut Vec<Vec<Span>>) {
+fn every_way(
+    desk: &AppState,
+    from: Tick,
+    rest: Tick,
+    taken: &[Span],
+    so_far: &mut Vec<Span>,
+    all: &mut Vec<Vec<Span>>,
+) {
     all.push(so_far.clone());
     let job = desk.job(0);
     for start in from..desk.horizon {
@@ -57,7 +64,7 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
     let (mut whole, mut parts) = (0, 0);
     for _ in 0..400 {
         let (problem, pieces) = tiny(&mut chance);
-        let desk = Desk::new(&problem);
+        let desk = AppState::new(&problem);
         let pieces: Vec<Piece> = pieces
             .into_iter()
             .filter(|piece| desk.free[0].holds(Span { start: piece.start, end: piece.end() }))
@@ -104,7 +111,7 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
 }
 
 /// Every order and every cut of up to four tasks, placed as early as they can be: among them is the best schedule.
-fn best_of_all(desk: &Desk, pieces: &mut Vec<Piece>, rests: &mut Vec<Tick>, best: &mut Score) {
+fn best_of_all(desk: &AppState, pieces: &mut Vec<Piece>, rests: &mut Vec<Tick>, best: &mut Score) {
     if rests.iter().all(|rest| *rest == 0) {
         *best = (*best).min(desk.place(&mut pieces.clone(), 0, &mut Room::new(&Meter::new(u64::MAX, &Unstopped))));
         return;
@@ -141,7 +148,7 @@ fn tiny_problems_are_planned_as_well_as_they_can_be_and_no_bound_is_above() {
             problem.tasks.push(Task { release, due, weight, after, ..task(work, min, work.max(2)) });
         }
         problem.validate().expect("valid");
-        let desk = Desk::new(&problem);
+        let desk = AppState::new(&problem);
         let mut best = Score { missed: u64::MAX, unplaced: 0, cost: 0 };
         let mut rests: Vec<Tick> = desk.jobs.iter().map(|job| job.work).collect();
         best_of_all(&desk, &mut Vec::new(), &mut rests, &mut best);

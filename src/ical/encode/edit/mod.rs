@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use self::{
-    component::{Desk, Rules, Wanted},
+    component::{AppState, Rules, Wanted},
     splice::{Splice, apply},
 };
 use super::vevent::Author;
@@ -54,7 +54,7 @@ pub fn edit(raw: &[u8], content: &EventContent, stamp: DateTime<Utc>) -> Result<
             return Ok(raw.to_vec());
         }
         let uid = series.uid().ok_or_else(|| Refused::because("UID is missing"))?;
-        let desk = Desk::new(raw, zones, stamp, care);
+        let desk = AppState::new(raw, zones, stamp, care);
         let edited = Job { desk, series: &series, older: &older, target: &target, uid: &uid }.run(&calendars);
         let says = decode::resource(&edited, &limits).is_ok_and(|read| read.content == target);
         if says && times_are_right(&edited, raw, &calendars, &limits) {
@@ -93,7 +93,7 @@ enum Care {
 }
 
 struct Job<'r, 'd> {
-    desk: Desk<'d>,
+    desk: AppState<'d>,
     series: &'r Series<'d>,
     older: &'r [Piece<'d>],
     target: &'r EventContent,
