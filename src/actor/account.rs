@@ -16,7 +16,6 @@ use super::{
     message::{Exit, Inbox, PanicIn, Tell},
     run::{Done, Slots, run},
     spawn::{Lost, Spawner},
-    work::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport},
 };
 use crate::{
     domain::{ids::AccountId, ports::World, round::Cause},
@@ -25,6 +24,7 @@ use crate::{
         status::{phase, standing},
         step,
     },
+    service::port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport},
 };
 
 /// The longest sleep before looking at the clock again: a wall clock that was set is noticed within this time.

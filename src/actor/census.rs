@@ -11,9 +11,8 @@ use super::{
     message::Exit,
     planner::Planner,
     supervisor::Supervisor,
-    work::WorkError,
 };
-use crate::domain::ids::AccountId;
+use crate::{domain::ids::AccountId, service::port::WorkError};
 
 /// Accounts started together are spread so that this much time lies between two, as long as there are few.
 const START_GAP: Duration = Duration::from_millis(250);

@@ -8,11 +8,8 @@ use actix::prelude::*;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use tokio::time::timeout;
 
-use super::{
-    Config,
-    account::Tools,
-    work::{Sweep, WorkError},
-};
+use super::{Config, account::Tools};
+use crate::service::port::{Sweep, WorkError};
 
 /// Time between two looks at unresolved conflicts.
 const REMINDED_EVERY: TimeDelta = TimeDelta::minutes(30);

@@ -8,7 +8,8 @@ use actix::prelude::*;
 use chrono_tz::Tz;
 use tokio::time::timeout;
 
-use super::{Config, account::Tools, rollover::Rollover, work::WorkError};
+use super::{Config, account::Tools, rollover::Rollover};
+use crate::service::port::WorkError;
 
 /// The longest wait before looking again: another process may have written what rings no bell here.
 const LOOK_EVERY: Duration = Duration::from_mins(5);

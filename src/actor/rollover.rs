@@ -9,7 +9,8 @@ use actix::prelude::*;
 use chrono_tz::Tz;
 use tokio::time::timeout;
 
-use super::{account::Tools, work::WorkError};
+use super::account::Tools;
+use crate::service::port::WorkError;
 
 /// The longest sleep before looking at the clock again.
 const ALARM_MAX: Duration = Duration::from_mins(15);

@@ -7,13 +7,11 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::{
-    account::Tools,
-    work::{ProgressSink, RoundReport, WorkError},
-};
+use super::account::Tools;
 use crate::{
     domain::{ids::AccountId, round::Outcome},
     engine::account::{ChannelEnd, RefreshEnd, Work},
+    service::port::{ProgressSink, RoundReport, WorkError},
 };
 
 /// One account's places for work, kept across its actors.

@@ -25,11 +25,11 @@ use super::{
     message::{ChildExited, Command, Exit, Inbox, Order, Refused, Shutdown, Tell, WakesWait},
     planner::Planner,
     spawn::Lost,
-    work::{AccountStart, WorkError},
 };
 use crate::{
     domain::{account::AccountStatus, ids::AccountId, round::Cause},
     engine::account::{Input, joined, status::Phase},
+    service::port::{AccountStart, WorkError},
 };
 
 /// The supervisor.

@@ -8,8 +8,8 @@
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{account::Tools, spawn::Lost, work::WorkError};
-use crate::provider::push::Notification;
+use super::{account::Tools, spawn::Lost};
+use crate::{provider::push::Notification, service::port::WorkError};
 
 /// Notifications that may wait; a provider sends again what was not taken.
 const WAITING_MAX: usize = 10_000;

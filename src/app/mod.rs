@@ -1,6 +1,5 @@
 //! The program: puts the parts together and runs one command.
 
-mod account_work;
 pub mod assemble;
 pub mod cli;
 mod commands;
@@ -10,8 +9,6 @@ pub mod look_alike;
 mod plan;
 mod serve;
 pub mod world;
-
-pub use account_work::{Pace, Work};
 
 use std::io::{self, Write as _};
 

@@ -8,16 +8,17 @@ use std::{cell::Cell, io::Write, net::TcpListener, rc::Rc, sync::Arc, time::Dura
 use anyhow::{Context as _, Result, bail};
 use tokio::runtime;
 
-use super::{
-    account_work::{Pace, Work},
-    assemble, demo,
-    look_alike::Beside,
-};
+use super::{assemble, demo, look_alike::Beside};
 use crate::{
-    actor::{self, AccountWork, Spawner},
+    actor::{self, Spawner},
     config::Config,
     domain::ports::World,
-    service::{Services, promises},
+    service::{
+        Services,
+        account_work::{PollIntervals, UseCases},
+        port::AccountWork,
+        promises,
+    },
     store::InstanceLock,
     telemetry::Metrics,
     web::{self, AppState, Demo, Front, WebSettings},
@@ -97,8 +98,14 @@ async fn run(
     listener: TcpListener,
     company: Option<Company>,
 ) -> Result<()> {
-    let pace = Pace::from(&config.poll);
-    let account_work: Arc<dyn AccountWork> = Arc::new(Work::new(Arc::clone(&services), pace));
+    let every = &config.poll;
+    let poll = PollIntervals {
+        caldav_s: every.caldav_s,
+        feed_s: every.feed_s,
+        unwatched_s: every.unwatched_s,
+        watched_s: every.watched_s,
+    };
+    let account_work: Arc<dyn AccountWork> = Arc::new(UseCases::new(Arc::clone(&services), poll));
     let limits = actor::Config {
         round_limit: Duration::from_secs(u64::from(config.round.time_limit_s)),
         allow_fault_injection: config.allow_fault_injection,

@@ -21,6 +21,7 @@ macro_rules! again {
     }};
 }
 
+pub mod account_work;
 pub mod answer_hold;
 pub mod change_account;
 pub mod change_calendar;
@@ -41,6 +42,7 @@ pub mod offload;
 pub mod patch_event;
 pub mod people;
 pub mod planning;
+pub mod port;
 pub mod promises;
 pub mod read_accounts;
 pub mod read_busy;

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 
 use super::problem::{Code, Problem};
 use crate::{
-    actor::{AccountWork, ActorHealth, Handle, PanicIn, Refused, WorkError},
+    actor::{ActorHealth, Handle, PanicIn, Refused},
     domain::ids::AccountId,
     provider::push::Notification,
+    service::port::{AccountWork, WorkError},
 };
 
 /// An order to an account's actor.

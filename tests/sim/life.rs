@@ -13,8 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use calwarden::{
-    actor::{self, AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Spawner, Sweep, WorkError},
-    app::{Pace, Work},
+    actor::{self, Spawner},
     config::Config,
     domain::{
         ids::AccountId,
@@ -33,7 +32,12 @@ use calwarden::{
         },
     },
     sandbox::google::Push,
-    service::{Services, Settings, connections::Connections},
+    service::{
+        Services, Settings,
+        account_work::{PollIntervals, UseCases},
+        connections::Connections,
+        port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
+    },
     store::{self, Blocking, Store, StoreConfig},
     vault::KeyRing,
 };
@@ -48,9 +52,10 @@ use super::{
 };
 
 /// How often everybody polls.
-pub const BUSY: Pace = Pace { caldav_s: 600, feed_s: 900, unwatched_s: 120, watched_s: 900 };
+pub const BUSY: PollIntervals = PollIntervals { caldav_s: 600, feed_s: 900, unwatched_s: 120, watched_s: 900 };
 /// The same in weeks in which little happens.
-pub const SLOW: Pace = Pace { caldav_s: SLOW_S, feed_s: SLOW_S, unwatched_s: SLOW_S, watched_s: SLOW_S };
+pub const SLOW: PollIntervals =
+    PollIntervals { caldav_s: SLOW_S, feed_s: SLOW_S, unwatched_s: SLOW_S, watched_s: SLOW_S };
 const SLOW_S: u32 = 48 * 3_600;
 
 /// Wall time: an epoch plus what tokio's paused clock says.
@@ -76,7 +81,7 @@ impl Random for SeededRandom {
 
 /// The real work, counted: two rounds of one account at once break I-25.
 struct Counted {
-    work: Work,
+    work: UseCases,
     running: Mutex<std::collections::BTreeMap<AccountId, u32>>,
     overlaps: Arc<AtomicU32>,
 }
@@ -174,14 +179,14 @@ pub struct Birth<'a> {
     /// Rounds that ran at once for one account.
     pub overlaps: Arc<AtomicU32>,
     /// How often everybody polls.
-    pub pace: Pace,
+    pub pace: PollIntervals,
 }
 
 /// How often the look-alike's notifications are looked for: so many times between two polls.
 const DELIVERIES: u32 = 180;
 
 /// Brings notifications to the process; in bad weather some are lost, and some come twice.
-async fn deliver(outside: Shared, handle: actor::Handle, world: World, pace: Pace) {
+async fn deliver(outside: Shared, handle: actor::Handle, world: World, pace: PollIntervals) {
     loop {
         tokio::time::sleep(Duration::from_secs(pace.watched_s.into()) / DELIVERIES).await;
         let due = outside.borrow_mut().google.google.take_due(world.now());
@@ -268,7 +273,7 @@ async fn begin(birth: &Birth<'_>, world: World) -> Alive {
     let webhook = Some("https://sim.example.org/sync/providers/google/webhook".parse().expect("a URL"));
     let settings = Settings { google: Some(app), webhook, ..settings };
     let services = Arc::new(Services::new(store, world.clone(), Arc::new(vault), connections, settings));
-    let work = Work::new(Arc::clone(&services), birth.pace);
+    let work = UseCases::new(Arc::clone(&services), birth.pace);
     let counted = Counted { work, running: Mutex::default(), overlaps: Arc::clone(&birth.overlaps) };
     let spawner = Spawner::on(tokio::runtime::Handle::current());
     let limits = actor::Config { start_spread: Duration::from_secs(5), ..actor::Config::default() };

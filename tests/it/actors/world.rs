@@ -8,10 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use calwarden::{
-    actor::{
-        self, AccountStart, AccountState, AccountWork, Config, Handle, ProgressSink, RoundReport, Spawner, Sweep,
-        WorkError,
-    },
+    actor::{self, Config, Handle, Spawner},
     domain::{
         account::AccountStatus,
         ids::AccountId,
@@ -19,6 +16,7 @@ use calwarden::{
         round::{Cause, Outcome},
     },
     engine::account::CredentialKind,
+    service::port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};

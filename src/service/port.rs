@@ -1,4 +1,4 @@
-//! What the actors have done for them: one trait, so that they keep time and know nothing of stores or providers.
+//! The use cases as the actors know them: one trait, so that they keep time and know nothing of stores or providers.
 
 use std::time::Duration;
 
@@ -67,7 +67,9 @@ impl AccountStart {
         pace(self.auto_sync, self.poll_every_s, self.watched_every_s, self.provider_interval_s)
     }
 
-    pub(super) fn state(&self) -> AccountState {
+    /// What its owner sees.
+    #[must_use]
+    pub fn state(&self) -> AccountState {
         AccountState {
             status: self.status,
             reason: self.reason.clone(),
@@ -76,7 +78,9 @@ impl AccountStart {
         }
     }
 
-    pub(super) fn past(&self) -> Past {
+    /// What its machine begins with.
+    #[must_use]
+    pub fn past(&self) -> Past {
         Past {
             kind: self.kind,
             expires: self.expires,
@@ -142,7 +146,9 @@ impl RoundReport {
         }
     }
 
-    pub(super) fn end(&self) -> RoundEnd {
+    /// How it ended, for the account's machine.
+    #[must_use]
+    pub fn end(&self) -> RoundEnd {
         RoundEnd {
             outcome: self.outcome,
             retry_after: self.retry_after,
@@ -183,7 +189,8 @@ impl ProgressSink {
         self.0.send_replace(Some(progress));
     }
 
-    pub(super) fn clear(&self) {
+    /// No round runs.
+    pub fn clear(&self) {
         self.0.send_replace(None);
     }
 }

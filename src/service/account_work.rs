@@ -1,4 +1,4 @@
-//! What the actors have done, done by the use cases.
+//! What accounts, their channels and the days of their owners need done, as actors ask for it; what comes of it in the log and in the metrics.
 
 use std::{
     collections::BTreeMap,
@@ -10,9 +10,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::{
+    Refusal, Services,
+    note_account::AccountNote,
+    port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
+};
 use crate::{
-    actor::work::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
-    config::Poll,
     domain::{
         account::{AccountStatus, ProviderKind},
         failure::FailureClass,
@@ -29,7 +32,6 @@ use crate::{
         catalogue::{ConnectedBy, Looks, facts},
         push::Notification,
     },
-    service::{Refusal, Services, note_account::AccountNote},
     store::{Mode, StoreError},
 };
 
@@ -38,7 +40,7 @@ const RACES_MAX: u32 = 3;
 
 /// Seconds between polls, by provider.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct PollIntervals {
     /// A CalDAV or iCloud account.
     pub caldav_s: u32,
     /// A feed.
@@ -49,18 +51,12 @@ pub struct Pace {
     pub watched_s: u32,
 }
 
-impl From<&Poll> for Pace {
-    fn from(poll: &Poll) -> Self {
-        Self { caldav_s: poll.caldav_s, feed_s: poll.feed_s, unwatched_s: poll.unwatched_s, watched_s: poll.watched_s }
-    }
-}
-
 /// The use cases, as the actors know them.
-pub struct Work {
+pub struct UseCases {
     /// The use cases.
     pub services: Arc<Services>,
     /// How often accounts look by themselves.
-    pub pace: Pace,
+    pub pace: PollIntervals,
     /// What providers asked for between polls, until it is stored with the account's state.
     intervals: Mutex<BTreeMap<AccountId, u32>>,
 }
@@ -80,10 +76,10 @@ impl From<StoreError> for WorkError {
     }
 }
 
-impl Work {
+impl UseCases {
     /// The use cases, at this pace.
     #[must_use]
-    pub fn new(services: Arc<Services>, pace: Pace) -> Self {
+    pub fn new(services: Arc<Services>, pace: PollIntervals) -> Self {
         Self { services, pace, intervals: Mutex::default() }
     }
 
@@ -116,7 +112,7 @@ fn log(id: AccountId, what: &'static str, done: Result<(), Refusal>) {
 }
 
 #[async_trait]
-impl AccountWork for Work {
+impl AccountWork for UseCases {
     async fn load(&self, id: AccountId) -> Result<AccountStart, WorkError> {
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.ok_or(WorkError::NotFound)?;
