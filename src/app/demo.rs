@@ -34,7 +34,7 @@ const OURS: [(i64, u32, &str); 6] = [
 ];
 
 /// Makes the household, connects it, and plans a few things here.
-pub async fn furnish(services: &Arc<Services>, shared: &Shared) -> Result<()> {
+pub async fn seed_demo(services: &Arc<Services>, shared: &Shared) -> Result<()> {
     for (id, name) in HOUSEHOLD {
         let user: UserId = id.parse().context("an id")?;
         let zone = chrono_tz::Europe::Paris;

@@ -57,14 +57,14 @@ fn client() -> Result<Arc<HttpClient>> {
     Ok(Arc::new(HttpClient::new(ClientConfig { policy, ..ClientConfig::default() })?))
 }
 
-/// The look-alike beside a server, in its process.
-pub(super) struct Beside {
+/// The look-alike of Google, in the process of a server.
+pub(super) struct LookAlike {
     pub shared: Shared,
     pub listener: TcpListener,
     pub address: SocketAddr,
 }
 
-impl Beside {
+impl LookAlike {
     /// On a free port, with the configuration pointed at it. Notifications come back to where the server listens.
     pub(super) fn new(config: &mut Config, world: World) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port for the sandbox")?;

@@ -8,7 +8,7 @@ use std::{cell::Cell, io::Write, net::TcpListener, rc::Rc, sync::Arc, time::Dura
 use anyhow::{Context as _, Result, bail};
 use tokio::runtime;
 
-use super::{assemble, demo, look_alike::Beside};
+use super::{assemble, demo, look_alike::LookAlike};
 use crate::{
     actor::{self, Spawner},
     config::Config,
@@ -28,8 +28,8 @@ use crate::{
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What runs beside the server.
-pub(super) struct Company {
-    beside: Beside,
+pub(super) struct Sandbox {
+    look_alike: LookAlike,
     /// Whether a household is made there and here.
     household: bool,
 }
@@ -37,9 +37,9 @@ pub(super) struct Company {
 /// Serves with the look-alike of Google in the same process.
 pub(super) fn with_sandbox(config: &Config, world: World, out: &mut impl Write) -> Result<()> {
     let mut config = config.clone();
-    let beside = Beside::new(&mut config, world.clone())?;
-    writeln!(out, "a sandbox of Google: http://{}/", beside.address)?;
-    serve(&config, world, Some(Company { beside, household: false }))
+    let look_alike = LookAlike::new(&mut config, world.clone())?;
+    writeln!(out, "a sandbox of Google: http://{}/", look_alike.address)?;
+    serve(&config, world, Some(Sandbox { look_alike, household: false }))
 }
 
 /// Serves a household of nobody's, in a folder that is gone afterwards.
@@ -48,14 +48,14 @@ pub(super) fn demo(config: &Config, world: World, out: &mut impl Write) -> Resul
     let mut config = config.clone();
     config.data_dir = folder.path().join("data");
     (config.database_url, config.api_base_url) = (None, None);
-    let beside = Beside::new(&mut config, world.clone())?;
+    let look_alike = LookAlike::new(&mut config, world.clone())?;
     writeln!(out, "http://{}/demo", config.listen)?;
     out.flush()?;
-    serve(&config, world, Some(Company { beside, household: true }))
+    serve(&config, world, Some(Sandbox { look_alike, household: true }))
 }
 
 /// Serves until SIGTERM or SIGINT, then lets running rounds end.
-pub(super) fn serve(config: &Config, world: World, company: Option<Company>) -> Result<()> {
+pub(super) fn serve(config: &Config, world: World, sandbox: Option<Sandbox>) -> Result<()> {
     let metrics = Metrics::install()?;
     promises::watch();
     let mut builder = runtime::Builder::new_multi_thread();
@@ -82,7 +82,7 @@ pub(super) fn serve(config: &Config, world: World, company: Option<Company>) -> 
         (Arc::clone(&services), Arc::clone(&alone)),
         metrics,
         listener,
-        company,
+        sandbox,
     ));
     drop(services);
     work.shutdown_timeout(Duration::from_secs(u64::from(config.shutdown_s)));
@@ -96,7 +96,7 @@ async fn run(
     (services, alone): (Arc<Services>, Arc<InstanceLock>),
     metrics: Metrics,
     listener: TcpListener,
-    company: Option<Company>,
+    sandbox: Option<Sandbox>,
 ) -> Result<()> {
     let every = &config.poll;
     let poll = PollIntervals {
@@ -131,12 +131,12 @@ async fn run(
         shutdown_s: grace_s,
     };
     let front = Arc::new(Front { handle: handle.clone(), work: account_work });
-    let desk = AppState::new(Arc::clone(&services), front, settings, Box::new(move || metrics.render()));
-    if let Some(company) = company {
-        keep_company(&desk, Arc::clone(&services), company)?;
+    let app = AppState::new(Arc::clone(&services), front, settings, Box::new(move || metrics.render()));
+    if let Some(sandbox) = sandbox {
+        run_sandbox(&app, Arc::clone(&services), sandbox)?;
     }
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let server = web::server(desk, listener, workers)?;
+    let server = web::server(app, listener, workers)?;
     let (serving, computing) = (server.handle(), services.computing.clone());
     tracing::info!(address = %config.listen, "serving");
     let taken = Rc::new(Cell::new(false));
@@ -174,15 +174,15 @@ fn connections_max(wanted: u32) -> usize {
     files.map_or(web::CONNECTIONS_MAX, |files| (files / 2).clamp(1, web::CONNECTIONS_MAX))
 }
 
-fn keep_company(desk: &AppState, services: Arc<Services>, company: Company) -> Result<()> {
-    let (shared, address) = (company.beside.shared.clone(), company.beside.address);
-    company.beside.start()?;
-    if company.household {
+fn run_sandbox(app: &AppState, services: Arc<Services>, sandbox: Sandbox) -> Result<()> {
+    let (shared, address) = (sandbox.look_alike.shared.clone(), sandbox.look_alike.address);
+    sandbox.look_alike.start()?;
+    if sandbox.household {
         let users = demo::HOUSEHOLD.iter().filter_map(|(id, _)| id.parse().ok()).collect();
-        // The desk is new: nothing was set before.
-        let _ = desk.demo.set(Demo { users, other_side: format!("http://{address}/") });
+        // It is new: nothing was set before.
+        let _ = app.demo.set(Demo { users, other_side: format!("http://{address}/") });
         actix::spawn(async move {
-            if let Err(why) = demo::furnish(&services, &shared).await {
+            if let Err(why) = demo::seed_demo(&services, &shared).await {
                 tracing::error!(error = %why, "the household could not be made");
             }
         });

@@ -32,9 +32,9 @@ use crate::domain::ids::RoundId;
 pub const REQUEST_ID: &str = "X-Request-Id";
 
 /// Answers one request of a route.
-pub async fn serve(desk: Arc<AppState>, route: Rc<Route>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    let started = desk.services.world.now();
-    let id = request_id(&desk);
+pub async fn serve(app: Arc<AppState>, route: Rc<Route>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let started = app.services.world.now();
+    let id = request_id(&app);
     let (method, path) = (route.method.clone(), route.path);
     let asked = request.clone();
     // This future is dropped when the caller hangs up; the work goes on without, and is told.
@@ -42,8 +42,8 @@ pub async fn serve(desk: Arc<AppState>, route: Rc<Route>, request: HttpRequest, 
     request.extensions_mut().insert(gone.clone());
     let told = gone.drop_guard();
     let answered = {
-        let desk = Arc::clone(&desk);
-        match rt::spawn(async move { attend(&desk, &route, request, payload).await }).await {
+        let app = Arc::clone(&app);
+        match rt::spawn(async move { attend(&app, &route, request, payload).await }).await {
             Ok(answered) => answered,
             Err(lost) => Err(internal(&lost)),
         }
@@ -51,7 +51,7 @@ pub async fn serve(desk: Arc<AppState>, route: Rc<Route>, request: HttpRequest, 
     drop(told);
     let mut response = finish(answered, &id, method.as_str(), path);
     gate::tell(&asked, response.headers_mut());
-    let took = (desk.services.world.now() - started).as_seconds_f64().max(0.0);
+    let took = (app.services.world.now() - started).as_seconds_f64().max(0.0);
     let status = response.status().as_str().to_owned();
     metrics::counter!("calwarden_http_requests_total", "method" => method.to_string(), "route" => path, "status" => status)
         .increment(1);
@@ -60,13 +60,13 @@ pub async fn serve(desk: Arc<AppState>, route: Rc<Route>, request: HttpRequest, 
 }
 
 /// Refuses a request that no route answers.
-pub fn refuse(desk: &AppState, problem: Problem, request: &HttpRequest) -> HttpResponse {
-    finish(Err(problem), &request_id(desk), request.method().as_str(), "none")
+pub fn refuse(app: &AppState, problem: Problem, request: &HttpRequest) -> HttpResponse {
+    finish(Err(problem), &request_id(app), request.method().as_str(), "none")
 }
 
 /// Requests are named like rounds: an id that sorts by time.
-fn request_id(desk: &AppState) -> String {
-    desk.services.world.new_id::<RoundId>().to_string()
+fn request_id(app: &AppState) -> String {
+    app.services.world.new_id::<RoundId>().to_string()
 }
 
 fn finish(answered: Answer, id: &str, method: &str, path: &str) -> HttpResponse {
@@ -88,22 +88,22 @@ fn finish(answered: Answer, id: &str, method: &str, path: &str) -> HttpResponse 
     response
 }
 
-async fn attend(desk: &Arc<AppState>, route: &Route, request: HttpRequest, payload: web::Payload) -> Answer {
-    let caller = gate::admit(desk, route, &request).await?;
+async fn attend(app: &Arc<AppState>, route: &Route, request: HttpRequest, payload: web::Payload) -> Answer {
+    let caller = gate::admit(app, route, &request).await?;
     // Read whatever a POST brings, wanted or not: an unread body makes the server close the connection.
     let body = if route.method == Method::GET {
         Bytes::new()
     } else {
-        let (has_key, max) = (route.access != Access::Open, desk.settings.body_bytes_max);
-        desk.intake.read(request.headers(), payload, has_key, max).await?
+        let (has_key, max) = (route.access != Access::Open, app.settings.body_bytes_max);
+        app.intake.read(request.headers(), payload, has_key, max).await?
     };
     if route.takes.is_some() {
         is_json(&request)?;
     }
     if route.honours_key() && request.headers().contains_key(IDEMPOTENCY_KEY) {
-        return idempotency::answer(desk, route, &caller, &request, &body).await;
+        return idempotency::answer(app, route, &caller, &request, &body).await;
     }
-    (route.handler)(Ask::new(Arc::clone(desk), caller, request, body, route)?).await
+    (route.handler)(Ask::new(Arc::clone(app), caller, request, body, route)?).await
 }
 
 /// A body without a media type is taken for JSON; so is one that curl calls a form because nobody told it otherwise.

@@ -36,17 +36,17 @@ pub struct Orders(Rc<RefCell<Vec<(AccountId, Order)>>>);
 
 impl Orders {
     /// Gives them: what they are about is durable now.
-    pub async fn give(&self, desk: &AppState) {
+    pub async fn give(&self, app: &AppState) {
         let noted = self.0.take();
         for (account, order) in noted {
-            tell_actor(desk, account, order).await;
+            tell_actor(app, account, order).await;
         }
     }
 }
 
 /// What is stored holds whether its actor hears of it or not: one that is built later reads it there.
-async fn tell_actor(desk: &AppState, account: AccountId, order: Order) {
-    if let Err(problem) = desk.actors.order(account, order).await {
+async fn tell_actor(app: &AppState, account: AccountId, order: Order) {
+    if let Err(problem) = app.actors.order(account, order).await {
         tracing::info!(detail = problem.detail, "an account's actor reads a change from the store when it is built");
     }
 }
@@ -54,7 +54,7 @@ async fn tell_actor(desk: &AppState, account: AccountId, order: Order) {
 /// One request.
 pub struct Ask {
     /// What stands behind the API.
-    pub desk: Arc<AppState>,
+    pub app: Arc<AppState>,
     /// Who asks.
     pub caller: Caller,
     services: Arc<Services>,
@@ -74,7 +74,7 @@ pub fn instant(field: &str, at: DateTime<Utc>) -> Result<DateTime<Utc>, Problem>
 impl Ask {
     /// A request whose query holds nothing but what its route knows.
     pub fn new(
-        desk: Arc<AppState>,
+        app: Arc<AppState>,
         caller: Caller,
         request: HttpRequest,
         body: Bytes,
@@ -102,9 +102,9 @@ impl Ask {
             }
             query.push((name.into_owned(), value.into_owned()));
         }
-        let services = Arc::clone(&desk.services);
+        let services = Arc::clone(&app.services);
         let gone = request.extensions().get::<CancellationToken>().cloned().unwrap_or_default();
-        Ok(Self { desk, caller, services, orders: None, gone, request, query, body })
+        Ok(Self { app, caller, services, orders: None, gone, request, query, body })
     }
 
     /// The same request, whose changes become durable together with its answer; orders to actors are noted until then.
@@ -123,7 +123,7 @@ impl Ask {
     pub async fn tell_actor(&self, account: AccountId, order: Order) {
         match &self.orders {
             Some(orders) => orders.0.borrow_mut().push((account, order)),
-            None => tell_actor(&self.desk, account, order).await,
+            None => tell_actor(&self.app, account, order).await,
         }
     }
 

@@ -121,7 +121,7 @@ pub async fn google_callback(ask: Ask) -> Answer {
         Ok(connected) => {
             if connected.again {
                 // What is stored holds; an actor that is not there reads it when it is built.
-                let _ = ask.desk.actors.order(connected.account, Order::Reauthorised).await;
+                let _ = ask.app.actors.order(connected.account, Order::Reauthorised).await;
             }
             welcome(&connected)
         }

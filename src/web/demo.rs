@@ -44,7 +44,7 @@ const STYLE: &str = "body{font:1rem/1.45 system-ui,sans-serif;margin:0;color-sch
     small{opacity:.7}@media(max-width:50rem){main{grid-template-columns:1fr}}";
 
 fn demo(ask: &Ask) -> Result<Demo, Problem> {
-    ask.desk.demo.get().cloned().ok_or_else(|| Problem::not_found("demonstration here; calwarden demo runs one"))
+    ask.app.demo.get().cloned().ok_or_else(|| Problem::not_found("demonstration here; calwarden demo runs one"))
 }
 
 /// `GET /demo`

@@ -99,19 +99,19 @@ impl Gate {
 }
 
 /// Recognises whoever asks, and counts the request: for its key, or for its address where it shows no good one.
-pub async fn admit(desk: &AppState, route: &Route, request: &HttpRequest) -> Result<Caller, Problem> {
-    let now = desk.services.world.now();
+pub async fn admit(app: &AppState, route: &Route, request: &HttpRequest) -> Result<Caller, Problem> {
+    let now = app.services.world.now();
     let by_address = || match request.peer_addr() {
-        Some(peer) if !FREE.contains(&route.path) => desk.gate.addresses.admit(network(peer.ip()), now),
+        Some(peer) if !FREE.contains(&route.path) => app.gate.addresses.admit(network(peer.ip()), now),
         _ => Ok(None),
     };
     let Access::Key(wanted) = route.access else {
         note(request, by_address()?);
         return Ok(nobody());
     };
-    match recognise(&desk.services, request.headers(), wanted).await {
+    match recognise(&app.services, request.headers(), wanted).await {
         Ok(caller) => {
-            note(request, desk.gate.keys.admit(caller.key, now)?);
+            note(request, app.gate.keys.admit(caller.key, now)?);
             Ok(caller)
         }
         Err(problem) => {

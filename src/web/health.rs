@@ -27,7 +27,7 @@ pub async fn live(_: Ask) -> Answer {
 
 /// The database takes writes, and somebody keeps the accounts in step.
 pub async fn ready(ask: Ask) -> Answer {
-    if !ask.desk.actors.alive() {
+    if !ask.app.actors.alive() {
         return Err(Problem::new(Code::Unavailable, "the actors have stopped; restart the service"));
     }
     ask.services().ready().await.map_err(|failure| {
@@ -48,13 +48,13 @@ const FIGURES_LAST: TimeDelta = TimeDelta::seconds(1);
 /// The figures, in Prometheus' text format. What the database holds is counted when it is asked for, once a second at most.
 pub async fn figures(ask: Ask) -> Answer {
     // Whoever comes while they are counted waits for that count.
-    let mut counted = ask.desk.counted.0.lock().await;
+    let mut counted = ask.app.counted.0.lock().await;
     let now = ask.services().world.now();
     let text = match &*counted {
         Some((at, text)) if (TimeDelta::zero()..FIGURES_LAST).contains(&(now - *at)) => text.clone(),
         _ => {
             count(&ask).await;
-            let text = Bytes::from((ask.desk.figures)());
+            let text = Bytes::from((ask.app.figures)());
             *counted = Some((now, text.clone()));
             text
         }
@@ -78,7 +78,7 @@ async fn count(ask: &Ask) {
         metrics::gauge!("calwarden_events").set(float(counts.events));
     }
     let mut states = std::collections::BTreeMap::<&'static str, u64>::new();
-    for health in ask.desk.actors.all() {
+    for health in ask.app.actors.all() {
         *states.entry(health.state.as_str()).or_default() += 1;
     }
     for phase in crate::engine::account::status::Phase::ALL {

@@ -91,7 +91,7 @@ impl Asked<'_> {
 
 /// Answers a request that carries a key.
 pub async fn answer(
-    desk: &Arc<AppState>,
+    app: &Arc<AppState>,
     route: &Route,
     caller: &Caller,
     request: &HttpRequest,
@@ -105,14 +105,14 @@ pub async fn answer(
     let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();
     let request_hash = Asked { method: &route.method, target: &target, body }.hash(caller);
     let asked = Repeatable { api_key: caller.key, key, request_hash };
-    let _turn = desk.answering.take((asked.api_key, asked.key.clone()))?;
+    let _turn = app.answering.take((asked.api_key, asked.key.clone()))?;
     for _ in 0..=RETRIES_MAX {
         // Another process may have answered it while an attempt of ours lost its race.
-        if let Some(answer) = recalled(desk.services.recall_answer(&asked).await?)? {
+        if let Some(answer) = recalled(app.services.recall_answer(&asked).await?)? {
             return again(answer);
         }
-        let ask = Ask::new(Arc::clone(desk), caller.clone(), request.clone(), body.clone(), route)?;
-        match attempt(desk, route, &asked, ask).await? {
+        let ask = Ask::new(Arc::clone(app), caller.clone(), request.clone(), body.clone(), route)?;
+        match attempt(app, route, &asked, ask).await? {
             Attempt::Done(response) => return Ok(response),
             Attempt::Lost => {}
         }
@@ -121,9 +121,9 @@ pub async fn answer(
 }
 
 /// Does the work, and makes it durable together with its answer.
-async fn attempt(desk: &AppState, route: &Route, asked: &Repeatable, ask: Ask) -> Result<Attempt, Problem> {
+async fn attempt(app: &AppState, route: &Route, asked: &Repeatable, ask: Ask) -> Result<Attempt, Problem> {
     let (work, orders) = (Arc::new(Work::default()), Orders::default());
-    let services = Arc::new(desk.services.within(&work));
+    let services = Arc::new(app.services.within(&work));
     let answered = (route.handler)(ask.within(services, orders.clone())).await;
     if work.is_lost() {
         return match answered {
@@ -134,16 +134,16 @@ async fn attempt(desk: &AppState, route: &Route, asked: &Repeatable, ask: Ask) -
     let ended = match answered {
         Ok(response) if response.status().is_success() => {
             let (response, answer) = kept(response).await?;
-            desk.services.end_with(&work, asked, answer).await.map(|done| done.then_some(Ok(response)))
+            app.services.end_with(&work, asked, answer).await.map(|done| done.then_some(Ok(response)))
         }
         // What a use case stored although it refuses (an offer that is out of date) is stored without a key as well.
-        Ok(other) => desk.services.end(&work).await.map(|()| Some(Ok(other))),
-        Err(refusal) if refusal.code.status() < 500 => desk.services.end(&work).await.map(|()| Some(Err(refusal))),
+        Ok(other) => app.services.end(&work).await.map(|()| Some(Ok(other))),
+        Err(refusal) if refusal.code.status() < 500 => app.services.end(&work).await.map(|()| Some(Err(refusal))),
         Err(failure) => return Err(failure),
     };
     match ended {
         Ok(Some(answered)) => {
-            orders.give(desk).await;
+            orders.give(app).await;
             answered.map(Attempt::Done)
         }
         Ok(None) | Err(Refusal::Store(StoreError::Busy)) => Ok(Attempt::Lost),

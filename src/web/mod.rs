@@ -1,7 +1,7 @@
 //! The web shows: the HTTP API, its routes as one table, its refusals as problem documents.
 //!
 //! - **route**: one row of [`routes`]; the OpenAPI document, the docs page and the checks are made from the same rows.
-//! - **desk**: what stands behind every request.
+//! - **app**: what stands behind every request.
 //!
 //! **Invariant:** nothing is decided here and no row is read here: handlers translate between HTTP and the use cases.
 
@@ -134,7 +134,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// Puts the desk together.
+    /// Puts the app together.
     #[must_use]
     pub fn new(services: Arc<Services>, actors: Arc<dyn Actors>, settings: WebSettings, figures: Figures) -> Arc<Self> {
         let sync_limit = limit::SyncLimit::new(settings.sync_per_hour);
@@ -336,8 +336,8 @@ fn service_routes() -> Vec<Route> {
 }
 
 /// Registers every route.
-pub fn configure(desk: &Arc<AppState>) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
-    let desk = Arc::clone(desk);
+pub fn configure(app: &Arc<AppState>) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
+    let app = Arc::clone(app);
     move |config| {
         let mut resources: BTreeMap<&'static str, Vec<Rc<Route>>> = BTreeMap::new();
         for route in routes() {
@@ -347,32 +347,32 @@ pub fn configure(desk: &Arc<AppState>) -> impl FnOnce(&mut web::ServiceConfig) +
             let allowed: Vec<_> = rows.iter().map(|row| row.method.to_string()).collect();
             let mut resource = web::resource(path);
             for row in rows {
-                let desk = Arc::clone(&desk);
+                let app = Arc::clone(&app);
                 let method = row.method.clone();
                 let service = move |request: HttpRequest, payload: web::Payload| {
-                    answer::serve(Arc::clone(&desk), Rc::clone(&row), request, payload)
+                    answer::serve(Arc::clone(&app), Rc::clone(&row), request, payload)
                 };
                 resource = resource.route(web::method(method).to(service));
             }
-            let desk = Arc::clone(&desk);
+            let app = Arc::clone(&app);
             config.service(resource.default_service(web::to(move |request: HttpRequest| {
                 let problem = Problem::new(Code::MethodNotAllowed, format!("this knows {}", allowed.join(", ")));
-                ready(answer::refuse(&desk, problem.header("Allow", &allowed.join(", ")), &request))
+                ready(answer::refuse(&app, problem.header("Allow", &allowed.join(", ")), &request))
             })));
         }
         config.default_service(web::to(move |request: HttpRequest| {
             let problem = Problem::not_found("route; every route is listed under /docs");
-            ready(answer::refuse(&desk, problem, &request))
+            ready(answer::refuse(&app, problem, &request))
         }));
     }
 }
 
 /// The server on an open listener. It runs when awaited, and stops gracefully through its handle.
-pub fn server(desk: Arc<AppState>, listener: TcpListener, workers: usize) -> io::Result<Server> {
-    let WebSettings { shutdown_s, connections_max, .. } = desk.settings;
+pub fn server(app: Arc<AppState>, listener: TcpListener, workers: usize) -> io::Result<Server> {
+    let WebSettings { shutdown_s, connections_max, .. } = app.settings;
     let workers = workers.max(1);
-    let app = move || App::new().wrap(Compress::default()).configure(configure(&desk));
-    Ok(HttpServer::new(app)
+    let factory = move || App::new().wrap(Compress::default()).configure(configure(&app));
+    Ok(HttpServer::new(factory)
         .workers(workers)
         .max_connections((connections_max / workers).max(1))
         .client_request_timeout(CLIENT_WAIT)

@@ -11,7 +11,7 @@ use crate::provider::google;
 /// `POST /sync/providers/google/webhook`
 pub async fn google(ask: Ask) -> Answer {
     match google::push::parse(|name| ask.header(name)) {
-        Ok(told) => ask.desk.actors.notify(told).await?,
+        Ok(told) => ask.app.actors.notify(told).await?,
         Err(_) => metrics::counter!("calwarden_notifications_total", "verdict" => "unreadable").increment(1),
     }
     Ok(HttpResponse::NoContent().finish())

@@ -9,7 +9,7 @@ use super::{
     rebuild::{How, Rebuilder},
     room::Room,
     score::Score,
-    sequence::AppState,
+    sequence::Prepared,
 };
 
 /// Levels of temperature; from the first to the last it falls to an 83rd.
@@ -73,7 +73,7 @@ impl Best {
 
 /// Searches from the best that is known, and makes it better where that succeeds, until the steps are taken or the meter is over.
 /// Answers the steps that it took.
-pub fn anneal(desk: &AppState, aim: &Aim, chance: &mut Chance, meter: &Meter<'_>, best: &mut Best) -> u64 {
+pub fn anneal(prepared: &Prepared, aim: &Aim, chance: &mut Chance, meter: &Meter<'_>, best: &mut Best) -> u64 {
     if best.pieces.len() < 2 || best.score <= aim.goal {
         return 0;
     }
@@ -98,15 +98,15 @@ pub fn anneal(desk: &AppState, aim: &Aim, chance: &mut Chance, meter: &Meter<'_>
             tried.clear();
             tried.extend_from_slice(&current);
             let from = if chance.once_in(aim.rebuild_once_in) {
-                rebuilder.rebuild(desk, &mut tried, how, &mut room, chance);
+                rebuilder.rebuild(prepared, &mut tried, how, &mut room, chance);
                 Some(0)
             } else {
-                moves::change(desk, &mut tried, chance)
+                moves::change(prepared, &mut tried, chance)
             };
             let Some(from) = from else { continue };
             let allowed = worth.saturating_add(dared(temperature, chance));
             let limit = allowed.saturating_sub(certain).checked_div(aim.cost).unwrap_or(u64::MAX);
-            let Some(score) = desk.place_below(&mut tried, from, limit, &mut room) else { continue };
+            let Some(score) = prepared.place_below(&mut tried, from, limit, &mut room) else { continue };
             let new = aim.worth(&score);
             if new > allowed {
                 continue;

@@ -7,22 +7,22 @@ use super::{
     piece::NONE,
     problem::{Block, Problem, Span, Task, Tick},
     score::{self, Progress, Score},
-    sequence::{AppState, Job},
+    sequence::{Job, Prepared},
     slots::{self, Free},
 };
 
 /// A score that no schedule is below, in any of its three parts; nought, if the meter is over before it is known. Caps of days are
 /// left out of it, which makes it lower.
-pub fn bound(desk: &AppState, meter: &Meter<'_>) -> Score {
-    let alone = if desk.caps.is_empty() { alone(desk, meter) } else { alone(&desk.without_caps(), meter) };
+pub fn bound(prepared: &Prepared, meter: &Meter<'_>) -> Score {
+    let alone = if prepared.caps.is_empty() { alone(prepared, meter) } else { alone(&prepared.without_caps(), meter) };
     let late = |(job, alone): &(&Job, &Alone)| job.due != NONE && (alone.rest > 0 || alone.end > job.due);
-    let certain: u64 = desk.jobs.iter().zip(&alone).filter(late).map(|(job, _)| job.weight).sum();
+    let certain: u64 = prepared.jobs.iter().zip(&alone).filter(late).map(|(job, _)| job.weight).sum();
     if meter.is_over() {
         return Score::default();
     }
     let bound = Score {
-        missed: certain + missed(desk, &alone, meter),
-        unplaced: unplaced(desk, &alone, meter),
+        missed: certain + missed(prepared, &alone, meter),
+        unplaced: unplaced(prepared, &alone, meter),
         cost: alone.iter().map(|alone| alone.cost).sum(),
     };
     if meter.is_over() { Score::default() } else { bound }
@@ -39,28 +39,28 @@ struct Alone {
     cost: u64,
 }
 
-fn alone(desk: &AppState, meter: &Meter<'_>) -> Vec<Alone> {
+fn alone(prepared: &Prepared, meter: &Meter<'_>) -> Vec<Alone> {
     let mut inserter = Inserter::new(meter);
     let mut one = |task: u32, job: &Job, split_cost| {
         if meter.is_over() {
             return (0, 0, 0);
         }
         let order =
-            Order { task, ticks: job.work, from: desk.now, until: job.until, split_cost, whim: 0, whole: false };
-        let rest = job.work - inserter.insert(desk, &[], &order);
+            Order { task, ticks: job.work, from: prepared.now, until: job.until, split_cost, whim: 0, whole: false };
+        let rest = job.work - inserter.insert(prepared, &[], &order);
         let end = inserter.found.last().map_or(0, |(start, length)| start + length);
         (rest, end, u64::try_from(inserter.found.len()).unwrap_or(0))
     };
-    let jobs = (0..).zip(&desk.jobs);
+    let jobs = (0..).zip(&prepared.jobs);
     jobs.map(|(task, job)| {
         let (rest, end, _) = one(task, job, 0);
-        let (_, cheap, blocks) = one(task, job, desk.split_cost);
+        let (_, cheap, blocks) = one(task, job, prepared.split_cost);
         let flow = |end: Tick| job.weight * u64::from(end.saturating_sub(job.release));
-        let never = flow(desk.horizon);
+        let never = flow(prepared.horizon);
         let cost = if rest > 0 {
             never
         } else {
-            never.min(flow(cheap) + u64::from(desk.split_cost) * blocks.saturating_sub(1))
+            never.min(flow(cheap) + u64::from(prepared.split_cost) * blocks.saturating_sub(1))
         };
         Alone { rest, end, cost }
     })
@@ -68,12 +68,12 @@ fn alone(desk: &AppState, meter: &Meter<'_>) -> Vec<Alone> {
 }
 
 /// The least weight of deadlines, of those that can be kept alone, that cannot all be kept together.
-fn missed(desk: &AppState, alone: &[Alone], meter: &Meter<'_>) -> u64 {
+fn missed(prepared: &Prepared, alone: &[Alone], meter: &Meter<'_>) -> u64 {
     let possible = |job: &Job, alone: &Alone| job.due != NONE && alone.rest == 0 && alone.end <= job.due;
     let chosen: Vec<&Job> =
-        desk.jobs.iter().zip(alone).filter(|(job, alone)| possible(job, alone)).map(|(job, _)| job).collect();
-    let demands: Vec<Demand> = chosen.iter().map(|job| demand(desk, job, job.due)).collect();
-    let Some(mut flow) = Flow::new(&desk.free, &demands, meter) else { return 0 };
+        prepared.jobs.iter().zip(alone).filter(|(job, alone)| possible(job, alone)).map(|(job, _)| job).collect();
+    let demands: Vec<Demand> = chosen.iter().map(|job| demand(prepared, job, job.due)).collect();
+    let Some(mut flow) = Flow::new(&prepared.free, &demands, meter) else { return 0 };
     let mut short = Vec::new();
     for (at, job) in chosen.iter().enumerate() {
         if flow.add(at, job.work) < job.work {
@@ -122,23 +122,23 @@ fn least_weight(jobs: &[&Job], ticks: Tick, meter: &Meter<'_>) -> u64 {
 
 /// The least weight of ticks that do not fit. The heaviest task flows first: that is best, as sets of ticks that can flow
 /// together have the exchange property.
-fn unplaced(desk: &AppState, alone: &[Alone], meter: &Meter<'_>) -> u64 {
-    let demands: Vec<Demand> = desk.jobs.iter().map(|job| demand(desk, job, job.until)).collect();
-    let certain = desk.jobs.iter().zip(alone).map(|(job, alone)| job.weight * u64::from(alone.rest)).sum();
-    let Some(mut flow) = Flow::new(&desk.free, &demands, meter) else { return certain };
-    let mut order: Vec<usize> = (0..desk.jobs.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(desk.jobs.get(*at).map_or(0, |job| job.weight)));
+fn unplaced(prepared: &Prepared, alone: &[Alone], meter: &Meter<'_>) -> u64 {
+    let demands: Vec<Demand> = prepared.jobs.iter().map(|job| demand(prepared, job, job.until)).collect();
+    let certain = prepared.jobs.iter().zip(alone).map(|(job, alone)| job.weight * u64::from(alone.rest)).sum();
+    let Some(mut flow) = Flow::new(&prepared.free, &demands, meter) else { return certain };
+    let mut order: Vec<usize> = (0..prepared.jobs.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(prepared.jobs.get(*at).map_or(0, |job| job.weight)));
     let mut sum = certain;
     for at in order {
-        let Some((job, alone)) = desk.jobs.get(at).zip(alone.get(at)) else { continue };
+        let Some((job, alone)) = prepared.jobs.get(at).zip(alone.get(at)) else { continue };
         let ticks = job.work - alone.rest;
         sum += job.weight * u64::from(ticks - flow.add(at, ticks));
     }
     sum
 }
 
-fn demand(desk: &AppState, job: &Job, end: Tick) -> Demand {
-    let within = Span { start: job.release.max(desk.now), end: end.min(desk.horizon) };
+fn demand(prepared: &Prepared, job: &Job, end: Tick) -> Demand {
+    let within = Span { start: job.release.max(prepared.now), end: end.min(prepared.horizon) };
     Demand { map: job.map, within, chunk_min: job.chunk_min }
 }
 

@@ -4,7 +4,7 @@ use super::{
     problem::{Block, Problem},
     reason::{self, Action, MoveReason},
     score,
-    sequence::AppState,
+    sequence::Prepared,
 };
 
 /// What becomes of one block.
@@ -31,7 +31,7 @@ pub enum Change {
 
 /// Each block of the plan in force and of the new one, once, in order of the tasks. A task's blocks that are not the same are
 /// paired in order of time.
-pub fn changes(problem: &Problem, desk: &AppState, blocks: &[Block]) -> Vec<Change> {
+pub fn changes(problem: &Problem, prepared: &Prepared, blocks: &[Block]) -> Vec<Change> {
     let mut changes = Vec::new();
     let progress = score::progress(problem, blocks);
     let old = by_task(problem, problem.previous.iter().map(|previous| previous.block));
@@ -41,7 +41,7 @@ pub fn changes(problem: &Problem, desk: &AppState, blocks: &[Block]) -> Vec<Chan
         old.retain(|block| kept.binary_search(block).is_err());
         changes.extend(kept.into_iter().map(Change::Kept));
         let pairs = old.iter().zip(&new).map(|(from, to)| {
-            let (reason, actions) = reason::why_moved(problem, desk, (blocks, &progress), *from, *to);
+            let (reason, actions) = reason::why_moved(problem, prepared, (blocks, &progress), *from, *to);
             Change::Moved { from: *from, to: *to, reason, actions }
         });
         changes.extend(pairs);

@@ -11,7 +11,7 @@ use super::{
     meter::{LOOK, Meter, work},
     piece::Piece,
     problem::{Span, Tick},
-    sequence::{AppState, Job},
+    sequence::{Job, Prepared},
 };
 
 /// Not reachable. Every cost is below, as there are no more blocks than [`HORIZON_MAX`](super::problem::HORIZON_MAX), and its
@@ -80,15 +80,15 @@ impl<'a> Inserter<'a> {
 
     /// Finds the best blocks for a task among placed pieces, which are in order of time. Answers how many ticks have found
     /// a place: all; or else as many as can be placed so that the rest is long enough to be placed another time.
-    pub fn insert(&mut self, desk: &AppState, pieces: &[Piece], order: &Order) -> Tick {
+    pub fn insert(&mut self, prepared: &Prepared, pieces: &[Piece], order: &Order) -> Tick {
         self.found.clear();
-        let job = desk.job(order.task);
+        let job = prepared.job(order.task);
         if order.ticks == 0 {
             return 0;
         }
-        self.find_gaps(desk, job, pieces, order);
-        if !desk.caps.is_empty() {
-            self.cap_gaps(desk, job, pieces);
+        self.find_gaps(prepared, job, pieces, order);
+        if !prepared.caps.is_empty() {
+            self.cap_gaps(prepared, job, pieces);
         }
         if order.whole && self.gaps.iter().map(|gap| gap.len()).sum::<Tick>() < order.ticks {
             return 0;
@@ -119,17 +119,17 @@ impl<'a> Inserter<'a> {
             if best.is_some_and(|(cost, ..)| cost <= least) {
                 break;
             }
-            if let Some((cost, took)) = self.add_gap(desk, job, order, gap, span)
+            if let Some((cost, took)) = self.add_gap(prepared, job, order, gap, span)
                 && best.is_none_or(|(other, ..)| cost < other)
             {
                 best = Some((cost, gap, took));
             }
         }
         if let Some((_, gap, took)) = best {
-            self.trace(desk, job, order, gap, order.ticks, Some(took));
+            self.trace(prepared, job, order, gap, order.ticks, Some(took));
             return order.ticks;
         }
-        if order.whole { 0 } else { self.most(desk, job, order) }
+        if order.whole { 0 } else { self.most(prepared, job, order) }
     }
 
     /// A task that can be nothing but one block.
@@ -157,9 +157,9 @@ impl<'a> Inserter<'a> {
     }
 
     /// What is free for the task, in order, as far as its shortest block fits in.
-    fn find_gaps(&mut self, desk: &AppState, job: &Job, pieces: &[Piece], order: &Order) {
+    fn find_gaps(&mut self, prepared: &Prepared, job: &Job, pieces: &[Piece], order: &Order) {
         self.gaps.clear();
-        let Some(free) = desk.free.get(job.map) else { return };
+        let Some(free) = prepared.free.get(job.map) else { return };
         self.meter.spend(LOOK * work(pieces.len()));
         let from = order.from.max(job.release);
         let mut placed = pieces.iter().filter(|piece| piece.is_placed()).peekable();
@@ -170,8 +170,8 @@ impl<'a> Inserter<'a> {
                 break;
             }
             while let Some(piece) = placed.peek() {
-                let taken = piece.start.saturating_sub(desk.apart(order.task, piece.task));
-                let again = piece.end() + desk.apart(piece.task, order.task);
+                let taken = piece.start.saturating_sub(prepared.apart(order.task, piece.task));
+                let again = piece.end() + prepared.apart(piece.task, order.task);
                 if taken >= end {
                     break;
                 }
@@ -193,15 +193,15 @@ impl<'a> Inserter<'a> {
 
     /// Cuts the gaps to what may still be worked in their days, the first gaps of a day first. What is lost by that, a piece
     /// that would rather be later in a day, is found by moving pieces about.
-    fn cap_gaps(&mut self, desk: &AppState, job: &Job, pieces: &[Piece]) {
-        desk.left(pieces, &mut self.left);
+    fn cap_gaps(&mut self, prepared: &Prepared, job: &Job, pieces: &[Piece]) {
+        prepared.left(pieces, &mut self.left);
         std::mem::swap(&mut self.gaps, &mut self.uncut);
         self.meter.spend(LOOK * work(pieces.len() + 2 * self.uncut.len()));
         self.gaps.clear();
         for gap in &self.uncut {
             let mut start = gap.start;
-            while let Some(day) = desk.caps.day(start).filter(|_| start < gap.end) {
-                let end = desk.caps.end(day).min(gap.end);
+            while let Some(day) = prepared.caps.day(start).filter(|_| start < gap.end) {
+                let end = prepared.caps.end(day).min(gap.end);
                 if let Some(left) = self.left.get_mut(day) {
                     let room = (*left).min(end - start);
                     if room >= job.chunk_min {
@@ -216,7 +216,14 @@ impl<'a> Inserter<'a> {
 
     /// Adds a gap's row. Answers the best way to finish in this gap, and how many ticks it takes in it.
     #[expect(clippy::indexing_slicing, reason = "rows have `width` columns, and `have + ticks` stays below it")]
-    fn add_gap(&mut self, desk: &AppState, job: &Job, order: &Order, gap: usize, span: Span) -> Option<(Cost, Tick)> {
+    fn add_gap(
+        &mut self,
+        prepared: &Prepared,
+        job: &Job,
+        order: &Order,
+        gap: usize,
+        span: Span,
+    ) -> Option<(Cost, Tick)> {
         let (row, width) = (gap * self.width, self.width);
         self.least.extend_from_within(row..row + width);
         let (before, after) = self.least.split_at_mut(row + width);
@@ -224,7 +231,7 @@ impl<'a> Inserter<'a> {
         let weight = order.weight(job);
         let mut best: Option<(Cost, Tick)> = None;
         for add in job.chunk_min..=order.ticks {
-            let end = span.start + add + (add.div_ceil(job.chunk_max) - 1) * desk.apart(order.task, order.task);
+            let end = span.start + add + (add.div_ceil(job.chunk_max) - 1) * prepared.apart(order.task, order.task);
             if end > span.end {
                 break;
             }
@@ -245,12 +252,12 @@ impl<'a> Inserter<'a> {
     }
 
     /// As many ticks as can be placed, when not all can.
-    fn most(&mut self, desk: &AppState, job: &Job, order: &Order) -> Tick {
+    fn most(&mut self, prepared: &Prepared, job: &Job, order: &Order) -> Tick {
         let Some(last) = self.gaps.len().checked_sub(1) else { return 0 };
         let possible = |have: &Tick| self.least_of(last + 1, *have) < NO;
         let most = order.ticks.saturating_sub(job.chunk_min);
         let Some(have) = (1..=most).rev().find(possible) else { return 0 };
-        self.trace(desk, job, order, last, have, None);
+        self.trace(prepared, job, order, last, have, None);
         have
     }
 
@@ -259,7 +266,7 @@ impl<'a> Inserter<'a> {
     }
 
     /// Reads back how `have` ticks came into the gaps up to this one; `last` of them, if given, into it.
-    fn trace(&mut self, desk: &AppState, job: &Job, order: &Order, gap: usize, have: Tick, last: Option<Tick>) {
+    fn trace(&mut self, prepared: &Prepared, job: &Job, order: &Order, gap: usize, have: Tick, last: Option<Tick>) {
         let (mut have, mut last) = (have, last);
         for gap in (0..=gap).rev() {
             let (here, price) = (self.least_of(gap + 1, have), self.prices.get(gap).copied().unwrap_or(0));
@@ -279,7 +286,7 @@ impl<'a> Inserter<'a> {
                 blocks -= 1;
                 let length = job.chunk_max.min(rest - blocks * job.chunk_min);
                 self.found.push((start, length));
-                start += length + desk.apart(order.task, order.task);
+                start += length + prepared.apart(order.task, order.task);
                 rest -= length;
             }
             if let Some(of_this_gap) = self.found.get_mut(first..) {

@@ -58,7 +58,7 @@ pub use score::{Parts, Score, score};
 pub use search::{Budget, Work};
 pub use slots::{merged, without};
 
-use self::{chance::Chance, search::Meters, sequence::AppState};
+use self::{chance::Chance, search::Meters, sequence::Prepared};
 
 /// What was planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,13 +92,13 @@ pub fn plan_until(problem: &Problem, budget: Budget, stop: &dyn Stop) -> Result<
 }
 
 fn metered(problem: &Problem, budget: Budget, meters: &Meters<'_>) -> Plan {
-    let desk = AppState::new(problem);
+    let prepared = Prepared::new(problem);
     let mut chance = Chance::new(chance::seed(problem));
-    let best = search::search(problem, &desk, budget, meters, &mut chance);
+    let best = search::search(problem, &prepared, budget, meters, &mut chance);
     let blocks = piece::blocks(&best.pieces);
     let (score, parts) = score(problem, &blocks);
-    let changes = diff::changes(problem, &desk, &blocks);
-    let misfits = reason::misfits(problem, &desk, &blocks, &meters.reasons);
+    let changes = diff::changes(problem, &prepared, &blocks);
+    let misfits = reason::misfits(problem, &prepared, &blocks, &meters.reasons);
     let stopped = meters.all().iter().any(|meter| meter.was_stopped());
     let work = meters.all().iter().map(|meter| meter.spent().0).sum();
     Plan { blocks, score, parts, changes, misfits, stopped, work }

@@ -7,14 +7,14 @@ use super::{
     piece::Piece,
     problem::Tick,
     rebuild,
-    sequence::{AppState, Job, Kept},
+    sequence::{Job, Kept, Prepared},
 };
 
 /// Most pieces that a task is cut into anew: a task of more is changed piece by piece.
 const RECUT_MAX: u32 = 64;
 
 /// Changes a sequence by chance.
-pub fn change(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+pub fn change(prepared: &Prepared, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     if pieces.is_empty() {
         return None;
     }
@@ -22,12 +22,12 @@ pub fn change(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> 
         0..=9 => relocate(pieces, chance),
         10..=13 => swap(pieces, chance),
         14..=15 => relocate_run(pieces, chance),
-        16..=19 => split(desk, pieces, chance),
-        20..=22 => merge(desk, pieces, chance),
-        23..=25 => shift(desk, pieces, chance),
-        26..=30 => fill(desk, pieces, chance),
-        31..=32 => restore(desk, pieces, chance),
-        _ => recut(desk, pieces, chance),
+        16..=19 => split(prepared, pieces, chance),
+        20..=22 => merge(prepared, pieces, chance),
+        23..=25 => shift(prepared, pieces, chance),
+        26..=30 => fill(prepared, pieces, chance),
+        31..=32 => restore(prepared, pieces, chance),
+        _ => recut(prepared, pieces, chance),
     }
 }
 
@@ -83,9 +83,9 @@ fn relocate_run(pieces: &mut [Piece], chance: &mut Chance) -> Option<usize> {
 }
 
 /// Cuts a piece in two and puts one part somewhere else.
-fn split(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+fn split(prepared: &Prepared, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let (at, to) = (chance.below(pieces.len()), chance.below(pieces.len() + 1));
-    let (piece, job) = with_job(desk, pieces, at)?;
+    let (piece, job) = with_job(prepared, pieces, at)?;
     if piece.length < 2 * job.chunk_min {
         return None;
     }
@@ -103,9 +103,9 @@ fn cut(pieces: &mut Vec<Piece>, at: usize, part: Tick, to: usize) -> Option<usiz
 }
 
 /// Makes one piece of two of a task.
-fn merge(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+fn merge(prepared: &Prepared, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let (one, other) = pair(pieces, chance)?;
-    let (first, job) = with_job(desk, pieces, one)?;
+    let (first, job) = with_job(prepared, pieces, one)?;
     let second = pieces.get(other).copied()?;
     let sum = first.length + second.length;
     // What is too long to be placed comes of what is not placed anyhow, so that it can be cut anew.
@@ -118,9 +118,9 @@ fn merge(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Optio
 }
 
 /// Lengthens one piece of a task by what it takes from another.
-fn shift(desk: &AppState, pieces: &mut [Piece], chance: &mut Chance) -> Option<usize> {
+fn shift(prepared: &Prepared, pieces: &mut [Piece], chance: &mut Chance) -> Option<usize> {
     let (one, other) = pair(pieces, chance)?;
-    let (longer, job) = with_job(desk, pieces, one)?;
+    let (longer, job) = with_job(prepared, pieces, one)?;
     let spare = pieces.get(other)?.length.saturating_sub(job.chunk_min);
     let most = job.chunk_max.saturating_sub(longer.length).min(spare);
     if most == 0 {
@@ -148,15 +148,15 @@ fn pair(pieces: &[Piece], chance: &mut Chance) -> Option<(usize, usize)> {
 }
 
 /// Fills what is free in front of a piece with as much of another as fits there.
-fn fill(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+fn fill(prepared: &Prepared, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let from = chance.below(pieces.len());
     let to = if chance.once_in(3) { near(from, pieces.len(), chance) } else { chance.below(pieces.len()) };
-    let (piece, job) = with_job(desk, pieces, from)?;
+    let (piece, job) = with_job(prepared, pieces, from)?;
     let moved = piece.task;
-    let free = desk.room_at(pieces, to, moved)?;
+    let free = prepared.room_at(pieces, to, moved)?;
     // Up to the next piece, or, pushing that on, up to the end of the free span.
     let next = pieces.get(to..)?.iter().find(|piece| piece.is_placed());
-    let next = next.map_or(free.end, |piece| piece.start.saturating_sub(desk.apart(moved, piece.task)));
+    let next = next.map_or(free.end, |piece| piece.start.saturating_sub(prepared.apart(moved, piece.task)));
     let short = next >= free.start + job.chunk_min && chance.once_in(2);
     let end = if short { free.end.min(next) } else { free.end };
     let room = end.saturating_sub(free.start).min(job.chunk_max);
@@ -173,9 +173,9 @@ fn fill(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option
 }
 
 /// Wants a block of the plan in force back, or gives one up.
-fn restore(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+fn restore(prepared: &Prepared, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
     let at = chance.below(pieces.len());
-    let (piece, job) = with_job(desk, pieces, at)?;
+    let (piece, job) = with_job(prepared, pieces, at)?;
     if piece.want != 0 {
         pieces.get_mut(at)?.want = 0;
         return Some(at);
@@ -208,8 +208,8 @@ fn restore(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Opt
 }
 
 /// Takes a task out wholly, cuts it anew and strews its pieces.
-fn recut(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
-    let (Piece { task, .. }, job) = with_job(desk, pieces, chance.below(pieces.len()))?;
+fn recut(prepared: &Prepared, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Option<usize> {
+    let (Piece { task, .. }, job) = with_job(prepared, pieces, chance.below(pieces.len()))?;
     if job.work / job.chunk_max.max(1) > RECUT_MAX {
         return None;
     }
@@ -229,7 +229,7 @@ fn recut(desk: &AppState, pieces: &mut Vec<Piece>, chance: &mut Chance) -> Optio
     Some(0)
 }
 
-fn with_job<'a>(desk: &'a AppState, pieces: &[Piece], at: usize) -> Option<(Piece, &'a Job)> {
+fn with_job<'a>(prepared: &'a Prepared, pieces: &[Piece], at: usize) -> Option<(Piece, &'a Job)> {
     let piece = pieces.get(at).copied()?;
-    Some((piece, desk.job(piece.task)))
+    Some((piece, prepared.job(piece.task)))
 }

@@ -10,7 +10,7 @@ use super::{
     meter::{Meter, work},
     problem::{Block, Busy, BusyWith, Problem, Span, Task, Tick},
     score::{self, Progress},
-    sequence::AppState,
+    sequence::Prepared,
     slots::Free,
 };
 
@@ -176,7 +176,7 @@ pub struct Misfit {
 
 /// Every task that does not fit, with its reason. When the meter is over, the dear reasons are not looked for any more: then others
 /// have the time.
-pub fn misfits(problem: &Problem, desk: &AppState, blocks: &[Block], meter: &Meter<'_>) -> Vec<Misfit> {
+pub fn misfits(problem: &Problem, prepared: &Prepared, blocks: &[Block], meter: &Meter<'_>) -> Vec<Misfit> {
     let progress = score::progress(problem, blocks);
     let mut cases = Vec::new();
     for (at, (task, done)) in problem.tasks.iter().zip(&progress).enumerate() {
@@ -185,10 +185,10 @@ pub fn misfits(problem: &Problem, desk: &AppState, blocks: &[Block], meter: &Met
         if task.work.is_some() && done.rest == 0 && !late {
             continue;
         }
-        cases.push(Case { problem, desk, blocks, meter, progress: &progress, at, task, done: *done, late });
+        cases.push(Case { problem, prepared, blocks, meter, progress: &progress, at, task, done: *done, late });
     }
     let asked: Vec<(usize, Tick)> = cases.iter().map(|case| (case.at, case.window().end)).collect();
-    let certificate = Certificate::new(problem, &desk.free, &progress, &asked, meter);
+    let certificate = Certificate::new(problem, &prepared.free, &progress, &asked, meter);
     let told = |case: &Case| {
         let reason = case.reason(&certificate);
         let actions = case.actions(&reason);
@@ -200,7 +200,7 @@ pub fn misfits(problem: &Problem, desk: &AppState, blocks: &[Block], meter: &Met
 /// One task that does not fit.
 struct Case<'a> {
     problem: &'a Problem,
-    desk: &'a AppState,
+    prepared: &'a Prepared,
     blocks: &'a [Block],
     meter: &'a Meter<'a>,
     progress: &'a [Progress],
@@ -283,12 +283,12 @@ impl Case<'_> {
 
     /// Ticks that may be worked of its free hours, by the caps of the days; without caps, as many as one likes.
     fn supply(&self) -> Tick {
-        let free = self.desk.free.get(self.task.map).filter(|_| !self.desk.caps.is_empty());
-        free.map_or(Tick::MAX, |free| self.desk.caps.supply(free, self.window()))
+        let free = self.prepared.free.get(self.task.map).filter(|_| !self.prepared.caps.is_empty());
+        free.map_or(Tick::MAX, |free| self.prepared.caps.supply(free, self.window()))
     }
 
     fn gaps_too_small(&self, placeable: Tick) -> Reason {
-        match self.desk.free.get(self.task.map).map_or(0, |free| self.largest(free)) {
+        match self.prepared.free.get(self.task.map).map_or(0, |free| self.largest(free)) {
             0 => Reason::NoAllowedHours,
             gap => Reason::LargestGapTooSmall { gap, chunk_min: self.task.chunk_min, placeable },
         }
@@ -312,7 +312,7 @@ impl Case<'_> {
             ..*self.problem
         };
         let order = Order { task: 0, ticks, from, until: window.end, split_cost: 0, whim: 0, whole: false };
-        Inserter::new(self.meter).insert(&AppState::new(&alone), &[], &order)
+        Inserter::new(self.meter).insert(&Prepared::new(&alone), &[], &order)
     }
 
     /// The largest gap in its window.
@@ -324,7 +324,7 @@ impl Case<'_> {
 
     /// Who lies in its free hours, or so near that no gap is left, heaviest first; those that weigh as much as it or more, if there are such.
     fn holders(&self, window: Span) -> Vec<usize> {
-        let free = self.desk.free.get(self.task.map);
+        let free = self.prepared.free.get(self.task.map);
         let in_the_way = |block: &&Block| {
             let (start, end) = (block.start.saturating_sub(self.problem.gap), block.end + self.problem.gap);
             let span = Span { start: start.max(window.start), end: end.min(window.end) };
@@ -378,12 +378,12 @@ impl Case<'_> {
 /// Why a block is not where it was, and what may be done about it.
 pub fn why_moved(
     problem: &Problem,
-    desk: &AppState,
+    prepared: &Prepared,
     schedule: (&[Block], &[Progress]),
     from: Block,
     to: Block,
 ) -> (MoveReason, Vec<Action>) {
-    let reason = move_reason(problem, desk, schedule, from, to);
+    let reason = move_reason(problem, prepared, schedule, from, to);
     let actions = match &reason {
         MoveReason::Passed { .. } | MoveReason::TimeTaken { .. } | MoveReason::NotAllowed => vec![Action::HoldHere],
         MoveReason::WaitsFor { task } => vec![Action::FinishFirst { task: *task }, Action::HoldHere],
@@ -394,7 +394,7 @@ pub fn why_moved(
 
 fn move_reason(
     problem: &Problem,
-    desk: &AppState,
+    prepared: &Prepared,
     (blocks, progress): (&[Block], &[Progress]),
     from: Block,
     to: Block,
@@ -406,7 +406,7 @@ fn move_reason(
         return MoveReason::TimeTaken { by: *by };
     }
     let stands = |job: &super::sequence::Job| job.kept.iter().any(|block| block.start == from.start);
-    if !desk.jobs.get(from.task).is_some_and(stands) {
+    if !prepared.jobs.get(from.task).is_some_and(stands) {
         return MoveReason::NotAllowed;
     }
     let after = problem.tasks.get(from.task).map_or(&[][..], |task| &task.after);

@@ -7,7 +7,7 @@ use super::{
     piece::{NONE, Piece},
     problem::Tick,
     room::Room,
-    sequence::AppState,
+    sequence::Prepared,
 };
 
 /// Most tasks taken out at once.
@@ -79,7 +79,7 @@ impl<'a> Rebuilder<'a> {
     /// place for one is often the only one for another: half of the time where an early end is worth nothing.
     pub fn rebuild(
         &mut self,
-        desk: &AppState,
+        prepared: &Prepared,
         pieces: &mut Vec<Piece>,
         how: How,
         room: &mut Room<'_>,
@@ -89,7 +89,7 @@ impl<'a> Rebuilder<'a> {
         self.tasks.clear();
         for _ in 0..=chance.below(if apart { TASKS_APART } else { TASKS_AT_ONCE }) {
             let task = if apart {
-                u32::try_from(chance.below(desk.jobs.len())).unwrap_or(0)
+                u32::try_from(chance.below(prepared.jobs.len())).unwrap_or(0)
             } else {
                 pieces.get(chance.below(pieces.len())).map_or(0, |piece| piece.task)
             };
@@ -102,36 +102,36 @@ impl<'a> Rebuilder<'a> {
         pieces.retain(|piece| !self.tasks.contains(&piece.task));
         // Half of the time the others move up first, so that what is put back finds the room behind them.
         if chance.once_in(2) {
-            desk.place(pieces, 0, room);
+            prepared.place(pieces, 0, room);
         }
         // Other rates for a split than the true one lead to other shapes.
         let split_cost = match chance.below(4) {
             0 => 0,
-            1 => desk.split_cost * 6,
-            _ => desk.split_cost,
+            1 => prepared.split_cost * 6,
+            _ => prepared.split_cost,
         };
         self.skipped.clear();
         self.skipped.extend(pieces.iter().filter(|piece| !piece.is_placed()));
         pieces.retain(Piece::is_placed);
-        self.count(desk, pieces);
-        self.put_all(desk, pieces, split_cost);
+        self.count(prepared, pieces);
+        self.put_all(prepared, pieces, split_cost);
         pieces.append(&mut self.skipped);
     }
 
     /// Completes placed pieces, in order of time, by what they lack, the tasks in this order.
-    pub fn complete(&mut self, desk: &AppState, pieces: &mut Vec<Piece>, order: impl Iterator<Item = u32>) {
+    pub fn complete(&mut self, prepared: &Prepared, pieces: &mut Vec<Piece>, order: impl Iterator<Item = u32>) {
         self.skipped.clear();
         self.whim = 0;
         self.tasks.clear();
-        self.count(desk, pieces);
-        self.tasks.extend(order.filter(|task| missing(desk, &self.done, *task) > 0));
-        self.put_all(desk, pieces, desk.split_cost);
+        self.count(prepared, pieces);
+        self.tasks.extend(order.filter(|task| missing(prepared, &self.done, *task) > 0));
+        self.put_all(prepared, pieces, prepared.split_cost);
         pieces.append(&mut self.skipped);
     }
 
     /// Puts the tasks among placed pieces: first those that can be on time, then those that can be done at all, then what can
     /// be of the rest. A late task is missed however late it is, and must not stand in the way of one that is not.
-    fn put_all(&mut self, desk: &AppState, pieces: &mut Vec<Piece>, split_cost: u32) {
+    fn put_all(&mut self, prepared: &Prepared, pieces: &mut Vec<Piece>, split_cost: u32) {
         for pass in [Pass::OnTime, Pass::Whole, Pass::Part] {
             let mut found = true;
             while found && !self.tasks.is_empty() {
@@ -141,27 +141,27 @@ impl<'a> Rebuilder<'a> {
                     if self.meter.is_over() {
                         break;
                     }
-                    if self.put(desk, pieces, task, split_cost, pass) {
+                    if self.put(prepared, pieces, task, split_cost, pass) {
                         self.tasks.remove(at);
                     } else {
                         at += 1;
                     }
                 }
                 // Once more, if a task may have become possible by what it waits for.
-                found = desk.chained && self.tasks.len() < before && !self.meter.is_over();
+                found = prepared.chained && self.tasks.len() < before && !self.meter.is_over();
             }
         }
         // For what is left there was no time.
         while let Some(task) = self.tasks.pop() {
-            self.skip(desk, task, missing(desk, &self.done, task));
+            self.skip(prepared, task, missing(prepared, &self.done, task));
         }
     }
 
     /// Counts what of each task is placed.
-    fn count(&mut self, desk: &AppState, pieces: &[Piece]) {
-        self.meter.spend(work(desk.jobs.len()) + LOOK * work(pieces.len()));
+    fn count(&mut self, prepared: &Prepared, pieces: &[Piece]) {
+        self.meter.spend(work(prepared.jobs.len()) + LOOK * work(pieces.len()));
         self.done.clear();
-        self.done.resize(desk.jobs.len(), NOTHING);
+        self.done.resize(prepared.jobs.len(), NOTHING);
         for piece in pieces {
             self.add(piece.task, piece.start, piece.length);
         }
@@ -175,8 +175,8 @@ impl<'a> Rebuilder<'a> {
     }
 
     /// Puts so many ticks of a task behind everything, in pieces that may find a place there or later.
-    fn skip(&mut self, desk: &AppState, task: u32, ticks: Tick) {
-        let job = desk.job(task);
+    fn skip(&mut self, prepared: &Prepared, task: u32, ticks: Tick) {
+        let job = prepared.job(task);
         let (mut rest, mut cut) = (ticks, 1);
         while rest > 0 {
             let length = if cut < REST_PIECES_MAX { cut_off(rest, job.chunk_min, job.chunk_max) } else { rest };
@@ -187,28 +187,29 @@ impl<'a> Rebuilder<'a> {
     }
 
     /// Puts one task. False: it cannot be put so.
-    fn put(&mut self, desk: &AppState, pieces: &mut Vec<Piece>, task: u32, split_cost: u32, pass: Pass) -> bool {
-        let job = desk.job(task);
+    fn put(&mut self, prepared: &Prepared, pieces: &mut Vec<Piece>, task: u32, split_cost: u32, pass: Pass) -> bool {
+        let job = prepared.job(task);
         self.meter.spend(LOOK * (1 + work(self.tasks.len() / ROWS_MOVED + job.after.len() + job.before.len())));
-        let from = ready(desk, &self.done, task);
+        let from = ready(prepared, &self.done, task);
         if from == NONE && pass != Pass::Part {
             return false;
         }
         let mut until = job.until;
-        if desk.chained {
+        if prepared.chained {
             let start = |before: &usize| self.done.get(*before).map_or(NONE, |done| done.start);
             until = until.min(job.before.iter().map(start).min().unwrap_or(NONE));
         }
         match pass {
             Pass::OnTime => until = until.min(job.due),
             // There is no more room than there was before.
-            Pass::Whole if !desk.chained && until <= job.due => return false,
+            Pass::Whole if !prepared.chained && until <= job.due => return false,
             Pass::Whole | Pass::Part => {}
         }
-        let ticks = missing(desk, &self.done, task);
+        let ticks = missing(prepared, &self.done, task);
         let whim = self.whim.wrapping_mul(u64::from(task) * 2 + 1);
         let whole = pass != Pass::Part;
-        let placed = self.inserter.insert(desk, pieces, &Order { task, ticks, from, until, split_cost, whim, whole });
+        let placed =
+            self.inserter.insert(prepared, pieces, &Order { task, ticks, from, until, split_cost, whim, whole });
         if placed < ticks && pass != Pass::Part {
             return false;
         }
@@ -218,22 +219,22 @@ impl<'a> Rebuilder<'a> {
             pieces.insert(at, Piece { start, ..Piece::new(task, length) });
             self.add(task, start, length);
         }
-        self.skip(desk, task, ticks - placed);
+        self.skip(prepared, task, ticks - placed);
         true
     }
 }
 
 /// Ticks of a task that no piece has.
-fn missing(desk: &AppState, done: &[Done], task: u32) -> Tick {
-    desk.job(task).work.saturating_sub(done.get(task as usize).map_or(0, |done| done.ticks))
+fn missing(prepared: &Prepared, done: &[Done], task: u32) -> Tick {
+    prepared.job(task).work.saturating_sub(done.get(task as usize).map_or(0, |done| done.ticks))
 }
 
 /// When all is done that a task waits for; `NONE`, if that is not.
-fn ready(desk: &AppState, done: &[Done], task: u32) -> Tick {
-    let mut from = desk.now;
-    for after in &desk.job(task).after {
+fn ready(prepared: &Prepared, done: &[Done], task: u32) -> Tick {
+    let mut from = prepared.now;
+    for after in &prepared.job(task).after {
         let done = done.get(*after).copied().unwrap_or(NOTHING);
-        if desk.jobs.get(*after).is_none_or(|job| done.ticks < job.work.max(1)) {
+        if prepared.jobs.get(*after).is_none_or(|job| done.ticks < job.work.max(1)) {
             return NONE;
         }
         from = from.max(done.end);

@@ -19,7 +19,7 @@ pub struct Line {
     pub until: Tick,
     pub chunk_max: Tick,
     pub gap_after: Tick,
-    /// Index, in the desk's cells, of its time map's first tick.
+    /// Index, in the prepared problem's cells, of its time map's first tick.
     pub cells_at: u32,
     /// Whether it waits for others.
     pub waits: bool,

@@ -27,7 +27,7 @@ use super::{
     room::Room,
     score::Score,
     seed,
-    sequence::{AppState, Kept, WHOLE},
+    sequence::{Kept, Prepared, WHOLE},
 };
 
 /// How long to search. The budgets are counts of steps, fewer for larger problems, and of work, never time.
@@ -159,10 +159,16 @@ impl<'a> Meters<'a> {
 }
 
 /// The best sequence that the budget finds.
-pub fn search(problem: &Problem, desk: &AppState, budget: Budget, meters: &Meters<'_>, chance: &mut Chance) -> Best {
-    let first = seed::seed(desk, &meters.seeds);
+pub fn search(
+    problem: &Problem,
+    prepared: &Prepared,
+    budget: Budget,
+    meters: &Meters<'_>,
+    chance: &mut Chance,
+) -> Best {
+    let first = seed::seed(prepared, &meters.seeds);
     let mut best = first.clone();
-    let bound = certify::bound(desk, &meters.bounds);
+    let bound = certify::bound(prepared, &meters.bounds);
     let meter = &meters.search;
     let pieces = best.pieces.len() as u64;
     let steps = budget.steps(pieces);
@@ -177,9 +183,9 @@ pub fn search(problem: &Problem, desk: &AppState, budget: Budget, meters: &Meter
         }
         let longer = 100 + LONGER * (trial / 2);
         let mut own = Trial {
-            desk,
+            prepared,
             meter,
-            scale: Scale::of(desk),
+            scale: Scale::of(prepared),
             fit: measure * FIT_SHARE * longer / 10_000,
             cost: measure * COST_SHARE * longer / 10_000,
             heat: 1,
@@ -204,22 +210,22 @@ pub fn search(problem: &Problem, desk: &AppState, budget: Budget, meters: &Meter
     if held > 0 && best.score > bound {
         let (heat, rebuild_once_in) = (LAST_HEAT, LAST_REBUILD_ONCE_IN);
         let (fit, cost, left, scale) =
-            (measure * FIT_SHARE * LAST_FIT / 100, left + held, left + held, Scale::of(desk));
-        let mut last = Trial { desk, meter, scale, fit, cost, heat, rebuild_once_in, left, best: first };
+            (measure * FIT_SHARE * LAST_FIT / 100, left + held, left + held, Scale::of(prepared));
+        let mut last = Trial { prepared, meter, scale, fit, cost, heat, rebuild_once_in, left, best: first };
         last.run(bound, bound, chance);
         best.offer(last.best.score, &last.best.pieces);
     }
     if budget == Budget::Background && best.score > bound {
-        take_apart(desk, bound, measure, meter, chance, &mut best);
+        take_apart(prepared, bound, measure, meter, chance, &mut best);
     }
-    fill_up(desk, &meters.finish, &mut best);
-    stay(problem, desk, &meters.finish, &mut best);
+    fill_up(prepared, &meters.finish, &mut best);
+    stay(problem, prepared, &meters.finish, &mut best);
     best
 }
 
 /// The three searches, one after the other.
 struct Trial<'a> {
-    desk: &'a AppState,
+    prepared: &'a Prepared,
     meter: &'a Meter<'a>,
     scale: Scale,
     /// Steps for deadlines, and again for what is unplaced.
@@ -241,37 +247,44 @@ impl Trial<'_> {
         if self.best.score.missed > enough.missed {
             let steps = self.fit.min(self.left);
             let goal = enough.missed;
-            self.left -= deadlines(self.desk, &self.scale, (steps, goal), self.meter, chance, &mut self.best);
+            self.left -= deadlines(self.prepared, &self.scale, (steps, goal), self.meter, chance, &mut self.best);
         }
         let goal = Score { missed: self.best.score.missed, unplaced: enough.unplaced, cost: u64::MAX };
         let aim = self.scale.unplaced(self.fit.min(self.left), goal);
-        self.left -= anneal(self.desk, &aim, chance, self.meter, &mut self.best);
+        self.left -= anneal(self.prepared, &aim, chance, self.meter, &mut self.best);
         let aim = self.scale.cost(self.cost.min(self.left), self.heat, self.rebuild_once_in, bound);
-        self.left -= anneal(self.desk, &aim, chance, self.meter, &mut self.best);
+        self.left -= anneal(self.prepared, &aim, chance, self.meter, &mut self.best);
     }
 }
 
 /// Takes the best plan apart again and again, and keeps whatever is no worse. The good plans of a small problem may have hardly
 /// a block in common: the way from one to another leads through none that a search by small steps would take, at whatever heat.
-fn take_apart(desk: &AppState, bound: Score, measure: u64, meter: &Meter<'_>, chance: &mut Chance, best: &mut Best) {
-    let scale = Scale::of(desk);
+fn take_apart(
+    prepared: &Prepared,
+    bound: Score,
+    measure: u64,
+    meter: &Meter<'_>,
+    chance: &mut Chance,
+    best: &mut Best,
+) {
+    let scale = Scale::of(prepared);
     let pieces = best.pieces.len() as u64;
     let steps = |steps: u64| {
         let few = steps * PIECES_WHOLE.pow(3) / pieces.max(PIECES_WHOLE).pow(3);
-        if desk.chained { few / CHAINED_LESS } else { few }
+        if prepared.chained { few / CHAINED_LESS } else { few }
     };
     if (best.score.missed, best.score.unplaced) > (bound.missed, bound.unplaced) {
         let aim = scale.unplaced(steps(APART_FIT), Score { cost: u64::MAX, ..bound });
         let mut found = best.clone();
-        anneal(desk, &Aim { apart: true, rebuild_once_in: 1, hot: 0, ..aim }, chance, meter, &mut found);
+        anneal(prepared, &Aim { apart: true, rebuild_once_in: 1, hot: 0, ..aim }, chance, meter, &mut found);
         if (found.score.missed, found.score.unplaced) < (best.score.missed, best.score.unplaced) {
             let aim = scale.cost(measure * COST_SHARE / 100, 1, REBUILD_ONCE_IN, bound);
-            anneal(desk, &aim, chance, meter, &mut found);
+            anneal(prepared, &aim, chance, meter, &mut found);
             best.offer(found.score, &found.pieces);
         }
     }
     let aim = scale.cost(steps(APART_COST), 1, 1, bound);
-    anneal(desk, &Aim { apart: true, hot: 0, ..aim }, chance, meter, best);
+    anneal(prepared, &Aim { apart: true, hot: 0, ..aim }, chance, meter, best);
 }
 
 /// Greatest measure of work: every price times what it is for must be a number.
@@ -286,10 +299,10 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(desk: &AppState) -> Self {
-        let count = (desk.jobs.len() as u64).max(1);
-        let work: u64 = desk.jobs.iter().map(|job| job.weight * u64::from(job.work)).sum();
-        let weight: u64 = desk.jobs.iter().map(|job| job.weight).sum();
+    fn of(prepared: &Prepared) -> Self {
+        let count = (prepared.jobs.len() as u64).max(1);
+        let work: u64 = prepared.jobs.iter().map(|job| job.weight * u64::from(job.work)).sum();
+        let weight: u64 = prepared.jobs.iter().map(|job| job.weight).sum();
         Self { weight: (weight / count).clamp(1, 1_000), work: (work / count).clamp(1, WORK_MAX) }
     }
 
@@ -316,7 +329,7 @@ impl Scale {
 
 /// Searches for a plan that keeps more deadlines, and completes it. Answers the steps that it took.
 fn deadlines(
-    desk: &AppState,
+    prepared: &Prepared,
     scale: &Scale,
     (steps, goal): (u64, u64),
     meter: &Meter<'_>,
@@ -324,7 +337,7 @@ fn deadlines(
     best: &mut Best,
 ) -> u64 {
     let (mut room, mut rebuilder) = (Room::new(meter), Rebuilder::new(meter));
-    let alone = desk.with_deadlines_alone();
+    let alone = prepared.with_deadlines_alone();
     let mut pieces: Vec<Piece> = best.pieces.iter().filter(|piece| alone.job(piece.task).work > 0).copied().collect();
     for piece in &mut pieces {
         piece.want = 0;
@@ -346,35 +359,35 @@ fn deadlines(
         })
         .collect();
     pieces.retain(|piece| whole.get(piece.task as usize).copied().unwrap_or(false));
-    rebuilder.complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
-    let score = desk.place(&mut pieces, 0, &mut room);
+    rebuilder.complete(prepared, &mut pieces, seed::by_ratio(prepared).into_iter());
+    let score = prepared.place(&mut pieces, 0, &mut room);
     best.offer(score, &pieces);
     used
 }
 
 /// Puts what is unplaced wherever there still is room.
-fn fill_up(desk: &AppState, meter: &Meter<'_>, best: &mut Best) {
+fn fill_up(prepared: &Prepared, meter: &Meter<'_>, best: &mut Best) {
     if best.score.unplaced > 0 {
         let mut pieces: Vec<Piece> = best.pieces.iter().filter(|piece| piece.is_placed()).copied().collect();
-        Rebuilder::new(meter).complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
-        let score = desk.place(&mut pieces, 0, &mut Room::new(meter));
+        Rebuilder::new(meter).complete(prepared, &mut pieces, seed::by_ratio(prepared).into_iter());
+        let score = prepared.place(&mut pieces, 0, &mut Room::new(meter));
         best.offer(score, &pieces);
     }
 }
 
 /// Keeps the plan in force, if it may stand as it is and the gain is in the cost alone and small: a plan that changes without
 /// need is worse than one that is a little longer.
-fn stay(problem: &Problem, desk: &AppState, meter: &Meter<'_>, best: &mut Best) {
-    let stands: usize = desk.jobs.iter().map(|job| job.kept.len()).sum();
+fn stay(problem: &Problem, prepared: &Prepared, meter: &Meter<'_>, best: &mut Best) {
+    let stands: usize = prepared.jobs.iter().map(|job| job.kept.len()).sum();
     if stands < problem.previous.len() || stands == 0 {
         return;
     }
     let mut blocks: Vec<(u32, Kept)> =
-        (0..).zip(&desk.jobs).flat_map(|(task, job)| job.kept.iter().map(move |block| (task, *block))).collect();
+        (0..).zip(&prepared.jobs).flat_map(|(task, job)| job.kept.iter().map(move |block| (task, *block))).collect();
     blocks.sort_by_key(|(_, block)| block.start);
     let piece = |(task, block): &(u32, Kept)| Piece { want: block.start, ..Piece::new(*task, block.length) };
     let mut pieces: Vec<Piece> = blocks.iter().map(piece).collect();
-    let fits = (0..).zip(&desk.jobs).all(|(task, job)| {
+    let fits = (0..).zip(&prepared.jobs).all(|(task, job)| {
         let own = pieces.iter().filter(|piece| piece.task == task);
         let rest = job.work.checked_sub(own.map(|piece| piece.length).sum());
         rest.is_some_and(|rest| rest == 0 || rest >= job.chunk_min)
@@ -383,12 +396,12 @@ fn stay(problem: &Problem, desk: &AppState, meter: &Meter<'_>, best: &mut Best) 
         return;
     }
     let mut room = Room::new(meter);
-    desk.place(&mut pieces, 0, &mut room);
+    prepared.place(&mut pieces, 0, &mut room);
     if pieces.iter().any(|piece| piece.start != piece.want) {
         return;
     }
-    Rebuilder::new(meter).complete(desk, &mut pieces, seed::by_ratio(desk).into_iter());
-    let score = desk.place(&mut pieces, 0, &mut room);
+    Rebuilder::new(meter).complete(prepared, &mut pieces, seed::by_ratio(prepared).into_iter());
+    let score = prepared.place(&mut pieces, 0, &mut room);
     let spared = score.cost.saturating_sub(best.score.cost) * 100 <= best.score.cost * HYSTERESIS_PERCENT;
     if (score.missed, score.unplaced) <= (best.score.missed, best.score.unplaced) && spared {
         *best = Best { score, pieces };

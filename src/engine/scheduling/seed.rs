@@ -10,7 +10,7 @@ use super::{
     rebuild::Rebuilder,
     room::Room,
     score::Score,
-    sequence::AppState,
+    sequence::Prepared,
 };
 
 /// In which order the tasks choose their places.
@@ -32,19 +32,19 @@ const RULES: [Rule; 7] =
     [Rule::Due, Rule::Weight, Rule::Ratio, Rule::Slack, Rule::Outlook(8), Rule::Outlook(24), Rule::Outlook(64)];
 
 /// The best of what the rules make; of as many of them as the meter allows, and of one at least.
-pub fn seed(desk: &AppState, meter: &Meter<'_>) -> Best {
+pub fn seed(prepared: &Prepared, meter: &Meter<'_>) -> Best {
     let (mut room, mut rebuilder) = (Room::new(meter), Rebuilder::new(meter));
     let mut best = Best { score: Score::WORST, pieces: Vec::new() };
-    let kept = kept(desk, &mut room);
+    let kept = kept(prepared, &mut room);
     for rule in RULES {
-        let order = order(desk, rule);
+        let order = order(prepared, rule);
         for keep in [true, false] {
             if (keep && kept.is_empty()) || (meter.is_over() && best.score < Score::WORST) {
                 continue;
             }
             let mut pieces = if keep { kept.clone() } else { Vec::new() };
-            rebuilder.complete(desk, &mut pieces, order.iter().copied());
-            let score = desk.place(&mut pieces, 0, &mut room);
+            rebuilder.complete(prepared, &mut pieces, order.iter().copied());
+            let score = prepared.place(&mut pieces, 0, &mut room);
             best.offer(score, &pieces);
         }
     }
@@ -52,19 +52,19 @@ pub fn seed(desk: &AppState, meter: &Meter<'_>) -> Best {
 }
 
 /// All tasks, those with most weight for their length first.
-pub fn by_ratio(desk: &AppState) -> Vec<u32> {
-    order(desk, Rule::Ratio)
+pub fn by_ratio(prepared: &Prepared) -> Vec<u32> {
+    order(prepared, Rule::Ratio)
 }
 
 /// All tasks by a rule.
-fn order(desk: &AppState, rule: Rule) -> Vec<u32> {
-    let count = u32::try_from(desk.jobs.len()).unwrap_or(0);
-    let mean = desk.jobs.iter().map(|job| u64::from(job.work)).sum::<u64>() / u64::from(count.max(1));
+fn order(prepared: &Prepared, rule: Rule) -> Vec<u32> {
+    let count = u32::try_from(prepared.jobs.len()).unwrap_or(0);
+    let mean = prepared.jobs.iter().map(|job| u64::from(job.work)).sum::<u64>() / u64::from(count.max(1));
     let mut order: Vec<u32> = (0..count).collect();
     order.sort_by_cached_key(|task| {
-        let job = desk.job(*task);
-        let due = if job.due == NONE { 2 * u64::from(desk.horizon) } else { job.due.into() };
-        let slack = due.saturating_sub(u64::from(desk.now.max(job.release)) + u64::from(job.work));
+        let job = prepared.job(*task);
+        let due = if job.due == NONE { 2 * u64::from(prepared.horizon) } else { job.due.into() };
+        let slack = due.saturating_sub(u64::from(prepared.now.max(job.release)) + u64::from(job.work));
         let ratio = u64::from(job.work) * 10_000 / job.weight.max(1);
         let (first, second) = match rule {
             Rule::Due => (due, ratio),
@@ -81,9 +81,9 @@ fn order(desk: &AppState, rule: Rule) -> Vec<u32> {
 
 /// What may stay of the plan in force: its blocks in order of time, without those that stand in each other's way, are more
 /// than there is work, or leave a rest that is too short.
-fn kept(desk: &AppState, room: &mut Room<'_>) -> Vec<Piece> {
+fn kept(prepared: &Prepared, room: &mut Room<'_>) -> Vec<Piece> {
     let mut all: Vec<Piece> = Vec::new();
-    for (task, job) in (0..).zip(&desk.jobs) {
+    for (task, job) in (0..).zip(&prepared.jobs) {
         let mut rest = job.work;
         let mut own: Vec<(Tick, Tick)> = job.kept.iter().map(|block| (block.start, block.length)).collect();
         own.sort_unstable();
@@ -97,10 +97,10 @@ fn kept(desk: &AppState, room: &mut Room<'_>) -> Vec<Piece> {
     all.sort_by_key(|piece| (piece.start, piece.task));
     // Twice: without what has lost its place, others may keep theirs.
     for _ in 0..2 {
-        desk.place(&mut all, 0, room);
+        prepared.place(&mut all, 0, room);
         all.retain(|piece| piece.start == piece.want);
     }
-    desk.place(&mut all, 0, room);
+    prepared.place(&mut all, 0, room);
     all.retain(|piece| piece.start == piece.want);
     all
 }

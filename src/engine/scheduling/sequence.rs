@@ -68,7 +68,7 @@ pub struct Job {
 
 /// A problem as the search reads it.
 #[derive(Clone, Debug)]
-pub struct AppState {
+pub struct Prepared {
     /// First usable tick.
     pub now: Tick,
     /// First tick that is not usable any more.
@@ -97,7 +97,7 @@ pub struct AppState {
     moves: u64,
 }
 
-impl AppState {
+impl Prepared {
     /// Reads a problem that is valid.
     pub fn new(problem: &Problem) -> Self {
         let free = slots::free(problem, |_| true);
@@ -146,7 +146,7 @@ impl AppState {
                 job.kept.push(Kept { start: block.start, length: block.span().len(), cost });
             }
         }
-        let mut desk = Self {
+        let mut prepared = Self {
             now: problem.now,
             horizon: problem.horizon,
             split_cost: problem.split_cost,
@@ -161,8 +161,8 @@ impl AppState {
             lines: Vec::new(),
             moves: problem.previous.iter().map(|previous| u64::from(previous.move_cost)).sum(),
         };
-        desk.tabulate();
-        desk
+        prepared.tabulate();
+        prepared
     }
 
     /// Writes down what is read in every step.
@@ -201,10 +201,10 @@ impl AppState {
     /// has a deadline nor is waited for by what has one is left alone. What is unplaced counts as a share of its task.
     #[must_use]
     pub fn with_deadlines_alone(&self) -> Self {
-        let mut desk = self.clone();
-        let mut asked: Vec<bool> = desk.jobs.iter().map(|job| job.due != NONE).collect();
+        let mut prepared = self.clone();
+        let mut asked: Vec<bool> = prepared.jobs.iter().map(|job| job.due != NONE).collect();
         let mut open: Vec<usize> = (0..asked.len()).filter(|at| asked.get(*at) == Some(&true)).collect();
-        while let Some(job) = open.pop().and_then(|at| desk.jobs.get(at)) {
+        while let Some(job) = open.pop().and_then(|at| prepared.jobs.get(at)) {
             for after in &job.after {
                 if asked.get(*after) == Some(&false) {
                     open.push(*after);
@@ -212,7 +212,7 @@ impl AppState {
                 asked.get_mut(*after).into_iter().for_each(|mark| *mark = true);
             }
         }
-        for (job, asked) in desk.jobs.iter_mut().zip(asked) {
+        for (job, asked) in prepared.jobs.iter_mut().zip(asked) {
             if !asked {
                 (job.work, job.weight, job.tick_weight) = (0, 0, 0);
             } else if job.due != NONE {
@@ -220,8 +220,8 @@ impl AppState {
             }
             job.tick_weight = job.weight * WHOLE / u64::from(job.work.max(1));
         }
-        desk.tabulate();
-        desk
+        prepared.tabulate();
+        prepared
     }
 
     /// The same with as much work in a day as there is time.
@@ -231,7 +231,7 @@ impl AppState {
     }
 
     /// A task as the search reads it.
-    #[expect(clippy::indexing_slicing, reason = "pieces are made of the desk's own tasks")]
+    #[expect(clippy::indexing_slicing, reason = "pieces are made of the prepared's own tasks")]
     #[inline]
     pub fn job(&self, task: u32) -> &Job {
         &self.jobs[task as usize]

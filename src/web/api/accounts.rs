@@ -315,7 +315,7 @@ pub async fn sync(ask: Ask) -> Answer {
     let id = ask.id("id", "account")?;
     // Who may not see an account may not use up its requests either.
     let mut answer = told(&ask, 202, id).await?;
-    let allowance = ask.desk.sync_limit.admit(id, ask.services().world.now())?;
+    let allowance = ask.app.sync_limit.admit(id, ask.services().world.now())?;
     ask.services().request_round(ask.scope(), id).await?;
     for (name, value) in allowance.headers() {
         if let (Ok(name), Ok(value)) = (name.parse::<actix_web::http::header::HeaderName>(), value.parse()) {

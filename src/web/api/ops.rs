@@ -113,7 +113,7 @@ impl From<ActorHealth> for ActorView {
 /// `GET /v1/ops/actors`
 pub async fn list(ask: Ask) -> Answer {
     let seen = ask.services().visible_accounts(ask.scope()).await?;
-    let actors = ask.desk.actors.all();
+    let actors = ask.app.actors.all();
     let shown = actors.into_iter().filter(|health| seen.as_ref().is_none_or(|ids| ids.contains(&health.account_id)));
     json(200, &Page::whole(shown.map(ActorView::from).collect()))
 }
@@ -156,11 +156,11 @@ async fn account(ask: &Ask) -> Result<AccountId, Problem> {
 
 async fn ordered(ask: &Ask, order: Order) -> Answer {
     let id = account(ask).await?;
-    ask.desk.actors.order(id, order).await?;
+    ask.app.actors.order(id, order).await?;
     told(ask, 202, id)
 }
 
 fn told(ask: &Ask, status: u16, id: AccountId) -> Answer {
-    let health = ask.desk.actors.of(id).unwrap_or_else(|| ActorHealth::starting(id));
+    let health = ask.app.actors.of(id).unwrap_or_else(|| ActorHealth::starting(id));
     json(status, &ActorView::from(health))
 }

@@ -109,7 +109,7 @@ pub async fn list(ask: Ask) -> Answer {
 pub async fn progress(ask: Ask) -> Answer {
     let id = ask.id("id", "account")?;
     ask.services().account(ask.scope(), id).await?;
-    let health = ask.desk.actors.of(id);
+    let health = ask.app.actors.of(id);
     let state = health.as_ref().map_or_else(|| "starting".to_owned(), |health| health.state.to_string());
     let (current, progress) = health.map(|health| (health.current, health.progress)).unwrap_or_default();
     json(

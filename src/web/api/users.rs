@@ -122,7 +122,7 @@ pub async fn delete(ask: Ask) -> Answer {
     let gone = ask.services().delete_user(ask.scope(), &ask.caller.actor(), &own(&ask)?).await?;
     for account in gone {
         // Built anew from the store, the actor finds no account and ends; the census finds it too.
-        let _ = ask.desk.actors.order(account, Order::Restart).await;
+        let _ = ask.app.actors.order(account, Order::Restart).await;
     }
     Ok(nothing())
 }

@@ -159,7 +159,7 @@ type Called = Pin<Box<dyn Future<Output = Reply>>>;
 
 /// The API, and what stands behind it.
 pub struct App {
-    pub desk: Arc<AppState>,
+    pub state: Arc<AppState>,
     pub clock: Arc<TestClock>,
     pub actors: Arc<Listening>,
     /// A key that may do everything.
@@ -266,8 +266,8 @@ impl App {
         let actors = Arc::new(Listening::default());
         services.set_wakes(Arc::new(Wakened(Arc::clone(&actors))));
         let front = Arc::clone(&actors) as Arc<dyn Actors>;
-        let desk = AppState::new(services, front, WebSettings::default(), Box::new(|| "calwarden_up 1\n".to_owned()));
-        let service = Rc::new(test::init_service(ActixApp::new().configure(configure(&desk))).await);
+        let state = AppState::new(services, front, WebSettings::default(), Box::new(|| "calwarden_up 1\n".to_owned()));
+        let service = Rc::new(test::init_service(ActixApp::new().configure(configure(&state))).await);
         let call = move |request: TestRequest| -> Called {
             let service = Rc::clone(&service);
             Box::pin(async move {
@@ -278,7 +278,7 @@ impl App {
             })
         };
         let mut app =
-            Self { desk, clock, actors, key: String::new(), call: Box::new(call), made: Cell::new(0), folder };
+            Self { state, clock, actors, key: String::new(), call: Box::new(call), made: Cell::new(0), folder };
         app.key = app.make_key(KeyScope::ALL, None).await;
         app
     }
@@ -296,7 +296,7 @@ impl App {
     }
 
     pub fn services(&self) -> &Services {
-        &self.desk.services
+        &self.state.services
     }
 
     /// Its database, for a test that looks at it from outside or puts something in its way.

@@ -37,7 +37,7 @@ async fn a_connection_serves_many_posts_whether_their_bodies_are_wanted_or_not()
     let (app, account, _) = App::with_ada().await;
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    let server = web::server(app.desk.clone(), listener, 1).expect("a server");
+    let server = web::server(app.state.clone(), listener, 1).expect("a server");
     let handle = server.handle();
     let serving = rt::spawn(server);
     let mut stream = TcpStream::connect(address).await.expect("connected");
@@ -80,7 +80,7 @@ async fn stalled_bodies_take_few_places_and_hold_up_neither_probes_nor_notificat
     let app = App::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    let server = web::server(app.desk.clone(), listener, 1).expect("a server");
+    let server = web::server(app.state.clone(), listener, 1).expect("a server");
     let handle = server.handle();
     let serving = rt::spawn(server);
     let mut waiting = Vec::new();
@@ -119,11 +119,11 @@ async fn stalled_bodies_take_few_places_and_hold_up_neither_probes_nor_notificat
 async fn who_shows_no_good_key_is_refused_beyond_their_share_and_told_when_to_come_back() {
     let app = App::start().await;
     let settings = WebSettings { address_per_minute: 3, key_per_minute: 4, ..WebSettings::default() };
-    let (services, actors) = (app.desk.services.clone(), app.desk.actors.clone());
-    let desk = AppState::new(services, actors, settings, Box::new(String::new));
+    let (services, actors) = (app.state.services.clone(), app.state.actors.clone());
+    let state = AppState::new(services, actors, settings, Box::new(String::new));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    let server = web::server(desk, listener, 1).expect("a server");
+    let server = web::server(state, listener, 1).expect("a server");
     let handle = server.handle();
     let serving = rt::spawn(server);
     let ask = |path: &str, key: &str| {

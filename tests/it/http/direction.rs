@@ -175,9 +175,9 @@ async fn what_a_provider_does_not_allow_is_refused_with_its_reason() {
 
 /// Turns a calendar while our next request to a path is under way.
 fn turned_during(app: &App, wire: &Wire, path: &'static str, calendar: CalendarId, change: CalendarChange) {
-    let desk = Arc::clone(&app.desk);
+    let state = Arc::clone(&app.state);
     let choose = async move {
-        desk.services.change_calendar(&Scope::Whole, calendar, None, change).await.expect("chosen");
+        state.services.change_calendar(&Scope::Whole, calendar, None, change).await.expect("chosen");
     };
     wire.meanwhile(path, Box::pin(choose));
 }

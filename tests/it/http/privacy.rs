@@ -28,11 +28,11 @@ async fn with_an_event() -> (App, Arc<Wire>, AccountId, String) {
 
 /// The owner chooses to show times alone.
 fn hiding(app: &App, id: AccountId) -> BoxFuture<'static, ()> {
-    let (desk, (begin, begun), (end, ended)) = (Arc::clone(&app.desk), oneshot::channel(), oneshot::channel());
+    let (state, (begin, begun), (end, ended)) = (Arc::clone(&app.state), oneshot::channel(), oneshot::channel());
     actix_web::rt::spawn(async move {
         if begun.await.is_ok() {
             let change = AccountChange { privacy: Some(PrivacyLevel::Minimal), ..AccountChange::default() };
-            desk.services.change_account(&Scope::Whole, "ada", id, None, change).await.expect("chosen");
+            state.services.change_account(&Scope::Whole, "ada", id, None, change).await.expect("chosen");
             end.send(()).expect("somebody waits");
         }
     });

@@ -8,14 +8,14 @@ use super::{
         meter::Meter,
         piece::Piece,
         room::Room,
-        sequence::AppState,
+        sequence::Prepared,
     },
     *,
 };
 
 /// Every way to place some of a task's work, in order of time, with what must lie between two blocks.
 fn every_way(
-    desk: &AppState,
+    prepared: &Prepared,
     from: Tick,
     rest: Tick,
     taken: &[Span],
@@ -23,20 +23,20 @@ fn every_way(
     all: &mut Vec<Vec<Span>>,
 ) {
     all.push(so_far.clone());
-    let job = desk.job(0);
-    for start in from..desk.horizon {
+    let job = prepared.job(0);
+    for start in from..prepared.horizon {
         for length in job.chunk_min..=job.chunk_max.min(rest) {
             let span = Span { start, end: start + length };
-            let wide = Span { start: start.saturating_sub(desk.apart(1, 0)), end: span.end + desk.apart(0, 1) };
-            if span.end > desk.horizon
-                || !desk.free[0].holds(span)
+            let wide = Span { start: start.saturating_sub(prepared.apart(1, 0)), end: span.end + prepared.apart(0, 1) };
+            if span.end > prepared.horizon
+                || !prepared.free[0].holds(span)
                 || taken.iter().any(|other| other.overlaps(wide))
                 || (rest - length > 0 && rest - length < job.chunk_min)
             {
                 continue;
             }
             so_far.push(span);
-            every_way(desk, span.end + desk.apart(0, 0), rest - length, taken, so_far, all);
+            every_way(prepared, span.end + prepared.apart(0, 0), rest - length, taken, so_far, all);
             so_far.pop();
         }
     }
@@ -64,19 +64,19 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
     let (mut whole, mut parts) = (0, 0);
     for _ in 0..400 {
         let (problem, pieces) = tiny(&mut chance);
-        let desk = AppState::new(&problem);
+        let prepared = Prepared::new(&problem);
         let pieces: Vec<Piece> = pieces
             .into_iter()
-            .filter(|piece| desk.free[0].holds(Span { start: piece.start, end: piece.end() }))
+            .filter(|piece| prepared.free[0].holds(Span { start: piece.start, end: piece.end() }))
             .collect();
         let taken: Vec<Span> = pieces.iter().map(|piece| Span { start: piece.start, end: piece.end() }).collect();
-        let job = desk.job(0);
+        let job = prepared.job(0);
         let mut all = Vec::new();
-        every_way(&desk, 0, job.work, &taken, &mut Vec::new(), &mut all);
+        every_way(&prepared, 0, job.work, &taken, &mut Vec::new(), &mut all);
         let cost = |blocks: &[Span]| {
             let placed: Tick = blocks.iter().map(|span| span.len()).sum();
             let end = blocks.last().map_or(0, |span| span.end);
-            let splits = (blocks.len() as u64).saturating_sub(1) * u64::from(desk.split_cost);
+            let splits = (blocks.len() as u64).saturating_sub(1) * u64::from(prepared.split_cost);
             let whole = placed == job.work;
             let late = whole && end > job.due;
             (job.work - placed, late, if whole { job.weight * u64::from(end) + splits } else { 0 })
@@ -88,12 +88,12 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
             task: 0,
             ticks: job.work,
             from: 0,
-            until: desk.horizon,
-            split_cost: desk.split_cost,
+            until: prepared.horizon,
+            split_cost: prepared.split_cost,
             whim: 0,
             whole: false,
         };
-        let placed = inserter.insert(&desk, &pieces, &order);
+        let placed = inserter.insert(&prepared, &pieces, &order);
         let found: Vec<Span> =
             inserter.found.iter().map(|(start, length)| Span { start: *start, end: start + length }).collect();
         assert_eq!(found.iter().map(|span| span.len()).sum::<Tick>(), placed);
@@ -102,7 +102,7 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
         whole += u32::from(placed == job.work);
         parts += u32::from(placed < job.work);
         // The same by whim is another legal way, and places no less.
-        let placed_so = inserter.insert(&desk, &pieces, &Order { whim: chance.bits() | 1, ..order });
+        let placed_so = inserter.insert(&prepared, &pieces, &Order { whim: chance.bits() | 1, ..order });
         let found: Vec<Span> =
             inserter.found.iter().map(|(start, length)| Span { start: *start, end: start + length }).collect();
         assert!(all.contains(&found) && placed_so == placed, "{found:?}\n{problem:?}\n{pieces:?}");
@@ -111,13 +111,13 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
 }
 
 /// Every order and every cut of up to four tasks, placed as early as they can be: among them is the best schedule.
-fn best_of_all(desk: &AppState, pieces: &mut Vec<Piece>, rests: &mut Vec<Tick>, best: &mut Score) {
+fn best_of_all(prepared: &Prepared, pieces: &mut Vec<Piece>, rests: &mut Vec<Tick>, best: &mut Score) {
     if rests.iter().all(|rest| *rest == 0) {
-        *best = (*best).min(desk.place(&mut pieces.clone(), 0, &mut Room::new(&Meter::new(u64::MAX, &Unstopped))));
+        *best = (*best).min(prepared.place(&mut pieces.clone(), 0, &mut Room::new(&Meter::new(u64::MAX, &Unstopped))));
         return;
     }
     for task in 0..rests.len() {
-        let job = desk.job(u32::try_from(task).expect("few"));
+        let job = prepared.job(u32::try_from(task).expect("few"));
         let rest = rests[task];
         for length in 1..=rest {
             if length < job.chunk_min || (rest > length && rest - length < job.chunk_min) || rest == 0 {
@@ -125,7 +125,7 @@ fn best_of_all(desk: &AppState, pieces: &mut Vec<Piece>, rests: &mut Vec<Tick>, 
             }
             rests[task] -= length;
             pieces.push(Piece::new(u32::try_from(task).expect("few"), length));
-            best_of_all(desk, pieces, rests, best);
+            best_of_all(prepared, pieces, rests, best);
             pieces.pop();
             rests[task] += length;
         }
@@ -148,13 +148,13 @@ fn tiny_problems_are_planned_as_well_as_they_can_be_and_no_bound_is_above() {
             problem.tasks.push(Task { release, due, weight, after, ..task(work, min, work.max(2)) });
         }
         problem.validate().expect("valid");
-        let desk = AppState::new(&problem);
+        let prepared = Prepared::new(&problem);
         let mut best = Score { missed: u64::MAX, unplaced: 0, cost: 0 };
-        let mut rests: Vec<Tick> = desk.jobs.iter().map(|job| job.work).collect();
-        best_of_all(&desk, &mut Vec::new(), &mut rests, &mut best);
+        let mut rests: Vec<Tick> = prepared.jobs.iter().map(|job| job.work).collect();
+        best_of_all(&prepared, &mut Vec::new(), &mut rests, &mut best);
         let plan = planned(&problem);
         assert_eq!(plan.score, best, "{problem:?}\n{plan:?}");
-        let bound = certify::bound(&desk, &Meter::new(u64::MAX, &Unstopped));
+        let bound = certify::bound(&prepared, &Meter::new(u64::MAX, &Unstopped));
         assert!(bound.missed <= best.missed && bound.cost <= best.cost, "{bound:?} {best:?}\n{problem:?}");
         assert!(bound.unplaced <= best.unplaced, "{bound:?} {best:?}\n{problem:?}");
         late += u32::from(best.missed > 0);

@@ -35,7 +35,7 @@ pub(super) enum Rules<'w> {
 }
 
 /// What every edit needs.
-pub(super) struct AppState<'d> {
+pub(super) struct EditContext<'d> {
     pub raw: &'d [u8],
     pub zones: Zones<'d>,
     pub stamp: DateTime<Utc>,
@@ -45,7 +45,7 @@ pub(super) struct AppState<'d> {
     pub zones_needed: ZonesNeeded,
 }
 
-impl<'d> AppState<'d> {
+impl<'d> EditContext<'d> {
     pub fn new(raw: &'d [u8], zones: Zones<'d>, stamp: DateTime<Utc>, care: Care) -> Self {
         let first = raw.iter().position(|b| matches!(b, b'\r' | b'\n'));
         let line_break = match first.and_then(|at| raw.get(at..)) {

@@ -6,7 +6,7 @@ use icalendar::Property;
 
 use super::{
     Care,
-    component::{AppState, Sheet, kept},
+    component::{EditContext, Sheet, kept},
     splice::Splice,
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-impl<'d> AppState<'d> {
+impl<'d> EditContext<'d> {
     /// Makes a master's recurrence lines say `wanted` beside a start.
     pub fn recurrence(&mut self, sheet: &mut Sheet<'d>, piece: &Piece<'d>, wanted: &Recurrence, start: &EventTime) {
         let old = &piece.recurrence;

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use self::{
-    component::{AppState, Rules, Wanted},
+    component::{EditContext, Rules, Wanted},
     splice::{Splice, apply},
 };
 use super::vevent::Author;
@@ -54,8 +54,8 @@ pub fn edit(raw: &[u8], content: &EventContent, stamp: DateTime<Utc>) -> Result<
             return Ok(raw.to_vec());
         }
         let uid = series.uid().ok_or_else(|| Refused::because("UID is missing"))?;
-        let desk = AppState::new(raw, zones, stamp, care);
-        let edited = Job { desk, series: &series, older: &older, target: &target, uid: &uid }.run(&calendars);
+        let context = EditContext::new(raw, zones, stamp, care);
+        let edited = Job { context, series: &series, older: &older, target: &target, uid: &uid }.run(&calendars);
         let says = decode::resource(&edited, &limits).is_ok_and(|read| read.content == target);
         if says && times_are_right(&edited, raw, &calendars, &limits) {
             return Ok(edited);
@@ -93,7 +93,7 @@ enum Care {
 }
 
 struct Job<'r, 'd> {
-    desk: AppState<'d>,
+    context: EditContext<'d>,
     series: &'r Series<'d>,
     older: &'r [Piece<'d>],
     target: &'r EventContent,
@@ -121,14 +121,14 @@ impl<'r, 'd> Job<'r, 'd> {
         self.master(first_event, &mut splices);
         self.overrides(events_end, &mut splices);
         let years = super::years(self.target);
-        for tzid in std::mem::take(&mut self.desk.zones_needed) {
-            if let Some(zone) = zone::resolve(&tzid).filter(|_| !self.desk.zones.defines(&tzid)) {
+        for tzid in std::mem::take(&mut self.context.zones_needed) {
+            if let Some(zone) = zone::resolve(&tzid).filter(|_| !self.context.zones.defines(&tzid)) {
                 let mut text = Vec::new();
-                vtimezone::write(zone, years, self.desk.line_break, &mut text);
+                vtimezone::write(zone, years, self.context.line_break, &mut text);
                 splices.push(Splice::insert(zones_at, text));
             }
         }
-        apply(self.desk.raw, 0..self.desk.raw.len(), splices)
+        apply(self.context.raw, 0..self.context.raw.len(), splices)
     }
 
     fn master(&mut self, first_event: usize, splices: &mut Vec<Splice>) {
@@ -137,7 +137,7 @@ impl<'r, 'd> Job<'r, 'd> {
             Some(piece) if wanted => {
                 let rules = Rules::Become(&self.target.recurrence);
                 let wanted = Wanted { facts: &self.target.facts, rules, id: None };
-                splices.extend(self.desk.rewrite(piece, &wanted));
+                splices.extend(self.context.rewrite(piece, &wanted));
             }
             Some(piece) => {
                 let all = std::iter::once(piece).chain(self.older);
@@ -146,7 +146,7 @@ impl<'r, 'd> Job<'r, 'd> {
             None if wanted => {
                 let mut text = Vec::new();
                 self.author().write(&self.target.facts, Some(&self.target.recurrence), None, &mut text);
-                self.desk.zones_needed.extend(super::zones(self.target));
+                self.context.zones_needed.extend(super::zones(self.target));
                 splices.push(Splice::insert(first_event, text));
             }
             None => {}
@@ -154,15 +154,15 @@ impl<'r, 'd> Job<'r, 'd> {
     }
 
     fn author(&self) -> Author<'r> {
-        Author { uid: self.uid, stamp: self.desk.stamp, line_break: self.desk.line_break }
+        Author { uid: self.uid, stamp: self.context.stamp, line_break: self.context.line_break }
     }
 
     fn overrides(&mut self, events_end: usize, splices: &mut Vec<Splice>) {
         let (pairs, gone, new) = self.pair();
         for pair in pairs {
-            let rewritten = self.id_reads_as(&pair) != pair.id || self.desk.care == Care::EveryTime;
+            let rewritten = self.id_reads_as(&pair) != pair.id || self.context.care == Care::EveryTime;
             let id = rewritten.then_some(pair.id);
-            splices.extend(self.desk.rewrite(pair.piece, &Wanted { facts: pair.facts, rules: Rules::Stay, id }));
+            splices.extend(self.context.rewrite(pair.piece, &Wanted { facts: pair.facts, rules: Rules::Stay, id }));
             if pair.id != pair.old_id {
                 self.remove_superseded(&pair.old_id, splices);
             }
@@ -196,13 +196,13 @@ impl<'r, 'd> Job<'r, 'd> {
     fn new_override(&mut self, id: EventTime, facts: &Facts) -> Vec<u8> {
         if let Some(master) = &self.series.master {
             let wanted = Wanted { facts, rules: Rules::Go, id: Some(id) };
-            let splices = self.desk.rewrite(master, &wanted);
-            return apply(self.desk.raw, master.component.raw.clone(), splices);
+            let splices = self.context.rewrite(master, &wanted);
+            return apply(self.context.raw, master.component.raw.clone(), splices);
         }
         let mut text = Vec::new();
         self.author().write(facts, None, Some(&id), &mut text);
         let times = [id, facts.start, facts.end];
-        self.desk.zones_needed.extend(times.iter().filter_map(|time| zone::tzid(time.zone())));
+        self.context.zones_needed.extend(times.iter().filter_map(|time| zone::tzid(time.zone())));
         text
     }
 
