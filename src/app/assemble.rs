@@ -21,7 +21,6 @@ use crate::{
         Services, Settings,
         connections::Connections,
         consent::ReturnHosts,
-        keep_channels::GOOGLE_WEBHOOK,
         planning::compute::{Computing, Pool},
     },
     store::{self, Blocking, Mode, Standing, Store, StoreConfig},
@@ -137,7 +136,7 @@ fn google(config: &Config) -> Result<Option<oauth::App>> {
 /// The operator's choices, in the use cases' terms.
 pub fn settings(config: &Config) -> Result<Settings> {
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let webhook = config.api_base_url.as_ref().map(|_| Url::parse(&format!("{}{GOOGLE_WEBHOOK}", config.base_url())));
+    let base = Url::parse(&config.base_url()).context("api_base_url")?;
     Ok(Settings {
         brake: BrakeRules {
             account_min: count(config.brake.min_events),
@@ -152,7 +151,7 @@ pub fn settings(config: &Config) -> Result<Settings> {
         audit_kept_days: config.retention.audit_days,
         plans_per_minute: config.limits.plans_per_minute,
         google: google(config)?,
-        return_to: ReturnHosts::new(&Url::parse(&config.base_url()).context("api_base_url")?, &config.return_to_hosts),
-        webhook: webhook.transpose().context("api_base_url")?,
+        return_to: ReturnHosts::new(&base, &config.return_to_hosts),
+        notified_under: config.api_base_url.as_ref().map(|_| config.base_url()),
     })
 }

@@ -37,6 +37,8 @@ pub struct Facts {
     pub connected_by: ConnectedBy,
     /// How its changes are found.
     pub looks: Looks,
+    /// Where its notifications come to, under our own address; `None`: it sends none.
+    pub notified_at: Option<&'static str>,
     /// Seconds after which a complete listing is compared with what we hold, whatever the cursors say.
     pub reconcile_every_s: u32,
     /// Writes of one account under way at once.

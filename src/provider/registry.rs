@@ -10,6 +10,7 @@ use super::{
     catalogue::{ConnectedBy, facts},
     feed::{Feed, FeedConfig},
     google::{self, Google, GoogleConfig, scopes},
+    push::Notification,
     transport::{Credential, Http},
 };
 use crate::domain::{account::ProviderKind, failure::FailureClass, ports::World, secret::Secret};
@@ -122,4 +123,16 @@ fn parse(text: &str) -> Result<Url, ProviderError> {
 
 fn refused(why: &str) -> ProviderError {
     ProviderError::new(FailureClass::Refused, why)
+}
+
+/// Reads what a provider has sent to [`Facts::notified_at`](super::Facts::notified_at), from its headers by lower-case name. `Err` says what
+/// it lacks.
+pub fn notifications<'h>(
+    kind: ProviderKind,
+    header: impl Fn(&str) -> Option<&'h str>,
+) -> Result<Vec<Notification>, &'static str> {
+    match kind {
+        ProviderKind::Google => Ok(vec![google::push::parse(header)?]),
+        ProviderKind::Caldav | ProviderKind::Icloud | ProviderKind::Feed => Err("this provider sends none"),
+    }
 }

@@ -120,13 +120,14 @@ impl AccountWork for UseCases {
         let grant = tx.grant_of(id).await?;
         tx.commit().await?;
         let chosen = account.schedule.sync_frequency_minutes.map(|minutes| minutes.saturating_mul(60));
+        let channels = self.services.notified_at(&account).is_some();
         Ok(AccountStart {
             status: account.status,
             reason: account.status_reason,
             delete_events: account.delete_copies,
             kind: credential_kind(account.provider),
             expires: grant.and_then(|grant| grant.access_expires_at),
-            channels: facts(account.provider).looks == Looks::Watched && self.services.settings.webhook.is_some(),
+            channels,
             auto_sync: account.schedule.auto_sync_enabled,
             poll_every_s: chosen.unwrap_or_else(|| self.poll_every_s(account.provider)),
             watched_every_s: chosen.is_none().then_some(self.pace.watched_s),

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{Refusal, Services, sync_round::Opened};
 use crate::{
     domain::{
+        account::Account,
         calendar::Calendar,
         channel::{ChannelState, WatchChannel},
         failure::FailureClass,
@@ -24,7 +25,7 @@ use crate::{
         secret::Secret,
     },
     engine::account::{CHANNEL_LEAD, ChannelEnd},
-    provider::{ChannelKeeper, push::Watch},
+    provider::{ChannelKeeper, catalogue::facts, push::Watch},
     store::Mode,
 };
 
@@ -32,14 +33,18 @@ use crate::{
 const ASK_AGAIN_AFTER: Duration = Duration::days(7);
 /// A channel whose opening was never answered is forgotten after this time.
 const FORGET_AFTER: Duration = Duration::hours(1);
-/// Where notifications of Google come to, under the base URL.
-pub const GOOGLE_WEBHOOK: &str = "/sync/providers/google/webhook";
 
 impl Services {
+    /// Where an account's provider sends notifications; `None`: it sends none, or cannot reach us.
+    pub(super) fn notified_at(&self, account: &Account) -> Option<Url> {
+        let (under, at) = (self.settings.notified_under.as_ref()?, facts(account.provider).notified_at?);
+        Url::parse(&format!("{under}{at}")).ok()
+    }
+
     /// Opens what is missing and closes what is not wanted any more.
     pub async fn keep_channels(&self, id: AccountId) -> Result<ChannelEnd, Refusal> {
         let opened = self.open_account(id).await?;
-        let (Some(keeper), Some(address)) = (opened.provider.channels(), self.settings.webhook.as_ref()) else {
+        let (Some(keeper), Some(address)) = (opened.provider.channels(), self.notified_at(&opened.account)) else {
             return Ok(ChannelEnd::Unsupported);
         };
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
@@ -52,7 +57,7 @@ impl Services {
             let mut mine = held.iter().filter(|channel| channel.calendar_id == Some(calendar.id));
             let channel = match mine.find(|channel| settled(channel, now)) {
                 Some(channel) => Some(channel.clone()),
-                None => self.open_channel(keeper, calendar, address, &mut failed).await?,
+                None => self.open_channel(keeper, calendar, &address, &mut failed).await?,
             };
             if let Some(channel) = channel {
                 watched |= channel.state == ChannelState::Open;
@@ -170,7 +175,7 @@ impl Services {
         opened: &Opened,
         unheard: &[(CalendarId, DateTime<Utc>)],
     ) -> Result<bool, Refusal> {
-        if opened.provider.channels().is_none() || self.settings.webhook.is_none() {
+        if opened.provider.channels().is_none() || self.notified_at(&opened.account).is_none() {
             return Ok(false);
         }
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;

@@ -60,8 +60,6 @@ mod write;
 
 use std::sync::{Arc, OnceLock};
 
-use url::Url;
-
 pub use self::refusal::Refusal;
 use crate::{
     domain::{ids::AccountId, ports::World, round::Cause},
@@ -96,8 +94,8 @@ pub struct Settings {
     pub google: Option<oauth::App>,
     /// Where people may be sent back to after a consent.
     pub return_to: consent::ReturnHosts,
-    /// Where providers send notifications; `None`: no address of ours can be reached from there, so accounts are polled.
-    pub webhook: Option<Url>,
+    /// Our address as providers reach it, without a slash at its end; `None`: they cannot, so accounts are polled.
+    pub notified_under: Option<String>,
 }
 
 /// Looks again at an account, soon. Carries no data; losing one costs latency only.

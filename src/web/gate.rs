@@ -31,7 +31,7 @@ const CALLERS_MAX: usize = 10_000;
 const MINUTE_US: i64 = 60_000_000;
 /// Open routes that are never refused: probes, and notifications, which would be lost. What they cost is bounded where they are
 /// answered.
-const FREE: [&str; 3] = ["/health/live", "/health/ready", "/sync/providers/google/webhook"];
+const FREE: [&str; 3] = ["/health/live", "/health/ready", "/sync/providers/{provider}/webhook"];
 
 /// How many requests a minute a caller may send; nought: as many as they like.
 #[derive(Debug)]

@@ -233,7 +233,7 @@ fn calendar_routes() -> Vec<Route> {
         get("/connect/google/begin", Open, consent::begin_google, "Asks a person to go on, and tells whose account it will be").with(consent::BEGIN).shows("text/html"),
         post("/connect/google/begin", Open, consent::go_on_to_google, "Sends a person's browser to Google").goes_on(),
         get("/connect/google/callback", Open, consent::google_callback, "Where Google sends a person back to").with(consent::CALLBACK).comes_back().shows("text/html"),
-        post("/sync/providers/google/webhook", Open, webhooks::google, "Where Google tells that a calendar changed"),
+        post("/sync/providers/{provider}/webhook", Open, webhooks::notified, "Where a provider notifies us that a calendar changed"),
         get("/v1/availability/blocks", Read, availability::blocks, "Busy time, as providers tell it").with(BLOCKS).lists::<BlockView>(),
 
         get("/v1/accounts", Read, accounts::list, "Connected accounts").with(OF_USER).lists::<AccountView>(),

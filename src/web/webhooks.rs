@@ -5,13 +5,24 @@
 
 use actix_web::HttpResponse;
 
-use super::{ask::Ask, route::Answer};
-use crate::provider::google;
+use super::{ask::Ask, problem::Problem, route::Answer};
+use crate::{
+    domain::account::ProviderKind,
+    provider::{catalogue::facts, registry},
+};
 
-/// `POST /sync/providers/google/webhook`
-pub async fn google(ask: Ask) -> Answer {
-    match google::push::parse(|name| ask.header(name)) {
-        Ok(told) => ask.app.actors.notify(told).await?,
+/// `POST /sync/providers/{provider}/webhook`
+pub async fn notified(ask: Ask) -> Answer {
+    let provider: ProviderKind = ask.id("provider", "provider")?;
+    if facts(provider).notified_at.is_none() {
+        return Err(Problem::not_found("provider"));
+    }
+    match registry::notifications(provider, |name| ask.header(name)) {
+        Ok(notifications) => {
+            for notification in notifications {
+                ask.app.actors.notify(notification).await?;
+            }
+        }
         Err(_) => metrics::counter!("calwarden_notifications_total", "verdict" => "unreadable").increment(1),
     }
     Ok(HttpResponse::NoContent().finish())

@@ -270,8 +270,8 @@ async fn begin(birth: &Birth<'_>, world: World) -> Alive {
         client_secret: Secret::new("sim"),
         redirect_uri: "https://sim.example.org/connect/google/callback".parse().expect("a URL"),
     };
-    let webhook = Some("https://sim.example.org/sync/providers/google/webhook".parse().expect("a URL"));
-    let settings = Settings { google: Some(app), webhook, ..settings };
+    let notified_under = Some("https://sim.example.org".to_owned());
+    let settings = Settings { google: Some(app), notified_under, ..settings };
     let services = Arc::new(Services::new(store, world.clone(), Arc::new(vault), connections, settings));
     let work = UseCases::new(Arc::clone(&services), birth.pace);
     let counted = Counted { work, running: Mutex::default(), overlaps: Arc::clone(&birth.overlaps) };

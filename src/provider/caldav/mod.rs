@@ -76,6 +76,7 @@ pub(super) const FACTS: Facts = Facts {
     name: "CalDAV",
     connected_by: ConnectedBy::Password { start: None },
     looks: Looks::Server,
+    notified_at: None,
     reconcile_every_s: 86_400,
     // Servers lock a collection for each write; two at once only wait for each other.
     writes_at_once: 1,

@@ -47,6 +47,7 @@ pub(super) const FACTS: Facts = Facts {
     name: "iCalendar feed",
     connected_by: ConnectedBy::Address,
     looks: Looks::Feed,
+    notified_at: None,
     reconcile_every_s: 86_400,
     writes_at_once: 1,
     absence_is_doubtful: true,

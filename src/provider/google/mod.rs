@@ -64,6 +64,7 @@ pub(super) const FACTS: Facts = Facts {
     name: "Google Calendar",
     connected_by: ConnectedBy::Consent,
     looks: Looks::Watched,
+    notified_at: Some("/sync/providers/google/webhook"),
     reconcile_every_s: 86_400,
     writes_at_once: 6,
     absence_is_doubtful: false,

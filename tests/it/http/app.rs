@@ -36,10 +36,7 @@ use calwarden::{
         registry::Endpoints,
         transport::{Http, Request, Response},
     },
-    service::{
-        Services, Settings, Wakes, api_keys, connections::Connections, consent::ReturnHosts,
-        keep_channels::GOOGLE_WEBHOOK,
-    },
+    service::{Services, Settings, Wakes, api_keys, connections::Connections, consent::ReturnHosts},
     store::{self, Blocking, Mode, Store, StoreConfig},
     vault::KeyRing,
     web::{Actors, AppState, Order, WebSettings, configure, problem::Problem},
@@ -406,7 +403,7 @@ fn settings(google: Option<oauth::App>) -> Settings {
         audit_kept_days: 365,
         return_to: ReturnHosts::new(&"https://calwarden.test".parse().expect("a URL"), &["app.example.org".to_owned()]),
         plans_per_minute: 6,
-        webhook: google.as_ref().map(|app| app.redirect_uri.join(GOOGLE_WEBHOOK).expect("a URL")),
+        notified_under: google.as_ref().map(|app| app.redirect_uri.origin().ascii_serialization()),
         google,
     }
 }
