@@ -24,8 +24,8 @@ use crate::{
         person::Scope,
         round::Tally,
     },
+    engine::backoff::OUTBOX_WAIT_MAX,
     engine::{
-        backoff::OUTBOX_WAIT_MAX,
         drain::{Answer, Ask, Delivery, Ended, EntryChange, Place, Reads, Request, Stored, Surroundings},
         round::changes::Planned,
         sync::plan::Reason,
