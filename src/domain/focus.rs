@@ -12,7 +12,7 @@ use super::{
 use crate::words;
 
 words! {
-    /// How a sitting stands. A user without an open one is idle.
+    /// How a focus session stands. A user without an open one is idle.
     FocusState {
         /// The clock runs.
         Running = "running",
@@ -20,12 +20,12 @@ words! {
         Paused = "paused",
         /// The task was finished.
         Done = "done",
-        /// The sitting ended, and the task is not finished.
+        /// The focus session ended, and the task is not finished.
         Stopped = "stopped",
     }
 }
 
-/// One sitting: one user, one task.
+/// One focus session: one user, one task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Focus {
     /// Ours.

@@ -75,7 +75,7 @@ own_id! {
     ProposalId,
     /// One run of the scheduler.
     PlanRunId,
-    /// One sitting of focused work on one task.
+    /// One focus session of focused work on one task.
     FocusId,
     /// One change of day of one user, and what it did.
     RolloverId,

@@ -1,9 +1,9 @@
 //! Focus: the clock of somebody who works, and what it does to the calendar.
 //!
-//! Terms. A *sitting* is one [`Focus`]; a user without an open one is idle. An *obstacle* does not yield: a meeting, or another
+//! Terms. A *focus session* is one [`Focus`]; a user without an open one is idle. An *obstacle* does not yield: a meeting, or another
 //! block that is locked. A *flexible* block does: it is pushed by planning again with the block at work as busy time.
 //!
-//! **Invariant:** at most one sitting of a user is open. What is stored as worked never shrinks, also where the clock steps back. No block
+//! **Invariant:** at most one focus session of a user is open. What is stored as worked never shrinks, also where the clock steps back. No block
 //! is put, lengthened or pulled onto an obstacle. Between inputs nothing is written: a block is lengthened when it ends, a
 //! quarter of an hour at a time.
 
@@ -38,9 +38,9 @@ pub const GROUP_GAP: Duration = Duration::minutes(15);
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Work begins on the scene's task, in the scene's block if it has one.
+    /// Work begins on the context's task, in the context's block if it has one.
     Start {
-        /// The sitting's id.
+        /// The focus session's id.
         focus: FocusId,
         /// The id of a block, should one be made.
         fresh: BlockId,
@@ -70,7 +70,7 @@ pub enum Input {
 pub enum Effect {
     /// Make a block of the task: in progress, locked as started.
     Place(BlockId, Window),
-    /// The sitting's block is here from now on: in progress, locked as started. The event is written once.
+    /// The focus session's block is here from now on: in progress, locked as started. The event is written once.
     Stretch(BlockId, Window),
     /// The block is history: worked, and cut to this.
     Close(BlockId, Window),
@@ -97,15 +97,15 @@ pub enum Effect {
 /// Why an input did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FocusRefused {
-    /// Another sitting is open: stop it first.
+    /// Another focus session is open: stop it first.
     AlreadyOpen,
     /// The task is not to be done any more.
     TaskClosed,
-    /// No sitting is open.
+    /// No focus session is open.
     Idle,
-    /// The sitting does not run.
+    /// The focus session does not run.
     NotRunning,
-    /// The sitting does not stand still.
+    /// The focus session does not stand still.
     NotPaused,
 }
 
@@ -129,12 +129,12 @@ impl Ahead<'_> {
     }
 }
 
-/// What is around the sitting, as it is stored now.
+/// What is around the focus session, as it is stored now.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
-    /// The sitting's task.
+pub struct FocusContext<'a> {
+    /// The focus session's task.
     pub task: &'a Task,
-    /// The sitting's block.
+    /// The focus session's block.
     pub block: Option<&'a TimeBlock>,
     /// Other blocks that are in the calendar and not over, by start.
     pub ahead: &'a [Ahead<'a>],
@@ -144,19 +144,24 @@ pub struct Scene<'a> {
     pub behind: Option<DateTime<Utc>>,
 }
 
-/// One input: the sitting as it is now, and what to do. Total: an input that means nothing is refused and changes nothing.
-/// `focus` is the user's open sitting, if any.
+/// One input: the focus session as it is now, and what to do. Total: an input that means nothing is refused and changes nothing.
+/// `focus` is the user's open focus session, if any.
 #[must_use]
-pub fn step(focus: Option<Focus>, input: Input, scene: &Scene<'_>, now: DateTime<Utc>) -> (Option<Focus>, Vec<Effect>) {
+pub fn step(
+    focus: Option<Focus>,
+    input: Input,
+    context: &FocusContext<'_>,
+    now: DateTime<Utc>,
+) -> (Option<Focus>, Vec<Effect>) {
     let open = focus.filter(Focus::is_open);
     let mut effects = Vec::new();
     let Some(mut focus) = open else {
         let Input::Start { focus, fresh } = input else { return (None, vec![Effect::Refused(FocusRefused::Idle)]) };
-        if !scene.task.facts.status.is_open() {
+        if !context.task.facts.status.is_open() {
             return (None, vec![Effect::Refused(FocusRefused::TaskClosed)]);
         }
-        let mut begun = begin(focus, scene, now);
-        calendar::settle(&mut begun, fresh, scene, now, &mut effects);
+        let mut begun = begin(focus, context, now);
+        calendar::settle(&mut begun, fresh, context, now, &mut effects);
         return (Some(begun), effects);
     };
     // A clock that steps back takes nothing away that was worked.
@@ -169,28 +174,28 @@ pub fn step(focus: Option<Focus>, input: Input, scene: &Scene<'_>, now: DateTime
         }
         (Input::Pause, _) => effects.push(Effect::Refused(FocusRefused::NotRunning)),
         (Input::Resume { fresh }, FocusState::Paused) => {
-            let behind = calendar::leave(&mut focus, scene, now, &mut effects);
+            let behind = calendar::leave(&mut focus, context, now, &mut effects);
             enter(&mut focus, FocusState::Running, now);
-            calendar::settle(&mut focus, fresh, &Scene { behind, ..*scene }, now, &mut effects);
+            calendar::settle(&mut focus, fresh, &FocusContext { behind, ..*context }, now, &mut effects);
         }
         (Input::Resume { .. }, _) => effects.push(Effect::Refused(FocusRefused::NotPaused)),
         (Input::Finish, _) => {
-            end(&mut focus, FocusState::Done, scene, now, &mut effects);
+            end(&mut focus, FocusState::Done, context, now, &mut effects);
             effects.push(Effect::TaskDone);
-            calendar::close_up(&focus, scene, now, &mut effects);
+            calendar::close_up(&focus, context, now, &mut effects);
             effects.push(Effect::OfferNext);
         }
         (Input::Skip, _) => {
-            end(&mut focus, FocusState::Stopped, scene, now, &mut effects);
+            end(&mut focus, FocusState::Stopped, context, now, &mut effects);
             effects.extend([Effect::Replan(PlanCause::Stopped), Effect::OfferNext]);
         }
         (Input::Stop, _) => {
-            end(&mut focus, FocusState::Stopped, scene, now, &mut effects);
+            end(&mut focus, FocusState::Stopped, context, now, &mut effects);
             effects.push(Effect::Replan(PlanCause::Stopped));
         }
-        (Input::Tick { fresh }, FocusState::Running) => calendar::settle(&mut focus, fresh, scene, now, &mut effects),
-        (Input::Tick { .. }, _) if forgotten_at(&focus, scene) <= now => {
-            end(&mut focus, FocusState::Stopped, scene, now, &mut effects);
+        (Input::Tick { fresh }, FocusState::Running) => calendar::settle(&mut focus, fresh, context, now, &mut effects),
+        (Input::Tick { .. }, _) if forgotten_at(&focus, context) <= now => {
+            end(&mut focus, FocusState::Stopped, context, now, &mut effects);
             effects.push(Effect::Replan(PlanCause::Stopped));
         }
         (Input::Tick { .. }, _) => {}
@@ -198,13 +203,13 @@ pub fn step(focus: Option<Focus>, input: Input, scene: &Scene<'_>, now: DateTime
     (Some(focus), effects)
 }
 
-fn begin(id: FocusId, scene: &Scene<'_>, now: DateTime<Utc>) -> Focus {
+fn begin(id: FocusId, context: &FocusContext<'_>, now: DateTime<Utc>) -> Focus {
     Focus {
         id,
-        space_id: scene.task.space_id.clone(),
-        user_id: scene.task.user_id.clone(),
-        task_id: scene.task.id,
-        block_id: scene.block.map(|block| block.id),
+        space_id: context.task.space_id.clone(),
+        user_id: context.task.user_id.clone(),
+        task_id: context.task.id,
+        block_id: context.block.map(|block| block.id),
         state: FocusState::Running,
         since: now,
         worked: Vec::new(),
@@ -220,35 +225,41 @@ fn enter(focus: &mut Focus, state: FocusState, now: DateTime<Utc>) {
     focus.version += 1;
 }
 
-fn end(focus: &mut Focus, state: FocusState, scene: &Scene<'_>, now: DateTime<Utc>, effects: &mut Vec<Effect>) {
+fn end(
+    focus: &mut Focus,
+    state: FocusState,
+    context: &FocusContext<'_>,
+    now: DateTime<Utc>,
+    effects: &mut Vec<Effect>,
+) {
     focus.worked = focus.segments(now).collect();
     enter(focus, state, now);
     focus.ended_at = Some(now);
     effects.push(Effect::Worked(minutes(focus, now)));
-    calendar::close(focus, scene, now, effects);
+    calendar::close(focus, context, now, effects);
 }
 
-/// When a sitting that stands still is over by itself: nobody came back for [`GRACE`] after its block's end.
-fn forgotten_at(focus: &Focus, scene: &Scene<'_>) -> DateTime<Utc> {
-    scene.block.map_or(focus.since, |block| block.end.max(focus.since)) + GRACE
+/// When a focus session that stands still is over by itself: nobody came back for [`GRACE`] after its block's end.
+fn forgotten_at(focus: &Focus, context: &FocusContext<'_>) -> DateTime<Utc> {
+    context.block.map_or(focus.since, |block| block.end.max(focus.since)) + GRACE
 }
 
 /// When [`Input::Tick`] is next worth it; none: not before another input. Derived from what is stored, never kept.
 #[must_use]
-pub fn alarm(focus: &Focus, scene: &Scene<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub fn alarm(focus: &Focus, context: &FocusContext<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match focus.state {
         FocusState::Running if focus.overrun => None,
-        FocusState::Running => match scene.block {
+        FocusState::Running => match context.block {
             Some(block) if block.start <= now && focus.started_at < block.end => Some(block.end),
             // What is worked on is not in the calendar yet.
-            _ => Some(calendar::obstacle_over(scene, now).unwrap_or(now + STEP)),
+            _ => Some(calendar::obstacle_over(context, now).unwrap_or(now + STEP)),
         },
-        FocusState::Paused => Some(forgotten_at(focus, scene)),
+        FocusState::Paused => Some(forgotten_at(focus, context)),
         FocusState::Done | FocusState::Stopped => None,
     }
 }
 
-/// Minutes worked in a sitting up to `now`, to the nearest minute of elapsed time.
+/// Minutes worked in a focus session up to `now`, to the nearest minute of elapsed time.
 #[must_use]
 pub fn minutes(focus: &Focus, now: DateTime<Utc>) -> u32 {
     u32::try_from((focus.elapsed(now) + Duration::seconds(30)).num_minutes()).unwrap_or(u32::MAX)

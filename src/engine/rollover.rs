@@ -78,11 +78,11 @@ pub fn planning_delay(user: &UserId, spread: Duration) -> Duration {
 /// Whether somebody's clock is on a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// No sitting.
+    /// No focus session.
     Idle,
-    /// A sitting that stands still.
+    /// A focus session that stands still.
     Paused,
-    /// A sitting that runs.
+    /// A focus session that runs.
     Running,
 }
 
@@ -97,8 +97,8 @@ pub struct Found<'a> {
     pub worked: &'a [Window],
     /// Whether a clock is on it.
     pub clock: Clock,
-    /// Minutes of an open sitting, which the task gets when that ends.
-    pub sitting_min: u32,
+    /// Minutes of an open focus session, which the task gets when that ends.
+    pub session_min: u32,
     /// A change of day has waited for its clock, which has stopped now.
     pub owed: bool,
 }
@@ -134,8 +134,8 @@ pub struct Ending {
     pub next: Option<NextInstance>,
     /// What becomes of its blocks; those that are history already are not named.
     pub blocks: Vec<(BlockId, BlockEnd)>,
-    /// A sitting that stands still ends with it: the minutes that it gets of that.
-    pub sitting_min: Option<u32>,
+    /// A focus session that stands still ends with it: the minutes that it gets of that.
+    pub session_min: Option<u32>,
 }
 
 /// The instance that goes on.
@@ -187,8 +187,8 @@ pub fn fate(found: &Found<'_>, turn: Turn) -> Fate {
         _ => (TaskStatus::Carried, Some(carried(found))),
     };
     let blocks = found.blocks.iter().filter_map(|block| Some((block.id, end_of(block, found.worked)?))).collect();
-    let sitting_min = (found.clock == Clock::Paused).then_some(found.sitting_min);
-    Fate::Ends(Ending { status, next, blocks, sitting_min })
+    let session_min = (found.clock == Clock::Paused).then_some(found.session_min);
+    Fate::Ends(Ending { status, next, blocks, session_min })
 }
 
 fn carried(found: &Found<'_>) -> NextInstance {
@@ -196,8 +196,8 @@ fn carried(found: &Found<'_>) -> NextInstance {
     NextInstance {
         carried_from: task.id,
         carry_count: task.carry_count + 1,
-        carried_actual_min: task.total_actual_min().saturating_add(found.sitting_min),
-        rest: rest(task, found.sitting_min),
+        carried_actual_min: task.total_actual_min().saturating_add(found.session_min),
+        rest: rest(task, found.session_min),
     }
 }
 

@@ -64,7 +64,7 @@ queries! {
             after: Option<TaskId>,
             limit: u32,
         ) -> Vec<Task>;
-        /// Forgets a task with its blocks and sittings; the events of its blocks stay. `false`: there was none.
+        /// Forgets a task with its blocks and focus sessions; the events of its blocks stay. `false`: there was none.
         fn delete_task(id: TaskId) -> bool;
     }
     blocks {
@@ -86,7 +86,7 @@ queries! {
         fn next_block_end(now: DateTime<Utc>) -> Option<DateTime<Utc>>;
         /// The blocks that are published as these events.
         fn blocks_by_events(events: &[EventId]) -> Vec<TimeBlock>;
-        /// Forgets blocks; their events stay, and sittings go on without them.
+        /// Forgets blocks; their events stay, and focus sessions go on without them.
         fn delete_blocks(ids: &[BlockId]) -> u64;
     }
     proposals {
@@ -114,13 +114,13 @@ queries! {
         fn settle_plan(user: &UserId, wishes: i64) -> ();
     }
     focuses {
-        /// Begins a sitting or overwrites it by id. [`StoreError::Stale`]: its person has another open one.
+        /// Begins a focus session or overwrites it by id. [`StoreError::Stale`]: its person has another open one.
         fn put_focus(focus: &Focus) -> ();
-        /// A sitting.
+        /// A focus session.
         fn focus(scope: &Scope, id: FocusId) -> Option<Focus>;
-        /// The sitting of a person whose clock runs or stands still.
+        /// The focus session of a person whose clock runs or stands still.
         fn open_focus(user: &UserId) -> Option<Focus>;
-        /// Everybody's open sittings with which something may be due, by id, after the last of the page before: the clock runs
+        /// Everybody's open focus sessions with which something may be due, by id, after the last of the page before: the clock runs
         /// outside of a block and has not met what does not yield, or has stood still since `paused_before`.
         fn restless_focuses(
             now: DateTime<Utc>,
@@ -128,7 +128,7 @@ queries! {
             after: Option<FocusId>,
             limit: u32,
         ) -> Vec<Focus>;
-        /// A person's sittings that began before `to` and did not end before or at `from`, by their begin.
+        /// A person's focus sessions that began before `to` and did not end before or at `from`, by their begin.
         fn focuses_between(user: &UserId, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Focus>;
     }
     rollovers {

@@ -1,8 +1,8 @@
-//! What a sitting does to the blocks: where its own is put, how far it is lengthened, what is left of it, what moves up.
+//! What a focus session does to the blocks: where its own is put, how far it is lengthened, what is left of it, what moves up.
 
 use chrono::{DateTime, Duration, DurationRound, Utc};
 
-use super::{Ahead, BLOCK_MAX, Effect, GROUP_GAP, SNAP, STEP, Scene};
+use super::{Ahead, BLOCK_MAX, Effect, FocusContext, GROUP_GAP, SNAP, STEP};
 use crate::domain::{
     block::{BlockState, TimeBlock},
     focus::{Focus, FocusState},
@@ -16,84 +16,92 @@ use crate::engine::{focus::minutes, rest::rest};
 pub(super) fn settle(
     focus: &mut Focus,
     fresh: BlockId,
-    scene: &Scene<'_>,
+    context: &FocusContext<'_>,
     now: DateTime<Utc>,
     effects: &mut Vec<Effect>,
 ) {
-    match scene.block.filter(|block| focus.block_id == Some(block.id)) {
+    match context.block.filter(|block| focus.block_id == Some(block.id)) {
         Some(block) if block.start <= now && now < block.end => {
             if block.state != BlockState::InProgress {
                 effects.push(Effect::Stretch(block.id, block.span()));
             }
         }
-        Some(block) if block.end <= now && focus.started_at < block.end => lengthen(focus, block, scene, now, effects),
+        Some(block) if block.end <= now && focus.started_at < block.end => {
+            lengthen(focus, block, context, now, effects)
+        }
         // Not begun yet, or over before the work began: the same block, at another time.
         Some(block) => {
             let length = block.span().length();
-            if let Some(span) = room(scene, now, length) {
+            if let Some(span) = room(context, now, length) {
                 effects.push(Effect::Stretch(block.id, span));
-                push_aside(scene, span, length, effects);
+                push_aside(context, span, length, effects);
             }
         }
         None => {
-            let length = chunk(focus, scene, now);
-            if let Some(span) = room(scene, now, length) {
+            let length = chunk(focus, context, now);
+            if let Some(span) = room(context, now, length) {
                 focus.block_id = Some(fresh);
                 effects.push(Effect::Place(fresh, span));
-                push_aside(scene, span, length, effects);
+                push_aside(context, span, length, effects);
             }
         }
     }
 }
 
 /// What is left of the task, in one chunk.
-fn chunk(focus: &Focus, scene: &Scene<'_>, now: DateTime<Utc>) -> Duration {
-    let left = rest(scene.task, minutes(focus, now)).map(|rest| rest.minutes);
-    let longest = scene.task.facts.max_chunk_min.filter(|longest| *longest > 0).unwrap_or(u32::MAX);
+fn chunk(focus: &Focus, context: &FocusContext<'_>, now: DateTime<Utc>) -> Duration {
+    let left = rest(context.task, minutes(focus, now)).map(|rest| rest.minutes);
+    let longest = context.task.facts.max_chunk_min.filter(|longest| *longest > 0).unwrap_or(u32::MAX);
     left.map_or(STEP, |left| Duration::minutes(i64::from(left.min(longest)))).min(BLOCK_MAX)
 }
 
 /// Where a block that is begun now goes: from the last five minutes on, as long as it is, up to the next obstacle. None while
 /// an obstacle is here: then the calendar shows that, and the clock runs all the same.
-fn room(scene: &Scene<'_>, now: DateTime<Utc>, length: Duration) -> Option<Window> {
-    if obstacle_over(scene, now).is_some() {
+fn room(context: &FocusContext<'_>, now: DateTime<Utc>, length: Duration) -> Option<Window> {
+    if obstacle_over(context, now).is_some() {
         return None;
     }
-    let snapped = now.duration_trunc(SNAP).unwrap_or(now).max(scene.behind.unwrap_or(DateTime::<Utc>::MIN_UTC));
-    let over = obstacles(scene).map(|obstacle| obstacle.to).filter(|to| *to <= now);
+    let snapped = now.duration_trunc(SNAP).unwrap_or(now).max(context.behind.unwrap_or(DateTime::<Utc>::MIN_UTC));
+    let over = obstacles(context).map(|obstacle| obstacle.to).filter(|to| *to <= now);
     let from = over.fold(snapped, DateTime::<Utc>::max);
-    let next = obstacles(scene).map(|obstacle| obstacle.from).filter(|begin| *begin > now);
+    let next = obstacles(context).map(|obstacle| obstacle.from).filter(|begin| *begin > now);
     let to = next.fold(from + length.max(STEP), DateTime::<Utc>::min);
     // History ends with a whole minute; where it ends later than that, the clock has stepped back, and will come by again.
     (from < to && from <= now + Duration::minutes(1)).then_some(Window { from, to })
 }
 
 /// What must be planned again because the block is here now.
-fn push_aside(scene: &Scene<'_>, span: Window, wanted: Duration, effects: &mut Vec<Effect>) {
+fn push_aside(context: &FocusContext<'_>, span: Window, wanted: Duration, effects: &mut Vec<Effect>) {
     if span.length() < wanted {
         effects.push(Effect::Replan(PlanCause::CutShort));
     }
-    if meets_flexible(scene, span) {
+    if meets_flexible(context, span) {
         effects.push(Effect::Replan(PlanCause::Pushed));
     }
 }
 
 /// Lengthens a block whose end has passed while the clock runs, in whole steps, and never onto an obstacle.
-fn lengthen(focus: &mut Focus, block: &TimeBlock, scene: &Scene<'_>, now: DateTime<Utc>, effects: &mut Vec<Effect>) {
+fn lengthen(
+    focus: &mut Focus,
+    block: &TimeBlock,
+    context: &FocusContext<'_>,
+    now: DateTime<Utc>,
+    effects: &mut Vec<Effect>,
+) {
     if focus.overrun {
         return;
     }
     let steps = (now - block.end).num_seconds().div_euclid(STEP.num_seconds()) + 1;
     let wanted = block.end + Duration::seconds(STEP.num_seconds().saturating_mul(steps));
     let longest = (block.start + BLOCK_MAX).max(block.end);
-    let free_until = obstacles(scene)
+    let free_until = obstacles(context)
         .filter(|obstacle| obstacle.to > block.end && obstacle.from < wanted)
         .map(|obstacle| obstacle.from.max(block.end))
         .fold(longest, DateTime::<Utc>::min);
     let span = Window { from: block.start, to: wanted.min(free_until) };
     if span.to > block.end {
         effects.push(Effect::Stretch(block.id, span));
-        if meets_flexible(scene, Window { from: block.end, to: span.to }) {
+        if meets_flexible(context, Window { from: block.end, to: span.to }) {
             effects.push(Effect::Replan(PlanCause::Pushed));
         }
     }
@@ -107,29 +115,29 @@ fn lengthen(focus: &mut Focus, block: &TimeBlock, scene: &Scene<'_>, now: DateTi
 /// latest worked block ends now.
 pub(super) fn leave(
     focus: &mut Focus,
-    scene: &Scene<'_>,
+    context: &FocusContext<'_>,
     now: DateTime<Utc>,
     effects: &mut Vec<Effect>,
 ) -> Option<DateTime<Utc>> {
     focus.overrun = false;
-    if scene.block.is_none_or(|block| block.end > now) {
-        return scene.behind;
+    if context.block.is_none_or(|block| block.end > now) {
+        return context.behind;
     }
-    let closed = close(focus, scene, now, effects);
+    let closed = close(focus, context, now, effects);
     focus.block_id = None;
-    scene.behind.max(closed)
+    context.behind.max(closed)
 }
 
-/// Cuts the sitting's block to what was worked in it; without a minute of work there is no block. One that was never
+/// Cuts the focus session's block to what was worked in it; without a minute of work there is no block. One that was never
 /// reached stays planned. Answers where the worked block ends.
 pub(super) fn close(
     focus: &Focus,
-    scene: &Scene<'_>,
+    context: &FocusContext<'_>,
     now: DateTime<Utc>,
     effects: &mut Vec<Effect>,
 ) -> Option<DateTime<Utc>> {
     let reached = |block: &&TimeBlock| block.start <= now || block.state == BlockState::InProgress;
-    let block = scene.block.filter(|block| focus.block_id == Some(block.id)).filter(reached)?;
+    let block = context.block.filter(|block| focus.block_id == Some(block.id)).filter(reached)?;
     let inside =
         |segment: &Window| Window { from: segment.from.max(block.start), to: segment.to.min(block.end) }.length();
     let worked = focus.worked.iter().map(inside).fold(Duration::zero(), |sum, part| sum + part);
@@ -145,14 +153,14 @@ pub(super) fn close(
 
 /// After a task was finished: its other blocks go, and the blocks that follow without a gap move up, up to the first that is
 /// locked or may not be earlier.
-pub(super) fn close_up(focus: &Focus, scene: &Scene<'_>, now: DateTime<Utc>, effects: &mut Vec<Effect>) {
+pub(super) fn close_up(focus: &Focus, context: &FocusContext<'_>, now: DateTime<Utc>, effects: &mut Vec<Effect>) {
     debug_assert_eq!(focus.state, FocusState::Done);
-    let others = scene.ahead.iter().filter(|ahead| ahead.block.task_id == focus.task_id);
+    let others = context.ahead.iter().filter(|ahead| ahead.block.task_id == focus.task_id);
     effects.extend(others.map(|ahead| Effect::Drop(ahead.block.id)));
-    let Some(block) = scene.block.filter(|block| block.start <= now && now < block.end) else { return };
+    let Some(block) = context.block.filter(|block| block.start <= now && now < block.end) else { return };
     let (mut free_from, mut edge) = (round_up(now, SNAP), block.end);
-    for ahead in scene.ahead {
-        if ahead.block.start > edge + GROUP_GAP || lies_between(scene, edge, ahead.block.start) {
+    for ahead in context.ahead {
+        if ahead.block.start > edge + GROUP_GAP || lies_between(context, edge, ahead.block.start) {
             break;
         }
         if ahead.block.task_id == focus.task_id {
@@ -160,7 +168,7 @@ pub(super) fn close_up(focus: &Focus, scene: &Scene<'_>, now: DateTime<Utc>, eff
             continue;
         }
         let gap = (ahead.block.start - edge).max(Duration::zero());
-        let Some(span) = pulled(scene, ahead, free_from + gap) else { break };
+        let Some(span) = pulled(context, ahead, free_from + gap) else { break };
         effects.push(Effect::Pull(ahead.block.id, span));
         (free_from, edge) = (span.to, ahead.block.end.max(edge));
     }
@@ -170,30 +178,30 @@ pub(super) fn close_up(focus: &Focus, scene: &Scene<'_>, now: DateTime<Utc>, eff
 }
 
 /// Where a block goes that may begin at `from` instead; none when it stays.
-fn pulled(scene: &Scene<'_>, ahead: &Ahead<'_>, from: DateTime<Utc>) -> Option<Window> {
+fn pulled(context: &FocusContext<'_>, ahead: &Ahead<'_>, from: DateTime<Utc>) -> Option<Window> {
     let from = from.max(round_up(ahead.earliest, SNAP));
     let span = Window { from, to: from + ahead.block.span().length() };
     let open = ahead.hours.iter().any(|hours| hours.from <= span.from && span.to <= hours.to);
-    let free = !obstacles(scene).any(|obstacle| obstacle.overlaps(&span));
+    let free = !obstacles(context).any(|obstacle| obstacle.overlaps(&span));
     (!ahead.is_fixed() && from < ahead.block.start && open && free).then_some(span)
 }
 
-fn lies_between(scene: &Scene<'_>, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
-    obstacles(scene).any(|obstacle| obstacle.overlaps(&Window { from, to }))
+fn lies_between(context: &FocusContext<'_>, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
+    obstacles(context).any(|obstacle| obstacle.overlaps(&Window { from, to }))
 }
 
-fn meets_flexible(scene: &Scene<'_>, span: Window) -> bool {
-    scene.ahead.iter().any(|ahead| !ahead.is_fixed() && ahead.block.span().overlaps(&span))
+fn meets_flexible(context: &FocusContext<'_>, span: Window) -> bool {
+    context.ahead.iter().any(|ahead| !ahead.is_fixed() && ahead.block.span().overlaps(&span))
 }
 
 /// When the obstacle that is here now is over; with several in a row, the first of them.
-pub(super) fn obstacle_over(scene: &Scene<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    obstacles(scene).filter(|obstacle| obstacle.from <= now && now < obstacle.to).map(|obstacle| obstacle.to).max()
+pub(super) fn obstacle_over(context: &FocusContext<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    obstacles(context).filter(|obstacle| obstacle.from <= now && now < obstacle.to).map(|obstacle| obstacle.to).max()
 }
 
-fn obstacles<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = Window> + 'a {
-    let fixed = scene.ahead.iter().filter(|ahead| ahead.is_fixed()).map(|ahead| ahead.block.span());
-    scene.meetings.iter().copied().chain(fixed)
+fn obstacles<'a>(context: &'a FocusContext<'_>) -> impl Iterator<Item = Window> + 'a {
+    let fixed = context.ahead.iter().filter(|ahead| ahead.is_fixed()).map(|ahead| ahead.block.span());
+    context.meetings.iter().copied().chain(fixed)
 }
 
 fn round_up(at: DateTime<Utc>, step: Duration) -> DateTime<Utc> {

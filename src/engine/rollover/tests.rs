@@ -37,7 +37,7 @@ fn monday_at_ten() -> Window {
 }
 
 fn found<'a>(task: &'a Task, blocks: &'a [TimeBlock]) -> Found<'a> {
-    Found { task, blocks, worked: &[], clock: Clock::Idle, sitting_min: 0, owed: false }
+    Found { task, blocks, worked: &[], clock: Clock::Idle, session_min: 0, owed: false }
 }
 
 fn ending(found: &Found<'_>) -> Ending {
@@ -98,7 +98,7 @@ fn a_running_clock_keeps_its_own_task_until_it_stops_and_no_other() {
     assert_eq!(fate(&running, tuesday()), Fate::Waits);
     let others = [block(2, 2, monday_at_ten())];
     assert_eq!(ending(&found(&other, &others)).status, TaskStatus::Carried);
-    // It stops at 00:40; the sitting has cut its block.
+    // It stops at 00:40; the focus session has cut its block.
     let mut worked = task(1);
     worked.actual_min = 100;
     worked.facts.estimate_min = Some(180);
@@ -119,9 +119,9 @@ fn a_clock_that_stands_still_does_not_keep_its_task() {
     let (work, mut begun) = (task(1), block(1, 1, monday_at_ten()));
     begun.state = BlockState::InProgress;
     let (blocks, worked) = ([begun], [span("2026-05-04T08:05:00Z", "2026-05-04T08:25:00Z")]);
-    let paused = Found { clock: Clock::Paused, sitting_min: 20, worked: &worked, ..found(&work, &blocks) };
+    let paused = Found { clock: Clock::Paused, session_min: 20, worked: &worked, ..found(&work, &blocks) };
     let ending = ending(&paused);
-    assert_eq!(ending.sitting_min, Some(20));
+    assert_eq!(ending.session_min, Some(20));
     let next = ending.next.expect("carried");
     assert_eq!((next.carried_actual_min, next.rest.map(|rest| rest.minutes)), (20, Some(40)));
     let kept = span("2026-05-04T08:00:00Z", "2026-05-04T08:25:00Z");

@@ -48,7 +48,7 @@ pub struct Afterwards<'a> {
     pub new: Option<&'a Task>,
     /// Its blocks.
     pub blocks: &'a [TimeBlock],
-    /// A sitting on it is open.
+    /// A focus session on it is open.
     pub clock: bool,
 }
 

@@ -203,10 +203,10 @@ impl Services {
 /// The block at work was taken from its clock, which runs on without it.
 async fn leave_clock(tx: &mut Tx, block: &TimeBlock) -> Result<(), StoreError> {
     let open = tx.open_focus(&block.user_id).await?.filter(|open| open.block_id == Some(block.id));
-    if let Some(mut sitting) = open {
-        sitting.block_id = None;
-        sitting.version += 1;
-        tx.put_focus(&sitting).await?;
+    if let Some(mut session) = open {
+        session.block_id = None;
+        session.version += 1;
+        tx.put_focus(&session).await?;
     }
     Ok(())
 }

@@ -194,15 +194,15 @@ impl Services {
 
     async fn fate_of(&self, tx: &mut Tx, task: &Task, turn: Turn, owed: bool) -> Result<Fate, Refusal> {
         let blocks = tx.blocks_of_task(task.id).await?;
-        let sitting = tx.open_focus(&task.user_id).await?.filter(|focus| focus.task_id == task.id);
-        let clock = match sitting.as_ref().map(|focus| focus.state) {
+        let session = tx.open_focus(&task.user_id).await?.filter(|focus| focus.task_id == task.id);
+        let clock = match session.as_ref().map(|focus| focus.state) {
             Some(FocusState::Running) => Clock::Running,
             Some(FocusState::Paused) => Clock::Paused,
             _ => Clock::Idle,
         };
-        let sitting_min = sitting.as_ref().map_or(0, |focus| minutes(focus, turn.began));
-        let worked = sitting.map(|focus| focus.worked).unwrap_or_default();
-        Ok(fate(&Found { task, blocks: &blocks, worked: &worked, sitting_min, clock, owed }, turn))
+        let session_min = session.as_ref().map_or(0, |focus| minutes(focus, turn.began));
+        let worked = session.map(|focus| focus.worked).unwrap_or_default();
+        Ok(fate(&Found { task, blocks: &blocks, worked: &worked, session_min, clock, owed }, turn))
     }
 
     /// An instance that waited for its clock is judged again, once that has stopped.
@@ -239,13 +239,13 @@ impl Services {
         let mut rolled =
             RolledTask { from: task.id, to: None, to_version: 0, status: task.facts.status, blocks: Vec::new() };
         let mut old = task.clone();
-        if let Some(worked) = ending.sitting_min
-            && let Some(mut sitting) = write.open_focus(&task.user_id).await?.filter(|focus| focus.task_id == task.id)
+        if let Some(worked) = ending.session_min
+            && let Some(mut session) = write.open_focus(&task.user_id).await?.filter(|focus| focus.task_id == task.id)
         {
             old.actual_min = old.actual_min.saturating_add(worked);
-            (sitting.state, sitting.ended_at) = (FocusState::Stopped, Some(now));
-            sitting.version += 1;
-            write.put_focus(&sitting).await?;
+            (session.state, session.ended_at) = (FocusState::Stopped, Some(now));
+            session.version += 1;
+            write.put_focus(&session).await?;
         }
         old.facts.status = ending.status;
         old.touch(now);
@@ -325,8 +325,8 @@ impl Services {
                 Some(new) => write.blocks_of_task(new.id).await?,
                 None => Vec::new(),
             };
-            let sitting = write.open_focus(&rollover.user_id).await?;
-            let clock = new.as_ref().is_some_and(|new| sitting.is_some_and(|focus| focus.task_id == new.id));
+            let session = write.open_focus(&rollover.user_id).await?;
+            let clock = new.as_ref().is_some_and(|new| session.is_some_and(|focus| focus.task_id == new.id));
             seen.push((old, new, blocks, clock));
         }
         let afterwards: Vec<_> = rollover

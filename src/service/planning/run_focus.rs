@@ -24,7 +24,7 @@ use crate::{
     },
     engine::{
         day::Days,
-        focus::{Ahead, Effect, FocusRefused, GRACE, Input, Past, Scene, alarm, minutes, past, step},
+        focus::{Ahead, Effect, FocusContext, FocusRefused, GRACE, Input, Past, alarm, minutes, past, step},
         playlist::{Piece, Planned, playlist},
         ticks::work_days,
     },
@@ -34,7 +34,7 @@ use crate::{
 
 /// How far ahead the clock looks.
 const LOOK_AHEAD: Duration = Duration::hours(36);
-/// Open sittings looked at together.
+/// Open focus sessions looked at together.
 const PAGE: u32 = 200;
 
 /// What somebody does with the clock.
@@ -57,7 +57,7 @@ pub enum FocusAct {
 /// How things stand.
 #[derive(Clone, Debug)]
 pub struct FocusFacts {
-    /// The open sitting.
+    /// The open focus session.
     pub focus: Option<Focus>,
     /// Minutes worked in it.
     pub minutes: u32,
@@ -66,7 +66,7 @@ pub struct FocusFacts {
 }
 
 /// Everything around a user's clock.
-struct Around {
+struct FocusSurroundings {
     user: User,
     task: Task,
     tasks: Vec<Task>,
@@ -76,7 +76,7 @@ struct Around {
 }
 
 impl Services {
-    /// The open sitting, and the playlist.
+    /// The open focus session, and the playlist.
     pub async fn focus(&self, scope: &Scope, user: &UserId) -> Result<FocusFacts, Refusal> {
         let now = self.world.now();
         let mut tx = self.store.begin(Mode::Read, scope).await?;
@@ -123,7 +123,7 @@ impl Services {
         Ok(facts)
     }
 
-    /// Lets time pass for every open sitting; answers when to come back.
+    /// Lets time pass for every open focus session; answers when to come back.
     pub async fn tick_focuses(&self) -> Result<Option<DateTime<Utc>>, Refusal> {
         let looked_at = self.world.now();
         let (mut after, mut next): (_, Option<DateTime<Utc>>) = (None, None);
@@ -136,7 +136,7 @@ impl Services {
             for focus in page {
                 let now = self.world.now();
                 let around = self.around(&Scope::Whole, &focus.user_id, focus.task_id).await?;
-                let due = around.with_scene(Some(&focus), now, |scene| alarm(&focus, scene, now));
+                let due = around.with_context(Some(&focus), now, |context| alarm(&focus, context, now));
                 if due.is_some_and(|at| at <= now) {
                     let fresh = self.world.new_id();
                     self.step_focus(&Scope::Whole, &focus.user_id, focus.task_id, Input::Tick { fresh }).await?;
@@ -146,7 +146,7 @@ impl Services {
                 tx.commit().await?;
                 if let Some(focus) = focus {
                     let around = self.around(&Scope::Whole, &focus.user_id, focus.task_id).await?;
-                    let due = around.with_scene(Some(&focus), now, |scene| alarm(&focus, scene, now));
+                    let due = around.with_context(Some(&focus), now, |context| alarm(&focus, context, now));
                     next = [next, due].into_iter().flatten().min();
                 }
             }
@@ -162,10 +162,10 @@ impl Services {
         let now = self.world.now();
         let mut write = self.begin_write(&Scope::Whole).await?;
         let rules = rules_of(&mut write, user).await?;
-        let sitting = write.open_focus(user).await?.and_then(|focus| focus.block_id);
+        let session = write.open_focus(user).await?.and_then(|focus| focus.block_id);
         let (mut next, mut missed) = (None, false);
         for mut block in write.blocks_between(user, now - Duration::days(2), now + Duration::days(2)).await? {
-            match past(&block, sitting == Some(block.id), rules.past, now) {
+            match past(&block, session == Some(block.id), rules.past, now) {
                 None if block.state.is_live() && block.end > now => {
                     next = [next, Some(block.end)].into_iter().flatten().min();
                 }
@@ -204,11 +204,12 @@ impl Services {
         let around = self.around(scope, user, task).await?;
         let mut write = self.begin_write(scope).await?;
         let open = write.open_focus(user).await?;
-        let (focus, effects) = around.with_scene(open.as_ref(), now, |scene| step(open.clone(), input, scene, now));
+        let (focus, effects) =
+            around.with_context(open.as_ref(), now, |context| step(open.clone(), input, context, now));
         if let Some(Effect::Refused(why)) = effects.first() {
             return Err(refused(*why));
         }
-        // A new block comes before the sitting that names it, and what goes, after the sitting has let go of it.
+        // A new block comes before the focus session that names it, and what goes, after the focus session has let go of it.
         let (new, rest): (Vec<_>, Vec<_>) = effects.iter().partition(|effect| matches!(effect, Effect::Place(..)));
         for effect in new {
             self.carry_out(&mut write, &around, focus.as_ref(), effect, now).await?;
@@ -227,7 +228,7 @@ impl Services {
         Ok(write.commit().await?)
     }
 
-    async fn around(&self, scope: &Scope, user: &UserId, task: TaskId) -> Result<Around, Refusal> {
+    async fn around(&self, scope: &Scope, user: &UserId, task: TaskId) -> Result<FocusSurroundings, Refusal> {
         let now = self.world.now();
         let window = Window { from: now - LOOK_AHEAD, to: now + LOOK_AHEAD };
         let mut tx = self.store.begin(Mode::Read, scope).await?;
@@ -242,13 +243,13 @@ impl Services {
         let meetings = self.busy_time(scope, &user.id, window, Some(&events)).await?.spans;
         let days = days_of(&user, &rules);
         let hours = blocks.iter().map(|block| hours_of(&user, &rules, days, &tasks, block, window)).collect();
-        Ok(Around { user, task, tasks, blocks, meetings, hours })
+        Ok(FocusSurroundings { user, task, tasks, blocks, meetings, hours })
     }
 
     async fn carry_out(
         &self,
         write: &mut WriteTx<'_>,
-        around: &Around,
+        around: &FocusSurroundings,
         focus: Option<&Focus>,
         effect: &Effect,
         now: DateTime<Utc>,
@@ -331,7 +332,7 @@ impl Services {
         self.reflect(write, &task, std::slice::from_mut(&mut block), None).await
     }
 
-    fn overrun_notice(&self, around: &Around, focus: Option<&Focus>, now: DateTime<Utc>) -> Notice {
+    fn overrun_notice(&self, around: &FocusSurroundings, focus: Option<&Focus>, now: DateTime<Utc>) -> Notice {
         let block = focus.and_then(|focus| focus.block_id);
         let block = around.blocks.iter().find(|held| Some(held.id) == block);
         let text =
@@ -342,9 +343,14 @@ impl Services {
     }
 }
 
-impl Around {
+impl FocusSurroundings {
     /// What the engine looks at.
-    fn with_scene<T>(&self, focus: Option<&Focus>, now: DateTime<Utc>, look: impl FnOnce(&Scene<'_>) -> T) -> T {
+    fn with_context<T>(
+        &self,
+        focus: Option<&Focus>,
+        now: DateTime<Utc>,
+        look: impl FnOnce(&FocusContext<'_>) -> T,
+    ) -> T {
         let at_work = if let Some(focus) = focus.filter(|focus| focus.is_open()) {
             focus.block_id
         } else {
@@ -366,7 +372,7 @@ impl Around {
             })
             .collect();
         let behind = self.blocks.iter().filter(|block| block.state == BlockState::Done).map(|block| block.end).max();
-        look(&Scene {
+        look(&FocusContext {
             task: &self.task,
             block: self.blocks.iter().find(|block| Some(block.id) == at_work),
             ahead: &ahead,
@@ -410,9 +416,9 @@ fn pieces(user: &User, tasks: &[Task], blocks: &[TimeBlock], skipped: &[TaskId],
 
 fn refused(why: FocusRefused) -> Refusal {
     let why = match why {
-        FocusRefused::AlreadyOpen => "a sitting is open; finish or stop it first",
+        FocusRefused::AlreadyOpen => "a session is open; finish or stop it first",
         FocusRefused::TaskClosed => "the task is closed; open it again, or choose another",
-        FocusRefused::Idle => "no sitting is open; start one first",
+        FocusRefused::Idle => "no session is open; start one first",
         FocusRefused::NotRunning => "the clock does not run",
         FocusRefused::NotPaused => "the clock does not stand still",
     };

@@ -21,8 +21,8 @@ const DAYS_MAX: i64 = 366;
 const DAYS_USUAL: i64 = 7;
 
 impl Services {
-    /// Elapsed time worked in sittings on each date from one to another, both included; dates without any are left out. A
-    /// sitting over midnight is split there. Without a last date up to today, without a first one a week.
+    /// Elapsed time worked in focus sessions on each date from one to another, both included; dates without any are left out. A
+    /// focus session over midnight is split there. Without a last date up to today, without a first one a week.
     pub async fn worked_by_day(
         &self,
         scope: &Scope,
@@ -41,10 +41,10 @@ impl Services {
         }
         let begin = |after: Option<(NaiveDate, DateTime<Utc>)>| after.map_or(now, |(_, begin)| begin);
         let begins = first.pred_opt().map_or(now, |before| begin(days.after(before)));
-        let sittings = tx.focuses_between(&user.id, begins, begin(days.after(last))).await?;
+        let sessions = tx.focuses_between(&user.id, begins, begin(days.after(last))).await?;
         tx.commit().await?;
         let mut sums = BTreeMap::new();
-        for (date, part) in sittings.iter().flat_map(|sitting| by_day(sitting, days, now)) {
+        for (date, part) in sessions.iter().flat_map(|session| by_day(session, days, now)) {
             if (first..=last).contains(&date) {
                 *sums.entry(date).or_insert_with(Duration::zero) += part;
             }

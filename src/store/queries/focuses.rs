@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// What `Focus::is_open` says, in the very words of the indexes of open sittings, for SQLite to use them.
+/// What `Focus::is_open` says, in the very words of the indexes of open focus sessions, for SQLite to use them.
 fn open() -> SqlLiteral<Bool> {
     sql("focuses.state IN ('running', 'paused')")
 }

@@ -118,7 +118,7 @@ row! {
 }
 
 row! {
-    /// A sitting.
+    /// A focus session.
     FocusRow is Focus in focuses (id) {
         id: FocusId,
         space_id: SpaceId,

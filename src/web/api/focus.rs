@@ -58,18 +58,18 @@ pub struct FocusBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Focus)]
 pub struct FocusView {
-    /// The open sitting; `null`: nobody works.
-    sitting: Option<SittingView>,
+    /// The open focus session; `null`: nobody works.
+    session: Option<FocusSessionView>,
     /// Minutes worked in it.
     worked_min: u32,
     /// What comes next.
     playlist: Vec<PieceView>,
 }
 
-/// One sitting on one task.
+/// One focus session on one task.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Sitting)]
-pub struct SittingView {
+#[schema(as = FocusSession)]
+pub struct FocusSessionView {
     /// Ours.
     #[schema(value_type = uuid::Uuid)]
     id: FocusId,
@@ -124,7 +124,7 @@ pub struct WorkedDayView {
     worked_min: i64,
 }
 
-impl From<Focus> for SittingView {
+impl From<Focus> for FocusSessionView {
     fn from(focus: Focus) -> Self {
         Self {
             id: focus.id,
@@ -143,7 +143,7 @@ impl From<FocusFacts> for FocusView {
     fn from(facts: FocusFacts) -> Self {
         let piece = |piece: Piece| PieceView { task_id: piece.task, block_id: piece.block, borrowed: piece.borrowed };
         Self {
-            sitting: facts.focus.map(SittingView::from),
+            session: facts.focus.map(FocusSessionView::from),
             worked_min: facts.minutes,
             playlist: facts.playlist.into_iter().map(piece).collect(),
         }
@@ -171,7 +171,7 @@ pub async fn act(ask: Ask) -> Answer {
     let act = match body.act {
         Act::Start => FocusAct::Start(body.task_id),
         _ if body.task_id.is_some() => {
-            return Err(Problem::invalid("task_id", "only `start` names a task; the rest is about the open sitting"));
+            return Err(Problem::invalid("task_id", "only `start` names a task; the rest is about the open session"));
         }
         Act::Pause => FocusAct::Pause,
         Act::Resume => FocusAct::Resume,

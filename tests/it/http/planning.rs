@@ -382,19 +382,19 @@ async fn a_clock_runs_from_start_to_stop() {
     let (app, account, _) = App::with_ada().await;
     let work = leave(&app, &account).await;
     let act = |act: &str| app.post("/v1/focus", json!({"user_id": "ada", "act": act}));
-    assert_eq!(app.get("/v1/focus?user_id=ada").await.ok()["sitting"], Value::Null);
+    assert_eq!(app.get("/v1/focus?user_id=ada").await.ok()["session"], Value::Null);
     assert_eq!(field(&act("pause").await).0, 422);
     assert_eq!(field(&act("dance").await), (422, "act".into()));
     let named = |act: &str| app.post("/v1/focus", json!({"user_id": "ada", "act": act, "task_id": work.task}));
     assert_eq!(field(&named("stop").await), (422, "task_id".into()));
     let begun = named("start").await.ok();
-    assert_eq!((&begun["sitting"]["state"], &begun["sitting"]["task_id"]), (&json!("running"), &json!(work.task)));
+    assert_eq!((&begun["session"]["state"], &begun["session"]["task_id"]), (&json!("running"), &json!(work.task)));
     app.clock.advance(Duration::minutes(20));
     let held = app.get("/v1/focus?user_id=ada").await.ok();
     assert_eq!(held["worked_min"], 20);
-    assert_eq!(act("pause").await.ok()["sitting"]["state"], "paused");
-    assert_eq!(act("resume").await.ok()["sitting"]["state"], "running");
-    assert_eq!(act("finish").await.ok()["sitting"], Value::Null);
+    assert_eq!(act("pause").await.ok()["session"]["state"], "paused");
+    assert_eq!(act("resume").await.ok()["session"]["state"], "running");
+    assert_eq!(act("finish").await.ok()["session"], Value::Null);
     let task = app.get(&format!("/v1/tasks/{}", work.task)).await.ok();
     assert_eq!((&task["status"], &task["actual_min"]), (&json!("done"), &json!(20)));
 }

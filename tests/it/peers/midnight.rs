@@ -135,11 +135,11 @@ impl Garden {
         let mut tx = self.writing().await;
         for (n, person) in crowd.iter().enumerate() {
             let user: UserId = person.id.parse().expect("an id");
-            let mut sitting = tx.open_focus(&user).await.expect("read").expect("a sitting");
-            assert_eq!(sitting.state, FocusState::Paused);
-            let now = sitting.since;
-            sitting.worked = vec![Window { from: now - chrono::Duration::minutes(WORKED_MIN), to: now }];
-            tx.put_focus(&sitting).await.expect("stored");
+            let mut session = tx.open_focus(&user).await.expect("read").expect("a focus session");
+            assert_eq!(session.state, FocusState::Paused);
+            let now = session.since;
+            session.worked = vec![Window { from: now - chrono::Duration::minutes(WORKED_MIN), to: now }];
+            tx.put_focus(&session).await.expect("stored");
             let home = tx.user(&user).await.expect("read").expect("a user").home_space;
             let today = Rollover {
                 // Older than whatever follows.

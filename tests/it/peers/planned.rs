@@ -297,10 +297,10 @@ async fn work_that_takes_longer_lengthens_its_event_and_work_that_ends_cuts_it()
     // Twenty minutes of work, while the process is away.
     ada.world.service.kill();
     let mut tx = ada.world.service.store().await.begin(Mode::Write, &Scope::Whole).await.expect("a transaction");
-    let mut sitting = tx.open_focus(&"ada".parse().expect("an id")).await.expect("read").expect("a sitting");
-    sitting.since -= Duration::minutes(20);
-    sitting.started_at = sitting.since;
-    tx.put_focus(&sitting).await.expect("stored");
+    let mut session = tx.open_focus(&"ada".parse().expect("an id")).await.expect("read").expect("a focus session");
+    session.since -= Duration::minutes(20);
+    session.started_at = session.since;
+    tx.put_focus(&session).await.expect("stored");
     tx.commit().await.expect("durable");
     ada.world.service.run();
 

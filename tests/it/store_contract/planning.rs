@@ -45,8 +45,8 @@ on_every_database![
     whoever_has_stale_tasks_is_found_until_they_were_asked,
     a_plan_is_owed_once_and_settled_for_the_wishes_it_was_made_of,
     proposals_come_back_as_they_were_newest_first,
-    sittings_come_back_as_they_were,
-    a_person_has_one_open_sitting,
+    focus_sessions_come_back_as_they_were,
+    a_person_has_one_open_focus_session,
     a_day_begins_in_a_zone_once,
     blocks_of_a_zone_are_looked_at_once_for_its_rules,
     a_person_is_rolled_to_a_date_once,
@@ -277,19 +277,19 @@ async fn a_block_outlives_its_event_and_ends_with_its_task(base: Base) {
     let (_, task, block) = given::ada_with_work(&base).await;
     let other = given::block(41, task.id, None, window(200, 210));
     put_blocks(&base, std::slice::from_ref(&other)).await;
-    let sitting = given::focus(FOCUS, &block);
+    let session = given::focus(FOCUS, &block);
     let mut tx = base.write().await;
-    tx.put_focus(&sitting).await.expect("focus");
+    tx.put_focus(&session).await.expect("focus");
     assert_eq!(tx.delete_events(&[id(EVENT)]).await, Ok(1));
     let alone = TimeBlock { event_id: None, ..block };
     assert_eq!(tx.block(WHOLE, alone.id).await, Ok(Some(alone.clone())));
     assert_eq!(tx.task(WHOLE, task.id).await, Ok(Some(Task { made_from: None, ..task.clone() })));
     assert_eq!(tx.delete_blocks(&[alone.id]).await, Ok(1));
-    assert_eq!(tx.focus(WHOLE, sitting.id).await, Ok(Some(Focus { block_id: None, ..sitting.clone() })));
+    assert_eq!(tx.focus(WHOLE, session.id).await, Ok(Some(Focus { block_id: None, ..session.clone() })));
     assert_eq!(tx.blocks_of_task(task.id).await, Ok(vec![other.clone()]));
     assert_eq!(tx.delete_task(task.id).await, Ok(true));
     assert_eq!(tx.block(WHOLE, other.id).await, Ok(None));
-    assert_eq!(tx.focus(WHOLE, sitting.id).await, Ok(None));
+    assert_eq!(tx.focus(WHOLE, session.id).await, Ok(None));
 }
 
 async fn whoever_has_stale_tasks_is_found_until_they_were_asked(base: Base) {
@@ -358,7 +358,7 @@ async fn proposals_come_back_as_they_were_newest_first(base: Base) {
     assert_eq!(tx.proposals_of(WHOLE, &ada, None, 9).await.map(|left| left.len()), Ok(1));
 }
 
-async fn sittings_come_back_as_they_were(base: Base) {
+async fn focus_sessions_come_back_as_they_were(base: Base) {
     let (_, _, block) = given::ada_with_work(&base).await;
     let ada = given::user_id("ada");
     let open = given::focus(FOCUS, &block);
@@ -400,7 +400,7 @@ async fn sittings_come_back_as_they_were(base: Base) {
     assert_eq!(tx.open_focus(&ada).await, Ok(None));
 }
 
-async fn a_person_has_one_open_sitting(base: Base) {
+async fn a_person_has_one_open_focus_session(base: Base) {
     let (_, _, block) = given::ada_with_work(&base).await;
     let states = [FocusState::Running, FocusState::Paused];
     let mut first = Focus { state: FocusState::Running, ..given::focus(FOCUS, &block) };

@@ -28,12 +28,12 @@ fn flexible<'a>(block: &'a TimeBlock, hours: &'a [Window]) -> Ahead<'a> {
     Ahead { block, pinned: false, earliest: always().from, hours }
 }
 
-/// A sitting that began at a time in its block, and the block as it is then.
+/// A focus session that began at a time in its block, and the block as it is then.
 fn begun(span: Window, when: DateTime<Utc>) -> (Focus, TimeBlock) {
     let work = task(1);
     let mut planned = block(10, 1, span);
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    let (focus, effects) = step(None, start(), &scene, when);
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (focus, effects) = step(None, start(), &context, when);
     for effect in effects {
         if let Effect::Stretch(_, span) = effect {
             (planned.start, planned.end) = (span.from, span.to);
@@ -46,8 +46,8 @@ fn begun(span: Window, when: DateTime<Utc>) -> (Focus, TimeBlock) {
 #[test]
 fn a_block_that_is_begun_early_begins_at_the_last_five_minutes_and_keeps_its_length() {
     let (work, planned) = (task(1), block(10, 1, hours("14:00", "15:00")));
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    let (focus, effects) = step(None, start(), &scene, monday("09:52:40"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (focus, effects) = step(None, start(), &context, monday("09:52:40"));
     assert_eq!(effects, [Effect::Stretch(planned.id, hours("09:50", "10:50"))]);
     assert_eq!(focus.map(|focus| focus.since), Some(monday("09:52:40")), "the clock itself is not turned back");
 }
@@ -69,8 +69,8 @@ fn a_block_that_was_over_is_begun_now() {
 fn an_early_block_is_cut_at_the_next_meeting_and_its_rest_planned_again() {
     let (work, planned) = (task(1), block(10, 1, hours("14:00", "15:00")));
     let meetings = [hours("09:00", "09:51"), hours("10:30", "11:00")];
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &meetings, behind: None };
-    let (_, effects) = step(None, start(), &scene, monday("09:52"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &meetings, behind: None };
+    let (_, effects) = step(None, start(), &context, monday("09:52"));
     let cut = hours("09:51", "10:30");
     assert_eq!(effects, [Effect::Stretch(planned.id, cut), Effect::Replan(PlanCause::CutShort)]);
 }
@@ -79,12 +79,12 @@ fn an_early_block_is_cut_at_the_next_meeting_and_its_rest_planned_again() {
 fn in_a_meeting_only_the_clock_runs_and_the_block_follows_after_it() {
     let (work, planned) = (task(1), block(10, 1, hours("14:00", "15:00")));
     let meetings = [hours("09:30", "10:00")];
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &meetings, behind: None };
-    let (focus, effects) = step(None, start(), &scene, monday("09:45"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &meetings, behind: None };
+    let (focus, effects) = step(None, start(), &context, monday("09:45"));
     assert_eq!(effects, []);
     let focus = focus.expect("it runs");
-    assert_eq!(alarm(&focus, &scene, monday("09:45")), Some(monday("10:00")));
-    let (_, effects) = step(Some(focus), tick(), &scene, monday("10:00"));
+    assert_eq!(alarm(&focus, &context, monday("09:45")), Some(monday("10:00")));
+    let (_, effects) = step(Some(focus), tick(), &context, monday("10:00"));
     assert_eq!(effects, [Effect::Stretch(planned.id, hours("10:00", "11:00"))]);
 }
 
@@ -95,8 +95,9 @@ fn a_task_without_a_block_gets_one_as_long_as_what_is_left_of_it() {
     let soon = block(11, 2, hours("09:20", "10:00"));
     let always = [always()];
     let ahead = [flexible(&soon, &always)];
-    let scene = Scene { task: &work, block: None, ahead: &ahead, meetings: &[], behind: Some(monday("09:04")) };
-    let (focus, effects) = step(None, start(), &scene, monday("09:03"));
+    let context =
+        FocusContext { task: &work, block: None, ahead: &ahead, meetings: &[], behind: Some(monday("09:04")) };
+    let (focus, effects) = step(None, start(), &context, monday("09:03"));
     let fresh = block_id(FRESH);
     assert_eq!(effects, [Effect::Place(fresh, hours("09:04", "09:34")), Effect::Replan(PlanCause::Pushed)]);
     assert_eq!(focus.and_then(|focus| focus.block_id), Some(fresh));
@@ -106,13 +107,13 @@ fn a_task_without_a_block_gets_one_as_long_as_what_is_left_of_it() {
 fn an_overrun_lengthens_the_block_by_quarters_of_an_hour_while_nothing_is_in_the_way() {
     let (focus, planned) = begun(hours("10:00", "11:00"), monday("10:00"));
     let work = task(1);
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    assert_eq!(alarm(&focus, &scene, monday("10:10")), Some(monday("11:00")));
-    let (focus, effects) = step(Some(focus), tick(), &scene, monday("10:59"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    assert_eq!(alarm(&focus, &context, monday("10:10")), Some(monday("11:00")));
+    let (focus, effects) = step(Some(focus), tick(), &context, monday("10:59"));
     assert_eq!(effects, [], "not before the end");
-    let (focus, effects) = step(focus, tick(), &scene, monday("11:00"));
+    let (focus, effects) = step(focus, tick(), &context, monday("11:00"));
     assert_eq!(effects, [Effect::Stretch(planned.id, hours("10:00", "11:15"))]);
-    let (_, effects) = step(focus, tick(), &scene, monday("11:40"));
+    let (_, effects) = step(focus, tick(), &context, monday("11:40"));
     assert_eq!(effects, [Effect::Stretch(planned.id, hours("10:00", "11:45"))], "caught up in one write");
 }
 
@@ -123,8 +124,8 @@ fn an_overrun_pushes_a_flexible_block_and_stops_at_a_meeting() {
     let next = block(11, 2, hours("11:00", "11:20"));
     let (always, meetings) = ([always()], [hours("11:20", "12:00")]);
     let ahead = [flexible(&next, &always)];
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &ahead, meetings: &meetings, behind: None };
-    let (focus, effects) = step(Some(focus), tick(), &scene, monday("11:00"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &ahead, meetings: &meetings, behind: None };
+    let (focus, effects) = step(Some(focus), tick(), &context, monday("11:00"));
     assert_eq!(
         effects,
         [Effect::Stretch(planned.id, hours("10:00", "11:15")), Effect::Replan(PlanCause::Pushed)],
@@ -132,8 +133,8 @@ fn an_overrun_pushes_a_flexible_block_and_stops_at_a_meeting() {
     );
     let mut longer = planned.clone();
     longer.end = monday("11:15");
-    let scene = Scene { block: Some(&longer), ahead: &[], ..scene };
-    let (focus, effects) = step(focus, tick(), &scene, monday("11:15"));
+    let context = FocusContext { block: Some(&longer), ahead: &[], ..context };
+    let (focus, effects) = step(focus, tick(), &context, monday("11:15"));
     assert_eq!(
         effects,
         [Effect::Stretch(planned.id, hours("10:00", "11:20")), Effect::Overrun, Effect::Replan(PlanCause::Overrun)],
@@ -141,8 +142,8 @@ fn an_overrun_pushes_a_flexible_block_and_stops_at_a_meeting() {
     );
     let focus = focus.expect("the clock runs on");
     assert!(focus.overrun && focus.state == FocusState::Running);
-    assert_eq!(alarm(&focus, &scene, monday("11:20")), None);
-    let (_, effects) = step(Some(focus), tick(), &scene, monday("11:50"));
+    assert_eq!(alarm(&focus, &context, monday("11:20")), None);
+    let (_, effects) = step(Some(focus), tick(), &context, monday("11:50"));
     assert_eq!(effects, [], "told once");
 }
 
@@ -154,8 +155,8 @@ fn a_locked_block_stops_an_overrun_like_a_meeting() {
     next.lock = BlockLock::User;
     let always = [always()];
     let ahead = [flexible(&next, &always)];
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &ahead, meetings: &[], behind: None };
-    let (_, effects) = step(Some(focus), tick(), &scene, monday("11:00"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &ahead, meetings: &[], behind: None };
+    let (_, effects) = step(Some(focus), tick(), &context, monday("11:00"));
     assert_eq!(effects, [Effect::Overrun, Effect::Replan(PlanCause::Overrun)]);
 }
 
@@ -163,8 +164,8 @@ fn a_locked_block_stops_an_overrun_like_a_meeting() {
 fn a_clock_that_was_forgotten_does_not_fill_the_calendar() {
     let (focus, planned) = begun(hours("10:00", "11:00"), monday("10:00"));
     let work = task(1);
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    let (focus, effects) = step(Some(focus), tick(), &scene, at("2026-05-07T10:00:00Z"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (focus, effects) = step(Some(focus), tick(), &context, at("2026-05-07T10:00:00Z"));
     assert_eq!(effects.first(), Some(&Effect::Stretch(planned.id, hours("10:00", "22:00"))));
     assert!(focus.is_some_and(|focus| focus.overrun));
 }
@@ -180,8 +181,8 @@ fn finishing_early_cuts_the_block_and_pulls_only_what_follows_without_a_gap() {
     ];
     let always = [always()];
     let ahead: Vec<_> = blocks.iter().map(|block| flexible(block, &always)).collect();
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &ahead, meetings: &[], behind: None };
-    let (focus, effects) = step(Some(focus), Input::Finish, &scene, monday("10:41:20"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &ahead, meetings: &[], behind: None };
+    let (focus, effects) = step(Some(focus), Input::Finish, &context, monday("10:41:20"));
     assert_eq!(
         effects,
         [
@@ -213,8 +214,8 @@ fn what_is_locked_or_may_not_be_earlier_ends_the_group_that_is_pulled() {
     ];
     for (why, ahead) in groups {
         let (focus, planned) = begun(hours("10:00", "11:00"), monday("10:00"));
-        let scene = Scene { task: &work, block: Some(&planned), ahead: &ahead, meetings: &[], behind: None };
-        let (_, effects) = step(Some(focus), Input::Finish, &scene, monday("10:30"));
+        let context = FocusContext { task: &work, block: Some(&planned), ahead: &ahead, meetings: &[], behind: None };
+        let (_, effects) = step(Some(focus), Input::Finish, &context, monday("10:30"));
         let pulled: Vec<_> = effects.iter().filter(|effect| matches!(effect, Effect::Pull(..))).collect();
         assert_eq!(pulled, [&Effect::Pull(block_id(11), hours("10:30", "11:00"))], "{why}");
     }
@@ -227,8 +228,8 @@ fn a_finished_task_keeps_no_other_block() {
     let blocks = [block(11, 1, hours("11:00", "12:00")), block(12, 2, hours("12:00", "13:00"))];
     let always = [always()];
     let ahead: Vec<_> = blocks.iter().map(|block| flexible(block, &always)).collect();
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &ahead, meetings: &[], behind: None };
-    let (_, effects) = step(Some(focus), Input::Finish, &scene, monday("10:30"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &ahead, meetings: &[], behind: None };
+    let (_, effects) = step(Some(focus), Input::Finish, &context, monday("10:30"));
     assert!(effects.contains(&Effect::Drop(block_id(11))), "{effects:?}");
     assert!(effects.contains(&Effect::Pull(block_id(12), hours("10:30", "11:30"))), "{effects:?}");
 }
@@ -237,13 +238,13 @@ fn a_finished_task_keeps_no_other_block() {
 fn stopping_cuts_the_block_and_plans_the_rest_again() {
     let (focus, planned) = begun(hours("10:00", "11:00"), monday("10:00"));
     let work = task(1);
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    let (focus, effects) = step(Some(focus), Input::Stop, &scene, monday("10:30"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (focus, effects) = step(Some(focus), Input::Stop, &context, monday("10:30"));
     assert_eq!(
         effects,
         [Effect::Worked(30), Effect::Close(planned.id, hours("10:00", "10:30")), Effect::Replan(PlanCause::Stopped)]
     );
-    let (_, effects) = step(focus, Input::Finish, &scene, monday("10:31"));
+    let (_, effects) = step(focus, Input::Finish, &context, monday("10:31"));
     assert_eq!(effects, [Effect::Refused(FocusRefused::Idle)], "what has ended has ended");
 }
 
@@ -251,8 +252,8 @@ fn stopping_cuts_the_block_and_plans_the_rest_again() {
 fn skipping_at_once_leaves_no_history_and_offers_the_next() {
     let (focus, planned) = begun(hours("10:00", "11:00"), monday("10:00"));
     let work = task(1);
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    let (_, effects) = step(Some(focus), Input::Skip, &scene, monday("10:00:20"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (_, effects) = step(Some(focus), Input::Skip, &context, monday("10:00:20"));
     let replan = Effect::Replan(PlanCause::Stopped);
     assert_eq!(effects, [Effect::Worked(0), Effect::Drop(planned.id), replan, Effect::OfferNext]);
 }
@@ -261,13 +262,13 @@ fn skipping_at_once_leaves_no_history_and_offers_the_next() {
 fn a_break_is_not_worked_and_after_a_long_one_another_block_follows() {
     let (focus, planned) = begun(hours("10:00", "11:00"), monday("10:00"));
     let work = task(1);
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    let (focus, effects) = step(Some(focus), Input::Pause, &scene, monday("10:20"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (focus, effects) = step(Some(focus), Input::Pause, &context, monday("10:20"));
     assert_eq!(effects, []);
-    let (focus, effects) = step(focus, resume(), &scene, monday("10:40"));
+    let (focus, effects) = step(focus, resume(), &context, monday("10:40"));
     assert_eq!(effects, [], "still in its block");
-    let (focus, _) = step(focus, Input::Pause, &scene, monday("10:45"));
-    let (focus, effects) = step(focus, resume(), &scene, monday("11:07"));
+    let (focus, _) = step(focus, Input::Pause, &context, monday("10:45"));
+    let (focus, effects) = step(focus, resume(), &context, monday("11:07"));
     let fresh = block_id(FRESH);
     assert_eq!(
         effects,
@@ -281,9 +282,9 @@ fn a_break_is_not_worked_and_after_a_long_one_another_block_follows() {
 fn the_block_that_follows_a_break_is_not_put_on_what_was_worked_before_it() {
     let (focus, planned) = begun(hours("10:00", "10:47"), monday("10:00"));
     let work = task(1);
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    let (focus, _) = step(Some(focus), Input::Pause, &scene, monday("10:46:30"));
-    let (_, effects) = step(focus, resume(), &scene, monday("10:48"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (focus, _) = step(Some(focus), Input::Pause, &context, monday("10:46:30"));
+    let (_, effects) = step(focus, resume(), &context, monday("10:48"));
     let (worked, next) = (hours("10:00", "10:47"), hours("10:47", "11:02"));
     assert_eq!(effects, [Effect::Close(planned.id, worked), Effect::Place(block_id(FRESH), next)]);
 }
@@ -292,37 +293,37 @@ fn the_block_that_follows_a_break_is_not_put_on_what_was_worked_before_it() {
 fn a_break_that_nobody_ends_stops_half_an_hour_after_the_block() {
     let (focus, planned) = begun(hours("10:00", "11:00"), monday("10:00"));
     let work = task(1);
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    let (focus, _) = step(Some(focus), Input::Pause, &scene, monday("10:20"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (focus, _) = step(Some(focus), Input::Pause, &context, monday("10:20"));
     let focus = focus.expect("paused");
-    assert_eq!(alarm(&focus, &scene, monday("10:20")), Some(monday("11:30")));
-    let (focus, effects) = step(Some(focus), tick(), &scene, monday("11:29"));
+    assert_eq!(alarm(&focus, &context, monday("10:20")), Some(monday("11:30")));
+    let (focus, effects) = step(Some(focus), tick(), &context, monday("11:29"));
     assert_eq!(effects, []);
-    let (focus, effects) = step(focus, tick(), &scene, monday("11:30"));
+    let (focus, effects) = step(focus, tick(), &context, monday("11:30"));
     assert_eq!(effects.get(1), Some(&Effect::Close(planned.id, hours("10:00", "10:20"))));
     assert_eq!(focus.map(|focus| focus.state), Some(FocusState::Stopped));
 }
 
 #[test]
-fn one_sitting_at_most_is_open() {
+fn one_session_at_most_is_open() {
     let (focus, planned) = begun(hours("10:00", "11:00"), monday("10:00"));
     let other = task(2);
-    let scene = Scene { task: &other, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    let (after, effects) = step(Some(focus.clone()), start(), &scene, monday("10:10"));
+    let context = FocusContext { task: &other, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (after, effects) = step(Some(focus.clone()), start(), &context, monday("10:10"));
     assert_eq!((after, effects), (Some(focus), vec![Effect::Refused(FocusRefused::AlreadyOpen)]));
     let mut done = task(3);
     done.facts.status = crate::domain::task::TaskStatus::Done;
-    let scene = Scene { task: &done, ..scene };
-    assert_eq!(step(None, start(), &scene, monday("10:10")).1, [Effect::Refused(FocusRefused::TaskClosed)]);
+    let context = FocusContext { task: &done, ..context };
+    assert_eq!(step(None, start(), &context, monday("10:10")).1, [Effect::Refused(FocusRefused::TaskClosed)]);
 }
 
 #[test]
 fn a_clock_that_steps_back_takes_no_minute_away() {
     let (focus, planned) = begun(hours("10:00", "11:00"), monday("10:00"));
     let work = task(1);
-    let scene = Scene { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
-    let (focus, _) = step(Some(focus), Input::Pause, &scene, monday("10:30"));
-    let (focus, _) = step(focus, resume(), &scene, monday("09:30"));
+    let context = FocusContext { task: &work, block: Some(&planned), ahead: &[], meetings: &[], behind: None };
+    let (focus, _) = step(Some(focus), Input::Pause, &context, monday("10:30"));
+    let (focus, _) = step(focus, resume(), &context, monday("09:30"));
     let focus = focus.expect("it runs");
     assert_eq!(focus.since, monday("10:30"));
     assert_eq!(minutes(&focus, monday("09:31")), 30);

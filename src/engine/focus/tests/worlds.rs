@@ -17,7 +17,7 @@ struct World {
     blocks: BTreeMap<BlockId, TimeBlock>,
     meetings: Vec<Window>,
     focus: Option<Focus>,
-    /// What the open sitting has worked, counted as time goes by.
+    /// What the open focus session has worked, counted as time goes by.
     counted: Duration,
     /// The latest that the clock ever showed.
     furthest: DateTime<Utc>,
@@ -89,7 +89,11 @@ impl World {
         }
     }
 
-    fn with_scene<T>(&self, piece: Option<(TaskId, Option<BlockId>)>, look: impl FnOnce(&Scene<'_>) -> T) -> T {
+    fn with_context<T>(
+        &self,
+        piece: Option<(TaskId, Option<BlockId>)>,
+        look: impl FnOnce(&FocusContext<'_>) -> T,
+    ) -> T {
         let (task, own) = match (&self.focus, piece) {
             (Some(focus), _) => (focus.task_id, focus.block_id),
             (None, Some(piece)) => piece,
@@ -102,7 +106,7 @@ impl World {
         let ahead: Vec<_> =
             others.iter().map(|block| Ahead { block, pinned: false, earliest, hours: &self.hours }).collect();
         let over = self.blocks.values().filter(|block| block.state == BlockState::Done);
-        look(&Scene {
+        look(&FocusContext {
             task: &self.tasks[&task],
             block: own.and_then(|id| self.blocks.get(&id)),
             ahead: &ahead,
@@ -120,7 +124,7 @@ impl World {
         };
         self.now += ahead;
         self.furthest = self.furthest.max(self.now);
-        // The clock of a sitting goes back no further than to its last change.
+        // The clock of a focus session goes back no further than to its last change.
         let now = self.focus.as_ref().map_or(self.now, |focus| self.now.max(focus.since));
         if self.focus.as_ref().is_some_and(|focus| focus.state == FocusState::Running) {
             self.counted += now - self.latest;
@@ -155,13 +159,13 @@ impl World {
         let before = self.focus.clone();
         let (input, piece) = self.choose();
         let now = self.now;
-        let (after, effects) = self.with_scene(piece, |scene| step(before.clone(), input, scene, now));
+        let (after, effects) = self.with_context(piece, |context| step(before.clone(), input, context, now));
         if effects.iter().any(|effect| matches!(effect, Effect::Refused(_))) {
             assert_eq!((effects.len(), &after), (1, &before), "refused, and yet something was done");
             self.saw("refused");
         }
         if before.is_none() && after.is_some() {
-            // A sitting that begins after the clock stepped back begins then.
+            // A focus session that begins after the clock stepped back begins then.
             (self.counted, self.latest) = (Duration::zero(), now);
             self.saw("started");
         }
@@ -172,7 +176,7 @@ impl World {
         }
         if let Some(ended) = self.focus.take_if(|focus| !focus.is_open()) {
             let told: u32 = effects.iter().map(|e| if let Effect::Worked(minutes) = e { *minutes } else { 0 }).sum();
-            assert_eq!(told, minutes(&ended, now + Duration::hours(9)), "an ended sitting grows no more");
+            assert_eq!(told, minutes(&ended, now + Duration::hours(9)), "an ended session grows no more");
             self.saw("ended");
         }
         self.judge_alarm(input);
@@ -193,7 +197,11 @@ impl World {
         assert!(by_day.windows(2).all(|pair| pair[0].0 < pair[1].0), "{by_day:?}");
         assert_eq!(by_day.iter().fold(Duration::zero(), |sum, (_, part)| sum + *part), self.counted);
         let stored = serde_json::to_string(focus).expect("json");
-        assert_eq!(serde_json::from_str::<Focus>(&stored).expect("a sitting"), *focus, "a restart changes nothing");
+        assert_eq!(
+            serde_json::from_str::<Focus>(&stored).expect("a focus session"),
+            *focus,
+            "a restart changes nothing"
+        );
     }
 
     /// What is newly taken is free of everything that does not yield, and of what was worked.
@@ -209,7 +217,7 @@ impl World {
         match effect {
             Effect::Place(id, span) => {
                 self.judge_place(id, span);
-                let task = self.focus.as_ref().expect("a sitting").task_id;
+                let task = self.focus.as_ref().expect("a focus session").task_id;
                 let mut placed = block(0, 0, span);
                 (placed.id, placed.task_id) = (id, task);
                 (placed.lock, placed.state) = (BlockLock::Started, BlockState::InProgress);
@@ -251,12 +259,12 @@ impl World {
                 self.saw("pulled");
             }
             Effect::TaskDone => {
-                let task = self.focus.as_ref().expect("a sitting").task_id;
+                let task = self.focus.as_ref().expect("a focus session").task_id;
                 self.tasks.get_mut(&task).expect("a task").facts.status = TaskStatus::Done;
                 self.saw("done");
             }
             Effect::Worked(more) => {
-                let task = self.focus.as_ref().expect("a sitting").task_id;
+                let task = self.focus.as_ref().expect("a focus session").task_id;
                 self.tasks.get_mut(&task).expect("a task").actual_min += more;
             }
             Effect::Replan(_) => self.plan_again(),
@@ -286,7 +294,7 @@ impl World {
     fn judge_alarm(&self, input: Input) {
         let (Some(focus), Input::Tick { .. }) = (&self.focus, input) else { return };
         let now = self.now.max(focus.since);
-        if let Some(next) = self.with_scene(None, |scene| alarm(focus, scene, now)) {
+        if let Some(next) = self.with_context(None, |context| alarm(focus, context, now)) {
             assert!(next > now, "an alarm that is due again at once: {next} at {now}, {focus:?}");
         }
     }
