@@ -1,6 +1,6 @@
 //! The settings: `config/default.toml`, overruled by a file of the operator's, overruled by the environment.
 //!
-//! **Invariant:** every mistake is told at once, each with its key and what to do.
+//! **Invariant:** every mistake is reported at once, each with its key and what to do.
 //! **Invariant:** a value that may hold a secret is in no `Debug` and in no mistake.
 
 mod layers;
@@ -116,9 +116,9 @@ pub struct Poll {
     pub caldav_s: u32,
     /// Between looks at a feed, in seconds.
     pub feed_s: u32,
-    /// Between looks at an account whose provider tells of changes, while no watch channel is open, in seconds.
+    /// Between looks at an account whose provider announces changes, while no watch channel is open, in seconds.
     pub unwatched_s: u32,
-    /// Between looks at an account whose provider tells of changes, while its watch channels are open, in seconds.
+    /// Between looks at an account whose provider announces changes, while its watch channels are open, in seconds.
     pub watched_s: u32,
     /// Between complete comparisons, in seconds.
     pub reconcile_s: u32,

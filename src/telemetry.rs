@@ -1,7 +1,7 @@
 //! Logs and metrics: set up once, at the start of the program.
 //!
 //! **Invariant:** no filter makes a library print a request's headers, a query's values or a key: those libraries are
-//! kept at the level where they tell failures alone.
+//! kept at the level where they report failures alone.
 
 use std::io;
 
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_is_none_is_told() {
+    fn a_filter_that_is_none_is_reported() {
         assert!(matches!(subscriber("calwarden=loud", LogFormat::Text, io::sink), Err(TelemetryError::Filter(_))));
     }
 }

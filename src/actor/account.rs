@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use super::{
     exit_notice::ExitNotice,
     health::{Current, HealthBoard, Last, MailboxCount},
-    message::{Exit, Inbox, PanicIn, Tell},
+    message::{AccountMessage, Exit, Inbox, PanicIn},
     run::{Done, Slots, run},
     spawn::{Lost, Spawner},
 };
@@ -54,10 +54,10 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Says something; `false`: the mailbox is full.
-    pub(super) fn tell(&self, tell: Tell) -> bool {
+    /// Sends it a message; `false`: the mailbox is full.
+    pub(super) fn send(&self, message: AccountMessage) -> bool {
         self.mailbox.came();
-        let taken = self.addr.try_send(tell);
+        let taken = self.addr.try_send(message);
         if taken.is_err() {
             self.mailbox.went();
         }
@@ -67,7 +67,7 @@ impl Line {
 
     /// Wakes it; a wake that is already waiting is enough.
     pub(super) fn wake(&self, account: AccountId, cause: Cause) -> bool {
-        !self.wakes.put(account, cause) || self.tell(Tell::Wake)
+        !self.wakes.put(account, cause) || self.send(AccountMessage::Wake)
     }
 
     /// Ends it, whatever its mailbox holds.
@@ -79,7 +79,7 @@ impl Line {
     }
 }
 
-/// What the owner was last told, and is still to be.
+/// What the owner was last sent, and what is still to be sent.
 struct OwnersView {
     /// Why, from the last round.
     reason: Option<String>,
@@ -89,8 +89,8 @@ struct OwnersView {
     noting: bool,
     /// They are still to be asked to connect again.
     ask: bool,
-    /// They are still to be told that no channel opens.
-    tell_unwatched: bool,
+    /// They are still to be notified that no channel opens.
+    notify_unwatched: bool,
 }
 
 /// One account's actor.
@@ -147,7 +147,7 @@ impl AccountActor {
                 noted: remembered.state(),
                 noting: false,
                 ask: false,
-                tell_unwatched: false,
+                notify_unwatched: false,
             },
             standing_down: false,
             panic_in_work: false,
@@ -164,7 +164,7 @@ impl AccountActor {
             match effect {
                 Effect::Begin(work) => self.begin_work(work, ctx),
                 Effect::AskReconnect => self.owner.ask = true,
-                Effect::TellUnwatched => self.owner.tell_unwatched = true,
+                Effect::NotifyUnwatched => self.owner.notify_unwatched = true,
                 Effect::Stop => return self.leave(Exit::Closed, ctx),
             }
         }
@@ -281,19 +281,19 @@ impl AccountActor {
         if matches!(self.machine.round, Round::Owed { .. } | Round::Running { .. }) {
             state.next_round_at = self.owner.noted.next_round_at;
         }
-        if self.owner.noted == state && !self.owner.ask && !self.owner.tell_unwatched {
+        if self.owner.noted == state && !self.owner.ask && !self.owner.notify_unwatched {
             return;
         }
         self.owner.noted = state.clone();
         self.owner.noting = true;
         let (work, account, ask) = (Arc::clone(&self.tools.work), self.account, std::mem::take(&mut self.owner.ask));
-        let tell_unwatched = std::mem::take(&mut self.owner.tell_unwatched);
+        let notify_unwatched = std::mem::take(&mut self.owner.notify_unwatched);
         let noting = self.tools.spawner.spawn(async move {
             if ask {
                 work.ask_reconnect(account).await;
             }
-            if tell_unwatched {
-                work.tell_unwatched(account).await;
+            if notify_unwatched {
+                work.notify_unwatched(account).await;
             }
             work.note_state(account, state).await;
         });
@@ -344,24 +344,24 @@ impl Actor for AccountActor {
     }
 }
 
-impl Handler<Tell> for AccountActor {
+impl Handler<AccountMessage> for AccountActor {
     type Result = ();
 
-    fn handle(&mut self, tell: Tell, ctx: &mut Self::Context) {
+    fn handle(&mut self, message: AccountMessage, ctx: &mut Self::Context) {
         self.mailbox.went();
-        match tell {
-            Tell::Wake => {
+        match message {
+            AccountMessage::Wake => {
                 if let Some(cause) = self.wakes.take().remove(&self.account) {
                     self.feed(Input::Wake(cause), ctx);
                 }
             }
-            Tell::Feed(input) => self.feed(input, ctx),
-            Tell::StandDown => {
+            AccountMessage::Feed(input) => self.feed(input, ctx),
+            AccountMessage::StandDown => {
                 self.standing_down = true;
                 self.feed(Input::Pause, ctx);
             }
-            Tell::Panic(PanicIn::Handler) => panic!("a drill: this handler was told to panic"),
-            Tell::Panic(PanicIn::Work) => {
+            AccountMessage::Panic(PanicIn::Handler) => panic!("a drill: this handler was ordered to panic"),
+            AccountMessage::Panic(PanicIn::Work) => {
                 self.panic_in_work = true;
                 self.feed(Input::Wake(Cause::Requested), ctx);
             }

@@ -14,7 +14,7 @@ pub(super) const REBUILD_WAIT_MAX: Duration = Duration::from_secs(30);
 /// One account's place here.
 pub(super) struct Child {
     pub(super) stage: Stage,
-    /// Which building of it this is; tells late news from its predecessors.
+    /// Which building of it this is; recognises late news from its predecessors.
     pub(super) generation: u64,
     /// The census that was running, or last ran, when it was taken in.
     pub(super) since_census: u64,

@@ -1,4 +1,4 @@
-//! Tells the supervisor that an actor is gone, however it went.
+//! Notifies the supervisor that an actor is gone, however it went.
 //!
 //! actix drops a panicked actor in silence; a value inside it is dropped too, and that is noticed here.
 

@@ -59,9 +59,9 @@ impl Handle {
     }
 
     /// Hears a notification of a provider: answered when it is durable, or was found to be nobody's.
-    pub async fn notify(&self, told: Notification) -> Result<(), NotHeard> {
+    pub async fn notify(&self, notification: Notification) -> Result<(), NotHeard> {
         let (heard, answer) = oneshot::channel();
-        self.router.try_send(Notify { told, heard }).map_err(|_| NotHeard)?;
+        self.router.try_send(Notify { notification, heard }).map_err(|_| NotHeard)?;
         answer.await.unwrap_or(Err(NotHeard))
     }
 
@@ -93,7 +93,7 @@ impl Handle {
         self.feed(account, Input::Reauthorised).await
     }
 
-    /// Polls as often as now stored ([`pace`](super::work::pace)).
+    /// Polls as often as now stored ([`pace`](crate::service::port::pace)).
     pub async fn schedule_changed(&self, account: AccountId, pace: Pace) -> Result<(), Refused> {
         self.feed(account, Input::ScheduleChanged(pace)).await
     }

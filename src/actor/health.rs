@@ -111,7 +111,7 @@ impl ActorHealth {
     }
 }
 
-/// Messages waiting in one mailbox: actix does not tell, so senders and the receiver count.
+/// Messages waiting in one mailbox: actix does not show them, so senders and the receiver count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MailboxCount(Arc<AtomicUsize>);
 

@@ -116,7 +116,7 @@ pub(super) struct Shutdown;
 /// To an account's actor.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(super) enum Tell {
+pub(super) enum AccountMessage {
     /// A wake waits.
     Wake,
     /// Something for the machine.
@@ -132,7 +132,7 @@ pub(super) enum Tell {
 pub(super) struct Inbox(Arc<Mutex<BTreeMap<AccountId, Cause>>>);
 
 impl Inbox {
-    /// Adds a wake; `true`: it is the first since the inbox was emptied, so its reader must be told.
+    /// Adds a wake; `true`: it is the first since the inbox was emptied, so its reader must be notified.
     pub(super) fn put(&self, account: AccountId, cause: Cause) -> bool {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let first = waiting.is_empty();

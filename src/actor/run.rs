@@ -55,7 +55,7 @@ pub(super) fn run(
         match what {
             Work::Round { cause } => {
                 let round = async {
-                    assert!(!drill, "a drill: this round was told to panic");
+                    assert!(!drill, "a drill: this round was ordered to panic");
                     work.round(account, cause, progress).await
                 };
                 let done = alone(&slots.sync, Some(&turns), limit, round).await;

@@ -4,8 +4,8 @@
 //!   until somebody resumes it.
 //! - **census**: accounts in the store against actors here; the second line behind the exit notices.
 //!
-//! A panic in an account's actor, or in its round, ends that actor alone. Its exit notice tells the supervisor, which builds a new
-//! one from the store after a growing delay; the fifth end within ten minutes puts the account in quarantine.
+//! A panic in an account's actor, or in its round, ends that actor alone. Its exit notice reaches the supervisor, which builds
+//! a new one from the store after a growing delay; the fifth end within ten minutes puts the account in quarantine.
 //!
 //! **Invariant:** an account that should run has an actor, or a time at which one is built, or is quarantined (I-32).
 //! **Invariant:** one account's failure touches no other account.
@@ -22,7 +22,7 @@ use super::{
     exit_notice::ExitNotice,
     health::Restart,
     janitor::Janitor,
-    message::{ChildExited, Command, Exit, Inbox, Order, Refused, Shutdown, Tell, WakesWait},
+    message::{AccountMessage, ChildExited, Command, Exit, Inbox, Order, Refused, Shutdown, WakesWait},
     planner::Planner,
     spawn::Lost,
 };
@@ -221,12 +221,12 @@ impl Supervisor {
         match (&mut child.stage, order) {
             (Stage::Up(line), Order::Restart) => line.stop(Exit::Asked),
             (Stage::Up(line), Order::Feed(input)) => {
-                if !line.tell(Tell::Feed(input)) {
+                if !line.send(AccountMessage::Feed(input)) {
                     line.stop(Exit::MailboxFull);
                 }
             }
             (Stage::Up(line), Order::Panic(place)) => {
-                if !line.tell(Tell::Panic(place)) {
+                if !line.send(AccountMessage::Panic(place)) {
                     line.stop(Exit::MailboxFull);
                 }
             }
@@ -311,7 +311,7 @@ impl Handler<Shutdown> for Supervisor {
         self.stopping.get_or_insert_default().push(sender);
         for child in self.children.values_mut() {
             if let Stage::Up(line) = &mut child.stage
-                && !line.tell(Tell::StandDown)
+                && !line.send(AccountMessage::StandDown)
             {
                 line.stop(Exit::StoodDown);
             }

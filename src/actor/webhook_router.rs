@@ -3,7 +3,7 @@
 //! - **batch**: what came while the batch before it was being heard; a storm costs a few transactions, not one each.
 //!
 //! **Invariant:** an answer is given only after what it answers is durable, or was found to be nobody's.
-//! **Invariant:** at most one batch is being heard, and what waits is bounded: beyond, senders are told to come again.
+//! **Invariant:** at most one batch is being heard, and what waits is bounded: beyond, senders are asked to come again.
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
@@ -25,7 +25,7 @@ pub(super) struct WebhookRouter {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Notify {
-    pub(super) told: Notification,
+    pub(super) notification: Notification,
     pub(super) heard: oneshot::Sender<Result<(), NotHeard>>,
 }
 
@@ -45,10 +45,10 @@ impl WebhookRouter {
             return;
         }
         self.hearing = true;
-        let (told, senders): (Vec<_>, Vec<_>) =
-            self.waiting.drain(..).map(|waiting| (waiting.told, waiting.heard)).unzip();
+        let (notifications, senders): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).map(|waiting| (waiting.notification, waiting.heard)).unzip();
         let work = self.tools.work.clone();
-        let hearing = self.tools.spawner.spawn(async move { work.hear(&told).await });
+        let hearing = self.tools.spawner.spawn(async move { work.hear(&notifications).await });
         ctx.spawn(hearing.into_actor(self).map(|heard, actor, ctx| {
             actor.hearing = false;
             let answer = answer(heard);
@@ -75,7 +75,7 @@ impl Actor for WebhookRouter {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // A mailbox holds sixteen messages unless it is told otherwise; a burst would be turned away.
+        // A mailbox holds sixteen messages unless it is set otherwise; a burst would be turned away.
         ctx.set_mailbox_capacity(WAITING_MAX);
     }
 }

@@ -246,8 +246,8 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_argument_is_told_with_what_would_do() {
-        for (line, told) in [
+    fn a_wrong_argument_is_reported_with_what_would_do() {
+        for (line, reason) in [
             ("serv", "serve"),
             ("sync", "<ACCOUNT>"),
             ("sync nine", "nine"),
@@ -259,7 +259,7 @@ mod tests {
         ] {
             let why = read(line).expect_err(line);
             assert_eq!(why.exit_code(), 2, "{line}");
-            assert!(why.to_string().contains(told), "{line}: {why}");
+            assert!(why.to_string().contains(reason), "{line}: {why}");
         }
         assert_eq!(read("--version").expect_err("a version").kind(), ErrorKind::DisplayVersion);
     }

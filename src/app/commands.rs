@@ -150,7 +150,7 @@ pub async fn sync(asked: &Sync, config: &Config, world: World, out: &mut impl Wr
     Ok(())
 }
 
-/// Plans a user's own tasks; times are UTC, and tasks are told by their ids.
+/// Plans a user's own tasks; times are UTC, and tasks are shown by their ids.
 pub async fn plan(user: &UserId, asked: &Plan, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
     let services = assemble::services(config, world, assemble::open_store(config).await?)?;
     let planned = if asked.dry_run {

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use crate::app::world;
 
-    fn told(command: KeysCommand, folder: &Path) -> String {
+    fn printed(command: KeysCommand, folder: &Path) -> String {
         let mut config = Config::defaults().expect("the defaults");
         config.data_dir = folder.to_owned();
         let mut out = Vec::new();
@@ -64,10 +64,10 @@ mod tests {
     #[test]
     fn a_rotation_puts_a_new_key_first_and_keeps_the_old_one() {
         let folder = tempfile::tempdir().expect("a folder");
-        let before = told(KeysCommand::List, folder.path());
+        let before = printed(KeysCommand::List, folder.path());
         assert!(before.lines().count() == 1 && before.contains("seals"), "{before}");
-        let rotated = told(KeysCommand::Rotate, folder.path());
-        let after = told(KeysCommand::List, folder.path());
+        let rotated = printed(KeysCommand::Rotate, folder.path());
+        let after = printed(KeysCommand::List, folder.path());
         let lines: Vec<&str> = after.lines().collect();
         assert_eq!(lines.len(), 2, "{after}");
         assert!(rotated.contains(&lines[0][..16]) && lines[0].contains("seals"), "{rotated}{after}");

@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// Runs until it is told to stop.
+/// Runs until it is asked to stop.
 pub(super) fn run(asked: &Sandbox, world: World, out: &mut impl Write) -> Result<()> {
     let listener = TcpListener::bind(asked.listen)
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", asked.listen))?;

@@ -251,8 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_field() {
-        for (from, to, told) in [
+    fn what_is_wrong_is_reported_with_its_field() {
+        for (from, to, reason) in [
             (r#""horizon": 96"#, r#""horizon": "x""#, "horizon: invalid type: string"),
             (r#""dur": 6"#, r#""dur": -6"#, "tasks[0].dur: invalid value"),
             (r#""horizon": 96, "#, "", "missing field `horizon`"),
@@ -267,7 +267,7 @@ mod tests {
             (r#""alpha": 8"#, r#""alpha": 9999"#, "alpha: 9999 is not"),
         ] {
             let why = refused(from, to);
-            assert!(why.contains(told), "{to}: {why}");
+            assert!(why.contains(reason), "{to}: {why}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `calwarden serve`: everything, until it is told to stop.
+//! `calwarden serve`: everything, until it is asked to stop.
 //!
 //! Rounds run on a runtime of their own; the actors keep time on theirs; each HTTP worker has one too. What is slow in one
 //! holds up none of the others.

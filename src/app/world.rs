@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_tells_whole_microseconds_and_the_randomness_differs() {
+    fn the_clock_shows_whole_microseconds_and_the_randomness_differs() {
         let world = system();
         assert_eq!(world.now().timestamp_subsec_nanos() % 1000, 0);
         let (mut one, mut two) = ([0; 32], [0; 32]);

@@ -1,4 +1,4 @@
-//! The settings: every key reaches its field, every layer overrules the one below, every mistake is told.
+//! The settings: every key reaches its field, every layer overrules the one below, every mistake is reported.
 
 use std::{collections::BTreeSet, ffi::OsString};
 
@@ -95,8 +95,8 @@ fn every_number_is_taken_at_its_bounds_and_refused_beyond_them() {
             assert!(with("", &[(&name, &inside.to_string())]).is_ok(), "{key} = {inside}");
         }
         for outside in [range.start() - 1, range.end() + 1] {
-            let told = mistakes("", &[(&name, &outside.to_string())]);
-            assert!(told[0].contains(&range.end().to_string()) && told[0].starts_with(key), "{told:?}");
+            let lines = mistakes("", &[(&name, &outside.to_string())]);
+            assert!(lines[0].contains(&range.end().to_string()) && lines[0].starts_with(key), "{lines:?}");
         }
     }
 }
@@ -120,10 +120,10 @@ fn the_names_people_have_are_read_and_the_prefixed_one_wins() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_each_with_its_key_its_place_and_what_to_do() {
+fn all_mistakes_are_reported_at_once_each_with_its_key_its_place_and_what_to_do() {
     let file = "listn = \"x\"\nlog = 3\n[poll]\ncaldav_s = \"often\"\n[brake]\nshare = 1.5\n";
     let environment = [("CALWARDEN_LISTEN", "here"), ("CALWARDEN_POLL_FED_S", "900"), ("CALWARDEN_ROCKET", "1")];
-    let told = mistakes(file, &environment);
+    let lines = mistakes(file, &environment);
     for expected in [
         "did you mean listen?",
         "log (",
@@ -132,15 +132,15 @@ fn all_mistakes_are_told_at_once_each_with_its_key_its_place_and_what_to_do() {
         "listen (CALWARDEN_LISTEN): \"here\" will not do: write an address and a port",
         "did you mean CALWARDEN_POLL_FEED_S?",
     ] {
-        assert!(told.iter().any(|line| line.contains(expected)), "{expected}: {told:#?}");
+        assert!(lines.iter().any(|line| line.contains(expected)), "{expected}: {lines:#?}");
     }
-    assert_eq!(told.len(), 6, "{told:#?}");
+    assert_eq!(lines.len(), 6, "{lines:#?}");
 }
 
 #[test]
-fn a_file_that_is_not_toml_is_told_by_its_line_without_being_quoted() {
-    let told = mistakes("log = \"info\"\ntoken_encryption_key = hunter2\n", &[]);
-    assert!(told[0].starts_with("line 2 (") && !told[0].contains("hunter2"), "{told:?}");
+fn a_file_that_is_not_toml_is_reported_by_its_line_without_being_quoted() {
+    let lines = mistakes("log = \"info\"\ntoken_encryption_key = hunter2\n", &[]);
+    assert!(lines[0].starts_with("line 2 (") && !lines[0].contains("hunter2"), "{lines:?}");
 }
 
 #[test]
@@ -150,15 +150,15 @@ fn a_named_file_that_is_missing_is_a_mistake() {
 }
 
 #[test]
-fn secrets_are_neither_printed_nor_told_in_a_mistake() {
+fn secrets_are_neither_printed_nor_shown_in_a_mistake() {
     let good = [("DATABASE_URL", "postgres://ada:hunter2@db/x"), ("TOKEN_ENCRYPTION_KEY", "hunter2")];
     let config = with("", &good).expect("a configuration");
     assert_eq!(config.token_encryption_key.as_ref().expect("a key").expose(), "hunter2");
     let shown = format!("{config:?} {:?}", config.database());
     assert!(shown.contains("Secret") && !shown.contains("hunter2"), "{shown}");
     let wrong = "database_url = 1\n";
-    for told in [mistakes("", &[("DATABASE_URL", "mysql://ada:hunter2@db/x")]), mistakes(wrong, &[])] {
-        assert!(told[0].starts_with("database_url") && !told[0].contains("hunter2"), "{told:?}");
+    for lines in [mistakes("", &[("DATABASE_URL", "mysql://ada:hunter2@db/x")]), mistakes(wrong, &[])] {
+        assert!(lines[0].starts_with("database_url") && !lines[0].contains("hunter2"), "{lines:?}");
     }
 }
 

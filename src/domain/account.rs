@@ -53,7 +53,7 @@ words! {
 }
 
 words! {
-    /// How much of an event is told to the provider.
+    /// How much of an event is sent to the provider.
     PrivacyLevel {
         /// "Busy" and the time.
         Minimal = "minimal",
@@ -105,7 +105,7 @@ pub struct Account {
     pub delete_copies: bool,
     /// Who wins a conflict.
     pub policy: ConflictPolicy,
-    /// How much is told to the provider.
+    /// How much is sent to the provider.
     pub privacy: PrivacyLevel,
     /// When it looks for changes.
     pub schedule: Schedule,

@@ -1,4 +1,4 @@
-//! When a person is busy, as a provider tells it without saying why.
+//! When a person is busy, as a provider reports it without saying why.
 
 use chrono::{DateTime, Utc};
 

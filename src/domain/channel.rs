@@ -1,4 +1,4 @@
-//! Watch channels: a provider's promise to tell us that something changed.
+//! Watch channels: a provider's promise to notify us when something changes.
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,7 @@ words! {
     ChannelState {
         /// Its row is stored and the provider is being asked: a notification may come before the answer does.
         Opening = "opening",
-        /// The provider promised to tell.
+        /// The provider promised to notify us.
         Open = "open",
         /// Its successor is open; it is still listened to until the provider has stopped it.
         Closing = "closing",
@@ -40,6 +40,6 @@ pub struct WatchChannel {
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// When it last told us anything.
+    /// When it last notified us.
     pub heard_at: Option<DateTime<Utc>>,
 }

@@ -53,7 +53,7 @@ own_id! {
     RoundId,
     /// One disagreement between the two sides, and what became of it.
     ConflictId,
-    /// One thing a person is told.
+    /// One notice to a person.
     NoticeId,
     /// One held round's deletions, waiting for a person.
     HoldId,

@@ -1,4 +1,4 @@
-//! What a person is told.
+//! Notices to a person.
 
 use chrono::{DateTime, Utc};
 
@@ -23,7 +23,7 @@ words! {
         DeletionsHeld = "deletions_held",
         /// Some remote events could not be read.
         Unreadable = "unreadable",
-        /// The provider does not tell of changes for now, so that they are found later.
+        /// The provider does not notify us of changes for now, so that they are found later.
         Unwatched = "unwatched",
         /// A time block was moved at its calendar, and waits for a person's yes.
         BlockMoved = "block_moved",
@@ -45,7 +45,7 @@ pub struct Notice {
     pub id: NoticeId,
     /// The isolation boundary it belongs to.
     pub space_id: SpaceId,
-    /// Who is told.
+    /// Whom it is for.
     pub user_id: UserId,
     /// The account it is about.
     pub account_id: Option<AccountId>,
@@ -64,7 +64,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// Something to tell a person, about no account or event in particular.
+    /// A notice to a person, about no account or event in particular.
     #[must_use]
     pub fn new(
         id: NoticeId,

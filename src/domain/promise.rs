@@ -1,6 +1,6 @@
 //! What Calwarden promises: each promise has one id and one sentence, the same in tests, simulation, metrics and log.
 //!
-//! Where each is checked, and the fault that proves the check, is told by `tests/README.md`, which a test holds against this list.
+//! Where each is checked, and the fault that proves the check, stands in `tests/README.md`, which a test holds against this list.
 //! `I-…` are about calendars in step, `S…` about what may pass where, `P-…` about planned work, `C-…` about who may speak, `B-…` about what is bounded.
 
 use crate::words;
@@ -79,7 +79,7 @@ promises! {
 }
 
 impl Promise {
-    /// How a test tells that it is broken: its id, by what, and what was promised.
+    /// How a test reports that it is broken: its id, by what, and what was promised.
     #[must_use]
     pub fn broken(self, by: impl std::fmt::Display) -> String {
         format!("{self} {by} (promised: {})", self.sentence())

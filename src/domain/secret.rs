@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A secret: no `Display`, a `Debug` that tells nothing, wiped when dropped.
+/// A secret: no `Display`, a `Debug` that shows nothing, wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 

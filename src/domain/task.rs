@@ -55,7 +55,7 @@ impl Priority {
 words! {
     /// What a deadline means once it cannot be kept.
     Firmness {
-        /// The work is of no use afterwards: what does not fit is left out and told.
+        /// The work is of no use afterwards: what does not fit is left out and reported.
         Hard = "hard",
         /// The work is done late rather than not at all.
         Soft = "soft",
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_due_date_and_a_due_time_are_told_apart_in_json() {
+    fn a_due_date_and_a_due_time_are_distinguished_in_json() {
         for json in [
             r#"{"at":{"date":"2026-03-29"},"firmness":"hard"}"#,
             r#"{"at":{"date_time":"2026-03-29T10:00:00Z","time_zone":"UTC"},"firmness":"soft"}"#,

@@ -243,7 +243,7 @@ impl TryFrom<WireTime> for EventTime {
 
 impl EventTime {
     /// Reads `2026-03-29T10:00:00` (a wall time in `time_zone`, floating without one) or the same with `Z` or an
-    /// offset (an instant, then told in `time_zone` when that is given).
+    /// offset (an instant, then expressed in `time_zone` when that is given).
     ///
     /// # Errors
     /// Says which part is not a time or not a zone.
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_is_told_in_the_zone_that_was_asked() {
+    fn an_instant_is_expressed_in_the_zone_that_was_asked() {
         let time = EventTime::parse("2026-07-01T08:00:00Z", Some("Europe/Paris")).expect("a time");
         assert_eq!(time, EventTime::zoned(wall("2026-07-01T10:00:00"), Tz::Europe__Paris));
     }

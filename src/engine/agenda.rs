@@ -88,7 +88,7 @@ pub struct Move {
     pub reason: &'static str,
 }
 
-/// The windows that a task may lie in, told apart.
+/// What distinguishes the windows that a task may lie in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct MapKey {
     hours: String,

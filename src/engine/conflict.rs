@@ -28,7 +28,7 @@ pub fn severity(kind: ConflictKind, fields: &[String], start: DateTime<Utc>, now
     }
 }
 
-/// A conflict that waits, told by how our side stands now: what was edited or deleted here since is our version of it.
+/// A conflict that waits, described by how our side stands now: what was edited or deleted here since is our version of it.
 pub fn bring_up_to_date(conflict: &mut Conflict, content: &EventContent, deleted: bool) {
     conflict.local = Some(content.clone());
     conflict.kind = match (deleted, &conflict.remote) {

@@ -36,7 +36,7 @@ pub struct Days {
 
 /// The first instant at which a zone's clock shows `wall` or a later time; none beyond the calendar's end.
 ///
-/// The zone database tells offsets and not when they change, so the changes around are found by looking every hour and
+/// The zone database gives offsets and not when they change, so the changes around are found by looking every hour and
 /// halving; between two of them the clock runs evenly.
 #[must_use]
 pub fn reached(wall: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {

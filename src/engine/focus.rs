@@ -86,7 +86,7 @@ pub enum Effect {
     Freed(Window),
     /// Plan again.
     Replan(PlanCause),
-    /// Tell that the time is up, and the work is not done.
+    /// Announce that the time is up, and the work is not done.
     Overrun,
     /// Offer the playlist's next piece.
     OfferNext,

@@ -60,19 +60,19 @@ mod tests {
         EventContent::single(facts)
     }
 
-    fn told(content: &EventContent) -> Option<Asked> {
+    fn asked_now(content: &EventContent) -> Option<Asked> {
         asked(content, Tz::UTC, monday("09:00"))
     }
 
     #[test]
     fn a_timed_event_is_the_tasks_block_and_a_whole_day_its_due_date() {
-        let timed = told(&meeting()).expect("a task");
+        let timed = asked_now(&meeting()).expect("a task");
         assert_eq!((timed.facts.title.as_str(), timed.facts.estimate_min), ("Dentist", Some(45)));
         assert_eq!(timed.block, Some(hours("10:00", "10:45")));
         let day = |text| EventTime::Date(date(text));
         let mut all_day = meeting();
         (all_day.facts.start, all_day.facts.end) = (day("2026-05-06"), day("2026-05-07"));
-        let dated = told(&all_day).expect("a task");
+        let dated = asked_now(&all_day).expect("a task");
         assert_eq!(dated.facts.due.map(|due| due.at), Some(day("2026-05-06")));
         assert_eq!((dated.facts.estimate_min, dated.block), (None, None));
     }
@@ -82,7 +82,7 @@ mod tests {
         let asks = |change: fn(&mut EventContent)| {
             let mut content = meeting();
             change(&mut content);
-            told(&content)
+            asked_now(&content)
         };
         assert_eq!(asks(|content| content.facts.status = EventStatus::Cancelled), None);
         assert_eq!(asks(|content| content.facts.end = EventTime::utc(monday("09:00"))), None);

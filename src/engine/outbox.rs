@@ -140,13 +140,13 @@ pub enum Write {
     Settled,
 }
 
-/// Decides what one queued entry means now. `told`: our content as the provider may see it, `None` when deleted;
+/// Decides what one queued entry means now. `outbound`: our content as the provider may see it, `None` when deleted;
 /// `attempted`: something was sent for this entry and never settled.
 #[must_use]
-pub fn next_write(told: Option<&EventContent>, copy: Option<Copy<'_>>, attempted: bool) -> Write {
-    match (told, copy) {
+pub fn next_write(outbound: Option<&EventContent>, copy: Option<Copy<'_>>, attempted: bool) -> Write {
+    match (outbound, copy) {
         (Some(_), None) => Write::Create,
-        (Some(told), Some(copy)) if told == copy.base && !attempted => Write::Settled,
+        (Some(outbound), Some(copy)) if outbound == copy.base && !attempted => Write::Settled,
         (Some(_) | None, Some(Copy { revision: None, .. })) => Write::Read,
         // Also when our content is back at the base: what was sent and never answered has been carried out, and this is refused;
         // or it is still under way, and then the version that this makes is not the one it was meant for.

@@ -12,7 +12,7 @@ use crate::domain::{
     task::Task,
 };
 
-/// Longest list that is told.
+/// Longest list that is shown.
 pub const PIECES_MAX: usize = 50;
 
 /// One piece of work.
@@ -93,7 +93,7 @@ mod tests {
         Window { from: at(&format!("2026-05-05T{from}:00Z")), to: at(&format!("2026-05-05T{to}:00Z")) }
     }
 
-    fn told(tasks: &[Task], blocks: &[TimeBlock], skipped: &[TaskId]) -> Vec<(u128, bool)> {
+    fn listed(tasks: &[Task], blocks: &[TimeBlock], skipped: &[TaskId]) -> Vec<(u128, bool)> {
         let of = |block: &TimeBlock| tasks.iter().find(|task| task.id == block.task_id).expect("its task");
         let planned: Vec<_> = blocks.iter().map(|block| Planned { block, task: of(block) }).collect();
         let is_open = |id| tasks.iter().any(|task| task.id == id && task.facts.status.is_open());
@@ -113,8 +113,8 @@ mod tests {
             block(14, 1, tuesday("08:00", "09:00")),
             offered,
         ];
-        assert_eq!(told(&tasks, &blocks, &[]), [(11, false), (12, false), (14, true), (13, true)]);
-        assert_eq!(told(&tasks, &blocks, &[task_id(1)]), [(12, false), (13, true)], "skipped");
+        assert_eq!(listed(&tasks, &blocks, &[]), [(11, false), (12, false), (14, true), (13, true)]);
+        assert_eq!(listed(&tasks, &blocks, &[task_id(1)]), [(12, false), (13, true)], "skipped");
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
         let mut missed = block(13, 3, hours("09:00", "10:00"));
         missed.state = BlockState::Missed;
         let blocks = [block(11, 1, hours("13:00", "14:00")), block(12, 2, tuesday("09:00", "10:00")), missed];
-        assert_eq!(told(&tasks, &blocks, &[]), []);
+        assert_eq!(listed(&tasks, &blocks, &[]), []);
     }
 
     #[test]
@@ -137,10 +137,10 @@ mod tests {
             block(12, 2, tuesday("09:00", "10:00")),
             block(13, 1, tuesday("10:00", "11:00")),
         ];
-        assert_eq!(told(&tasks, &blocks, &[]), [(11, false), (13, true)], "half of the first is still to come");
-        assert_eq!(told(&tasks, &blocks[..2], &[]), [(11, false), (12, true)]);
+        assert_eq!(listed(&tasks, &blocks, &[]), [(11, false), (13, true)], "half of the first is still to come");
+        assert_eq!(listed(&tasks, &blocks[..2], &[]), [(11, false), (12, true)]);
         tasks[0].facts.status = TaskStatus::Done;
-        assert_eq!(told(&tasks, &blocks[1..2], &[]), [(12, true)]);
+        assert_eq!(listed(&tasks, &blocks[1..2], &[]), [(12, true)]);
         assert_eq!(block_id(12), blocks[1].id);
     }
 }

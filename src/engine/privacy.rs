@@ -1,4 +1,4 @@
-//! What of an event is told to a provider, by the account's privacy level.
+//! What of an event is shown to a provider, by the account's privacy level.
 //!
 //! **Invariant (S4):** nothing above the level leaves, and a copy that *we* made says nothing above it for long: what somebody
 //! writes there is taken over here, and the copy is reduced again. An event that came from the provider already says there what
@@ -9,17 +9,17 @@ use crate::domain::{
     event::{EventContent, Facts},
 };
 
-/// What a busy block is called when nothing may be told.
+/// What a busy block is called when nothing may be shown.
 pub const MINIMAL_TITLE: &str = "Busy";
 
 /// The content as the provider may see it.
 #[must_use]
 pub fn project(content: &EventContent, level: PrivacyLevel) -> EventContent {
-    let mut told = content.clone();
+    let mut outbound = content.clone();
     if level == PrivacyLevel::Full {
-        return told;
+        return outbound;
     }
-    for facts in std::iter::once(&mut told.facts).chain(told.overrides.iter_mut().map(|o| &mut o.facts)) {
+    for facts in std::iter::once(&mut outbound.facts).chain(outbound.overrides.iter_mut().map(|o| &mut o.facts)) {
         facts.description = None;
         facts.location = None;
         facts.url = None;
@@ -27,7 +27,7 @@ pub fn project(content: &EventContent, level: PrivacyLevel) -> EventContent {
             MINIMAL_TITLE.clone_into(&mut facts.title);
         }
     }
-    told
+    outbound
 }
 
 /// Whether a copy that we made says more than the level lets it: somebody wrote there what the provider is not to show.
@@ -68,10 +68,10 @@ mod tests {
 
     #[test]
     fn minimal_tells_the_time_and_nothing_else() {
-        let told = project(&dentist(), PrivacyLevel::Minimal);
-        assert_eq!(told.facts.title, "Busy");
-        assert_eq!((told.facts.description, told.facts.location), (None, None));
-        assert_eq!(told.facts.start, dentist().facts.start);
+        let outbound = project(&dentist(), PrivacyLevel::Minimal);
+        assert_eq!(outbound.facts.title, "Busy");
+        assert_eq!((outbound.facts.description, outbound.facts.location), (None, None));
+        assert_eq!(outbound.facts.start, dentist().facts.start);
     }
 
     #[test]

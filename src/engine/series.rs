@@ -314,7 +314,7 @@ impl Shift {
             || self.to.is_all_day() != self.frame.is_all_day()
     }
 
-    /// A start of the series, told anew.
+    /// A start of the series, as it is after the move.
     fn original(&self, time: &EventTime) -> EventTime {
         if !self.moves() {
             return *time;

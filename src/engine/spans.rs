@@ -75,30 +75,30 @@ mod tests {
         text.iter().map(|(from, to)| Window { from: at(*from), to: at(*to) }).collect()
     }
 
-    fn told(all: &[Window]) -> Vec<(i64, i64)> {
+    fn in_minutes(all: &[Window]) -> Vec<(i64, i64)> {
         let minute = |at: DateTime<chrono::Utc>| at.timestamp() / 60;
         all.iter().map(|span| (minute(span.from), minute(span.to))).collect()
     }
 
     /// The minutes of a list, one by one.
     fn minutes(all: &[Window]) -> Vec<i64> {
-        told(all).into_iter().flat_map(|(from, to)| from..to).collect()
+        in_minutes(all).into_iter().flat_map(|(from, to)| from..to).collect()
     }
 
     #[test]
     fn lists_are_joined_cut_and_taken_from_each_other() {
         let within = spans(&[(0, 100)])[0];
         assert_eq!(
-            told(&merged(spans(&[(50, 60), (-5, 10), (10, 20), (58, 120), (7, 7)]), within)),
+            in_minutes(&merged(spans(&[(50, 60), (-5, 10), (10, 20), (58, 120), (7, 7)]), within)),
             [(0, 20), (50, 100)]
         );
         assert_eq!(
-            told(&free_of(&spans(&[(0, 50), (60, 90)]), &spans(&[(10, 20), (40, 70)]))),
+            in_minutes(&free_of(&spans(&[(0, 50), (60, 90)]), &spans(&[(10, 20), (40, 70)]))),
             [(0, 10), (20, 40), (70, 90)]
         );
-        assert_eq!(told(&free_of(&spans(&[(0, 50)]), &[])), [(0, 50)]);
+        assert_eq!(in_minutes(&free_of(&spans(&[(0, 50)]), &[])), [(0, 50)]);
         assert_eq!(
-            told(&common(&spans(&[(0, 50), (60, 90)]), &spans(&[(10, 20), (40, 70)]))),
+            in_minutes(&common(&spans(&[(0, 50), (60, 90)]), &spans(&[(10, 20), (40, 70)]))),
             [(10, 20), (40, 50), (60, 70)]
         );
     }

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_calendar_is_told_apart() {
+    fn what_is_no_calendar_is_distinguished() {
         assert_eq!(refusal("  \n\n"), "empty, not a calendar");
         assert_eq!(refusal("<!DOCTYPE html>\n<p>sign in"), "a web page, not a calendar");
         assert_eq!(refusal("hello"), "not a calendar");

@@ -36,7 +36,7 @@ pub(super) fn spell(time: &EventTime) -> String {
 /// A modelled property that is not a time.
 pub(super) const TEXTS: [&str; 7] = ["SUMMARY", "DESCRIPTION", "LOCATION", "URL", "STATUS", "TRANSP", "CLASS"];
 
-/// One of [`TEXTS`] as facts tell it; `None` when there is nothing to write. Defaults count as something.
+/// One of [`TEXTS`] as facts give it; `None` when there is nothing to write. Defaults count as something.
 pub(super) fn of_facts(name: &str, facts: &Facts) -> Option<Property> {
     let text = |value: &Option<String>| value.as_deref().map(|value| Property::new(name, value));
     match name {

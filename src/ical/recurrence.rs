@@ -1,6 +1,6 @@
 //! `RRULE`, `EXRULE`, `RDATE`, `EXDATE` to and from [`Recurrence`] (RFC 5545 §3.8.5).
 //!
-//! - **aligned**: a time told as the series tells its starts: a date for dates, else a wall time in the series' zone.
+//! - **aligned**: a time in the form of the series' own starts: a date for dates, else a wall time in the series' zone.
 //!
 //! **Invariant:** aligned times compare equal exactly when they mean the same occurrence.
 
@@ -26,7 +26,7 @@ const TIMES_PER_LINE: usize = 200;
 /// Lines a caller may send.
 const LINES_MAX: usize = 1_000;
 
-/// A time of a series told as `start` is: for a timed series a date is that day's occurrence, an instant takes the series'
+/// A time of a series in the form of `start`: for a timed series a date is that day's occurrence, an instant takes the series'
 /// zone, a floating time takes it too; a floating or all-day series takes the wall time as it stands.
 pub(super) fn align(time: EventTime, start: &EventTime) -> EventTime {
     let aligned = match (start, time) {
@@ -137,14 +137,14 @@ fn no_time(name: &str) -> Refused {
     Refused::because(format!("{name}: a value that is no time"))
 }
 
-/// The recurrence of an event as the HTTP API tells it: `RRULE:…`, `RDATE…`, `EXDATE;TZID=…:…`.
+/// The recurrence of an event as the HTTP API shows it: `RRULE:…`, `RDATE…`, `EXDATE;TZID=…:…`.
 #[must_use]
 pub fn recurrence_lines(content: &EventContent) -> Vec<String> {
     let properties = properties(&content.recurrence);
     properties.iter().map(|property| property::line(property.key(), &[], property)).collect()
 }
 
-/// The properties of a recurrence, in the order that [`recurrence_lines`] tells them.
+/// The properties of a recurrence, in the order that [`recurrence_lines`] lists them.
 pub(super) fn properties(recurrence: &Recurrence) -> Vec<Property> {
     let rules = recurrence.rules.iter().map(|rule| Property::new("RRULE", rule));
     let excluded_rules = recurrence.excluded_rules.iter().map(|rule| Property::new("EXRULE", rule));

@@ -1,6 +1,6 @@
 //! `VTIMEZONE` components (RFC 5545 §3.6.5), made from the zone database for the years that matter.
 //!
-//! - **run**: transitions of successive years that one yearly rule tells.
+//! - **run**: transitions of successive years that one yearly rule describes.
 //!
 //! **Invariant:** within the years asked for, what is written gives the offset of the database at every instant.
 
@@ -106,7 +106,7 @@ fn whole_second(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at)
 }
 
-/// Transitions of successive years that one yearly rule tells.
+/// Transitions of successive years that one yearly rule describes.
 struct Run {
     onsets: Vec<Onset>,
     /// What `BYDAY` may say: `-1SU`, `2SU`.

@@ -40,7 +40,7 @@ pub trait Provider: Send + Sync {
     /// What is known of it whatever the account.
     fn facts(&self) -> &'static Facts;
 
-    /// Every event calendar of the account. A `CalDAV` account makes one request of this; the stamps in its answer tell
+    /// Every event calendar of the account. A `CalDAV` account makes one request of this; the stamps in its answer show
     /// which calendars need a pull at all.
     async fn calendars(&self) -> Result<Vec<RemoteCalendar>>;
 
@@ -95,9 +95,9 @@ pub trait EventWriter: Canonical + Send + Sync {
     /// Makes the remote copy under the chosen key. Already there: `Conflict`. Unclear: `Ambiguous`; then [`find`](Self::find).
     async fn create(&self, calendar: &RemoteCalendarId, key: &Uid, content: &EventContent) -> Result<RemoteEvent>;
 
-    /// Makes a copy again that is gone there, with everything that it had and we do not model. With the `UID` that it had as the
-    /// key, it is that very copy again, where the provider allows it. `Conflict`: it lives by then, which [`find`](Self::find) tells, or
-    /// the provider does not allow it, so another key is to be chosen.
+    /// Makes a copy again that is gone there, with everything that it had and we do not model. With the `UID` that it had as
+    /// the key, it is that very copy again, where the provider allows it. `Conflict`: it lives by then, which
+    /// [`find`](Self::find) shows, or the provider does not allow it, so another key is to be chosen.
     async fn make_again(
         &self,
         calendar: &RemoteCalendarId,
@@ -121,7 +121,7 @@ pub trait EventWriter: Canonical + Send + Sync {
     async fn find(&self, calendar: &RemoteCalendarId, key: &Uid) -> Result<Found>;
 }
 
-/// Busy time as the provider tells it.
+/// Busy time as the provider reports it.
 #[async_trait]
 pub trait FreeBusy: Send + Sync {
     /// The busy time of calendars within `from..to`, in the order asked; split as the provider needs it.

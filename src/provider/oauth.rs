@@ -223,7 +223,7 @@ fn subject(id_token: &str) -> Option<String> {
 fn failed(error: RequestTokenError<ProviderError, BasicErrorResponse>) -> ProviderError {
     match error {
         RequestTokenError::Request(error) => error,
-        RequestTokenError::ServerResponse(told) => match told.error() {
+        RequestTokenError::ServerResponse(answer) => match answer.error() {
             BasicErrorResponseType::InvalidGrant => {
                 ProviderError::new(FailureClass::Unauthorised, "the provider no longer accepts this grant")
             }

@@ -1,4 +1,4 @@
-//! Watch channels and their notifications: how a provider tells us to look.
+//! Watch channels and their notifications: how a provider asks us to look.
 //!
 //! - **channel**: a promise to `POST` to an address of ours whenever one calendar changes, until it expires.
 //! - **notification**: one such `POST`. It carries no data: it is verified, and it is a wake.

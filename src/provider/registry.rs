@@ -106,7 +106,7 @@ pub fn open(
     }
 }
 
-/// Why nobody may change an event from here, as far as the bytes tell that are kept with its copy; `None`: nothing speaks against it,
+/// Why nobody may change an event from here, as far as the bytes kept with its copy show; `None`: nothing speaks against it,
 /// and the provider has the last word.
 #[must_use]
 pub fn fixed_because(kind: ProviderKind, raw: &[u8]) -> Option<&'static str> {

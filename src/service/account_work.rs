@@ -104,7 +104,7 @@ impl UseCases {
     }
 }
 
-/// A failure that has no one else to be told to: once, here, at the boundary.
+/// A failure that has no one else to be reported to: once, here, at the boundary.
 fn log(id: AccountId, what: &'static str, done: Result<(), Refusal>) {
     if let Err(failure) = done {
         tracing::error!(account.id = %id, error = %failure, "{what} could not be stored");
@@ -140,16 +140,16 @@ impl AccountWork for UseCases {
 
     async fn round(&self, id: AccountId, cause: Cause, progress: ProgressSink) -> RoundReport {
         let began = self.services.world.now();
-        let mut done = self.services.round(id, cause, &|so_far| progress.tell(so_far)).await;
+        let mut done = self.services.round(id, cause, &|so_far| progress.report(so_far)).await;
         for _ in 0..RACES_MAX {
             // An edit came in between (PostgreSQL says so instead of waiting): a round can always be run again.
             let Err(Refusal::Store(StoreError::Busy)) = done else { break };
-            done = self.services.round(id, cause, &|so_far| progress.tell(so_far)).await;
+            done = self.services.round(id, cause, &|so_far| progress.report(so_far)).await;
         }
         let took_ms = (self.services.world.now() - began).num_milliseconds();
         match done {
             Ok(report) => {
-                tell_round(id, cause, &report, took_ms);
+                report_round(id, cause, &report, took_ms);
                 if let Some(interval_s) = report.interval_s {
                     self.intervals().insert(id, interval_s);
                 }
@@ -186,20 +186,20 @@ impl AccountWork for UseCases {
     async fn ask_reconnect(&self, id: AccountId) {
         let text = "Your calendar account no longer lets us in. Connect it again to go on syncing; changes made \
                     meanwhile are kept.";
-        log(id, "the request to reconnect", self.services.tell_owner(id, NoticeKind::ReconnectRequired, text).await);
+        log(id, "the request to reconnect", self.services.notify_owner(id, NoticeKind::ReconnectRequired, text).await);
     }
 
-    async fn tell_unwatched(&self, id: AccountId) {
-        let text = "Your calendar provider does not tell us of changes at the moment. We look every few minutes instead, \
+    async fn notify_unwatched(&self, id: AccountId) {
+        let text = "Your calendar provider does not notify us of changes at the moment. We look every few minutes instead, \
                     and nothing is lost.";
-        log(id, "the notice of missing channels", self.services.tell_owner(id, NoticeKind::Unwatched, text).await);
+        log(id, "the notice of missing channels", self.services.notify_owner(id, NoticeKind::Unwatched, text).await);
     }
 
-    async fn hear(&self, told: &[Notification]) -> Result<(), WorkError> {
-        let mut done = self.services.hear(told).await;
+    async fn hear(&self, notifications: &[Notification]) -> Result<(), WorkError> {
+        let mut done = self.services.hear(notifications).await;
         for _ in 0..RACES_MAX {
             let Err(Refusal::Store(StoreError::Busy)) = done else { break };
-            done = self.services.hear(told).await;
+            done = self.services.hear(notifications).await;
         }
         Ok(done.map(drop)?)
     }
@@ -225,7 +225,7 @@ impl AccountWork for UseCases {
             AccountState { status: AccountStatus::Quarantined, reason, failures: restarts, next_round_at: None };
         log(id, "the quarantine", self.keep(id, state).await);
         let text = "Syncing this account was stopped because it kept failing. Nothing is lost; we are looking into it.";
-        log(id, "the notice of the quarantine", self.services.tell_owner(id, NoticeKind::Quarantined, text).await);
+        log(id, "the notice of the quarantine", self.services.notify_owner(id, NoticeKind::Quarantined, text).await);
     }
 
     async fn account_ids(&self) -> Result<Vec<AccountId>, WorkError> {
@@ -289,8 +289,8 @@ fn for_owner(failure: &Refusal) -> String {
     }
 }
 
-/// Tells how a round ended: once in the log, and in the metrics.
-fn tell_round(id: AccountId, cause: Cause, report: &RoundSummary, took_ms: i64) {
+/// Reports how a round ended: once in the log, and in the metrics.
+fn report_round(id: AccountId, cause: Cause, report: &RoundSummary, took_ms: i64) {
     let tally = report.tally;
     let outcome = report.outcome.as_str();
     metrics::counter!("calwarden_rounds_total", "outcome" => outcome).increment(1);

@@ -66,8 +66,8 @@ impl Services {
         if let Some(account) = tx.account(&Scope::Whole, hold.account_id).await?.filter(|_| !approve) {
             let owner = (&account.space_id, &account.user_id);
             let what = (NoticeKind::DeletionsHeld, Severity::Normal);
-            let told = Notice::new(self.world.new_id(), owner, what, outcome(&hold, &calendar), self.world.now());
-            tx.put_notice(&Notice { account_id: Some(account.id), ..told }).await?;
+            let notice = Notice::new(self.world.new_id(), owner, what, outcome(&hold, &calendar), self.world.now());
+            tx.put_notice(&Notice { account_id: Some(account.id), ..notice }).await?;
         }
         tx.wake(hold.account_id, Cause::Requested);
         Ok(hold)

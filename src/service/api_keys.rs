@@ -1,6 +1,6 @@
-//! API keys: made, listed, revoked, and recognised. A key is told once and stored as its SHA-256 only.
+//! API keys: made, listed, revoked, and recognised. A key is shown once and stored as its SHA-256 only.
 //!
-//! - **key**: `cw_`, then 32 random bytes and the first 4 of their SHA-256, in base64url: a mistyped key is told from a
+//! - **key**: `cw_`, then 32 random bytes and the first 4 of their SHA-256, in base64url: a mistyped key is known from a
 //!   revoked one without the database.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -24,7 +24,7 @@ pub const PREFIX: &str = "cw_";
 const RANDOM_BYTES: usize = 32;
 const CHECK_BYTES: usize = 4;
 
-/// A new key to be stored, and the secret to be told, once.
+/// A new key to be stored, and the secret to be shown, once.
 #[must_use]
 pub fn mint(world: &World, name: &str, scopes: Vec<KeyScope>, expires_at: Option<DateTime<Utc>>) -> (ApiKey, Secret) {
     let mut random = [0; RANDOM_BYTES];
@@ -36,7 +36,7 @@ pub fn mint(world: &World, name: &str, scopes: Vec<KeyScope>, expires_at: Option
 }
 
 impl Services {
-    /// Makes a key; the secret is told here and never again.
+    /// Makes a key; the secret is returned here and never again.
     pub async fn create_api_key(
         &self,
         name: &str,

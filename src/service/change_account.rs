@@ -28,7 +28,7 @@ pub struct AccountChange {
     pub label: Option<String>,
     /// Who wins a conflict.
     pub policy: Option<ConflictPolicy>,
-    /// How much is told to the provider.
+    /// How much is sent to the provider.
     pub privacy: Option<PrivacyLevel>,
     /// The account that takes the writes; the inner `None`: no longer any.
     pub writes_through: Option<Option<AccountId>>,
@@ -37,7 +37,7 @@ pub struct AccountChange {
 }
 
 impl Services {
-    /// Pauses an account, or lets it go on (out of a quarantine too). Its actor is told by the caller.
+    /// Pauses an account, or lets it go on (out of a quarantine too). The caller notifies its actor.
     pub async fn pause_account(&self, scope: &Scope, actor: &str, id: AccountId, pause: bool) -> Result<(), Refusal> {
         self.write(scope, async |write| {
             let account = write.connected_account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
@@ -107,7 +107,7 @@ impl Services {
         }
         if !account.decides_like(&before) {
             // A round that is under way gives up what it reads for the choice before.
-            write.wake(account.id, Cause::LocalEdit);
+            write.wake(account.id, Cause::Requested);
         }
         Ok(account)
     }

@@ -41,7 +41,7 @@ pub struct Connect {
     pub writes_through: Option<AccountId>,
     /// Who wins a conflict.
     pub policy: Option<ConflictPolicy>,
-    /// How much is told to the provider.
+    /// How much is sent to the provider.
     pub privacy: Option<PrivacyLevel>,
 }
 

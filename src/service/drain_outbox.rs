@@ -133,7 +133,13 @@ impl Drain<'_> {
         let (mut delivery, mut ask) = begun;
         loop {
             let next = match ask {
-                Ask::Transaction(reads) => Box::pin(self.transact(&mut delivery, &reads)).await,
+                Ask::Transaction(reads) => {
+                    let interrupted = delivery.interrupted();
+                    match Box::pin(self.transact(&mut delivery, &reads)).await {
+                        Err(StoreError::Busy) if look < LOOKS_MAX => Ok(Ask::Over(interrupted)),
+                        other => other,
+                    }
+                }
                 Ask::Send(request) => {
                     let answer = self.send(&delivery, request).await;
                     Ok(delivery.answered(answer, self.services.world.now()))
@@ -142,8 +148,6 @@ impl Drain<'_> {
             };
             ask = match next {
                 Ok(next) => next,
-                // It lost a race, here or with an edit; whatever was sent is stored, so it is looked at once more.
-                Err(StoreError::Busy) if look < LOOKS_MAX => Ask::Over(Ended::Done),
                 Err(error) => return (delivery.tally, Err(error.into())),
             };
         }
@@ -160,7 +164,7 @@ impl Drain<'_> {
         }
         match &decided.entry {
             EntryChange::Keep => {}
-            EntryChange::Put(entry) => write.put_outbox(entry).await?,
+            EntryChange::Put(entry) => write.update_outbox(entry).await?,
             EntryChange::Delete(id) => {
                 write.delete_outbox(*id).await?;
             }
@@ -169,6 +173,7 @@ impl Drain<'_> {
             write.put_changes(&place.context(around), &decided.changes).await?;
         }
         write.commit().await?;
+        delivery.tally += decided.tally;
         Ok(decided.next)
     }
 

@@ -51,8 +51,8 @@ impl Verdict {
 
 impl Services {
     /// Hears notifications, however many, in one transaction; wakes each account once.
-    pub async fn hear(&self, told: &[Notification]) -> Result<Vec<Verdict>, Refusal> {
-        let mut ids: Vec<ChannelId> = told.iter().map(|notification| notification.channel).collect();
+    pub async fn hear(&self, notifications: &[Notification]) -> Result<Vec<Verdict>, Refusal> {
+        let mut ids: Vec<ChannelId> = notifications.iter().map(|notification| notification.channel).collect();
         ids.sort_unstable();
         ids.dedup();
         let now = self.world.now();
@@ -66,10 +66,10 @@ impl Services {
             Some(_) if notification.changed => Verdict::Genuine,
             Some(_) => Verdict::Opened,
         };
-        let verdicts: Vec<_> = told.iter().map(verdict).collect();
+        let verdicts: Vec<_> = notifications.iter().map(verdict).collect();
         let mut wake: Vec<AccountId> = Vec::new();
         let mut heard: BTreeMap<ChannelId, &Notification> = BTreeMap::new();
-        for (notification, verdict) in told.iter().zip(&verdicts) {
+        for (notification, verdict) in notifications.iter().zip(&verdicts) {
             if matches!(verdict, Verdict::Genuine | Verdict::Opened) {
                 heard.insert(notification.channel, notification);
             }

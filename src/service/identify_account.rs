@@ -33,7 +33,7 @@ pub(super) fn names(
     provider.identities(&calendars).iter().map(|place| name(place, &username)).collect()
 }
 
-/// One name. A user name is told apart from an address by the length of what comes first.
+/// One name. A user name is distinguished from an address by the length of what comes first.
 pub(super) fn name(place: &str, username: &str) -> String {
     let hash =
         Sha256::new().chain_update(place.len().to_be_bytes()).chain_update(place).chain_update(username).finalize();
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_an_address_from_a_user_name() {
+    fn a_name_distinguishes_an_address_from_a_user_name() {
         assert_ne!(name("dav://host/a", "b"), name("dav://host/ab", ""));
         assert_ne!(name("dav://host/a", "ada"), name("dav://host/a", "bob"));
         assert_eq!(name("dav://host/a", "ada"), name("dav://host/a", "ada"));

@@ -138,7 +138,7 @@ impl Services {
             Some(resource) if channel.expires_at.is_none_or(|at| at > now) => {
                 keeper.close(channel.id, resource).await.map_err(|error| error.class)
             }
-            // Nobody knows whether the provider has it; it may still tell its resource.
+            // Nobody knows whether the provider has it; it may still send its resource.
             None if channel.state != ChannelState::Refused && now - channel.created_at < FORGET_AFTER => return Ok(()),
             Some(_) | None => Ok(()),
         };
@@ -168,8 +168,8 @@ impl Services {
         Ok(())
     }
 
-    /// After a poll: whether every selected calendar is watched. A channel that failed to tell of a change is given up, so
-    /// that another takes its place. `unheard`: calendars with a change that a channel should have told of, and its time.
+    /// After a poll: whether every selected calendar is watched. A channel that missed a change is given up, so
+    /// that another takes its place. `unheard`: calendars with a change that a channel should have announced, and its time.
     pub async fn channels_short(
         &self,
         opened: &Opened,
@@ -197,7 +197,7 @@ impl Services {
             });
             if silent {
                 for channel in &good {
-                    tracing::warn!(account.id = %opened.account.id, "a watch channel failed to tell of a change and is replaced");
+                    tracing::warn!(account.id = %opened.account.id, "a watch channel missed a change and is replaced");
                     self.put_channel(&WatchChannel { state: ChannelState::Closing, ..(*channel).clone() }).await?;
                 }
             }

@@ -132,26 +132,6 @@ pub struct Services {
     work: Option<Arc<repeat_request::Work>>,
 }
 
-/// What follows from a change once it is durable; losing it costs latency only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Consequence {
-    Wake(AccountId, Cause),
-    Adopt(AccountId),
-    Plan,
-    /// The account's open provider stands on what was changed.
-    Reopen(AccountId),
-}
-
-impl Consequence {
-    /// The account that has to be owed a round, so that nothing is lost with this process. A local edit has its queued write.
-    fn owed(&self) -> Option<AccountId> {
-        match self {
-            Self::Wake(account, cause) => (*cause != Cause::LocalEdit).then_some(*account),
-            Self::Adopt(_) | Self::Plan | Self::Reopen(_) => None,
-        }
-    }
-}
-
 impl Services {
     /// Puts the use cases on their feet.
     #[must_use]
@@ -197,29 +177,6 @@ impl Services {
     pub fn set_wakes(&self, wakes: Arc<dyn Wakes>) {
         // A second caller changes nothing: there is one supervisor in a process.
         let _ = self.wakes.set(wakes);
-    }
-
-    /// Does what follows from a change: now, or once the request's work is durable.
-    fn then(&self, consequence: Consequence) {
-        match &self.work {
-            Some(work) => work.put_off(consequence),
-            None => self.carry(consequence),
-        }
-    }
-
-    fn carry(&self, consequence: Consequence) {
-        match (consequence, self.wakes.get()) {
-            (Consequence::Reopen(account), _) => self.connections.forget(account),
-            (Consequence::Wake(account, cause), Some(wakes)) => wakes.wake(account, cause),
-            (Consequence::Adopt(account), Some(wakes)) => wakes.adopt(account),
-            (Consequence::Plan, Some(wakes)) => wakes.plan(),
-            (_, None) => {}
-        }
-    }
-
-    /// Tells the planner that something may be due.
-    pub fn wake_planner(&self) {
-        self.then(Consequence::Plan);
     }
 }
 

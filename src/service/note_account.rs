@@ -45,8 +45,8 @@ impl Services {
         Ok(write.commit().await?)
     }
 
-    /// Tells an account's owner something that they have to do.
-    pub async fn tell_owner(&self, id: AccountId, kind: NoticeKind, text: &str) -> Result<(), Refusal> {
+    /// Notifies an account's owner of something that they have to do.
+    pub async fn notify_owner(&self, id: AccountId, kind: NoticeKind, text: &str) -> Result<(), Refusal> {
         let mut write = self.begin_write(&Scope::Whole).await?;
         let account = write.account(&Scope::Whole, id).await?.ok_or(Refusal::NotFound("account"))?;
         let owner = (&account.space_id, &account.user_id);

@@ -69,7 +69,7 @@ impl FactsPatch {
     }
 }
 
-/// The end after a move of the start: as long as before, told as the new start is. A change between date and time cannot be
+/// The end after a move of the start: as long as before, in the form of the new start. A change between date and time cannot be
 /// guessed, so there the old end stays and is refused.
 fn moved(facts: &Facts, start: EventTime) -> EventTime {
     if start.is_all_day() != facts.start.is_all_day() {
@@ -172,7 +172,7 @@ impl Services {
         self.delete_event(scope, id, expected_version, occurrence).await
     }
 
-    /// Makes an event whose recurrence is told in lines.
+    /// Makes an event whose recurrence is given in lines.
     pub async fn create_event_from_lines(
         &self,
         scope: &Scope,

@@ -31,7 +31,7 @@ pub enum WorkError {
 /// An account as the store remembers it: what its actor is rebuilt from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountStart {
-    /// What its owner sees; tells paused, quarantined, revoked and disconnecting accounts.
+    /// What its owner sees; distinguishes paused, quarantined, revoked and disconnecting accounts.
     pub status: AccountStatus,
     /// Why, in words for the owner; kept until the next round ends.
     pub reason: Option<String>,
@@ -41,7 +41,7 @@ pub struct AccountStart {
     pub kind: CredentialKind,
     /// When a credential that can be renewed ends by itself.
     pub expires: Option<DateTime<Utc>>,
-    /// Whether its provider can tell us of changes.
+    /// Whether its provider can notify us of changes.
     pub channels: bool,
     /// Whether it polls by itself.
     pub auto_sync: bool,
@@ -112,7 +112,7 @@ pub fn pace(
     }
 }
 
-/// What a round tells its actor.
+/// What a round reports to its actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoundReport {
     /// How it ended.
@@ -132,7 +132,7 @@ pub struct RoundReport {
 }
 
 impl RoundReport {
-    /// A round that ended so, with nothing else to tell.
+    /// A round that ended so, with nothing else to report.
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
         Self {
@@ -172,7 +172,7 @@ pub struct AccountState {
     pub next_round_at: Option<DateTime<Utc>>,
 }
 
-/// Where a running round tells how far it has come. Never waits.
+/// Where a running round reports how far it has come. Never waits.
 #[derive(Clone, Debug)]
 pub struct ProgressSink(watch::Sender<Option<Progress>>);
 
@@ -184,8 +184,8 @@ impl ProgressSink {
         (Self(sender), receiver)
     }
 
-    /// Tells how far the round has come.
-    pub fn tell(&self, progress: Progress) {
+    /// Reports how far the round has come.
+    pub fn report(&self, progress: Progress) {
         self.0.send_replace(Some(progress));
     }
 
@@ -223,13 +223,13 @@ pub trait AccountWork: Send + Sync + 'static {
     /// has not heard of yet wins: a stored `disconnecting` or `paused` is not overwritten by another status.
     async fn note_state(&self, account: AccountId, state: AccountState);
 
-    /// Tells the owner to connect again: once per revocation, before the state is noted.
+    /// Asks the owner to connect again: once per revocation, before the state is noted.
     async fn ask_reconnect(&self, account: AccountId);
 
-    /// Tells the owner that changes are found later than usual, until a watch channel opens again.
-    async fn tell_unwatched(&self, _account: AccountId) {}
+    /// Notifies the owner that changes are found later than usual, until a watch channel opens again.
+    async fn notify_unwatched(&self, _account: AccountId) {}
 
-    /// Keeps that the account's actor failed too often, and tells its owner.
+    /// Keeps that the account's actor failed too often, and notifies its owner.
     async fn note_quarantined(&self, account: AccountId, restarts: u32);
 
     /// Every account that should have an actor or is quarantined.
@@ -243,7 +243,7 @@ pub trait AccountWork: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Turns the days of a zone that have begun; answers when the next one does. Told twice, it turns them once.
+    /// Turns the days of a zone that have begun; answers when the next one does. Called twice, it turns them once.
     async fn roll(&self, _zone: Tz) -> Result<Option<DateTime<Utc>>, WorkError> {
         Ok(None)
     }
@@ -254,7 +254,7 @@ pub trait AccountWork: Send + Sync + 'static {
     }
 
     /// Hears notifications of providers: verifies them, keeps what they owe, wakes whom they are for.
-    async fn hear(&self, _told: &[Notification]) -> Result<(), WorkError> {
+    async fn hear(&self, _notifications: &[Notification]) -> Result<(), WorkError> {
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The promises that are cheap enough to be watched in production: a broken one is counted and told before it is felt.
+//! The promises that are cheap enough to be watched in production: a broken one is counted and reported before it is felt.
 //!
 //! `calwarden_invariant_violations_total{invariant}` must stay 0; the invariants are called as everywhere ([`Promise`]).
 

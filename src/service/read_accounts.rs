@@ -113,12 +113,12 @@ impl Services {
     pub async fn holds(&self, scope: &Scope, id: AccountId) -> Result<Vec<HoldShown>, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         tx.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
-        let mut told = Vec::new();
+        let mut holds = Vec::new();
         for hold in tx.holds(scope, Some(id), None).await? {
-            told.push(self.shown(&mut tx, hold).await?);
+            holds.push(self.shown(&mut tx, hold).await?);
         }
         tx.commit().await?;
-        Ok(told)
+        Ok(holds)
     }
 
     /// One of them.

@@ -1,4 +1,4 @@
-//! Busy time as providers tell it: kept for a rolling window, told to those who ask.
+//! Busy time as providers report it: kept for a rolling window, shown to those who ask.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -17,7 +17,7 @@ use crate::{
 const DAYS_AHEAD: i64 = 90;
 /// Busy time that is older than this is read again though nothing changed: the window has moved.
 const STALE_AFTER: Duration = Duration::hours(12);
-/// Spans told at once.
+/// Spans answered at once.
 const SPANS_MAX: u32 = 5_000;
 
 impl Services {
@@ -38,16 +38,16 @@ impl Services {
         }
         let asked: Vec<_> = due.iter().map(|held| held.remote_id.clone()).collect();
         let until = now + Duration::days(DAYS_AHEAD);
-        let told = match source.busy(&asked, now, until).await {
-            Ok(told) => told,
-            // Not granted, or not told of these calendars: asked again when the window has moved.
+        let answers = match source.busy(&asked, now, until).await {
+            Ok(answers) => answers,
+            // Not granted, or not known of these calendars: asked again when the window has moved.
             Err(error) if matches!(error.class, FailureClass::Forbidden | FailureClass::Refused) => {
                 vec![Busy::Unknown(error.detail); due.len()]
             }
             Err(error) => return Err(Refusal::Provider(error)),
         };
         let mut tx = self.begin_write(&Scope::Whole).await?;
-        for (calendar, busy) in due.iter().zip(told) {
+        for (calendar, busy) in due.iter().zip(answers) {
             match busy {
                 Busy::Known(spans) => tx.replace_busy(calendar.id, &spans, now, until).await?,
                 // Not known is not free: what was known before is forgotten, and nothing is known from now on.
@@ -58,7 +58,7 @@ impl Services {
         Ok(())
     }
 
-    /// A person's busy time within `from..to`, as their providers tell it.
+    /// A person's busy time within `from..to`, as their providers report it.
     pub async fn busy(
         &self,
         scope: &Scope,

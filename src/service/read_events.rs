@@ -1,7 +1,7 @@
 //! Events as their readers see them: whole series, or every occurrence in a window.
 //!
-//! **Invariant:** walking the pages of an unchanged calendar tells every row once, in the order of the starts.
-//! **Invariant:** what one request reads, expands and answers is bounded; what that leaves out is told ([`EventsPage::cut`]).
+//! **Invariant:** walking the pages of an unchanged calendar shows every row once, in the order of the starts.
+//! **Invariant:** what one request reads, expands and answers is bounded; what that leaves out is reported ([`EventsPage::cut`]).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -349,7 +349,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Which occurrence a caller means: a date, a wall time of the series, or an instant, told as the series tells its starts.
+/// Which occurrence a caller means: a date, a wall time of the series, or an instant, in the form of the series' own starts.
 #[must_use]
 pub fn occurrence_id(content: &EventContent, asked: EventTime) -> EventTime {
     let start = content.facts.start;

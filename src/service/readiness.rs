@@ -1,4 +1,4 @@
-//! Whether the service can work: real writes tell, for a full or read-only disk still reads, and a full one still writes over.
+//! Whether the service can work: real writes show it, for a full or read-only disk still reads, and a full one still writes over.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -10,7 +10,7 @@ use crate::{
 /// Why a use case stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// No such thing, or not this caller's: the two are not told apart.
+    /// No such thing, or not this caller's: the two are not distinguished.
     #[error("there is no such {0}")]
     NotFound(&'static str),
     /// Somebody changed it since the caller read it.

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Duration;
 
-use super::{Consequence, Refusal, Services};
+use super::{Refusal, Services, write::Consequence};
 use crate::{
     domain::{
         ids::{ApiKeyId, UserId},

@@ -58,7 +58,7 @@ impl Services {
         Ok(())
     }
 
-    /// Tells the owners of conflicts that nobody has decided; a notice still unread is refreshed, not doubled.
+    /// Notifies the owners of conflicts that nobody has decided; a notice still unread is refreshed, not doubled.
     pub async fn remind_of_conflicts(&self) -> Result<(), Refusal> {
         let filter =
             ConflictFilter { status: Some(ConflictStatus::Pending), limit: BATCH, ..ConflictFilter::default() };
@@ -68,9 +68,9 @@ impl Services {
             let owner = (&account.space_id, &account.user_id);
             let text = "An event was changed here and at its calendar. Choose which to keep.";
             let what = (NoticeKind::ConflictPending, conflict.severity);
-            let told = Notice::new(self.world.new_id(), owner, what, text, self.world.now());
+            let notice = Notice::new(self.world.new_id(), owner, what, text, self.world.now());
             let (account_id, event_id) = (Some(account.id), Some(conflict.event_id));
-            tx.put_notice(&Notice { account_id, event_id, ..told }).await?;
+            tx.put_notice(&Notice { account_id, event_id, ..notice }).await?;
         }
         tx.commit().await?;
         Ok(())

@@ -26,7 +26,7 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// The advisory lock that is held while migrating: "calwarde" read as a number.
 const ADVISORY_KEY: i64 = 0x6361_6c77_6172_6465;
 
-/// Runs what is pending and tells the names of what ran, oldest first.
+/// Runs what is pending and returns the names of what ran, oldest first.
 pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
     match config.target() {
         Target::Postgres(url) => {

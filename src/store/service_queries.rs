@@ -52,7 +52,7 @@ queries! {
         fn idempotency(api_key: ApiKeyId, key: &str) -> Option<IdempotencyRow>;
         /// Keeps an answer, in place of one from `oldest` or before; `false`: a younger one is kept already, and stays.
         fn put_idempotency(answer: &IdempotencyRow, oldest: DateTime<Utc>) -> bool;
-        /// Empties kept answers that may be about anybody; the status tells that they were.
+        /// Empties kept answers that may be about anybody; the status shows that they were.
         fn blank_idempotency(status: u16) -> u64;
         /// Forgets answers from before an instant: some thousands at most, so ask again until none went.
         fn sweep_idempotency(before: DateTime<Utc>) -> u64;

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_newer_program_wrote_is_told_from_what_is_older() {
+    fn what_a_newer_program_wrote_is_distinguished_from_what_is_older() {
         let known: BTreeSet<String> = ["1", "2", "3"].map(str::to_owned).into();
         let of = |applied: &[&str]| {
             let applied: Vec<String> = applied.iter().map(|version| (*version).to_owned()).collect();

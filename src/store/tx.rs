@@ -131,12 +131,12 @@ impl Drop for Tx {
 /// Methods of [`Tx`] that are queries of the noun they stand under.
 macro_rules! queries {
     ($($noun:ident {
-        $($(#[$about:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $told:ty;)+
+        $($(#[$about:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $answer:ty;)+
     })+) => {
         impl Tx {$($(
             $(#[$about])*
             #[allow(clippy::too_many_arguments)]
-            pub async fn $name(&mut self, $($arg: $type),*) -> Result<$told, StoreError> {
+            pub async fn $name(&mut self, $($arg: $type),*) -> Result<$answer, StoreError> {
                 let done = match self.link()? {
                     Link::Sqlite(conn) => sqlite::queries::$noun::$name(conn, $($arg),*).await,
                     Link::Postgres(conn) => postgres::queries::$noun::$name(conn, $($arg),*).await,
@@ -275,7 +275,7 @@ queries! {
         fn channels_of(account: AccountId) -> Vec<WatchChannel>;
         /// Those of these watch channels that exist.
         fn channels_by_ids(ids: &[ChannelId]) -> Vec<WatchChannel>;
-        /// Remembers that a channel told us something, about what resource; `false`: no such channel.
+        /// Remembers that a channel notified us, and about what resource; `false`: no such channel.
         fn heard(id: ChannelId, resource_id: &str, at: DateTime<Utc>) -> bool;
         /// Forgets a watch channel; `false`: no such channel.
         fn delete_channel(id: ChannelId) -> bool;
@@ -361,6 +361,8 @@ queries! {
     outbox {
         /// Queues a write, in place of what was queued for the same event and calendar.
         fn put_outbox(entry: &OutboxEntry) -> ();
+        /// Overwrites a queued write. [`StoreError::Busy`]: it has gone meanwhile.
+        fn update_outbox(entry: &OutboxEntry) -> ();
         /// What is queued for an event in a calendar.
         fn outbox_entry(event: EventId, calendar: CalendarId) -> Option<OutboxEntry>;
         /// What is queued for an event, oldest first.
@@ -420,7 +422,7 @@ queries! {
         fn hold(scope: &Scope, id: HoldId) -> Option<Hold>;
     }
     notices {
-        /// Tells a person something. An unread notice of the same person, kind, account and event is refreshed (severity, text,
+        /// Sends a notice to a person. An unread notice of the same person, kind, account and event is refreshed (severity, text,
         /// time; it keeps its id) instead of doubled.
         fn put_notice(notice: &Notice) -> ();
         /// Notices, newest first, older than `after`.

@@ -35,7 +35,7 @@ pub(super) struct KeyFile {
     path: PathBuf,
 }
 
-/// What tells one state of the file from the next. Every change is a new file, so the inode alone would almost do.
+/// What distinguishes one state of the file from the next. Every change is a new file, so the inode alone would almost do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     inode: u64,
@@ -95,7 +95,7 @@ impl KeyFile {
     }
 
     fn parse(&self, text: &str) -> Result<Vec<Key>, VaultError> {
-        // The parser's own message quotes the line, which may be a key: only its place is told.
+        // The parser's own message quotes the line, which may be a key: only its place is reported.
         let written: Written = toml::from_str(text).map_err(|why| {
             let line = why.span().map_or(1, |span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
             self.damaged(format!("line {line} is not as `calwarden keys rotate` writes it"))

@@ -36,7 +36,7 @@ pub enum KeyOrigin {
     Environment,
 }
 
-/// What may be told of a key.
+/// What may be shown of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyInfo {
     /// Its id, as in [`SealedSecret::key_id`].

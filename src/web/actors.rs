@@ -44,7 +44,7 @@ pub trait Actors: Send + Sync {
     /// Whether there is anybody to give orders to.
     fn alive(&self) -> bool;
     /// Hears a notification of a provider.
-    async fn notify(&self, told: Notification) -> Result<(), Problem>;
+    async fn notify(&self, notification: Notification) -> Result<(), Problem>;
     /// Gives an order.
     async fn order(&self, account: AccountId, order: Order) -> Result<(), Problem>;
 }
@@ -85,9 +85,9 @@ impl Actors for Front {
         self.handle.alive()
     }
 
-    async fn notify(&self, told: Notification) -> Result<(), Problem> {
+    async fn notify(&self, notification: Notification) -> Result<(), Problem> {
         self.handle
-            .notify(told)
+            .notify(notification)
             .await
             .map_err(|why| Problem::new(Code::Unavailable, why.to_string()).header("Retry-After", &30))
     }

@@ -1,4 +1,4 @@
-//! One request from arrival to answer: recognise, read, remember, do, tell.
+//! One request from arrival to answer: recognise, read, remember, do, answer.
 //!
 //! **Invariant:** every answer bears a request id, and a failure of ours is logged once, here, under that id.
 //! **Invariant:** a request is carried through even when its caller hangs up: no transaction is dropped half-way, and no change is
@@ -37,10 +37,10 @@ pub async fn serve(app: Arc<AppState>, route: Rc<Route>, request: HttpRequest, p
     let id = request_id(&app);
     let (method, path) = (route.method.clone(), route.path);
     let asked = request.clone();
-    // This future is dropped when the caller hangs up; the work goes on without, and is told.
+    // This future is dropped when the caller hangs up; the work goes on without it, and `gone` is cancelled.
     let gone = CancellationToken::new();
     request.extensions_mut().insert(gone.clone());
-    let told = gone.drop_guard();
+    let guard = gone.drop_guard();
     let answered = {
         let app = Arc::clone(&app);
         match rt::spawn(async move { attend(&app, &route, request, payload).await }).await {
@@ -48,9 +48,9 @@ pub async fn serve(app: Arc<AppState>, route: Rc<Route>, request: HttpRequest, p
             Err(lost) => Err(internal(&lost)),
         }
     };
-    drop(told);
+    drop(guard);
     let mut response = finish(answered, &id, method.as_str(), path);
-    gate::tell(&asked, response.headers_mut());
+    gate::show_allowance(&asked, response.headers_mut());
     let took = (app.services.world.now() - started).as_seconds_f64().max(0.0);
     let status = response.status().as_str().to_owned();
     metrics::counter!("calwarden_http_requests_total", "method" => method.to_string(), "route" => path, "status" => status)
@@ -106,7 +106,7 @@ async fn attend(app: &Arc<AppState>, route: &Route, request: HttpRequest, payloa
     (route.handler)(Ask::new(Arc::clone(app), caller, request, body, route)?).await
 }
 
-/// A body without a media type is taken for JSON; so is one that curl calls a form because nobody told it otherwise.
+/// A body without a media type is taken for JSON; so is one that curl calls a form because nobody set another.
 fn is_json(request: &HttpRequest) -> Result<(), Problem> {
     let name = request.content_type().trim().to_ascii_lowercase();
     let json = name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"));

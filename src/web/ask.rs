@@ -39,13 +39,13 @@ impl Orders {
     pub async fn give(&self, app: &AppState) {
         let noted = self.0.take();
         for (account, order) in noted {
-            tell_actor(app, account, order).await;
+            notify_actor(app, account, order).await;
         }
     }
 }
 
 /// What is stored holds whether its actor hears of it or not: one that is built later reads it there.
-async fn tell_actor(app: &AppState, account: AccountId, order: Order) {
+async fn notify_actor(app: &AppState, account: AccountId, order: Order) {
     if let Err(problem) = app.actors.order(account, order).await {
         tracing::info!(detail = problem.detail, "an account's actor reads a change from the store when it is built");
     }
@@ -119,11 +119,11 @@ impl Ask {
         &self.services
     }
 
-    /// Tells an account's actor about what was stored, once it is durable.
-    pub async fn tell_actor(&self, account: AccountId, order: Order) {
+    /// Notifies an account's actor of what was stored, once it is durable.
+    pub async fn notify_actor(&self, account: AccountId, order: Order) {
         match &self.orders {
             Some(orders) => orders.0.borrow_mut().push((account, order)),
-            None => tell_actor(&self.app, account, order).await,
+            None => notify_actor(&self.app, account, order).await,
         }
     }
 

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_the_field_at_fault_is_told() {
+    fn the_path_of_the_field_at_fault_is_reported() {
         assert_eq!(field(r#"{"inner":[{"count":"x"}]}"#), "inner[0].count");
         assert_eq!(field(r#"{"inner":[{"count":1,"more":2}]}"#), "inner[0].more");
         assert_eq!(field(r#"{"inner":[{}]}"#), "inner[0].count");
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_json_is_told_apart_from_a_wrong_field() {
+    fn text_that_is_no_json_is_distinguished_from_a_wrong_field() {
         for bad in ["", "{", "{}x", "nonsense"] {
             assert_eq!(
                 read::<serde_json::Value>(bad.as_bytes()).expect_err("refused").code,

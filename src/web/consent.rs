@@ -153,7 +153,8 @@ fn welcome(connected: &Connected) -> HttpResponse {
     page(StatusCode::OK, "Connected", words, "You can close this page.")
 }
 
-/// Who has proven that the consent is theirs goes back to the product, which is told why in a word; everybody else is told here.
+/// Who has proven that the consent is theirs goes back to the product, which gets the reason in a word; everybody else reads
+/// it here.
 fn turned_away(ended: &Unconnected) -> HttpResponse {
     let page = refused(&ended.why);
     let Some(mut url) = ended.return_to.as_deref().and_then(|text| Url::parse(text).ok()) else { return page };

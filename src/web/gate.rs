@@ -26,7 +26,7 @@ use super::{
 };
 use crate::domain::{ids::ApiKeyId, person::Scope};
 
-/// Callers that are told apart.
+/// Callers that are counted separately.
 const CALLERS_MAX: usize = 10_000;
 const MINUTE_US: i64 = 60_000_000;
 /// Open routes that are never refused: probes, and notifications, which would be lost. What they cost is bounded where they are
@@ -135,8 +135,8 @@ fn note(request: &HttpRequest, allowance: Option<Allowance>) {
     }
 }
 
-/// Tells in an answer what is left, unless the answer tells of a limit of its own.
-pub fn tell(request: &HttpRequest, headers: &mut HeaderMap) {
+/// Shows in an answer what is left, unless the answer shows a limit of its own.
+pub fn show_allowance(request: &HttpRequest, headers: &mut HeaderMap) {
     let extensions = request.extensions();
     let Some(allowance) = extensions.get::<Allowance>() else { return };
     if headers.contains_key("ratelimit-limit") {

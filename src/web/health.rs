@@ -63,7 +63,7 @@ pub async fn figures(ask: Ask) -> Answer {
 }
 
 async fn count(ask: &Ask) {
-    // Without its database the service still tells what it knows by itself.
+    // Without its database the service still reports what it knows by itself.
     if let Ok(counts) = ask.services().counts().await {
         for (status, number) in counts.accounts {
             set("calwarden_accounts", "status", status.as_str(), number);

@@ -4,7 +4,7 @@
 //! refused request changed nothing that a repetition could double. Nor is a failure, of whose work nothing is left.
 //!
 //! **Invariant:** the answer is stored in the transaction of its work, so that a crash leaves both or neither.
-//! **Invariant:** of two equal requests at the same time one is done; the other is told to wait (409), or in another process
+//! **Invariant:** of two equal requests at the same time one is done; the other is asked to wait (409), or in another process
 //! gets the answer of the first.
 
 use std::{
@@ -49,7 +49,7 @@ const KEY_BYTES_MAX: usize = 255;
 /// Bytes of an answer that may be kept to be given again.
 const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Requests with a key that this process is answering now: the second of two is told so before it has done anything.
+/// Requests with a key that this process is answering now: the second of two is refused before it has done anything.
 #[derive(Debug, Default)]
 pub struct Answering(Mutex<BTreeSet<(ApiKeyId, String)>>);
 

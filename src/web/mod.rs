@@ -111,7 +111,7 @@ const CLIENT_WAIT: Duration = Duration::from_secs(5);
 /// How long a connection is kept for another request.
 const KEPT_ALIVE: Duration = Duration::from_secs(15);
 
-/// Tells the process's metrics as text.
+/// Shows the process's metrics as text.
 pub type Figures = Box<dyn Fn() -> String + Send + Sync>;
 
 /// What stands behind every request.
@@ -230,11 +230,11 @@ fn calendar_routes() -> Vec<Route> {
         delete("/v1/spaces/{id}/members/{user}", Write, spaces::leave, "Takes a user out of a space"),
 
         post("/v1/connect/google/start", Write, connect::start_google, "Begins to connect a Google account by its owner's consent").takes::<StartBody>().gives::<StartedView>(200).harmless_twice(),
-        get("/connect/google/begin", Open, consent::begin_google, "Asks a person to go on, and tells whose account it will be").with(consent::BEGIN).shows("text/html"),
+        get("/connect/google/begin", Open, consent::begin_google, "Asks a person to go on, and shows whose account it will be").with(consent::BEGIN).shows("text/html"),
         post("/connect/google/begin", Open, consent::go_on_to_google, "Sends a person's browser to Google").goes_on(),
         get("/connect/google/callback", Open, consent::google_callback, "Where Google sends a person back to").with(consent::CALLBACK).comes_back().shows("text/html"),
         post("/sync/providers/{provider}/webhook", Open, webhooks::notified, "Where a provider notifies us that a calendar changed"),
-        get("/v1/availability/blocks", Read, availability::blocks, "Busy time, as providers tell it").with(BLOCKS).lists::<BlockView>(),
+        get("/v1/availability/blocks", Read, availability::blocks, "Busy time, as providers report it").with(BLOCKS).lists::<BlockView>(),
 
         get("/v1/accounts", Read, accounts::list, "Connected accounts").with(OF_USER).lists::<AccountView>(),
         post("/v1/accounts", Write, accounts::connect, "Connects an account; the credentials are tried first").takes::<ConnectBody>().gives::<AccountView>(201),
@@ -270,7 +270,7 @@ fn calendar_routes() -> Vec<Route> {
         get("/v1/conflicts", Read, conflicts::list, "Conflicts, newest first; CSV with `Accept: text/csv`").with(CONFLICTS).lists::<ConflictView>(),
         post("/v1/conflicts/{id}/resolve", Write, conflicts::resolve, "Settles a pending conflict").takes::<ResolveBody>().gives::<ConflictView>(200),
         post("/v1/conflicts/{id}/restore", Write, conflicts::restore, "Brings the losing version back").gives::<ConflictView>(200),
-        get("/v1/notices", Read, notices::list, "What people were told, newest first").with(NOTICES).lists::<NoticeView>(),
+        get("/v1/notices", Read, notices::list, "Notices to people, newest first").with(NOTICES).lists::<NoticeView>(),
         post("/v1/notices/{id}/read", Write, notices::read, "Notes that a notice was read").gives::<NoticeView>(200),
     ]
 }

@@ -26,11 +26,11 @@ use super::{
     session::{ACTS_FOR, Access},
 };
 
-/// What the API as a whole needs to be told.
+/// What the document says of the API as a whole.
 const ABOUT: &str = "Calendars of many providers in two-way step. Send `Authorization: Bearer <key>`; with `Calwarden-User` a \
     request sees that user's spaces only. Lists come in pages: give `next_cursor` back as `cursor`. \
     What one answer looks at is bounded: `truncated` says what that left out, and what to narrow. Each key may send so many \
-    requests a minute, told in `RateLimit-*`; beyond that, `rate_limited` with `Retry-After`. A body without a key has 64 kB at \
+    requests a minute, shown in `RateLimit-*`; beyond that, `rate_limited` with `Retry-After`. A body without a key has 64 kB at \
     most. A POST with an `Idempotency-Key` is done once in 24 hours. What has an `etag` can be changed with `If-Match`. Refusals \
     are problem documents (RFC 9457) with a stable `code`.";
 const KEY: &str = "api_key";

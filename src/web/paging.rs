@@ -37,10 +37,10 @@ impl<T> Page<T> {
         Self { data, next_cursor: None }
     }
 
-    /// The same page with its rows told otherwise.
+    /// The same page with its rows in another form.
     #[must_use]
-    pub fn map<U>(self, tell: impl FnMut(T) -> U) -> Page<U> {
-        Page { data: self.data.into_iter().map(tell).collect(), next_cursor: self.next_cursor }
+    pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
+        Page { data: self.data.into_iter().map(convert).collect(), next_cursor: self.next_cursor }
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_row_too_many_gives_a_cursor_to_the_last_one_told() {
+    fn one_row_too_many_gives_a_cursor_to_the_last_one_shown() {
         let page = Page::cut(vec![1, 2, 3], 2, |row| *row);
         assert_eq!(page.data, [1, 2]);
         let cursor = page.next_cursor.expect("there is more");

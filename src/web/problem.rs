@@ -129,7 +129,7 @@ impl Problem {
         Self { field: Some(field.into()), ..Self::new(Code::Invalid, why) }
     }
 
-    /// A thing that is not there, or not this caller's: the two are not told apart.
+    /// A thing that is not there, or not this caller's: the two are not distinguished.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("there is no such {what}"))
@@ -243,8 +243,8 @@ mod tests {
     #[test]
     fn the_cause_stays_here_and_the_field_goes_out() {
         let problem: Problem = StoreError::Backend("password=hunter2".into()).into();
-        let told = serde_json::to_string(&problem.view("r1")).expect("json");
-        assert!(!told.contains("hunter2") && problem.cause.is_some_and(|cause| cause.contains("hunter2")));
+        let text = serde_json::to_string(&problem.view("r1")).expect("json");
+        assert!(!text.contains("hunter2") && problem.cause.is_some_and(|cause| cause.contains("hunter2")));
         let view = Problem::from(Refusal::Invalid { field: "end", why: "too early".into() }).view("r1");
         assert_eq!((view.status, view.field.as_deref()), (422, Some("end")));
     }

@@ -1,6 +1,6 @@
 //! Notifications of providers, taken in.
 //!
-//! **Invariant:** the answer never tells whether a channel is known or a proof was right; only that it must be sent again
+//! **Invariant:** the answer never shows whether a channel is known or a proof was right; only that it must be sent again
 //! when it could not be kept.
 
 use actix_web::HttpResponse;

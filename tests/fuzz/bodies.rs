@@ -258,7 +258,7 @@ pub fn merging(data: &[u8]) {
     let _ = overlay(full, &told, remote);
     let at = Still.now();
     for policy in [ConflictPolicy::Ask, ConflictPolicy::LocalWins, ConflictPolicy::MostRecentWins] {
-        let local = Local::Here { full, told: &told, was: &was, changed_at: at };
+        let local = Local::Here { full, outbound: &told, was: &was, changed_at: at };
         let _ = plan(base, local, Remote::Here { content: remote, changed_at: Some(at) }, policy);
     }
     let zone: Tz = Paris;

@@ -10,8 +10,8 @@ use std::{
 use calwarden::{
     domain::round::{Cause, Outcome},
     engine::account::{
-        Account, Alarm, Channel, ChannelEnd, Credential, CredentialKind, Effect, Finished, Input, LAPSES_TOLD, Life,
-        Moment, Pace, Past, RefreshEnd, RetryAt, Round, RoundEnd, Work, alarms, deadline, step,
+        Account, Alarm, Channel, ChannelEnd, Credential, CredentialKind, Effect, Finished, Input, LAPSES_NOTIFIED,
+        Life, Moment, Pace, Past, RefreshEnd, RetryAt, Round, RoundEnd, Work, alarms, deadline, step,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -206,8 +206,9 @@ fn apply(world: &World, input: Input) -> World {
                 assert!(!new.told, "A6 asked twice: {}", why());
                 new.told = true;
             }
-            Effect::TellUnwatched => {
-                let told = matches!(world.account.channel, Channel::Opening { lapses } if lapses + 1 == LAPSES_TOLD);
+            Effect::NotifyUnwatched => {
+                let told =
+                    matches!(world.account.channel, Channel::Opening { lapses } if lapses + 1 == LAPSES_NOTIFIED);
                 assert!(told, "A13 told too early, or again: {}", why());
             }
             Effect::Stop => assert_eq!(account.life, Life::Closed, "A10 stopped but not closed: {}", why()),

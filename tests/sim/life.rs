@@ -163,8 +163,8 @@ impl AccountWork for Counted {
         self.work.plan_due().await
     }
 
-    async fn tell_unwatched(&self, account: AccountId) {
-        self.work.tell_unwatched(account).await;
+    async fn notify_unwatched(&self, account: AccountId) {
+        self.work.notify_unwatched(account).await;
     }
 }
 

@@ -249,12 +249,12 @@ impl World {
         let held = mapping.map(HeldDeletion::of).filter(|_| reads.answers);
         let stored = Stored {
             entry: self.hub.outbox.get(&copy).cloned(),
-            event: event.cloned(),
-            mapping: mapping.cloned(),
-            account: Some(self.setting.accounts[account].clone()),
-            calendar: Some(self.setting.calendars[account][which].clone()),
-            remains: self.hub.remains.get(&copy).cloned(),
-            disputed: self.hub.pending(copy),
+            event: event.filter(|_| reads.copy).cloned(),
+            mapping: mapping.filter(|_| reads.copy).cloned(),
+            account: reads.place.then(|| self.setting.accounts[account].clone()),
+            calendar: reads.place.then(|| self.setting.calendars[account][which].clone()),
+            remains: self.hub.remains.get(&copy).filter(|_| reads.past).cloned(),
+            disputed: reads.past && self.hub.pending(copy),
             said: held.map_or(Said::Nothing, |held| Answers::of(&self.hub.holds_in_force(copy.1)).about(&held)),
             is_anothers: reads.object.as_ref().is_some_and(|object| self.hub.is_anothers(copy, object)),
         };

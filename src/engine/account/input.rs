@@ -37,7 +37,7 @@ pub struct RoundEnd {
     pub next_outbox_at: Option<DateTime<Utc>>,
     /// What the provider asks for between polls, when it said so.
     pub poll_at_least: Option<Duration>,
-    /// Not every calendar is watched that should be: a channel is missing, or failed to tell of a change.
+    /// Not every calendar is watched that should be: a channel is missing, or failed to notify us of a change.
     pub unwatched: bool,
 }
 
@@ -118,10 +118,10 @@ pub enum Input {
 pub enum Effect {
     /// Begin work, and feed its end back.
     Begin(Work),
-    /// Tell the owner that only they can help: once per revocation.
+    /// Notify the owner that only they can help: once per revocation.
     AskReconnect,
-    /// Tell the owner that changes are found later than usual: once, until a channel opens again.
-    TellUnwatched,
+    /// Notify the owner that changes are found later than usual: once, until a channel opens again.
+    NotifyUnwatched,
     /// Nothing is left to do: end the actor.
     Stop,
 }

@@ -18,6 +18,7 @@ mod step;
 pub use deadline::{Alarm, alarms, deadline};
 pub use input::{ChannelEnd, Effect, Finished, Input, RefreshEnd, RoundEnd, Work};
 pub use state::{
-    Account, Channel, Credential, CredentialKind, LAPSES_TOLD, Life, Moment, POLL_EVERY_MIN, Pace, Past, RetryAt, Round,
+    Account, Channel, Credential, CredentialKind, LAPSES_NOTIFIED, Life, Moment, POLL_EVERY_MIN, Pace, Past, RetryAt,
+    Round,
 };
 pub use step::{CHANNEL_LEAD, CONFIRM_AFTER, OUTBOX_GAP, ROUND_GAP, joined, step};

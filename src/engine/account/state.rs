@@ -11,8 +11,8 @@ use crate::domain::round::Cause;
 pub const POLL_EVERY_MIN: Duration = Duration::from_secs(30);
 /// Polls drift later by at most this share, so that accounts connected together do not stay together.
 const POLL_JITTER: f64 = 0.05;
-/// After this many failed attempts to open a watch channel, about an hour, its owner is told.
-pub const LAPSES_TOLD: u8 = 3;
+/// After this many failed attempts to open a watch channel, about an hour, its owner is notified.
+pub const LAPSES_NOTIFIED: u8 = 3;
 /// The longest time between two polls: a week, longer than any feed asks for.
 const POLL_EVERY_MAX: Duration = Duration::from_hours(7 * 24);
 
@@ -131,7 +131,7 @@ impl Credential {
         }
     }
 
-    /// A credential that its owner has just given again. One that can be renewed is renewed at once: that tells its end.
+    /// A credential that its owner has just given again. One that can be renewed is renewed at once: that shows its end.
     pub(super) fn given(kind: CredentialKind) -> Self {
         match kind {
             CredentialKind::Lasting => Self::ENTERED,
@@ -156,19 +156,19 @@ impl Credential {
     }
 }
 
-/// The watch channel, through which the provider tells us to look.
+/// The watch channel, through which the provider asks us to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
     /// The provider has none: polls alone.
     Unsupported,
     /// None is open, or not enough.
     Absent {
-        /// Attempts that failed, in a row; counted to [`LAPSES_TOLD`].
+        /// Attempts that failed, in a row; counted to [`LAPSES_NOTIFIED`].
         lapses: u8,
     },
     /// One is being opened.
     Opening {
-        /// Attempts that failed before it, in a row; counted to [`LAPSES_TOLD`].
+        /// Attempts that failed before it, in a row; counted to [`LAPSES_NOTIFIED`].
         lapses: u8,
     },
     /// One is open.
@@ -180,7 +180,7 @@ pub enum Channel {
     },
     /// Opening one failed.
     Lapsed {
-        /// Attempts that failed, in a row; counted to [`LAPSES_TOLD`].
+        /// Attempts that failed, in a row; counted to [`LAPSES_NOTIFIED`].
         lapses: u8,
         /// When to try again.
         retry: DateTime<Utc>,
@@ -244,7 +244,7 @@ pub struct Past {
     pub kind: CredentialKind,
     /// When a credential that can be renewed ends by itself.
     pub expires: Option<DateTime<Utc>>,
-    /// Whether the provider can tell us of changes.
+    /// Whether the provider can notify us of changes.
     pub channels: bool,
     /// How often it looks by itself.
     pub pace: Pace,
@@ -281,7 +281,7 @@ pub struct Account {
     pub failures: u32,
     /// When the first queued write may be tried; `None`: nothing waits.
     pub outbox_due: Option<DateTime<Utc>>,
-    /// No round begins before this instant, whoever asks: what the provider told us to wait, or the short pause that
+    /// No round begins before this instant, whoever asks: what the provider asked us to wait, or the short pause that
     /// turns a storm of wakes into few rounds.
     pub quiet_until: Option<DateTime<Utc>>,
     /// What the clock showed at the last step: a clock that was set back moves every wait along.

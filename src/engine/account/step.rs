@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::{
     deadline::{Alarm, alarms},
     input::{ChannelEnd, Effect, Finished, Input, RefreshEnd, RoundEnd, Work},
-    state::{Account, Channel, Credential, CredentialKind, LAPSES_TOLD, Life, Moment, Pace, RetryAt, Round},
+    state::{Account, Channel, Credential, CredentialKind, LAPSES_NOTIFIED, Life, Moment, Pace, RetryAt, Round},
 };
 use crate::{
     domain::round::{Cause, Outcome},
@@ -279,9 +279,9 @@ impl Account {
             }
             ChannelEnd::Unsupported => Channel::Unsupported,
             ChannelEnd::Failed => {
-                let more = lapses.saturating_add(1).min(LAPSES_TOLD);
-                if more == LAPSES_TOLD && lapses < LAPSES_TOLD {
-                    effects.push(Effect::TellUnwatched);
+                let more = lapses.saturating_add(1).min(LAPSES_NOTIFIED);
+                if more == LAPSES_NOTIFIED && lapses < LAPSES_NOTIFIED {
+                    effects.push(Effect::NotifyUnwatched);
                 }
                 let wait = CHANNEL_RETRY.saturating_mul(1 << (more - 1)).min(CHANNEL_RETRY_MAX);
                 Channel::Lapsed { lapses: more, retry: moment.after(wait) }

@@ -52,7 +52,7 @@ fn a_flood_of_events_of_a_second_is_busy_time_and_costs_little() {
     let flood: Vec<_> = (1..=600).map(|number| event(number, second, Some("FREQ=SECONDLY"))).collect();
     let (spans, unfinished, left) = busy(&flood, window);
     assert_eq!(spans, [Window { from: second.from, to: window.to }], "never free where it is not known");
-    assert_eq!(unfinished.first(), Some(&EventId(Uuid::from_u128(1))), "and it is told");
+    assert_eq!(unfinished.first(), Some(&EventId(Uuid::from_u128(1))), "and it is reported");
     assert!(left.steps > Budget::PERSON.steps / 2 || left.instances == 0, "{left:?}");
     let moments: Vec<_> =
         (1..=600).map(|number| event(number, Window { to: second.from, ..second }, Some("FREQ=SECONDLY"))).collect();

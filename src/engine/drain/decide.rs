@@ -16,6 +16,7 @@ use crate::{
         notice::NoticeKind,
         outbox::{OutboxEntry, OutboxState, WriteOp},
         promise::Promise,
+        round::Tally,
     },
     engine::{
         backoff::outbox_wait,
@@ -38,11 +39,21 @@ impl Decided {
     }
 
     fn then(entry: EntryChange, changes: Changes, next: Ask) -> Self {
-        Self { entry, changes, broken: None, next }
+        Self { entry, changes, broken: None, tally: Tally::default(), next }
     }
 }
 
 impl Delivery {
+    /// How it ends where what is to be stored now cannot be: it lost a race. Whatever was sent is stored, so it is looked at once more; but
+    /// a failure of the whole account stops the others.
+    #[must_use]
+    pub fn interrupted(&self) -> Ended {
+        match &self.step {
+            Step::Failed(error) if stops(error) => Ended::Stop(error.clone()),
+            _ => Ended::Done,
+        }
+    }
+
     /// Decides what the transaction stores that was asked for.
     pub fn decide(&mut self, mut stored: Stored, around: Surroundings<'_>) -> Decided {
         if let (Some(account), Some(calendar)) = (stored.account.take(), stored.calendar.take()) {
@@ -51,11 +62,9 @@ impl Delivery {
         match std::mem::replace(&mut self.step, Step::Over) {
             Step::Begin => self.begin(stored, around),
             Step::Heard(case, heard) => {
-                let decided = self.settle_heard(case, *heard, stored, around);
-                let done = &decided.changes.tally;
-                self.tally.conflicts += done.conflicts;
-                self.tally.updated += done.updated;
-                self.tally.deleted += done.deleted;
+                let mut decided = self.settle_heard(case, *heard, stored, around);
+                let Tally { conflicts, updated, deleted, .. } = decided.changes.tally;
+                decided.tally += Tally { conflicts, updated, deleted, ..Tally::default() };
                 decided
             }
             Step::Failed(error) => self.set_back(error, stored, around),
@@ -146,8 +155,9 @@ impl Delivery {
             Heard::Made { error, .. } if stored.is_anothers => self.rename(stored.entry, error, around),
             Heard::Made { content, remote, error } => {
                 let arrived = error.class != FailureClass::Conflict;
-                self.tally.created += 1;
-                self.link_made(&case, &content, (remote, arrived), stored, around)
+                let mut decided = self.link_made(&case, &content, (remote, arrived), stored, around);
+                decided.tally.created += u32::from(!decided.changes.mappings.is_empty());
+                decided
             }
             Heard::Unwanted(_) if stored.is_anothers => Decided::over(ended(stored.entry, &case)),
             Heard::Unwanted(remote) => {
@@ -205,7 +215,7 @@ impl Delivery {
         decided
     }
 
-    /// Mappings what a create has made; `arrived`: what this attempt sent may be what it says.
+    /// Maps what a create has made; `arrived`: what this attempt sent may be what it says.
     fn link_made(
         &self,
         case: &Case,
@@ -245,7 +255,7 @@ impl Delivery {
 
     /// A delivery that failed: it waits, is put aside, or stops the others of its account too.
     fn set_back(&mut self, error: ProviderError, stored: Stored, around: Surroundings<'_>) -> Decided {
-        let stops = matches!(error.class, FailureClass::Unauthorised | FailureClass::RateLimited);
+        let stops = stops(&error);
         let tries_again = match error.class {
             FailureClass::Transient
             | FailureClass::RateLimited
@@ -278,6 +288,11 @@ impl Delivery {
         decided.next = Ask::Over(if stops { Ended::Stop(error) } else { Ended::Failed });
         decided
     }
+}
+
+/// Whether a failure means that the account as a whole cannot be written to now.
+fn stops(error: &ProviderError) -> bool {
+    matches!(error.class, FailureClass::Unauthorised | FailureClass::RateLimited)
 }
 
 /// What was worked on has ended. A copy that is wanted gone goes, though what was under way about it has ended well.

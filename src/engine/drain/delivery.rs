@@ -157,6 +157,7 @@ impl Delivery {
         let Step::Sent(case, sent) = std::mem::replace(&mut self.step, Step::Over) else {
             return Ask::Over(Ended::Done);
         };
+        self.tally.writes += u32::from(matches!(sent, Sent::Create(_) | Sent::Update(_) | Sent::Delete));
         match (sent, answer) {
             (Sent::Create(content), answer) => self.created(case, content, answer),
             (Sent::Update(content), answer) => self.updated(case, content, answer, now),
@@ -301,7 +302,6 @@ impl Delivery {
     }
 
     pub(super) fn send(&mut self, case: Box<Case>, sent: Sent, request: Request) -> Ask {
-        self.tally.writes += u32::from(!request.is_read());
         self.step = Step::Sent(case, sent);
         Ask::Send(request)
     }

@@ -29,6 +29,7 @@ use crate::domain::{
     person::User,
     ports::World,
     promise::Promise,
+    round::Tally,
 };
 
 /// What a delivery asks for next.
@@ -107,6 +108,8 @@ pub struct Decided {
     pub changes: Changes,
     /// A promise that what was read breaks.
     pub broken: Option<Promise>,
+    /// What is done by it, to be counted once it is stored.
+    pub tally: Tally,
     /// What follows once it is stored.
     pub next: Ask,
 }
@@ -116,7 +119,7 @@ pub struct Decided {
 pub enum EntryChange {
     /// Nothing; the changes may join it or settle it.
     Keep,
-    /// It is stored so.
+    /// It is overwritten, if it is still there.
     Put(Box<OutboxEntry>),
     /// It goes.
     Delete(OutboxId),

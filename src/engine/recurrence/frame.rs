@@ -122,7 +122,7 @@ impl Frame {
         Length::Exact(exact.max(Duration::zero()))
     }
 
-    /// The end of an occurrence that starts at `wall`, told in the zone of the master's end.
+    /// The end of an occurrence that starts at `wall`, expressed in the zone of the master's end.
     pub(crate) fn end(&self, wall: NaiveDateTime, length: Length, like: &EventTime) -> (EventTime, DateTime<Utc>) {
         match length {
             Length::Days(days) => {

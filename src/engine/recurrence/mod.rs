@@ -24,7 +24,7 @@
 //! | plain and numbered days in one `BYDAY` | either | python-dateutil asks for both |
 //!
 //! **Invariant:** occurrences are in the window, ordered by start, one per original start.
-//! **Invariant:** the work is bounded by [`Bounds`], whatever the rule; what that leaves out is told by `truncated`.
+//! **Invariant:** the work is bounded by [`Bounds`], whatever the rule; what that leaves out is reported by `truncated`.
 
 mod frame;
 mod plan;
@@ -162,7 +162,7 @@ pub fn expand<'a>(
     let found = slots(content, &wanted, floating_in, bounds, &mut budget)?;
     let occurrences = found.slots.into_iter().map(|slot| Occurrence {
         recurrence_id: slot.recurrence_id,
-        facts: slot.told(),
+        facts: slot.own_facts(),
         start: slot.start,
         end: slot.end,
     });
@@ -279,7 +279,7 @@ fn own_slot<'a>(set: &Set<'a>, original: &Original) -> Slot<'a> {
 impl<'a> Slot<'a> {
     /// What it says, with its own times.
     #[must_use]
-    pub fn told(&self) -> Cow<'a, Facts> {
+    pub fn own_facts(&self) -> Cow<'a, Facts> {
         if (self.from, self.to) == (self.facts.start, self.facts.end) {
             return Cow::Borrowed(self.facts);
         }
@@ -336,7 +336,7 @@ pub fn is_occurrence(content: &EventContent, recurrence_id: &EventTime, floating
 }
 
 /// Which of these original starts no rule and no added date of a series names, exceptions and exclusions left aside. What cannot
-/// be told within the bounds, which are for all of them together, counts as named.
+/// be decided within the bounds, which are for all of them together, counts as named.
 #[must_use]
 pub fn unnamed(content: &EventContent, originals: &[EventTime], floating_in: Tz, bounds: &Bounds) -> Vec<EventTime> {
     let recurrence = Recurrence { excluded: Vec::new(), ..content.recurrence.clone() };

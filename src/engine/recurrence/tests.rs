@@ -260,7 +260,7 @@ fn a_span_holds_every_occurrence_and_is_open_where_the_rule_is() {
 }
 
 #[test]
-fn a_count_that_the_calendar_cuts_short_is_told() {
+fn a_count_that_the_calendar_cuts_short_is_reported() {
     let rule = "FREQ=YEARLY;INTERVAL=5000;COUNT=3";
     let content = paris_hour("2026-07-01T09:00:00", rule);
     let all = expand(&content, calendar(), Tz::UTC, &Bounds::default()).expect("an expansion");

@@ -55,7 +55,7 @@ pub enum Answer {
         lock: BlockLock,
         /// Whose work it is now.
         task: TaskId,
-        /// A person is told, and asked to confirm.
+        /// A person is notified, and asked to confirm.
         asks: bool,
         /// The block at work was taken from its clock, which runs on without it.
         leaves_clock: bool,
@@ -82,7 +82,7 @@ pub enum Answer {
 /// - *Moved*: it follows, waits for a confirmation and is locked meanwhile. History follows without a question; a missed
 ///   block that is moved ahead is planned work again, for the instance that is open by now.
 /// - *Deleted*: this time is not wanted. That is no word on the task, which gets another place. What was worked stays history.
-/// - *Renamed*: the title is the task's, so the task is renamed; unless the copy did not tell it (privacy), when what somebody
+/// - *Renamed*: the title is the task's, so the task is renamed; unless the copy did not show it (privacy), when what somebody
 ///   wrote there is the event's own matter.
 /// - *Free or busy*: a choice, which stands until somebody makes another.
 #[must_use]

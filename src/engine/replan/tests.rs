@@ -226,7 +226,7 @@ fn a_deleted_block_gives_its_time_up_and_keeps_its_task() {
 }
 
 #[test]
-fn a_new_title_is_the_tasks_unless_the_copy_did_not_tell_it() {
+fn a_new_title_is_the_tasks_unless_the_copy_did_not_show_it() {
     let one = block(1, 1, hours("15:00", "16:00"));
     assert_eq!(answer(&one, Outside::Renamed(" Taxes "), &seen(Some(1))), Answer::Rename("Taxes".into()));
     assert_eq!(answer(&one, Outside::Renamed("  "), &seen(Some(1))), Answer::Nothing);

@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     domain::{
-        conflict::{Conflict, ConflictStatus, Severity, Winner},
+        conflict::{Conflict, ConflictStatus, Winner},
         event::EventContent,
         ids::{CalendarId, EventId, MappingId, RemoteEventId},
         mapping::{Event, Mapping, Origin, Remains, RemoteEvent},
-        notice::{Notice, NoticeKind},
+        notice::Notice,
         outbox::OutboxEntry,
         round::Tally,
     },
@@ -65,7 +65,7 @@ pub struct Changes {
     pub conflicts: Vec<Conflict>,
     /// Copies that were decided about, and whose version stands: what waited for a person there waits no more.
     pub decided: Vec<(EventId, CalendarId, Winner)>,
-    /// What people are told.
+    /// Notices for people.
     pub notices: Vec<Notice>,
     /// What was done, in numbers.
     pub tally: Tally,
@@ -86,7 +86,7 @@ impl Changes {
             && self.notices.is_empty()
     }
 
-    /// The conflicts to add, and those that waited and are told anew: at most one waits for each copy.
+    /// The conflicts to add, and those that waited and are described anew: at most one waits for each copy.
     #[must_use]
     pub fn closing(&self, waiting: Vec<Conflict>, now: DateTime<Utc>) -> (Vec<Conflict>, Vec<Conflict>) {
         let (mut new, mut closed) = (self.conflicts.clone(), Vec::new());
@@ -194,11 +194,11 @@ impl Changes {
             self.settle(context, Mapping { created_by_us: true, ..mapping }, event, Some(remote), sent);
             return;
         }
-        let told = context.outbound_form(&event.content, false);
+        let outbound = context.outbound_form(&event.content, false);
         let decision = if context.accepts_remote {
-            link(&event.content, &told, &remote.content, context.account.policy)
+            link(&event.content, &outbound, &remote.content, context.account.policy)
         } else {
-            link_one_way(&told, &remote.content)
+            link_one_way(&outbound, &remote.content)
         };
         let moves_in = event.calendar_id.is_none().then(|| event.clone());
         self.carry_out(context, mapping, event, Some(remote), decision);
@@ -222,22 +222,22 @@ impl Changes {
         self.settle(context, mapping, event, Some(remote), sent);
     }
 
-    /// A create has found its event there already. `attempt`: its entry as it was before this attempt; `told`: what this attempt sent,
+    /// A create has found its event there already. `attempt`: its entry as it was before this attempt; `outbound`: what this attempt sent,
     /// which did not arrive where it was `refused`; `was`: what is left of the copy that had the name.
     pub fn link_made(
         &mut self,
         context: &CalendarContext<'_>,
         event: Event,
         remote: RemoteEvent,
-        (attempt, told, refused): (&OutboxEntry, &EventContent, bool),
+        (attempt, outbound, refused): (&OutboxEntry, &EventContent, bool),
         was: Option<&Remains>,
     ) {
         let mut sent = attempt.sent.clone();
         if let Some(was) = was.filter(|was| was.uid == attempt.key) {
-            sent.extend((!refused).then(|| told.clone()));
+            sent.extend((!refused).then(|| outbound.clone()));
             self.link_again(context, event, remote, was, &sent);
         } else {
-            sent.push(told.clone());
+            sent.push(outbound.clone());
             self.link(context, event, remote, &sent, was);
         }
     }
@@ -293,7 +293,7 @@ impl Changes {
         remote: Option<RemoteEvent>,
         sent: &[EventContent],
     ) {
-        let told = context.outbound_form(&event.content, mapping.created_by_us);
+        let outbound = context.outbound_form(&event.content, mapping.created_by_us);
         if let Some(remote) = &remote
             && sent.contains(&remote.content)
         {
@@ -306,7 +306,7 @@ impl Changes {
         let was = context.shown(&mapping);
         let local = match event.deleted_at {
             Some(at) => Local::Gone { full: &event.content, at },
-            None => Local::Here { full: &event.content, told: &told, was: &was, changed_at: event.updated_at },
+            None => Local::Here { full: &event.content, outbound: &outbound, was: &was, changed_at: event.updated_at },
         };
         let there = match &remote {
             Some(remote) => Remote::Here { content: &remote.content, changed_at: remote.changed_at },
@@ -323,20 +323,6 @@ impl Changes {
             put_back(base, local, there, event.calendar_id == Some(context.calendar.id))
         };
         self.carry_out(context, mapping, event, remote, decision);
-    }
-
-    /// Tells the account's owner something.
-    pub fn tell(
-        &mut self,
-        context: &CalendarContext<'_>,
-        event_id: Option<EventId>,
-        kind: NoticeKind,
-        severity: Severity,
-        text: String,
-    ) {
-        let owner = (&context.account.space_id, &context.account.user_id);
-        let told = Notice::new(context.world.new_id(), owner, (kind, severity), text, context.world.now());
-        self.notices.push(Notice { account_id: Some(context.account.id), event_id, ..told });
     }
 }
 

@@ -48,7 +48,7 @@ impl<'a> CalendarContext<'a> {
     }
 
     /// The same where the provider answers a write of ours: what it has made of it is agreed, whichever way events flow. Else a
-    /// provider that stores something else than it is told would be told the same again and again.
+    /// provider that stores something else than it is sent would be sent the same again and again.
     #[must_use]
     pub fn for_own_write(self) -> Self {
         Self { accepts_remote: true, ..self }

@@ -3,11 +3,11 @@
 use super::{changes::Changes, context::CalendarContext};
 use crate::{
     domain::{
-        conflict::{Conflict, ConflictKind, ConflictStatus, Winner},
+        conflict::{Conflict, ConflictKind, ConflictStatus, Severity, Winner},
         event::EventContent,
-        ids::Uid,
+        ids::{EventId, Uid},
         mapping::{Event, Mapping, RemoteEvent},
-        notice::NoticeKind,
+        notice::{Notice, NoticeKind},
         outbox::WriteOp,
     },
     engine::{
@@ -201,6 +201,20 @@ impl Changes {
             Some(Winner::Local) => return,
         };
         self.tell(context, Some(event.id), kind, severity, text.to_owned());
+    }
+
+    /// Tells the account's owner something.
+    pub fn tell(
+        &mut self,
+        context: &CalendarContext<'_>,
+        event_id: Option<EventId>,
+        kind: NoticeKind,
+        severity: Severity,
+        text: String,
+    ) {
+        let owner = (&context.account.space_id, &context.account.user_id);
+        let notice = Notice::new(context.world.new_id(), owner, (kind, severity), text, context.world.now());
+        self.notices.push(Notice { account_id: Some(context.account.id), event_id, ..notice });
     }
 }
 

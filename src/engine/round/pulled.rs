@@ -28,7 +28,7 @@ pub struct Pulled {
     pub mapped: usize,
     /// Mapped events that are gone.
     pub removed: Vec<RemoteEventId>,
-    /// How that was told.
+    /// How that was reported.
     pub evidence: Evidence,
     /// The cursor that the provider gave.
     pub cursor: Option<SyncCursor>,

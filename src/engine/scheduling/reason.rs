@@ -2,7 +2,7 @@
 //!
 //! A reason is looked for from the certain to the likely: what the task lacks itself, what its hours cannot hold even if it
 //! were alone, what can be counted against others, and only then who has the time that it would need. The first that holds
-//! is told.
+//! is reported.
 
 use super::{
     certify::{Certificate, Overload},
@@ -189,12 +189,12 @@ pub fn misfits(problem: &Problem, prepared: &Prepared, blocks: &[Block], meter: 
     }
     let asked: Vec<(usize, Tick)> = cases.iter().map(|case| (case.at, case.window().end)).collect();
     let certificate = Certificate::new(problem, &prepared.free, &progress, &asked, meter);
-    let told = |case: &Case| {
+    let misfit = |case: &Case| {
         let reason = case.reason(&certificate);
         let actions = case.actions(&reason);
         Misfit { task: case.at, rest: case.done.rest, late: case.late, reason, actions }
     };
-    cases.iter().map(told).collect()
+    cases.iter().map(misfit).collect()
 }
 
 /// One task that does not fit.

@@ -107,7 +107,7 @@ fn a_move_must_pay_for_itself() {
 }
 
 #[test]
-fn each_block_of_either_plan_is_told_once_and_each_move_with_its_reason() {
+fn each_block_of_either_plan_is_reported_once_and_each_move_with_its_reason() {
     let mut problem = open_time(&[(0, 40)], 100);
     problem.now = 1;
     problem.tasks = vec![

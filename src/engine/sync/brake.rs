@@ -48,7 +48,7 @@ impl Held {
     }
 }
 
-/// How the provider told of the deletions: what speaks for an error of its own, and what against it.
+/// How the provider reported the deletions: what speaks for an error of its own, and what against it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Evidence {
     /// It names each of them as deleted: somebody or something deleted them there.
@@ -67,7 +67,7 @@ impl Evidence {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Self::Named => "each of them is told as deleted there, so somebody or some program has deleted them",
+            Self::Named => "each of them is reported as deleted there, so somebody or some program has deleted them",
             Self::Absent => "they are missing from a list that is otherwise complete",
             Self::NoCalendar => {
                 "the calendar itself is no longer listed there, so somebody has deleted it or closed it to you"

@@ -59,7 +59,7 @@ pub struct Candidates<K> {
 }
 
 impl<K: Copy> Candidates<K> {
-    /// Collects them, each told as the provider would see it.
+    /// Collects them, each as the provider would see it.
     pub fn new(local: impl IntoIterator<Item = (K, EventContent)>) -> Self {
         let mut by_start: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (key, content) in local {

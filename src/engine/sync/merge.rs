@@ -176,41 +176,41 @@ fn plain_occurrence(series: &EventContent, recurrence_id: &EventTime) -> Facts {
     Facts { start, end, ..series.facts.clone() }
 }
 
-/// Carries the change from `told` to `wanted` over to `full`, which may say more than the provider was told.
+/// Carries the change from `outbound` to `wanted` over to `full`, which may say more than the provider was sent.
 #[must_use]
-pub fn overlay(full: &EventContent, told: &EventContent, wanted: &EventContent) -> EventContent {
-    carry(full, told, wanted, Winner::Remote).content
+pub fn overlay(full: &EventContent, outbound: &EventContent, wanted: &EventContent) -> EventContent {
+    carry(full, outbound, wanted, Winner::Remote).content
 }
 
 /// The same, and the fields where somebody wrote over what they could not see: `full`'s text stands there if `prefer` is ours.
 #[must_use]
-pub fn carry(full: &EventContent, told: &EventContent, wanted: &EventContent, prefer: Winner) -> Merged {
-    if full == told || told == wanted {
-        let content = if told == wanted { full.clone() } else { wanted.clone() };
+pub fn carry(full: &EventContent, outbound: &EventContent, wanted: &EventContent, prefer: Winner) -> Merged {
+    if full == outbound || outbound == wanted {
+        let content = if outbound == wanted { full.clone() } else { wanted.clone() };
         return Merged { content, overlaps: Vec::new() };
     }
     let mut choice = Choice { prefer, prefix: String::new(), overlaps: Vec::new() };
     let mut result = wanted.clone();
-    result.facts = choice.facts(&told.facts, &full.facts, &wanted.facts);
+    result.facts = choice.facts(&outbound.facts, &full.facts, &wanted.facts);
     // A series that was moved has its occurrences under new names, in the same order.
-    let moved = renames(told, wanted) && told.overrides.len() == wanted.overrides.len();
+    let moved = renames(outbound, wanted) && outbound.overrides.len() == wanted.overrides.len();
     for (at, occurrence) in result.overrides.iter_mut().enumerate() {
         let id = occurrence.recurrence_id;
         let own = |version: &EventContent| {
             let own = if moved { version.overrides.get(at) } else { version.override_at(&id) };
             own.map(|own| own.facts.clone())
         };
-        occurrence.facts = if let (Some(shown), Some(held)) = (own(told), own(full)) {
+        occurrence.facts = if let (Some(shown), Some(held)) = (own(outbound), own(full)) {
             choice.prefix = occurrence_prefix(&id);
             choice.facts(&shown, &held, &occurrence.facts)
         } else {
             // Its first words of its own: they stand beside what the series is called, and write over nothing.
             let mut first = Choice { prefer: Winner::Remote, prefix: String::new(), overlaps: Vec::new() };
-            first.facts(&plain_occurrence(told, &id), &plain_occurrence(full, &id), &occurrence.facts)
+            first.facts(&plain_occurrence(outbound, &id), &plain_occurrence(full, &id), &occurrence.facts)
         };
     }
     let gone = |id: &EventTime| !moved && wanted.override_at(id).is_none();
-    let hid = |own: &&Override| told.override_at(&own.recurrence_id).is_some_and(|shown| shown.facts != own.facts);
+    let hid = |own: &&Override| outbound.override_at(&own.recurrence_id).is_some_and(|shown| shown.facts != own.facts);
     if full.overrides.iter().filter(hid).any(|own| gone(&own.recurrence_id)) {
         choice.overlaps.push("occurrences".into());
         if prefer == Winner::Local {
@@ -237,16 +237,16 @@ pub struct Met {
 pub fn both_sides(
     (base, was): (&EventContent, &EventContent),
     full: &EventContent,
-    told: &EventContent,
+    outbound: &EventContent,
     remote: &EventContent,
     prefer: Winner,
 ) -> Met {
-    let merged = merge(was, told, remote, prefer);
-    if merged.content == *told {
+    let merged = merge(was, outbound, remote, prefer);
+    if merged.content == *outbound {
         return Met { content: full.clone(), shown: merged.content, overlaps: merged.overlaps };
     }
     // What the copy would show with our change, were it not to be reduced.
-    let carried = carry(full, &overlay(base, was, told), &merged.content, prefer);
+    let carried = carry(full, &overlay(base, was, outbound), &merged.content, prefer);
     let mut overlaps = merged.overlaps;
     for field in carried.overlaps {
         if !overlaps.contains(&field) {

@@ -1,7 +1,7 @@
 //! What a round does with one event, one calendar, one erasure.
 //!
 //! - **base**: the last content both sides agreed on, in the provider's canonical form.
-//! - **told**: our content as the provider may see it: projected to the privacy level, in canonical form.
+//! - **outbound**: our content as the provider may see it: projected to the privacy level, in canonical form.
 //!
 //! Three versions of an event meet: the base, ours as the provider may see it, and theirs. [`plan::plan`] is one `match` on which
 //! of the two differ from the base. Fields that overlap, and only those, are a conflict; the account's policy decides, and the

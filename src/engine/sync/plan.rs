@@ -116,7 +116,7 @@ pub enum Local<'a> {
         /// All it says.
         full: &'a EventContent,
         /// What of it the provider may see, in the provider's canonical form.
-        told: &'a EventContent,
+        outbound: &'a EventContent,
         /// The same of the base: it differs from the base while the copy says more than it should, and is to be reduced.
         was: &'a EventContent,
         /// When a person last changed it.
@@ -194,7 +194,7 @@ impl Decision {
 pub fn plan(base: &EventContent, local: Local<'_>, remote: Remote<'_>, policy: ConflictPolicy) -> Decision {
     match (local, remote) {
         (Local::Gone { .. }, Remote::Gone) => Decision::plain(Action::Forget, Reason::DeletedOnBothSides),
-        (Local::Here { told, was, .. }, Remote::Gone) if told == was => {
+        (Local::Here { outbound, was, .. }, Remote::Gone) if outbound == was => {
             Decision::plain(Action::DeleteLocal, Reason::DeletedRemotely)
         }
         (Local::Here { .. }, Remote::Gone) => deleted_there_edited_here(policy),
@@ -204,13 +204,13 @@ pub fn plan(base: &EventContent, local: Local<'_>, remote: Remote<'_>, policy: C
         (Local::Gone { full, at }, Remote::Here { content, changed_at }) => {
             deleted_here_edited_there(overlay(full, base, content), content, preferred(policy, at, changed_at))
         }
-        (Local::Here { full, told, was, changed_at: ours }, Remote::Here { content, changed_at: theirs }) => {
-            match (told != was, content != base) {
+        (Local::Here { full, outbound, was, changed_at: ours }, Remote::Here { content, changed_at: theirs }) => {
+            match (outbound != was, content != base) {
                 (false, false) => Decision::plain(Action::Rest, Reason::Unchanged),
                 (false, true) => changed_there(base, full, content, preferred(policy, ours, theirs)),
                 (true, false) => Decision::plain(Action::Push, Reason::LocalChanged),
-                (true, true) if told == content => Decision::plain(Action::Rest, Reason::SameOnBothSides),
-                (true, true) => both_changed((base, was), full, told, content, preferred(policy, ours, theirs)),
+                (true, true) if outbound == content => Decision::plain(Action::Rest, Reason::SameOnBothSides),
+                (true, true) => both_changed((base, was), full, outbound, content, preferred(policy, ours, theirs)),
             }
         }
     }
@@ -237,10 +237,10 @@ pub fn put_back(base: &EventContent, local: Local<'_>, remote: Remote<'_>, at_ho
         (Local::Here { .. }, Remote::Gone) => {
             disputed(Action::Recreate, Reason::PutBack, ConflictKind::DeletedRemotely, existence())
         }
-        (Local::Here { told, was, .. }, Remote::Here { content, .. }) => match (told != was, content != base) {
+        (Local::Here { outbound, was, .. }, Remote::Here { content, .. }) => match (outbound != was, content != base) {
             (false, false) => Decision::plain(Action::Rest, Reason::Unchanged),
             (true, false) => Decision::plain(Action::Push, Reason::LocalChanged),
-            (_, true) if told == content => Decision::plain(Action::Rest, Reason::SameOnBothSides),
+            (_, true) if outbound == content => Decision::plain(Action::Rest, Reason::SameOnBothSides),
             (_, true) => disputed(Action::Push, Reason::PutBack, ConflictKind::Edit, differences(base, content)),
         },
     }
@@ -257,7 +257,7 @@ fn preferred(policy: ConflictPolicy, ours: DateTime<Utc>, theirs: Option<DateTim
     }
 }
 
-/// Only the provider's side changed. Where it wrote over a text that it was never told, that text is disputed.
+/// Only the provider's side changed. Where it wrote over a text that it was never sent, that text is disputed.
 fn changed_there(base: &EventContent, full: &EventContent, remote: &EventContent, prefer: Option<Winner>) -> Decision {
     let carried = carry(full, base, remote, prefer.unwrap_or(Winner::Remote));
     if carried.overlaps.is_empty() {
@@ -275,17 +275,17 @@ fn changed_there(base: &EventContent, full: &EventContent, remote: &EventContent
 fn both_changed(
     (base, was): (&EventContent, &EventContent),
     full: &EventContent,
-    told: &EventContent,
+    outbound: &EventContent,
     remote: &EventContent,
     prefer: Option<Winner>,
 ) -> Decision {
-    let met = both_sides((base, was), full, told, remote, prefer.unwrap_or(Winner::Remote));
+    let met = both_sides((base, was), full, outbound, remote, prefer.unwrap_or(Winner::Remote));
     let disputed = !met.overlaps.is_empty();
     let action = if disputed && prefer.is_none() {
         Action::Wait
     } else if met.shown == *remote {
         Action::Take(met.content)
-    } else if met.shown == *told {
+    } else if met.shown == *outbound {
         Action::Push
     } else {
         Action::TakeAndPush(met.content)
@@ -320,22 +320,22 @@ fn deleted_here_edited_there(edited: EventContent, remote: &EventContent, winner
 /// Decides about a local and a remote event that were never mapped and are taken to be one (first-sync matching, or a
 /// create whose answer was lost). Where only one side says something, that stands; where both differ, the policy decides.
 #[must_use]
-pub fn link(full: &EventContent, told: &EventContent, remote: &EventContent, policy: ConflictPolicy) -> Decision {
-    if told == remote {
+pub fn link(full: &EventContent, outbound: &EventContent, remote: &EventContent, policy: ConflictPolicy) -> Decision {
+    if outbound == remote {
         return Decision::plain(Action::Rest, Reason::Matched);
     }
-    let ground = common_ground(told, remote);
-    let decision = both_changed((&ground, &ground), full, told, remote, Some(prefer_in_link(policy)));
+    let ground = common_ground(outbound, remote);
+    let decision = both_changed((&ground, &ground), full, outbound, remote, Some(prefer_in_link(policy)));
     Decision { reason: Reason::Matched, ..decision }
 }
 
 /// The same in a calendar whose changes are not taken.
 #[must_use]
-pub fn link_one_way(told: &EventContent, remote: &EventContent) -> Decision {
-    if told == remote {
+pub fn link_one_way(outbound: &EventContent, remote: &EventContent) -> Decision {
+    if outbound == remote {
         return Decision::plain(Action::Rest, Reason::Matched);
     }
-    let fields = differences(told, remote);
+    let fields = differences(outbound, remote);
     let dispute = Dispute { kind: ConflictKind::Edit, fields, winner: Some(Winner::Local) };
     Decision { action: Action::Push, reason: Reason::Matched, dispute: Some(dispute) }
 }
@@ -350,9 +350,9 @@ fn prefer_in_link(policy: ConflictPolicy) -> Winner {
 
 /// A base for two versions that never had one: what both say. A text that only one side has counts as its addition;
 /// a text that both have and that differs overlaps; small print (status, class) follows the provider.
-fn common_ground(told: &EventContent, remote: &EventContent) -> EventContent {
-    let mut base = told.clone();
-    if told.facts.title != remote.facts.title {
+fn common_ground(outbound: &EventContent, remote: &EventContent) -> EventContent {
+    let mut base = outbound.clone();
+    if outbound.facts.title != remote.facts.title {
         base.facts.title.clear();
     }
     for (field, theirs) in [

@@ -51,7 +51,7 @@ fn ours() -> DateTime<Utc> {
 }
 
 fn here(content: &EventContent) -> Local<'_> {
-    Local::Here { full: content, told: content, was: content, changed_at: ours() }
+    Local::Here { full: content, outbound: content, was: content, changed_at: ours() }
 }
 
 fn gone_here() -> Local<'static> {
@@ -70,7 +70,7 @@ fn decide(base: &EventContent, local: Local<'_>, remote: Remote<'_>) -> Decision
 /// In a copy that may show everything.
 fn decide_by<'a>(base: &'a EventContent, local: Local<'a>, remote: Remote<'a>, policy: ConflictPolicy) -> Decision {
     let local = match local {
-        Local::Here { full, told, changed_at, .. } => Local::Here { full, told, was: base, changed_at },
+        Local::Here { full, outbound, changed_at, .. } => Local::Here { full, outbound, was: base, changed_at },
         gone @ Local::Gone { .. } => gone,
     };
     plan(base, local, remote, policy)
@@ -217,9 +217,9 @@ fn removed_and_added_dates_of_both_sides_are_joined() {
 #[test]
 fn a_remote_move_of_a_busy_block_keeps_what_the_provider_was_never_told() {
     let full = with(event("Dentist"), |facts| facts.description = Some("root canal".into()));
-    let told = project(&full, PrivacyLevel::Minimal);
-    let moved = with(told.clone(), |facts| facts.start = paris("2026-11-20T09:30:00"));
-    let result = overlay(&full, &told, &moved);
+    let outbound = project(&full, PrivacyLevel::Minimal);
+    let moved = with(outbound.clone(), |facts| facts.start = paris("2026-11-20T09:30:00"));
+    let result = overlay(&full, &outbound, &moved);
     assert_eq!(result, with(full, |facts| facts.start = paris("2026-11-20T09:30:00")));
 }
 
@@ -290,7 +290,7 @@ fn a_copy_whose_making_was_cut_short_has_lost_no_occurrence() {
 /// In the home calendar, which only takes events, under whatever rule.
 fn one_way(base: &EventContent, local: Local<'_>, remote: Remote<'_>) -> (Action, Reason, Option<Vec<String>>) {
     let local = match local {
-        Local::Here { full, told, changed_at, .. } => Local::Here { full, told, was: base, changed_at },
+        Local::Here { full, outbound, changed_at, .. } => Local::Here { full, outbound, was: base, changed_at },
         gone @ Local::Gone { .. } => gone,
     };
     let decision = put_back(base, local, remote, true);

@@ -99,8 +99,8 @@ fn take(pieces: Vec<Piece<'_>>, feed: &mut Feed) {
     for master in lost.into_iter().filter(|master| rank == Some((master.sequence, master.changed_at))) {
         let mut alone = EventContent { recurrence: master.recurrence, ..EventContent::single(master.facts) };
         alone.normalise();
-        let told = seen.contains(&alone) || (alone.facts == content.facts && alone.recurrence == content.recurrence);
-        if told {
+        let known = seen.contains(&alone) || (alone.facts == content.facts && alone.recurrence == content.recurrence);
+        if known {
             continue;
         }
         if seen.len() == TWINS_MAX {

@@ -50,7 +50,7 @@ fn newest_first(piece: &Piece<'_>) -> Reverse<(u32, Option<DateTime<Utc>>)> {
     Reverse((piece.sequence, piece.changed_at))
 }
 
-/// The occurrence that an override is about, told as the master tells its starts; as it stands without a master.
+/// The occurrence that an override is about, in the form of the master's own starts; as it stands without a master.
 fn identity(piece: &Piece<'_>, master: Option<&Piece<'_>>) -> Option<EventTime> {
     let id = piece.recurrence_id?;
     let Some(master) = master else { return Some(id) };

@@ -66,7 +66,7 @@ fn an_alarm_lends_the_event_nothing() {
 }
 
 #[test]
-fn overrides_and_exceptions_are_told_as_the_master_tells_its_starts() {
+fn overrides_and_exceptions_have_the_form_of_the_masters_own_starts() {
     let master = vevent(
         "DTSTART;TZID=Europe/Paris:20260302T090000\nDTEND;TZID=Europe/Paris:20260302T100000\nRRULE:freq=weekly; byday=mo\n\
          EXDATE:20260309T080000Z\nEXDATE;VALUE=DATE:20260316\nRDATE;VALUE=PERIOD:20260305T080000Z/PT2H",
@@ -120,12 +120,12 @@ fn what_cannot_be_read_is_refused_by_the_name_of_its_property() {
         ),
     ];
     for (text, why) in refused {
-        let told = refusal(&text);
-        assert!(told.contains(why), "{told} is not {why}");
+        let reason = refusal(&text);
+        assert!(reason.contains(why), "{reason} is not {why}");
     }
     let dates = "20260302T090000Z,".repeat(40_000);
-    let told = refusal(&vevent(&format!("DTSTART:20260301T090000Z\nEXDATE:{dates}20260303T090000Z")));
-    assert!(told.starts_with("EXDATE: longer than 524288 bytes"), "{told}");
+    let reason = refusal(&vevent(&format!("DTSTART:20260301T090000Z\nEXDATE:{dates}20260303T090000Z")));
+    assert!(reason.starts_with("EXDATE: longer than 524288 bytes"), "{reason}");
     let attached = vevent(&format!("DTSTART:20260301\nATTACH;ENCODING=BASE64;VALUE=BINARY:{}", "x".repeat(70_000)));
     assert_eq!(read(&attached).facts.start, date("2026-03-01"), "a long line that is not ours is no matter");
 }
@@ -152,7 +152,7 @@ fn a_series_with_a_bad_override_is_unreadable_as_a_whole() {
 }
 
 #[test]
-fn a_feed_tells_of_itself() {
+fn a_feed_describes_itself() {
     let about = "X-WR-CALNAME:Old name\nNAME:Tea\\, more\nX-WR-TIMEZONE:Europe/Paris\nX-PUBLISHED-TTL:PT1H\nREFRESH-INTERVAL:P1D";
     let feed = read_feed(about);
     assert_eq!((feed.name.as_deref(), feed.interval_s), (Some("Tea, more"), Some(86_400)));

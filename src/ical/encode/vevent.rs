@@ -41,12 +41,12 @@ impl Author<'_> {
             properties.push(property::time("DTEND", &facts.end));
         }
         properties.extend(recurrence.iter().flat_map(|recurrence| recurrence::properties(recurrence)));
-        let told = property::TEXTS.iter().filter(|name| match **name {
+        let written = property::TEXTS.iter().filter(|name| match **name {
             "STATUS" => facts.status != EventStatus::Confirmed,
             "CLASS" => facts.visibility != Visibility::Public,
             _ => true,
         });
-        properties.extend(told.filter_map(|name| property::of_facts(name, facts)));
+        properties.extend(written.filter_map(|name| property::of_facts(name, facts)));
         text::fold("BEGIN:VEVENT", self.line_break, out);
         for property in &properties {
             property::write(property, self.line_break, out);

@@ -30,7 +30,7 @@ fn a_time_at_the_end_of_the_calendar_stays_as_it_is() {
 }
 
 #[test]
-fn lines_are_told_and_read_again() {
+fn lines_are_written_and_read_again() {
     let start = paris("2026-03-02T09:00:00");
     let lines = [
         "RRULE:FREQ=WEEKLY;BYDAY=MO",
@@ -55,7 +55,7 @@ fn periods_take_a_length_or_an_end() {
 }
 
 #[test]
-fn a_long_list_is_told_in_lines_that_a_reader_takes() {
+fn a_long_list_is_written_in_lines_that_a_reader_takes() {
     let start = utc("2026-01-01T00:00:00");
     let days = (0..1_000).map(|day| start.with_wall(start.wall() + chrono::Duration::days(day))).collect();
     let facts = crate::domain::event::Facts::new("", start, start);
@@ -79,8 +79,11 @@ fn the_line_at_fault_is_named_and_not_quoted() {
         ("RRULE:FREQ=DAILY\nSUMMARY:SECRET", "not a property"),
     ];
     for (line, why) in faults {
-        let Refused(told) = parse(&["RRULE:FREQ=DAILY", line], &start).expect_err(line);
-        assert!(told.starts_with("line 2: ") && told.contains(why) && !told.contains("SECRET"), "{line}: {told}");
+        let Refused(reason) = parse(&["RRULE:FREQ=DAILY", line], &start).expect_err(line);
+        assert!(
+            reason.starts_with("line 2: ") && reason.contains(why) && !reason.contains("SECRET"),
+            "{line}: {reason}"
+        );
     }
 }
 
@@ -88,6 +91,6 @@ fn the_line_at_fault_is_named_and_not_quoted() {
 fn dates_are_bounded() {
     let start = utc("2026-01-01T00:00:00");
     let line = format!("EXDATE:{}", vec!["20260101T000000Z"; 3_000].join(","));
-    let Refused(told) = parse_recurrence_lines(&vec![line; 7], &start).expect_err("refused");
-    assert!(told.contains("more than 20000 dates"), "{told}");
+    let Refused(reason) = parse_recurrence_lines(&vec![line; 7], &start).expect_err("refused");
+    assert!(reason.contains("more than 20000 dates"), "{reason}");
 }

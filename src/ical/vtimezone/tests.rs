@@ -36,7 +36,7 @@ fn what_is_written_gives_the_offsets_of_the_database() {
 }
 
 #[test]
-fn a_yearly_rule_is_told_as_one_and_left_open() {
+fn a_yearly_rule_is_written_as_one_and_left_open() {
     let mut text = Vec::new();
     write(Zone::Named(Tz::Europe__Paris), (2026, 2026), "\n", &mut text);
     let text = String::from_utf8(text).expect("UTF-8");
@@ -51,7 +51,7 @@ fn a_yearly_rule_is_told_as_one_and_left_open() {
 }
 
 #[test]
-fn an_offset_is_told_without_rules() {
+fn an_offset_is_written_without_rules() {
     let mut text = Vec::new();
     write(Zone::Fixed(-16_200), (2026, 2026), "\n", &mut text);
     let text = String::from_utf8(text).expect("UTF-8");

@@ -27,7 +27,7 @@ use super::{
 use crate::domain::time::{EventTime, Zone};
 
 /// What a `TZID` means by its name alone: an IANA name in any case, behind any prefix; a Windows name; what Outlook shows;
-/// an offset (`GMT+0200`, `UTC-5`). `None`: only a `VTIMEZONE` can tell.
+/// an offset (`GMT+0200`, `UTC-5`). `None`: only a `VTIMEZONE` can say.
 #[must_use]
 pub fn resolve(name: &str) -> Option<Zone> {
     let name = plain(name);

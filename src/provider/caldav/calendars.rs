@@ -1,6 +1,6 @@
 //! The account's calendars, each with a stamp: all that a round without changes costs.
 //!
-//! - **full look**: one `PROPFIND` a home, which tells each calendar's `ctag` or sync token. A server that computes those
+//! - **full look**: one `PROPFIND` a home, which shows each calendar's `ctag` or sync token. A server that computes those
 //!   over all members works long for it: with 10,000 events Radicale takes 0.4 s for a ctag, 0.7 s for a sync token and
 //!   20 s for the first one.
 //! - **short look**: the same with `getlastmodified` alone, which costs that server a tenth.
@@ -31,7 +31,7 @@ use crate::{
 
 /// How long short looks stand in for full ones.
 const FULL_LOOK_EVERY: Duration = Duration::from_mins(9);
-/// `getlastmodified` tells seconds: what was touched this shortly before the look may be touched again unseen.
+/// `getlastmodified` counts whole seconds: what was touched this shortly before the look may be touched again unseen.
 const REST: TimeDelta = TimeDelta::seconds(2);
 
 /// A full look that a short one may confirm.
@@ -162,7 +162,7 @@ fn is_digest(row: &Row) -> bool {
     row.collection().is_some_and(|held| Mark::of(held).is_digest())
 }
 
-/// Whether a token would tell more: not where there is a digest, or one already, or the server does no sync reports.
+/// Whether a token would say no more: where there is a digest, or one already, or the server does no sync reports.
 fn needs_no_token(row: &Row) -> bool {
     is_digest(row) || row.collection().is_none_or(|held| held.sync_token.is_some() || held.syncs == Some(false))
 }

@@ -88,16 +88,16 @@ fn foreign_schemes(response: &Response) -> Option<String> {
     if response.status != 401 {
         return None;
     }
-    let schemes: Vec<_> = digest::schemes(response).take(SCHEMES_TOLD_MAX).collect();
+    let schemes: Vec<_> = digest::schemes(response).take(SCHEMES_NAMED_MAX).collect();
     let ours = ["basic", "bearer"];
     let foreign = !schemes.is_empty() && !schemes.iter().any(|scheme| ours.contains(&scheme.as_str()));
     (foreign && !digest::can_be_answered(response)).then(|| schemes.join(", "))
 }
 
 /// Schemes that are named in a failure.
-const SCHEMES_TOLD_MAX: usize = 4;
+const SCHEMES_NAMED_MAX: usize = 4;
 
-fn by_status(status: u16, doing: Doing, told_to_wait: bool) -> FailureClass {
+fn by_status(status: u16, doing: Doing, asks_to_wait: bool) -> FailureClass {
     let writing = matches!(doing, Doing::Writing(_));
     match status {
         401 => FailureClass::Unauthorised,
@@ -107,7 +107,7 @@ fn by_status(status: u16, doing: Doing, told_to_wait: bool) -> FailureClass {
         408 | 421 | 423 | 424 | 425 => FailureClass::Transient,
         429 => FailureClass::RateLimited,
         // iCloud and Fastmail throttle with 503.
-        503 if told_to_wait => FailureClass::RateLimited,
+        503 if asks_to_wait => FailureClass::RateLimited,
         507 if !writing => FailureClass::Malformed,
         400..=499 | 501 | 505 | 507 => FailureClass::Refused,
         500..=599 if writing => FailureClass::Ambiguous,

@@ -24,7 +24,7 @@ const SECONDS_DIGITS: usize = 10;
 /// How far a server's two clocks may be apart, and how long an answer may take to be made.
 const SAME_SECOND_S: i64 = 2;
 
-/// How a calendar's changes are told, with the word for "up to here".
+/// How a calendar's changes are reported, with the word for "up to here".
 ///
 /// Its text is both the cursor and the calendar's stamp, so that an equal pair means "nothing to ask".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Mark {
     }
 
     /// Whether it is a digest over all members, as Radicale's is (SHA-256 in quotes): asking such a server for a sync
-    /// token makes it read and write a file for every member, and tells no more than this does.
+    /// token makes it read and write a file for every member, and says no more than this does.
     pub(super) fn is_digest(&self) -> bool {
         let Self::Ctag(ctag) = self else { return false };
         let digits = ctag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
@@ -56,7 +56,7 @@ impl Mark {
     }
 
     /// Whether it is a time in whole seconds, and that of the answer it came with: what changes later in this second has the
-    /// same one. `SOGo` tells its tokens and ctags so.
+    /// same one. `SOGo` writes its tokens and ctags so.
     pub(super) fn may_come_again(&self, now: DateTime<Utc>) -> bool {
         self.seconds().is_some_and(|at| (now.timestamp() - at).abs() <= SAME_SECOND_S)
     }
@@ -74,7 +74,7 @@ impl Mark {
         if matches!(self, Self::Ctag(_)) { self } else { Self::None }
     }
 
-    /// The same, if more than a ctag is told.
+    /// The same, if it is more than a ctag.
     pub(super) fn without_ctag(self) -> Self {
         if matches!(self, Self::Ctag(_)) { Self::None } else { self }
     }
@@ -137,7 +137,7 @@ pub(super) fn calendar(listing: &Url, main: &Url, row: &Row) -> Option<RemoteCal
     })
 }
 
-/// Writing takes `write`, or the right to change content together with the right to add. An empty answer tells nothing.
+/// Writing takes `write`, or the right to change content together with the right to add. An empty answer says nothing.
 fn read_only(privileges: &[Privilege]) -> bool {
     let has = |wanted| privileges.contains(&wanted);
     let writable = has(Privilege::Write) || (has(Privilege::WriteContent) && has(Privilege::Bind));

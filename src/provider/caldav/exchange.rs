@@ -44,7 +44,7 @@ pub(super) struct Answer {
 pub(super) struct Object {
     /// Its bytes.
     pub raw: Bytes,
-    /// Its version, when the server told one.
+    /// Its version, when the server sent one.
     pub revision: Option<Revision>,
 }
 

@@ -186,7 +186,7 @@ impl Lister<'_> {
             other => other?,
         };
         if response.status == 500 && !token.is_empty() {
-            // Some servers fail on a token that is not theirs; a passing fault is told apart by asking once more.
+            // Some servers fail on a token that is not theirs; asking once more distinguishes a passing fault.
             response = self.exchange.send(request()).await?;
             if response.status == 500 {
                 return Err(NoSync::Unusable);
@@ -201,8 +201,8 @@ impl Lister<'_> {
     async fn ctag(&self) -> Result<Mark> {
         let request = propfind(self.collection.clone(), Depth::Zero, Ask::Ctag);
         let answer = self.exchange.ask(request, "asking whether a calendar changed").await?;
-        let told = answer.body.rows.first().and_then(Row::collection).and_then(|held| held.ctag.clone());
-        let mark = told.map_or(Mark::None, Mark::Ctag);
+        let ctag = answer.body.rows.first().and_then(Row::collection).and_then(|held| held.ctag.clone());
+        let mark = ctag.map_or(Mark::None, Mark::Ctag);
         let now = answer.date.unwrap_or_else(|| self.exchange.world().now());
         Ok(if mark.may_come_again(now) { Mark::None } else { mark })
     }
@@ -298,7 +298,7 @@ impl Lister<'_> {
 }
 
 /// Whether "nothing changed" is not to be believed. A server that has lost its past, or has a calendar made anew under this name,
-/// may take a token that is not its own and answer so, but its own token is another one by then. One told in seconds stays the
+/// may take a token that is not its own and answer so, but its own token is another one by then. One in seconds stays the
 /// same while the second lasts.
 fn is_doubtful(held: &Mark, now: &Mark, listed: Option<&Mark>) -> bool {
     now != held || listed.is_some_and(|listed| listed != held) || held.seconds().is_some()

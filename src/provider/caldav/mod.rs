@@ -113,7 +113,7 @@ pub struct Caldav {
 #[derive(Debug, Default)]
 struct Memory {
     homes: Option<Vec<Url>>,
-    /// How each calendar tells its changes, and how far it is, as last listed.
+    /// How each calendar reports its changes, and how far it is, as last listed.
     marks: BTreeMap<RemoteCalendarId, Mark>,
     /// Whether the calendars are asked for their sync tokens; `None`: not known yet.
     tokens: Option<bool>,

@@ -243,7 +243,7 @@ impl Puller<'_> {
                 // A report may take a name as it is, to which no write would lead.
                 Some(_) if href::is_unescaped(id.as_str()) => missing.push((id, listed)),
                 Some((data, etag)) => {
-                    let revision = etag.map(Revision).or_else(|| told(listed));
+                    let revision = etag.map(Revision).or_else(|| listed_revision(listed));
                     read.push(Read::Converted(convert::object(id, revision, data.into_bytes(), self.limits)));
                 }
                 None => missing.push((id, listed)),
@@ -273,7 +273,7 @@ impl Puller<'_> {
             Ok(Read::Converted(Converted::Unreadable(Unreadable { id, revision, uid: None, why, may_pass })))
         };
         let Some(url) = href::resolve(&self.collection, id.as_str()) else {
-            return unreadable(id, told(listed), "its name leads nowhere".to_owned(), false);
+            return unreadable(id, listed_revision(listed), "its name leads nowhere".to_owned(), false);
         };
         match self.exchange.object(&url).await {
             Ok(None) => Ok(Read::Vanished(id)),
@@ -282,13 +282,13 @@ impl Puller<'_> {
                 let revision = match object.revision {
                     Some(got) if href::weakly_equal(got.as_str(), listed.as_str()) => Some(listed),
                     Some(got) => Some(got),
-                    None => told(listed),
+                    None => listed_revision(listed),
                 };
                 Ok(Read::Converted(convert::object(id, revision, object.raw.into(), self.limits)))
             }
             Err(error) => match error.class {
                 FailureClass::Malformed | FailureClass::Refused | FailureClass::Forbidden | FailureClass::Conflict => {
-                    unreadable(id, told(listed), error.detail, false)
+                    unreadable(id, listed_revision(listed), error.detail, false)
                 }
                 FailureClass::Transient => unreadable(id, None, error.detail, true),
                 FailureClass::RateLimited
@@ -302,7 +302,7 @@ impl Puller<'_> {
     }
 }
 
-/// A revision as the listing told it; an empty one was none.
-fn told(listed: Revision) -> Option<Revision> {
+/// A revision as the listing gave it; an empty one is none.
+fn listed_revision(listed: Revision) -> Option<Revision> {
     (!listed.as_str().is_empty()).then_some(listed)
 }

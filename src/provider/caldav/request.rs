@@ -142,7 +142,7 @@ pub(super) fn put_over(url: Url, version: &Etag, body: Vec<u8>) -> Request {
     put(url, ("If-Match", version.as_str().to_owned()), body)
 }
 
-/// `DELETE` of exactly this version, without telling an organizer (RFC 6638 §8.1).
+/// `DELETE` of exactly this version, without notifying an organizer (RFC 6638 §8.1).
 pub(super) fn delete(url: Url, version: &Etag) -> Request {
     let headers = vec![("If-Match", version.as_str().to_owned()), ("Schedule-Reply", "F".to_owned())];
     Request { writes: true, ..plain("DELETE", url, headers) }

@@ -189,12 +189,12 @@ impl Pen<'_> {
         }
         let request = propfind(url.clone(), Depth::Zero, Ask::Version);
         let answer = self.exchange.ask(request, "asking for the version of an event").await;
-        let told = answer.ok().and_then(|answer| answer.body.rows.into_iter().next()?.props.etag).map(Revision);
-        Ok(match (revision, told) {
+        let found = answer.ok().and_then(|answer| answer.body.rows.into_iter().next()?.props.etag).map(Revision);
+        Ok(match (revision, found) {
             // Two versions: the object changed between the two looks, and only the first goes with the bytes.
-            (Some(got), Some(told)) if href::weakly_equal(got.as_str(), told.as_str()) => Some(told),
+            (Some(got), Some(found)) if href::weakly_equal(got.as_str(), found.as_str()) => Some(found),
             (Some(got), _) => Some(got),
-            (None, told) => told,
+            (None, found) => found,
         })
     }
 

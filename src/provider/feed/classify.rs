@@ -101,7 +101,7 @@ fn whole(response: &Response) -> Result<Whole> {
     })
 }
 
-/// Tells by the first line, for `Content-Type` is often wrong.
+/// Decides by the first line, for `Content-Type` is often wrong.
 fn looks_like_a_calendar(body: &[u8]) -> Result<()> {
     const FIRST: &[u8] = b"BEGIN:VCALENDAR";
     let mut text = body;

@@ -4,11 +4,11 @@
 //! - **name**: an event's id here. Publishers' `UID`s are not always stable; see `identity.rs`.
 //!
 //! **Invariant:** only a whole calendar that was read makes a page; a web page, a cut-off file or an error changes
-//! nothing. Absence is told only by a finished snapshot in which every unreadable event could be named.
+//! nothing. Absence is reported only by a finished snapshot in which every unreadable event could be named.
 //! **Invariant:** what a publisher stamps at each fetch (`DTSTAMP`, `LAST-MODIFIED`, `PRODID`, order, fresh `UID`s)
 //! changes no event's revision and no event's name.
 //!
-//! A snapshot does not tell *deleted* from *expired*: many publishers show a rolling window, so an event that has ended
+//! A snapshot does not distinguish *deleted* from *expired*: many publishers show a rolling window, so an event that has ended
 //! and is missing is past, not cancelled. The caller knows the event's end and decides.
 
 mod bookmark;

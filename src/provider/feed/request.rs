@@ -23,7 +23,7 @@ pub(super) struct Source {
     credential: Option<Credential>,
     /// The host, for people.
     pub(super) host: String,
-    /// Tells one address from another without telling it.
+    /// Distinguishes one address from another without showing it.
     pub(super) fingerprint: String,
 }
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_being_told() {
+    fn what_is_no_address_is_refused_without_being_shown() {
         for text in ["", "calendar", "ftp://secret.example/a.ics", "webcal://", "https://", "mailto:secret@example.org"]
         {
             let why = Source::parse(&Secret::new(text)).err().unwrap_or_else(|| panic!("{text} was taken"));

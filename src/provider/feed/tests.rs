@@ -19,7 +19,7 @@ const SCHOOL: &str = include_str!("../../../tests/fixtures/feed/school.ics");
 const ONE_BROKEN: &str = include_str!("../../../tests/fixtures/feed/one_broken.ics");
 const LOGIN_PAGE: &str = include_str!("../../../tests/fixtures/feed/login_page.html");
 
-/// A publisher that answers as told, in order, and keeps what it was asked.
+/// A publisher that gives prepared answers, in order, and keeps what it was asked.
 #[derive(Default)]
 struct Publisher {
     answers: Mutex<VecDeque<Result<Response>>>,
@@ -207,7 +207,7 @@ async fn what_a_publisher_stamps_at_each_fetch_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_edit_an_addition_and_a_loss_are_told_apart() {
+async fn an_edit_an_addition_and_a_loss_are_distinguished() {
     let (publisher, feed) = set_up();
     publisher.then(200, &[], calendar(&[event("a", 1, "A"), event("b", 2, "B"), event("c", 3, "C")]));
     let mut copy = Copy::default();

@@ -21,7 +21,7 @@ const DAYS_MAX: i64 = 60;
 #[async_trait]
 impl FreeBusy for Google {
     async fn busy(&self, calendars: &[RemoteCalendarId], from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<Busy>> {
-        let mut told = Vec::with_capacity(calendars.len());
+        let mut busy = Vec::with_capacity(calendars.len());
         for asked in calendars.chunks(CALENDARS_MAX) {
             let mut sums: Vec<Busy> = asked.iter().map(|_| Busy::Known(Vec::new())).collect();
             let mut start = from;
@@ -36,9 +36,9 @@ impl FreeBusy for Google {
                 }
                 start = end;
             }
-            told.extend(sums);
+            busy.extend(sums);
         }
-        Ok(told)
+        Ok(busy)
     }
 }
 
@@ -51,7 +51,7 @@ fn piece(answer: &Item, calendar: &RemoteCalendarId) -> Busy {
     let entry = answer.inside("calendars").and_then(|all| all.get(calendar.as_str()));
     let failed = entry.and_then(|entry| entry.get("errors")).and_then(Value::as_array).is_some_and(|e| !e.is_empty());
     let Some(spans) = entry.filter(|_| !failed).and_then(|entry| entry.get("busy")).and_then(Value::as_array) else {
-        return Busy::Unknown("the provider does not tell this calendar's busy time".to_owned());
+        return Busy::Unknown("the provider does not report this calendar's busy time".to_owned());
     };
     let at = |span: &Value, name: &str| {
         let text = span.get(name)?.as_str()?;
@@ -61,7 +61,7 @@ fn piece(answer: &Item, calendar: &RemoteCalendarId) -> Busy {
     Busy::Known(read.filter(|span| span.start < span.end).collect())
 }
 
-/// Joins what two neighbouring questions told; a span that crosses their border is one.
+/// Joins the answers to two neighbouring questions; a span that crosses their border is one.
 fn add(sum: &mut Busy, more: Busy) {
     match (sum, more) {
         (Busy::Known(spans), Busy::Known(more)) => {

@@ -107,17 +107,17 @@ pub(super) fn deleted(response: &Response, doing: Doing, now: DateTime<Utc>) -> 
 pub(super) fn failure(response: &Response, doing: Doing, now: DateTime<Utc>) -> ProviderError {
     let reason = reason(&response.body);
     let class = class(response.status, reason.as_deref(), doing);
-    let told = reason.as_deref().filter(|word| word.bytes().all(|b| b.is_ascii_alphanumeric())).unwrap_or("no reason");
-    let detail = format!("{}: the provider answered {} ({told})", doing.words(), response.status);
+    let named = reason.as_deref().filter(|word| word.bytes().all(|b| b.is_ascii_alphanumeric())).unwrap_or("no reason");
+    let detail = format!("{}: the provider answered {} ({named})", doing.words(), response.status);
     let asked = response.header("retry-after").and_then(|value| retry_after(value, now));
     let quota =
         matches!(reason.as_deref(), Some("quotaExceeded" | "calendarUsageLimitsExceeded" | "dailyLimitExceeded"));
-    let asked = asked.or_else(|| told_in_words(&response.body, now).filter(|_| class == FailureClass::RateLimited));
+    let asked = asked.or_else(|| wait_in_message(&response.body, now).filter(|_| class == FailureClass::RateLimited));
     ProviderError::new(class, detail).retry_after(asked.or(quota.then_some(QUOTA_WAIT)))
 }
 
 /// `Retry after 2026-07-18T12:00:00.000Z`: some limits say so in their message alone.
-fn told_in_words(body: &[u8], now: DateTime<Utc>) -> Option<Duration> {
+fn wait_in_message(body: &[u8], now: DateTime<Utc>) -> Option<Duration> {
     let error: Value = serde_json::from_slice(body).ok()?;
     let message = error.get("error")?.get("message")?.as_str()?;
     let at = message.split("Retry after ").nth(1)?.split_whitespace().next()?;

@@ -110,7 +110,7 @@ pub(super) fn time(item: &Item, name: &str) -> Result<EventTime, String> {
 fn placed(at: DateTime<FixedOffset>, zone: Option<Zone>) -> EventTime {
     let local = match zone {
         Some(Zone::Named(tz)) => at.with_timezone(&tz).naive_local(),
-        // Without a zone an offset tells the instant and nothing about other days.
+        // Without a zone an offset gives the instant and nothing about other days.
         Some(Zone::Utc | Zone::Floating | Zone::Fixed(_)) | None => at.naive_utc(),
     };
     let zone = match zone {

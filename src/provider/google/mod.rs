@@ -13,7 +13,7 @@
 //! is stored as it comes. A window holds the quota: at most 540 requests in any minute, as fast as they come. Google refuses
 //! everybody for a minute now and then, so a refused token is believed at the third refusal, after a pause.
 //!
-//! **Invariant:** writes are patches of what changed, under `If-Match`, and tell no guest.
+//! **Invariant:** writes are patches of what changed, under `If-Match`, and notify no guest.
 //!
 //! **Invariant:** an event we make has an id derived from its calendar and our key, so that making it twice makes one.
 
@@ -224,7 +224,7 @@ impl Provider for Google {
     }
 }
 
-/// Why nobody may change an event from here, as far as the bytes tell that are kept with it; `None`: nothing speaks against it.
+/// Why nobody may change an event from here, as far as the bytes kept with it show; `None`: nothing speaks against it.
 #[must_use]
 pub fn fixed_because(raw: &[u8]) -> Option<&'static str> {
     series::Whole::read(raw).and_then(|whole| write::fixed_because(&whole.master))

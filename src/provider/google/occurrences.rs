@@ -12,7 +12,7 @@ use super::{
     item::Item,
     request,
     series::{self, Whole},
-    write::{gone, half, told},
+    write::{gone, half, remote_event},
 };
 use crate::{
     domain::{
@@ -49,7 +49,7 @@ impl Google {
                 }
             }
         }
-        told(&whole, calendar)
+        remote_event(&whole, calendar)
     }
 
     async fn settle_occurrence(
@@ -116,7 +116,7 @@ enum Ends {
 /// Exceptions there that nothing is wanted of: occurrences that differ no longer, that are back or left out, or that the series has
 /// no place for since it was cut or moved. Where somebody cancelled one of the latter it stays cancelled.
 fn strays(whole: &Whole, wanted: &EventContent) -> Vec<(EventTime, Ends)> {
-    let told = |time: &EventTime| wanted.overrides.iter().any(|one| series::same(&one.recurrence_id, time));
+    let overridden = |time: &EventTime| wanted.overrides.iter().any(|one| series::same(&one.recurrence_id, time));
     let left_out = |time: &EventTime| wanted.recurrence.excluded.iter().any(|other| series::same(other, time));
     let of = |item: &Item| {
         convert::time(item, "originalStartTime").ok().map(|time| series::in_zone_of(time, &wanted.facts.start))
@@ -127,7 +127,7 @@ fn strays(whole: &Whole, wanted: &EventContent) -> Vec<(EventTime, Ends)> {
     let ends = |(time, item): (EventTime, &Item)| {
         let nothing = unnamed.contains(&time) || left_out(&time);
         match (nothing, item.cancelled()) {
-            _ if told(&time) => None,
+            _ if overridden(&time) => None,
             (false, _) => Some((time, Ends::Plain)),
             (true, false) => Some((time, Ends::Cancelled(item.clone()))),
             (true, true) => None,
@@ -148,7 +148,7 @@ fn plain(item: &Item, held: Option<&Facts>, whole: &Whole, original: &EventTime)
 }
 
 /// Whether an occurrence begins with its series' clock and is as long, by that clock or by elapsed time: where clocks change within
-/// it, the end that is told is another one than the series' own.
+/// it, the end that Google gives is another one than the series' own.
 fn at_its_time(item: &Item, master: &Item, said: &Facts) -> bool {
     let at = |item: &Item, field: &str| {
         let text = item.0.get(field)?.get("dateTime")?.as_str()?;

@@ -18,7 +18,7 @@ const PAGE_BYTES: usize = 5 * 1024 * 1024;
 
 /// One page.
 pub(super) struct Page {
-    /// It, as it was told.
+    /// It, as Google sent it.
     pub answer: Item,
     /// How many objects the next one is asked for.
     pub next_size: u32,
@@ -70,7 +70,7 @@ mod tests {
         // After one large object the pages grow again, step by step.
         assert_eq!(next_size(1, 1, 400), 2);
         assert_eq!(next_size(2, 2, 800), 4);
-        // An empty page tells nothing of what is to come.
+        // An empty page says nothing of what is to come.
         assert_eq!(next_size(8, 0, 0), 16);
         assert_eq!(next_size(1, 1, usize::MAX), 1);
     }

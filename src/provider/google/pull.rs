@@ -1,5 +1,5 @@
 //! One page of a pull. Single events go through as they come; parts of series are carried to the last page and put together
-//! there, for Google tells of a master and of its exceptions apart and in any order.
+//! there, for Google lists a master and its exceptions separately and in any order.
 //!
 //! **Invariant:** a change of one part of a series is put into the whole that is held, or into one read anew; it never
 //! stands for the whole.
@@ -46,30 +46,30 @@ impl Google {
         let url = self.at(&["calendars", pull.calendar.as_str(), "events"]);
         let ask = |portion| request::events(url.clone(), token, page.as_deref(), portion);
         let Page { answer, next_size, outline } = self.page(size, Doing::Listing, ask).await?;
-        let mut told = Told::new(if token.is_some() { PageKind::Delta } else { PageKind::Snapshot }, &pull);
+        let mut draft = Draft::new(if token.is_some() { PageKind::Delta } else { PageKind::Snapshot }, &pull);
         for item in answer.items() {
             if outline && (item.master().is_some() || !item.cancelled()) {
-                // Whether it is a series does not show: it waits for what else is told of it.
+                // Whether it is a series does not show: it waits for what else is listed of it.
                 parts.push(part(&item.outlined()));
             } else if item.cancelled() && item.master().is_none() {
-                if told.page.kind == PageKind::Delta {
-                    told.page.removed.push(RemoteEventId::from(item.id()));
+                if draft.page.kind == PageKind::Delta {
+                    draft.page.removed.push(RemoteEventId::from(item.id()));
                     // Whether it was a series does not show: its exceptions, cancelled with it, may come on another page.
                     parts.push(part(&item));
                 }
             } else if item.master().is_some() || item.recurs() {
                 parts.push(part(&item));
             } else {
-                told.add(&Whole::single(item));
+                draft.add(&Whole::single(item));
             }
         }
         match (answer.text("nextPageToken"), answer.text("nextSyncToken")) {
             (Some(page), _) => {
-                told.page.next = Next::Page(PageToken::Carrying { page: page.to_owned(), parts, size: next_size });
+                draft.page.next = Next::Page(PageToken::Carrying { page: page.to_owned(), parts, size: next_size });
             }
             (None, Some(token)) => {
-                self.put_together(&parts, &mut told).await?;
-                told.page.next = Next::Done(Some(SyncCursor(format!("{CURSOR}{token}"))));
+                self.put_together(&parts, &mut draft).await?;
+                draft.page.next = Next::Done(Some(SyncCursor(format!("{CURSOR}{token}"))));
             }
             (None, None) => {
                 return Err(ProviderError::new(
@@ -78,10 +78,10 @@ impl Google {
                 ));
             }
         }
-        Ok(told.page)
+        Ok(draft.page)
     }
 
-    async fn put_together(&self, parts: &[Bytes], told: &mut Told<'_>) -> Result<()> {
+    async fn put_together(&self, parts: &[Bytes], draft: &mut Draft<'_>) -> Result<()> {
         let mut families: BTreeMap<String, (Option<Item>, Vec<Item>)> = BTreeMap::new();
         for item in parts.iter().filter_map(|bytes| Item::read(bytes)) {
             let id = item.master().unwrap_or_else(|| item.id()).to_owned();
@@ -95,25 +95,25 @@ impl Google {
         for (id, (master, exceptions)) in families {
             let remote = RemoteEventId::from(id.as_str());
             if let Some(outline) = master.iter().chain(&exceptions).find(|item| item.is_outline()) {
-                told.page.unreadable.push(too_large(told.calendar, remote, outline));
+                draft.page.unreadable.push(too_large(draft.calendar, remote, outline));
                 continue;
             }
             if master.as_ref().is_some_and(Item::cancelled) {
                 // Its own page reports it as removed, and its exceptions went with it.
                 continue;
             }
-            let held = match told.page.kind {
-                PageKind::Delta => told.known.raw(&remote).await?.and_then(|raw| Whole::read(&raw)),
+            let held = match draft.page.kind {
+                PageKind::Delta => draft.known.raw(&remote).await?.and_then(|raw| Whole::read(&raw)),
                 PageKind::Snapshot => None,
             };
-            match self.whole(told.calendar, &id, master, held, told.page.kind).await {
+            match self.whole(draft.calendar, &id, master, held, draft.page.kind).await {
                 Ok(Some(mut whole)) => {
                     whole.exceptions.extend(exceptions.into_iter().map(|item| (item.id().to_owned(), item)));
-                    told.add_series(&whole);
+                    draft.add_series(&whole);
                 }
-                Ok(None) => exceptions.into_iter().for_each(|item| told.add_orphan(item)),
+                Ok(None) => exceptions.into_iter().for_each(|item| draft.add_orphan(item)),
                 Err(error) if error.is_too_large() => {
-                    told.page.unreadable.push(too_large(told.calendar, remote, &Item::default()));
+                    draft.page.unreadable.push(too_large(draft.calendar, remote, &Item::default()));
                 }
                 Err(error) => return Err(error),
             }
@@ -131,7 +131,7 @@ impl Google {
         kind: PageKind,
     ) -> Result<Option<Whole>> {
         match (master, held) {
-            // A changed master may have lost exceptions that nobody tells of: they are read anew.
+            // A changed master may have lost exceptions that nobody reports: they are read anew.
             (Some(master), Some(held)) if !held.exceptions.is_empty() && kind == PageKind::Delta => {
                 self.family(calendar, Whole { master, exceptions: held.exceptions }).await.map(Some)
             }
@@ -164,7 +164,7 @@ impl Google {
         }
     }
 
-    /// The master with its exceptions as they are now. Cancelled ones that are no longer told stay cancelled.
+    /// The master with its exceptions as they are now. Cancelled ones that are no longer listed stay cancelled.
     pub(super) async fn family(&self, calendar: &RemoteCalendarId, mut whole: Whole) -> Result<Whole> {
         let Some(uid) = whole.master.text("iCalUID").map(str::to_owned) else { return Ok(whole) };
         if !whole.master.recurs() && whole.exceptions.is_empty() {
@@ -175,12 +175,12 @@ impl Google {
         let (mut page, mut size): (Option<String>, u32) = (None, PAGE_MAX);
         for _ in 0..FAMILY_PAGES_MAX {
             let ask = |portion| request::family(url.clone(), &uid, page.as_deref(), portion);
-            let told = self.page(size, Doing::Reading("reading a series"), ask).await?;
-            if told.outline {
+            let listed = self.page(size, Doing::Reading("reading a series"), ask).await?;
+            if listed.outline {
                 return Err(ProviderError::too_large());
             }
-            let answer = told.answer;
-            size = told.next_size;
+            let answer = listed.answer;
+            size = listed.next_size;
             for item in answer.items().filter(|item| item.master() == Some(whole.master.id())) {
                 whole.exceptions.insert(item.id().to_owned(), item);
             }
@@ -198,7 +198,7 @@ fn part(item: &Item) -> Bytes {
     Bytes::from(serde_json::to_vec(&item.0).unwrap_or_default())
 }
 
-/// An event that is larger than an answer may be: it is told as that, and what is held of it stays.
+/// An event that is larger than an answer may be: it is reported as that, and what is held of it stays.
 fn too_large(calendar: &RemoteCalendarId, id: RemoteEventId, outline: &Item) -> Unreadable {
     let revision = outline.text("etag").filter(|_| outline.id() == id.as_str()).map(Revision::from);
     let uid = outline.text("iCalUID").is_some().then(|| series::uid(outline, calendar));
@@ -215,13 +215,13 @@ fn read_cursor(cursor: &SyncCursor) -> Result<&str> {
 }
 
 /// A page in the making.
-struct Told<'a> {
+struct Draft<'a> {
     calendar: &'a RemoteCalendarId,
     known: &'a dyn Known,
     page: ChangePage,
 }
 
-impl<'a> Told<'a> {
+impl<'a> Draft<'a> {
     fn new(kind: PageKind, pull: &Pull<'a>) -> Self {
         let page = ChangePage {
             kind,

@@ -1,6 +1,6 @@
 //! A series put together from its parts, and the bytes it is kept as.
 //!
-//! **Invariant:** a cancelled occurrence is kept as long as its master lives: Google may never tell of it again.
+//! **Invariant:** a cancelled occurrence is kept as long as its master lives: Google may never list it again.
 
 use std::collections::BTreeMap;
 
@@ -144,7 +144,7 @@ pub(super) fn same(one: &EventTime, other: &EventTime) -> bool {
     one.is_all_day() == other.is_all_day() && one.instant(chrono_tz::UTC) == other.instant(chrono_tz::UTC)
 }
 
-/// An original start told in the zone of its series, which it is compared in.
+/// An original start expressed in the zone of its series, which it is compared in.
 pub(super) fn in_zone_of(time: EventTime, start: &EventTime) -> EventTime {
     use crate::domain::time::Zone;
     match (time, start.zone()) {

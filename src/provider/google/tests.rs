@@ -95,7 +95,7 @@ async fn pulled(answers: Vec<(u16, Vec<u8>)>, cursor: Option<&str>, known: &Held
     google(answers).pull(pull).await
 }
 
-/// One captured event, as a list of its own would tell it.
+/// One captured event, as a list of its own would show it.
 async fn event(name: &str) -> crate::domain::mapping::RemoteEvent {
     let item: Value = serde_json::from_slice(&captured(name)).expect("JSON");
     let list = json!({ "items": [item], "nextSyncToken": "t" }).to_string().into_bytes();
@@ -122,9 +122,9 @@ fn every_captured_answer_has_a_test_here() {
 #[tokio::test]
 async fn the_calendars_of_an_account() {
     let listed = google(vec![(200, captured("calendar/calendars.json"))]).calendars().await.expect("calendars");
-    let told: Vec<_> = listed.iter().map(|held| (held.id.as_str(), held.name.as_str(), held.read_only)).collect();
+    let calendars: Vec<_> = listed.iter().map(|held| (held.id.as_str(), held.name.as_str(), held.read_only)).collect();
     assert_eq!(
-        told,
+        calendars,
         [
             ("testuser@example.test", "testuser@example.test", false),
             ("nl.dutch#holiday@group.v.calendar.google.com", "Feestdagen in Nederland", true)
@@ -133,7 +133,7 @@ async fn the_calendars_of_an_account() {
 }
 
 #[tokio::test]
-async fn a_whole_list_is_a_snapshot_and_a_later_one_tells_changes_and_deletions() {
+async fn a_whole_list_is_a_snapshot_and_a_later_one_shows_changes_and_deletions() {
     let list = (200, captured("calendar/events_list.json"));
     let page = pulled(vec![list], None, &Held::default()).await.expect("a page");
     let titles: Vec<_> = page.changed.iter().map(|event| event.content.facts.title.as_str()).collect();
@@ -200,7 +200,7 @@ async fn what_its_owner_declined_takes_no_time() {
 }
 
 #[tokio::test]
-async fn refusals_are_told_apart() {
+async fn refusals_are_distinguished() {
     let cases = [
         (401, "error/unauthorized.json", FailureClass::Unauthorised, None),
         (403, "error/forbidden.json", FailureClass::Forbidden, None),
@@ -275,10 +275,10 @@ async fn a_series_that_goes_is_not_brought_back_by_its_exceptions_on_a_later_pag
         let (google, mut token) = (google(pages.into_iter().map(|page| (200, page)).collect()), Some(PageToken::Start));
         while let Some(page) = token.take() {
             let pull = Pull { calendar: &calendar, cursor: Some(&cursor), reconcile: false, known: &held, page };
-            let told = google.pull(pull).await.expect("a page");
-            removed.extend(told.removed);
-            changed.extend(told.changed);
-            token = match told.next {
+            let answer = google.pull(pull).await.expect("a page");
+            removed.extend(answer.removed);
+            changed.extend(answer.changed);
+            token = match answer.next {
                 Next::Page(next) => Some(next),
                 Next::Done(_) => None,
             };

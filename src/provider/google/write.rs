@@ -1,7 +1,7 @@
 //! Writes: inserts under an id of ours, patches and deletes of exactly one version.
 //!
 //! A series is several of Google's events, so its write is several requests: the master first, then each occurrence that
-//! differs. **Invariant:** every step brings the remote nearer to what is wanted and the answer tells all of it, so a write
+//! differs. **Invariant:** every step brings the remote nearer to what is wanted and the answer holds all of it, so a write
 //! that stops half-way is finished by the next one: what is still missing is what then differs.
 
 use async_trait::async_trait;
@@ -123,7 +123,7 @@ impl EventWriter for Google {
     }
 
     async fn read(&self, calendar: &RemoteCalendarId, id: &RemoteEventId) -> Result<Option<RemoteEvent>> {
-        self.read_whole(calendar, id).await?.map(|whole| told(&whole, calendar)).transpose()
+        self.read_whole(calendar, id).await?.map(|whole| remote_event(&whole, calendar)).transpose()
     }
 
     async fn find(&self, calendar: &RemoteCalendarId, key: &Uid) -> Result<Found> {
@@ -134,7 +134,7 @@ impl EventWriter for Google {
             Some(master) if master.cancelled() => Ok(Found::Deleted),
             Some(master) => {
                 let whole = self.family(calendar, Whole::single(master)).await?;
-                told(&whole, calendar).map(Found::Here)
+                remote_event(&whole, calendar).map(Found::Here)
             }
         }
     }
@@ -169,7 +169,7 @@ impl Google {
     }
 }
 
-pub(super) fn told(whole: &Whole, calendar: &RemoteCalendarId) -> Result<RemoteEvent> {
+pub(super) fn remote_event(whole: &Whole, calendar: &RemoteCalendarId) -> Result<RemoteEvent> {
     whole.event(calendar).map_err(|unreadable| ProviderError::new(FailureClass::Malformed, unreadable.why))
 }
 

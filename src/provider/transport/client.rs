@@ -125,7 +125,7 @@ impl HttpClient {
         let encoding = encoding.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()));
         let mut unpacker = Unpacker::new(encoding.as_deref(), self.config.body_max)?;
         if encoding.is_some() {
-            // It told the length of what was sent, not of what is handed on.
+            // It gives the length of what was sent, not of what is handed on.
             headers.remove(CONTENT_LENGTH);
         }
         loop {
@@ -187,7 +187,7 @@ fn next_hop(request: &Request, answer: &reqwest::Response) -> Option<Request> {
     let location = String::from_utf8_lossy(answer.headers().get(LOCATION)?.as_bytes()).into_owned();
     let url = request.url.join(location.trim()).ok()?;
     let at_home = same_origin(&request.url, &url) || both_trusted(request, &url);
-    // After a write, 303 names another resource that tells the result (RFC 9110 §15.4.4): not the answer we need.
+    // After a write, 303 names another resource that holds the result (RFC 9110 §15.4.4): not the answer we need.
     if request.writes && (!at_home || status == 303) {
         return None;
     }
@@ -196,7 +196,7 @@ fn next_hop(request: &Request, answer: &reqwest::Response) -> Option<Request> {
         next.credential = None;
         next.trusted_suffix = None;
     }
-    // Those of WebDAV read as GET does, and ask for what a GET does not tell (RFC 6764 §5).
+    // Those of WebDAV read as GET does, and ask for what a GET does not give (RFC 6764 §5).
     if status == 303 && !matches!(request.method, "PROPFIND" | "REPORT") {
         next.method = "GET";
         next.body = Bytes::new();
@@ -227,7 +227,7 @@ fn lost(writes: bool, why: &str) -> ProviderError {
 
 /// Classes an exchange that ended before the header of an answer. Without a connection nothing was applied.
 fn unsent(writes: bool, error: &reqwest::Error) -> ProviderError {
-    // The error's own text holds the URL, which may be a secret: it is not told.
+    // The error's own text holds the URL, which may be a secret: it is not shown.
     if error.is_builder() {
         return ProviderError::new(FailureClass::Refused, "the request cannot be written as HTTP");
     }

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn schemes_are_told_apart_from_parameters() {
+    fn schemes_are_distinguished_from_parameters() {
         let answer = refusal("https://x/", &["Basic realm=\"a, Digest b=c\", charset=\"UTF-8\"", "Negotiate"]);
         assert_eq!(schemes(&answer).collect::<Vec<_>>(), ["basic", "negotiate"]);
         assert!(!asks_for_digest(&answer));

@@ -157,7 +157,7 @@ pub fn address_allowed(ip: IpAddr, policy: &AddressPolicy) -> bool {
     }
 }
 
-/// Checks everything that a URL tells without asking the DNS.
+/// Checks everything that a URL shows without asking the DNS.
 pub fn check_url(url: &Url, policy: &AddressPolicy) -> Result<(), Refused> {
     let host = match (url.scheme(), url.host()) {
         ("http" | "https", Some(host)) => host,

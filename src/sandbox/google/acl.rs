@@ -159,7 +159,7 @@ impl Google {
         let held = self.calendar_mut(&caller.email, calendar)?;
         let body = held.rules.set(id, kind, value, role)?;
         let place = watch::rules_of(&held.id);
-        self.tell(now, &caller.email, &place);
+        self.notify_place(now, &caller.email, &place);
         shape::answer(asked, body)
     }
 }

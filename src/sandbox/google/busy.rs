@@ -43,7 +43,7 @@ impl Google {
             let failed =
                 |domain: &str, reason: &str| json!({ "errors": [{ "domain": domain, "reason": reason }], "busy": [] });
             // Each calendar fails by itself.
-            let told = match self.calendar(&caller.email, id) {
+            let entry = match self.calendar(&caller.email, id) {
                 _ if calendars.len() >= most => failed("calendar", "tooManyCalendarsRequested"),
                 Ok(held) => json!({ "busy": spans(held, window, zone) }),
                 Err(_) => failed("global", "notFound"),
@@ -51,7 +51,7 @@ impl Google {
             if calendars.len() > ITEMS_MAX {
                 break;
             }
-            calendars.insert(id.to_owned(), told);
+            calendars.insert(id.to_owned(), entry);
         }
         let body = json!({ "kind": "calendar#freeBusy", "timeMin": stamp(window.from, Tz::UTC), "timeMax": stamp(window.to, Tz::UTC),
             "calendars": calendars });

@@ -209,7 +209,7 @@ impl Google {
         let held = self.calendar_mut(&caller.email, id)?;
         held.entry = entry;
         let body = shown(held);
-        self.tell_list(now, &caller.email);
+        self.notify_list(now, &caller.email);
         shape::answer(asked, body)
     }
 
@@ -224,7 +224,7 @@ impl Google {
         let held = self.calendar_mut(&caller.email, id)?;
         held.entry.removed = true;
         held.entry.change = change;
-        self.tell_list(now, &caller.email);
+        self.notify_list(now, &caller.email);
         Ok(Reply::empty(204))
     }
 }

@@ -141,7 +141,7 @@ impl Google {
         }
         calendar.entry.change = person.next_list_change();
         person.calendars.insert(calendar.id.clone(), calendar);
-        self.tell_list(now, email);
+        self.notify_list(now, email);
         Ok(())
     }
 
@@ -177,7 +177,7 @@ impl Google {
         self.weight = self.weight.saturating_sub(events.values().map(|one| one.weight).sum());
         let id = id.to_owned();
         self.channels.retain(|_, held| held.email != caller.email || held.place != id);
-        self.tell_list(now, &caller.email);
+        self.notify_list(now, &caller.email);
         Ok(Reply::empty(204))
     }
 

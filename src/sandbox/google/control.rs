@@ -146,7 +146,7 @@ impl Google {
                 self.mails.clear();
                 done()
             }
-            ("GET", "channels") => Ok(Reply::json(200, &self.tell_channels())),
+            ("GET", "channels") => Ok(Reply::json(200, &self.list_channels())),
             ("GET", "requests") => Ok(Reply::json(200, &json!(self.counts))),
             ("DELETE", "requests") => {
                 self.counts.clear();
@@ -194,8 +194,8 @@ impl Google {
         Ok(())
     }
 
-    fn tell_channels(&self) -> Value {
-        let told: Vec<_> = self
+    fn list_channels(&self) -> Value {
+        let channels: Vec<_> = self
             .channels
             .iter()
             .map(|(id, held)| {
@@ -203,7 +203,7 @@ impl Google {
                     "expires": held.expires.to_rfc3339() })
             })
             .collect();
-        json!({ "channels": told })
+        json!({ "channels": channels })
     }
 
     /// The fault that the next request of a kind meets.

@@ -137,7 +137,7 @@ impl Filter {
         if text("status") == "cancelled" {
             let master = calendar.events.get(text("recurringEventId"));
             let whose = self.uid.as_ref().is_none_or(|uid| master.is_some_and(|m| m.text("iCalUID") == uid));
-            // Cancelled occurrences of a living series are told even when deleted events are not.
+            // Cancelled occurrences of a living series are listed even when deleted events are not.
             let hole = master.is_some_and(|master| !master.cancelled()) && !self.single;
             let series = stored.series && !item.contains_key("recurringEventId");
             let all = self.since.is_some() || self.updated.is_some() || (self.deleted && !(self.single && series));

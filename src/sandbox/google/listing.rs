@@ -53,7 +53,7 @@ impl Google {
         if filter.updated.is_some_and(|least| least < now - UPDATED_MIN_AGE) {
             return Err(Refusal::new(410, "calendar", "updatedMinTooLongAgo"));
         }
-        // A page of changes begins after the last change that was told: one that changes again meanwhile moves to the end, and
+        // A page of changes begins after the last change that was listed: one that changes again meanwhile moves to the end, and
         // nothing may slip into a page that was read.
         let by_change = since.is_some() && !filter.single;
         if let Some(page) = page.as_ref().filter(|_| by_change) {
@@ -129,7 +129,7 @@ fn since_of(calendar: &Calendar, token: &str) -> Result<u64, Refusal> {
 }
 
 impl Google {
-    /// Single events and masters, and their versions, that whoever holds this sync token has been told of: for those who
+    /// Single events and masters, and their versions, that the holder of this sync token has received: for those who
     /// judge a reader.
     #[must_use]
     pub fn read_past(&self, calendar: &str, token: &str) -> Vec<(String, String)> {
@@ -137,8 +137,8 @@ impl Google {
         let Some((held, past)) = held.and_then(|held| Some((held, since_of(held, token).ok()?))) else {
             return Vec::new();
         };
-        let told = held.events.values().filter(|one| one.change <= past && !one.cancelled());
-        let whole = told.filter(|one| one.text("recurringEventId").is_empty());
+        let known = held.events.values().filter(|one| one.change <= past && !one.cancelled());
+        let whole = known.filter(|one| one.text("recurringEventId").is_empty());
         whole.map(|one| (one.text("id").to_owned(), one.text("etag").to_owned())).collect()
     }
 }

@@ -220,7 +220,7 @@ impl Google {
         }
     }
 
-    /// Keeps an event as it now is: a new version, a new change of its calendar, and the channels are told.
+    /// Keeps an event as it now is: a new version, a new change of its calendar, and the channels are notified.
     fn keep(
         &mut self,
         now: DateTime<Utc>,
@@ -235,7 +235,7 @@ impl Google {
         let cancelled = text("status") == Some("cancelled");
         let (id, kind) = (text("id").unwrap_or_default().to_owned(), text("eventType").unwrap_or("default").to_owned());
         let before = self.calendar(email, calendar)?.events.get(&id);
-        // Of a deleted event nothing is told that need not be. Reminders are a person's own and no change of the event.
+        // A deleted event shows no more than it must. Reminders are a person's own and no change of the event.
         if !cancelled {
             let same = before.filter(|one| is_same_but_reminders(&one.item, &item));
             let updated = same.and_then(|one| one.item.get("updated").cloned()).unwrap_or_else(|| json!(stamp(now)));
@@ -260,7 +260,7 @@ impl Google {
         let stored = Stored { item: item.clone(), change, at: now, kind, series, weight, bin, with_series: false };
         held.events.insert(id, stored);
         let calendar = held.id.clone();
-        self.tell(now, email, &calendar);
+        self.notify_place(now, email, &calendar);
         Ok(item)
     }
 

@@ -125,7 +125,7 @@ impl Google {
 
 impl Google {
     /// A person takes an event out of the bin. The exceptions that went with a series are back with it, and no list of changes
-    /// tells of them: they are as old as they were.
+    /// names them: they are as old as they were.
     pub(super) fn restore(&mut self, now: DateTime<Utc>, email: &str, calendar: Option<&str>, id: &str) -> Answer {
         let calendar = calendar.unwrap_or("primary");
         let held = self.calendar_mut(email, calendar)?;

@@ -154,9 +154,9 @@ impl Google {
         }
     }
 
-    /// Tells the channels of a person's calendar list that something changed.
-    pub(super) fn tell_list(&mut self, now: DateTime<Utc>, email: &str) {
-        self.tell(now, email, LIST);
+    /// Notifies the channels of a person's calendar list that something changed.
+    pub(super) fn notify_list(&mut self, now: DateTime<Utc>, email: &str) {
+        self.notify_place(now, email, LIST);
     }
 
     pub(super) fn stop(&mut self, caller: &Caller, asked: &Asked) -> Answer {
@@ -173,15 +173,15 @@ impl Google {
         Ok(Reply::empty(204))
     }
 
-    /// Tells every channel of a place that something changed.
-    pub(super) fn tell(&mut self, now: DateTime<Utc>, email: &str, place: &str) {
-        let told: Vec<_> = self
+    /// Notifies every channel of a place that something changed.
+    pub(super) fn notify_place(&mut self, now: DateTime<Utc>, email: &str, place: &str) {
+        let ids: Vec<_> = self
             .channels
             .iter()
             .filter(|(_, held)| held.email == email && held.place == place && held.expires > now)
             .map(|(id, _)| id.clone())
             .collect();
-        for id in told {
+        for id in ids {
             self.notify(now, &id, "exists");
         }
     }

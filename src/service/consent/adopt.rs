@@ -96,7 +96,7 @@ impl Services {
         let same = if let (Some(one), Some(other)) = (subject, &grant.subject) {
             one == other
         } else {
-            // Without a subject the primary calendar tells whose it is.
+            // Without a subject the primary calendar shows whose it is.
             listed.first().is_some_and(|primary| calendars.iter().any(|calendar| calendar.remote_id == primary.id))
         };
         if !same {

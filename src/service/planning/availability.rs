@@ -32,8 +32,8 @@ use crate::{
 };
 
 /// Stretches that providers call busy that are looked at for one person.
-const TOLD_MAX: u32 = 20_000;
-/// Accounts of one person that are told of.
+const SPANS_MAX: u32 = 20_000;
+/// Accounts of one person that are listed.
 const ACCOUNTS_MAX: u32 = 100;
 /// Rounds looked through for one that went well.
 const ROUNDS_MAX: u32 = 50;
@@ -116,7 +116,7 @@ impl Services {
         Ok((all, suggestions))
     }
 
-    /// When a person is busy, as their events, blocks and providers tell it. With `blocks_of`, the events of these blocks are
+    /// When a person is busy, as their events, blocks and providers report it. With `blocks_of`, the events of these blocks are
     /// left out, so that a plan does not run into itself.
     pub(super) async fn busy_time(
         &self,
@@ -151,8 +151,8 @@ impl Services {
         }
         // What a provider calls busy without saying why covers our own blocks too, where they were published.
         if blocks_of.is_none() {
-            for (_, told) in tx.busy_in(scope, user, window.from, window.to, TOLD_MAX).await? {
-                busy.add_span(Window { from: told.start, to: told.end });
+            for (_, span) in tx.busy_in(scope, user, window.from, window.to, SPANS_MAX).await? {
+                busy.add_span(Window { from: span.start, to: span.end });
             }
             for block in tx.blocks_between(user, window.from, window.to).await? {
                 if block.event_id.is_none() && (block.state.is_live() || block.state == BlockState::Done) {
@@ -180,14 +180,14 @@ pub(super) fn usual_hours(user: &User, rules: &PlanningRules) -> TimeMap {
 }
 
 async fn freshness(tx: &mut Tx, scope: &Scope, user: &User) -> Result<Vec<Freshness>, Refusal> {
-    let mut told = Vec::new();
+    let mut listed = Vec::new();
     for account in tx.accounts(scope, Some(&user.id), None, ACCOUNTS_MAX).await? {
         let rounds = tx.rounds_of(scope, account.id, None, ROUNDS_MAX).await?;
         let good = rounds.into_iter().find(|round| round.outcome == Some(Outcome::Ok));
         let read_at = good.and_then(|round| round.finished_at);
-        told.push(Freshness { account_id: account.id, status: account.status, read_at });
+        listed.push(Freshness { account_id: account.id, status: account.status, read_at });
     }
-    Ok(told)
+    Ok(listed)
 }
 
 fn check(wanted: &AvailabilityWanted) -> Result<(), Refusal> {

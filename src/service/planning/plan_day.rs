@@ -132,7 +132,8 @@ impl Services {
             return Err(Refusal::Stale);
         }
         for mut old in write.open_proposals(&gathered.user.id).await? {
-            let same = proposal.as_ref().is_some_and(|new| new.inputs == old.inputs && told(new) == told(&old));
+            let same =
+                proposal.as_ref().is_some_and(|new| new.inputs == old.inputs && changes_of(new) == changes_of(&old));
             if same {
                 // Asked again about the same: the offer that is known stands.
                 write.commit().await?;
@@ -219,7 +220,7 @@ impl Services {
     }
 }
 
-/// What a caller is told of a list without a plan.
+/// What a caller gets for a list without a plan.
 fn no_plan(why: NoPlan) -> Refusal {
     let busy = |why| Refusal::Busy { why, retry_after_s: RETRY_AFTER_S };
     match why {
@@ -234,6 +235,6 @@ fn no_plan(why: NoPlan) -> Refusal {
 }
 
 /// What a proposal would do, without the ids that it gives new blocks.
-fn told(proposal: &Proposal) -> Vec<(TaskId, Change)> {
+fn changes_of(proposal: &Proposal) -> Vec<(TaskId, Change)> {
     proposal.changes.iter().map(|change| (change.task_id, change.change)).collect()
 }

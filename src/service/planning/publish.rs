@@ -35,7 +35,7 @@ struct Shown {
     keeps: bool,
 }
 
-/// How much room each block has until it can be nowhere else, in minutes; what is not told has enough.
+/// How much room each block has until it can be nowhere else, in minutes; what is not listed has enough.
 pub(super) type Slack = BTreeMap<BlockId, i64>;
 
 impl Services {

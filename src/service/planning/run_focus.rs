@@ -338,8 +338,8 @@ impl Services {
         let text =
             "The time for this task is up, and something that cannot move comes next. What is left is planned anew.";
         let owner = (&around.task.space_id, &around.user.id);
-        let told = Notice::new(self.world.new_id(), owner, (NoticeKind::Overrun, Severity::Normal), text, now);
-        Notice { event_id: block.and_then(|block| block.event_id), ..told }
+        let notice = Notice::new(self.world.new_id(), owner, (NoticeKind::Overrun, Severity::Normal), text, now);
+        Notice { event_id: block.and_then(|block| block.event_id), ..notice }
     }
 }
 

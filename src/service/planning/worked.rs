@@ -17,7 +17,7 @@ use crate::{
 
 /// Dates asked for at once, at most.
 const DAYS_MAX: i64 = 366;
-/// Dates that are told of where nobody says from when.
+/// Dates that are shown where nobody says from when.
 const DAYS_USUAL: i64 = 7;
 
 impl Services {

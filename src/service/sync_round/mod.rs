@@ -4,7 +4,7 @@
 //! A round is idempotent: every cause (poll, wake, start) runs this same path, and a crash anywhere in it is answered by
 //! running it again.
 //!
-//! 1. **List** the calendars; a stamp tells of each whether it has to be read.
+//! 1. **List** the calendars; a stamp shows of each whether it has to be read.
 //! 2. **Pull** page after page; each is decided in the transaction that also reads our side, while the next one is asked for.
 //! 3. **Brake**: the deletions of all calendars are judged together. A calendar that is not listed for a day counts as emptied.
 //! 4. **Commit** deletions and cursor, a transaction for each calendar. An event that the provider fails to hand out stops no
@@ -59,7 +59,7 @@ pub struct Opened {
     pub provider: Arc<dyn Provider>,
 }
 
-/// Told after each page.
+/// Called after each page.
 pub type ProgressSink<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 impl Services {
@@ -170,7 +170,10 @@ impl Run<'_> {
                 continue;
             }
             match self.pull(&calendar, remote, wanted == ToRead::Everything).await {
-                Ok(None) => self.sum.calendars_ok += 1,
+                Ok(None) => {
+                    self.sum.calendars_ok += 1;
+                    self.reload_account().await?;
+                }
                 Ok(Some(result)) => {
                     self.sum.pulled(calendar.id, &result);
                     pulled.push((calendar, remote.stamp.clone(), result));
@@ -193,6 +196,16 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// The account as its owner has it now: what is read from here on is decided by that.
+    async fn reload_account(&mut self) -> Result<(), Refusal> {
+        let id = self.opened.account.id;
+        let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
+        let account = tx.account(&Scope::Whole, id).await?;
+        tx.commit().await?;
+        self.opened.account = account.ok_or(Refusal::NotFound("account"))?;
+        Ok(())
+    }
+
     /// Busy time follows what changed on either side. That it cannot be read holds up nothing else.
     async fn read_busy(&mut self, wrote: bool) -> Result<(), Refusal> {
         let (changed, wrote) = (self.sum.changed(), wrote || self.cause == Cause::Connected);
@@ -203,7 +216,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether a channel is missing, or failed to tell of what this round has found.
+    /// Whether a channel is missing, or failed to notify us of what this round has found.
     async fn look_at_channels(&mut self) -> Result<(), Refusal> {
         let unheard = self.sum.unheard(self.services.world.now());
         self.sum.unwatched = self.services.channels_short(&self.opened, &unheard).await?;

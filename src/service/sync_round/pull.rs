@@ -90,9 +90,11 @@ impl<E: Into<Refusal>> From<E> for Stopped {
 /// Whether calendar and account still are what their owner had chosen when the round began; the calendar stays so until the transaction ends.
 pub(super) async fn claim(tx: &mut Tx, context: &CalendarContext<'_>) -> Result<bool, StoreError> {
     let (calendar, account) = (context.calendar, context.account);
+    if !tx.claim_calendar(calendar.id, calendar.version).await? {
+        return Ok(false);
+    }
     let now = tx.account(&Scope::Whole, account.id).await?;
-    let same = now.is_some_and(|now| now.decides_like(account));
-    Ok(same && tx.claim_calendar(calendar.id, calendar.version).await?)
+    Ok(now.is_some_and(|now| now.decides_like(account)))
 }
 
 /// Reads one calendar to its end.
@@ -105,7 +107,7 @@ pub struct Puller<'a> {
     pub provider: &'a dyn Provider,
     /// Plan only.
     pub dry: bool,
-    /// Told after each page.
+    /// Called after each page.
     pub progress: &'a (dyn Fn(Progress) + Send + Sync),
 }
 

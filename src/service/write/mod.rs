@@ -18,25 +18,42 @@ mod queue;
 use std::ops::{Deref, DerefMut};
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
 pub(in crate::service) use queue::{writable, write_target};
 
-use super::{Consequence, Services, consent::ConsentError, planning::EditedBy};
+use super::{Services, consent::ConsentError};
 use crate::{
     domain::{
         account::{Account, AccountStatus},
         ids::{AccountId, UserId},
-        mapping::Event,
         person::Scope,
         ports::World,
         proposal::PlanCause,
         round::Cause,
     },
-    engine::recurrence::span,
     service::Refusal,
     store::{Mode, StoreError, Tx},
 };
+
+/// What follows from a change once it is durable; losing it costs latency only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consequence {
+    Wake(AccountId, Cause),
+    Adopt(AccountId),
+    Plan,
+    /// The account's open provider stands on what was changed.
+    Reopen(AccountId),
+}
+
+impl Consequence {
+    /// The account that has to be owed a round, so that nothing is lost with this process. A local edit has its queued write.
+    fn owed(&self) -> Option<AccountId> {
+        match self {
+            Self::Wake(account, cause) => (*cause != Cause::LocalEdit).then_some(*account),
+            Self::Adopt(_) | Self::Plan | Self::Reopen(_) => None,
+        }
+    }
+}
 
 /// A transaction under way, and what follows once it is durable.
 pub(in crate::service) struct WriteTx<'s> {
@@ -60,22 +77,6 @@ impl DerefMut for WriteTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Stores an event that was made or changed here, queues its copies and brings its blocks along. `zone` dates what has none.
-    pub async fn put_event(&mut self, event: &Event, zone: Tz) -> Result<(), StoreError> {
-        let services = self.services;
-        self.put_event_of_block(event, zone).await?;
-        services.update_blocks(self, std::slice::from_ref(event), EditedBy::Product).await?;
-        self.wake_planner();
-        Ok(())
-    }
-
-    /// Stores an event that shows a block, and queues its copies. The block says the same already.
-    pub async fn put_event_of_block(&mut self, event: &Event, zone: Tz) -> Result<(), StoreError> {
-        let extent = span(&event.content, zone);
-        self.tx.put_events(std::slice::from_ref(event), &[extent]).await?;
-        self.queue_writes(event, zone).await
-    }
-
     /// Owes a user a plan, to be made from `at` on. Hides the transaction's own method, which wakes nobody.
     pub async fn owe_plan(&mut self, user: &UserId, cause: PlanCause, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.tx.owe_plan(user, cause, at).await?;
@@ -138,7 +139,7 @@ impl WriteTx<'_> {
     }
 }
 
-/// An error that tells a lost race from everything else.
+/// An error that distinguishes a lost race from everything else.
 pub(in crate::service) trait MayLoseRace: From<StoreError> {
     /// Whether another transaction came first, so that the same work may succeed when it is done again.
     fn is_lost_race(&self) -> bool;
@@ -163,6 +164,29 @@ macro_rules! may_lose_race {
 may_lose_race!(Refusal, ConsentError);
 
 impl Services {
+    /// Does what follows from a change: now, or once the request's work is durable.
+    fn then(&self, consequence: Consequence) {
+        match &self.work {
+            Some(work) => work.put_off(consequence),
+            None => self.carry(consequence),
+        }
+    }
+
+    pub(in crate::service) fn carry(&self, consequence: Consequence) {
+        match (consequence, self.wakes.get()) {
+            (Consequence::Reopen(account), _) => self.connections.forget(account),
+            (Consequence::Wake(account, cause), Some(wakes)) => wakes.wake(account, cause),
+            (Consequence::Adopt(account), Some(wakes)) => wakes.adopt(account),
+            (Consequence::Plan, Some(wakes)) => wakes.plan(),
+            (_, None) => {}
+        }
+    }
+
+    /// Notifies the planner that something may be due.
+    pub fn wake_planner(&self) {
+        self.then(Consequence::Plan);
+    }
+
     /// Runs the work in one transaction, and repeats it from the start when it lost a race. After the commit it wakes the accounts
     /// and the planner.
     pub(in crate::service) async fn write<T, E: MayLoseRace>(

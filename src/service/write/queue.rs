@@ -1,4 +1,4 @@
-//! The queue of writes to calendars, as the unit of work fills it: what an event owes to each calendar it lives in.
+//! An event that was made or changed here, stored with what it owes to each calendar it lives in.
 //!
 //! **Invariant:** one entry stands for one event and calendar, whatever happened to the event ([`joined`]).
 
@@ -17,13 +17,30 @@ use crate::{
     },
     engine::{
         outbox::{Owes, entry, joined, owes},
+        recurrence::span,
         sync::plan::Reason,
     },
-    service::Refusal,
+    service::{Refusal, planning::EditedBy},
     store::{StoreError, Tx},
 };
 
 impl WriteTx<'_> {
+    /// Stores an event that was made or changed here, queues its copies and brings its blocks along. `zone` dates what has none.
+    pub async fn put_event(&mut self, event: &Event, zone: Tz) -> Result<(), StoreError> {
+        let services = self.services;
+        self.put_event_of_block(event, zone).await?;
+        services.update_blocks(self, std::slice::from_ref(event), EditedBy::Product).await?;
+        self.wake_planner();
+        Ok(())
+    }
+
+    /// Stores an event that shows a block, and queues its copies. The block says the same already.
+    pub async fn put_event_of_block(&mut self, event: &Event, zone: Tz) -> Result<(), StoreError> {
+        let extent = span(&event.content, zone);
+        self.tx.put_events(std::slice::from_ref(event), &[extent]).await?;
+        self.queue_writes(event, zone).await
+    }
+
     /// Queues a write, or joins it to the one already queued for that event and calendar.
     pub async fn merge_into_queue(&mut self, entry: &OutboxEntry) -> Result<(), StoreError> {
         let queued = self.tx.outbox_entry(entry.event_id, entry.calendar_id).await?;

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::store::error::StoreError;
 
-/// Most causes told of one failure.
+/// Most causes shown of one failure.
 const CAUSES_MAX: usize = 5;
 
 /// Where the server is and how it is reached.
@@ -131,10 +131,10 @@ mod tests {
     use super::unencrypted;
 
     #[test]
-    fn plain_text_over_a_network_is_told_unless_it_was_chosen() {
+    fn plain_text_over_a_network_is_reported_unless_it_was_chosen() {
         for url in ["postgres://a:b@db.example.org/c", "postgres://a@10.0.0.7/c?sslmode=prefer"] {
-            let told = unencrypted(url).expect(url);
-            assert!(told.contains("sslmode=require") && !told.contains("a:b"), "{told}");
+            let warning = unencrypted(url).expect(url);
+            assert!(warning.contains("sslmode=require") && !warning.contains("a:b"), "{warning}");
         }
         for url in [
             "postgres://a@localhost/c",

@@ -1,4 +1,4 @@
-//! The audit log: written with the change it tells of (I-31), never changed.
+//! The audit log: written with the change it records (I-31), never changed.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

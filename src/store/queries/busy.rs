@@ -1,4 +1,4 @@
-//! Busy time that providers tell.
+//! Busy time that providers report.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

@@ -13,7 +13,7 @@ use crate::{
     store::{rows::HoldRow, schema::holds},
 };
 
-/// Most holds told at once; there is seldom more than one per calendar.
+/// Most holds listed at once; there is seldom more than one per calendar.
 const HOLDS_MAX: i64 = 500;
 
 pub async fn put_hold(conn: &mut Conn, hold: &Hold) -> Done<()> {

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Most API keys told at once.
+/// Most API keys listed at once.
 const KEYS_MAX: i64 = 1_000;
 
 pub async fn insert_api_key(conn: &mut Conn, key: &ApiKey) -> Done<()> {

@@ -59,7 +59,7 @@ fn stored(rows: usize) -> Done<()> {
     if rows > 0 { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
-/// How many rows a statement touched, as the API tells it.
+/// How many rows a statement touched, as the API counts it.
 fn told(rows: usize) -> u64 {
     u64::try_from(rows).unwrap_or(u64::MAX)
 }

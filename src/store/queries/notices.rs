@@ -1,4 +1,4 @@
-//! What people are told.
+//! Notices to people.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

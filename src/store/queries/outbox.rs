@@ -11,7 +11,7 @@ use crate::{
         outbox::{OutboxEntry, OutboxState},
         person::Scope,
     },
-    store::{rows::OutboxRow, schema::outbox, types::Ts},
+    store::{StoreError, rows::OutboxRow, schema::outbox, types::Ts},
 };
 
 pub async fn put_outbox(conn: &mut Conn, entry: &OutboxEntry) -> Done<()> {
@@ -24,6 +24,12 @@ pub async fn put_outbox(conn: &mut Conn, entry: &OutboxEntry) -> Done<()> {
         .execute(conn)
         .await?;
     Ok(())
+}
+
+pub async fn update_outbox(conn: &mut Conn, entry: &OutboxEntry) -> Done<()> {
+    let row = OutboxRow::of(entry)?;
+    let updated = diesel::update(outbox::table.filter(outbox::id.eq(entry.id))).set(row).execute(conn).await?;
+    if updated == 0 { Err(StoreError::Busy) } else { Ok(()) }
 }
 
 pub async fn outbox_entry(conn: &mut Conn, event: EventId, calendar: CalendarId) -> Done<Option<OutboxEntry>> {

@@ -47,12 +47,12 @@ pub async fn replace_unreadable(
 pub async fn unreadable_of(conn: &mut Conn, calendar: CalendarId) -> Done<Vec<UnreadableEvent>> {
     let query = unreadable::table.filter(unreadable::calendar_id.eq(calendar)).order(unreadable::remote_id);
     let entries: Vec<UnreadableEntry> = query.select(UnreadableEntry::as_select()).load(conn).await?;
-    let told = entries.into_iter().map(|entry| UnreadableEvent {
+    let events = entries.into_iter().map(|entry| UnreadableEvent {
         remote_id: entry.remote_id,
         revision: entry.revision,
         uid: entry.uid,
         why: entry.why,
         seen_at: entry.seen_at.0,
     });
-    Ok(told.collect())
+    Ok(events.collect())
 }

@@ -1,4 +1,4 @@
-//! What happened and what people were told of it.
+//! What happened, and the notices that people got of it.
 
 use diesel::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Where SQLite's blocking calls run.
 //!
 //! diesel-async's own strategy waits in `Drop` with `block_in_place`, which panics on actix's single-threaded runtimes when a
-//! future is cancelled. Ours lets the call finish alone and tells when it has.
+//! future is cancelled. Ours lets the call finish alone and reports when it has.
 
 use std::{error::Error, sync::Arc};
 

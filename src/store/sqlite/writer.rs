@@ -1,10 +1,10 @@
 //! The one writer, shared: transactions that come at the same time become durable in one physical commit.
 //!
 //! A task owns the connection and lends it to one transaction after the other, each inside a savepoint of its own. When nobody
-//! waits any more, or [`GROUP_MAX`] have joined, it commits for all of them and only then tells each that it is durable. A
+//! waits any more, or [`GROUP_MAX`] have joined, it commits for all of them and only then notifies each that it is durable. A
 //! transaction that is dropped gives the connection back by the same way, and its savepoint is rolled back before the next.
 //!
-//! **Invariant:** a transaction is told `Ok` only after the physical commit that holds it.
+//! **Invariant:** a transaction is answered `Ok` only after the physical commit that holds it.
 //! **Invariant:** the connection is lent again only when no call of the borrower before is still running.
 
 use std::path::PathBuf;
@@ -60,7 +60,7 @@ struct Lent {
 /// The connection, given back.
 struct Returned {
     conn: Conn,
-    /// Who is to be told of the commit; `None`: to be rolled back.
+    /// Who is to be notified of the commit; `None`: to be rolled back.
     commit: Option<Answer>,
 }
 
@@ -130,7 +130,7 @@ impl Task {
         while let Some(request) = next {
             conn = match lend(conn, &calls, request, &mut members).await {
                 Ok(conn) => conn,
-                Err(error) => return tell(members, &Err(error)),
+                Err(error) => return answer_all(members, &Err(error)),
             };
             next = if members.len() < GROUP_MAX { waiting.try_recv().ok() } else { None };
         }
@@ -139,11 +139,11 @@ impl Task {
         if ended.is_ok() {
             self.idle = Some((conn, calls));
         }
-        tell(members, &ended);
+        answer_all(members, &ended);
     }
 }
 
-fn tell(members: Vec<Answer>, outcome: &Result<(), StoreError>) {
+fn answer_all(members: Vec<Answer>, outcome: &Result<(), StoreError>) {
     for member in members {
         // A member that no longer listens was cancelled while it waited; it is committed like the others.
         drop(member.send(outcome.clone()));

@@ -127,7 +127,7 @@ fn nothing_secret_is_printed() {
     let bytes = bytes_of(key).expect("bytes");
     let swapped = SealedSecret { account_id: account(2), ..row.clone() };
     let shown = format!("{ring:?} {:?} {row:?} {:?}", ring.list(), ring.open(&swapped));
-    assert!(shown.contains(&row.key_id), "the id may be told: {shown}");
+    assert!(shown.contains(&row.key_id), "the id may be shown: {shown}");
     assert!(!shown.contains("hunter2") && !shown.contains(key), "{shown}");
     assert!(!shown.contains(&format!("{:?}", &bytes[..8]).replace(['[', ']'], "")), "{shown}");
 }
@@ -178,7 +178,7 @@ fn a_damaged_key_file_is_named_by_its_line_and_not_quoted() {
     let good = fs::read_to_string(&path).expect("the file");
     let key = good.lines().find(|line| line.starts_with("key = ")).expect("a key").to_owned();
     let other = good.replace(&key[7..11], if key.contains("AAAA") { "BBBB" } else { "AAAA" });
-    for (bad, told) in [
+    for (bad, reason) in [
         (String::new(), "no key"),
         (good.replace("key = ", "key : "), "line 7"),
         (good.replace(&key, "colour = \"red\""), "line"),
@@ -186,7 +186,7 @@ fn a_damaged_key_file_is_named_by_its_line_and_not_quoted() {
     ] {
         fs::write(&path, &bad).expect("written");
         let why = KeyRing::load(folder.path(), None, world()).expect_err(&bad).to_string();
-        assert!(why.contains(told), "{told}: {why}");
+        assert!(why.contains(reason), "{reason}: {why}");
         assert!(!why.contains(&key[7..30]), "{why}");
     }
 }
@@ -280,7 +280,7 @@ fn with_the_environments_key_no_file_is_made() {
 }
 
 #[test]
-fn a_wrong_environment_key_is_told_by_its_place() {
+fn a_wrong_environment_key_is_reported_by_its_place() {
     let folder = folder();
     let text = format!("{},s3cret", "ab12".repeat(16));
     let why = KeyRing::load(folder.path(), Some(&Secret::new(text)), world()).expect_err("refused").to_string();

@@ -63,7 +63,7 @@ pub struct ConnectBody {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     policy: Option<ConflictPolicy>,
-    /// How much is told to the provider: `minimal`, `normal` or `full` (without it).
+    /// How much is sent to the provider: `minimal`, `normal` or `full` (without it).
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     privacy: Option<PrivacyLevel>,
@@ -102,7 +102,7 @@ pub struct AccountPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     policy: Option<ConflictPolicy>,
-    /// How much is told to the provider: `minimal`, `normal` or `full`.
+    /// How much is sent to the provider: `minimal`, `normal` or `full`.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     privacy: Option<PrivacyLevel>,
@@ -155,7 +155,7 @@ pub struct AccountView {
     /// Who wins a conflict.
     #[schema(value_type = String)]
     policy: ConflictPolicy,
-    /// How much is told to the provider.
+    /// How much is sent to the provider.
     #[schema(value_type = String)]
     privacy: PrivacyLevel,
     /// The account that takes its writes.
@@ -224,8 +224,8 @@ impl From<AccountFacts> for AccountView {
     }
 }
 
-/// Tells an account as it is now.
-async fn told(ask: &Ask, status: u16, id: AccountId) -> Answer {
+/// Shows an account as it is now.
+async fn account_view(ask: &Ask, status: u16, id: AccountId) -> Answer {
     let facts = ask.services().account(ask.scope(), id).await?;
     versioned(status, facts.account.version, &AccountView::from(facts))
 }
@@ -266,7 +266,7 @@ pub async fn connect(ask: Ask) -> Answer {
 
 /// `GET /v1/accounts/{id}`
 pub async fn get(ask: Ask) -> Answer {
-    told(&ask, 200, ask.id("id", "account")?).await
+    account_view(&ask, 200, ask.id("id", "account")?).await
 }
 
 /// `PATCH /v1/accounts/{id}`
@@ -289,7 +289,7 @@ pub async fn schedule(ask: Ask) -> Answer {
         Schedule { auto_sync_enabled: body.auto_sync_enabled, sync_frequency_minutes: body.sync_frequency_minutes };
     let change = AccountChange { schedule: Some(schedule), policy: body.conflict_policy, ..AccountChange::default() };
     let answer = changed(&ask, change).await?;
-    ask.tell_actor(ask.id("id", "account")?, Order::ScheduleChanged).await;
+    ask.notify_actor(ask.id("id", "account")?, Order::ScheduleChanged).await;
     Ok(answer)
 }
 
@@ -297,7 +297,7 @@ async fn changed(ask: &Ask, change: AccountChange) -> Answer {
     let id = ask.id("id", "account")?;
     let (expected, actor) = (ask.if_match().version(), ask.caller.actor());
     ask.services().change_account(ask.scope(), &actor, id, expected, change).await?;
-    told(ask, 200, id).await
+    account_view(ask, 200, id).await
 }
 
 /// `DELETE /v1/accounts/{id}`
@@ -305,8 +305,8 @@ pub async fn delete(ask: Ask) -> Answer {
     let id = ask.id("id", "account")?;
     let delete_events = ask.param("delete_events")?.unwrap_or(false);
     ask.services().begin_disconnect(ask.scope(), &ask.caller.actor(), id, delete_events).await?;
-    let answer = told(&ask, 202, id).await?;
-    ask.tell_actor(id, Order::Disconnect { delete_events }).await;
+    let answer = account_view(&ask, 202, id).await?;
+    ask.notify_actor(id, Order::Disconnect { delete_events }).await;
     Ok(answer)
 }
 
@@ -314,7 +314,7 @@ pub async fn delete(ask: Ask) -> Answer {
 pub async fn sync(ask: Ask) -> Answer {
     let id = ask.id("id", "account")?;
     // Who may not see an account may not use up its requests either.
-    let mut answer = told(&ask, 202, id).await?;
+    let mut answer = account_view(&ask, 202, id).await?;
     let allowance = ask.app.sync_limit.admit(id, ask.services().world.now())?;
     ask.services().request_round(ask.scope(), id).await?;
     for (name, value) in allowance.headers() {
@@ -338,13 +338,13 @@ pub async fn resume(ask: Ask) -> Answer {
 async fn ordered(ask: &Ask, pause: bool) -> Answer {
     let id = ask.id("id", "account")?;
     pause_or_resume(ask, id, pause).await?;
-    told(ask, 202, id).await
+    account_view(ask, 202, id).await
 }
 
-/// Stores the choice, then tells the actor.
+/// Stores the choice, then notifies the actor.
 pub(super) async fn pause_or_resume(ask: &Ask, id: AccountId, pause: bool) -> Result<(), Problem> {
     ask.services().pause_account(ask.scope(), &ask.caller.actor(), id, pause).await?;
-    ask.tell_actor(id, if pause { Order::Pause } else { Order::Resume }).await;
+    ask.notify_actor(id, if pause { Order::Pause } else { Order::Resume }).await;
     Ok(())
 }
 
@@ -373,6 +373,6 @@ pub async fn reconnect(ask: Ask) -> Answer {
         privacy: None,
     };
     ask.services().reconnect(ask.scope(), &ask.caller.actor(), id, fresh).await?;
-    ask.tell_actor(id, Order::Reauthorised).await;
-    told(&ask, 200, id).await
+    ask.notify_actor(id, Order::Reauthorised).await;
+    account_view(&ask, 200, id).await
 }

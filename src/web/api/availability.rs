@@ -1,4 +1,4 @@
-//! Busy time as providers tell it, and who is free when.
+//! Busy time as providers report it, and who is free when.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};

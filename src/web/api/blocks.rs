@@ -22,7 +22,7 @@ use crate::{
 
 /// How far is looked ahead when nobody says.
 const AHEAD: Duration = Duration::days(7);
-/// Longest window that is told at once.
+/// Longest window that is answered at once.
 const WINDOW_MAX: Duration = Duration::days(92);
 
 /// From an instant to another, the last one not included.

@@ -238,8 +238,8 @@ mod tests {
 
     #[test]
     fn a_title_never_becomes_a_formula() {
-        for (title, told) in [("=1+1", "'=1+1"), ("+4", "'+4"), ("-2", "'-2"), ("@x", "'@x"), (" =1", "' =1")] {
-            assert_eq!(quoted(title), told);
+        for (title, cell) in [("=1+1", "'=1+1"), ("+4", "'+4"), ("-2", "'-2"), ("@x", "'@x"), (" =1", "' =1")] {
+            assert_eq!(quoted(title), cell);
         }
         assert_eq!(quoted("=HYPERLINK(\"x\",\"y\")"), "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\"");
     }

@@ -178,7 +178,7 @@ pub struct EventView {
     /// Which occurrence this row is, by its original start.
     #[schema(value_type = Option<Time>)]
     recurrence_id: Option<EventTime>,
-    /// Occurrences that differ from the series; told with the whole series only.
+    /// Occurrences that differ from the series; shown with the whole series only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     overrides: Vec<OverrideView>,
     /// What it says besides.

@@ -25,7 +25,7 @@ pub mod users;
 
 use serde::{Deserialize, Deserializer};
 
-/// A field that tells "left out" (`None`) from "emptied" (`Some(None)`).
+/// A field that distinguishes "left out" (`None`) from "emptied" (`Some(None)`).
 #[expect(clippy::option_option, reason = "left out, emptied and set are three things to a patch")]
 fn emptied<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(from).map(Some)

@@ -1,4 +1,4 @@
-//! What people are told.
+//! Notices to people.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub struct NoticeView {
     /// Ours.
     #[schema(value_type = uuid::Uuid)]
     id: NoticeId,
-    /// Who is told.
+    /// Whom it is for.
     #[schema(value_type = String)]
     user_id: UserId,
     /// The account it is about.

@@ -121,7 +121,7 @@ pub async fn list(ask: Ask) -> Answer {
 /// `GET /v1/ops/actors/{account}`
 pub async fn get(ask: Ask) -> Answer {
     let id = account(&ask).await?;
-    told(&ask, 200, id)
+    actor_view(&ask, 200, id)
 }
 
 /// `POST /v1/ops/actors/{account}/restart`
@@ -133,14 +133,14 @@ pub async fn restart(ask: Ask) -> Answer {
 pub async fn pause(ask: Ask) -> Answer {
     let id = account(&ask).await?;
     pause_or_resume(&ask, id, true).await?;
-    told(&ask, 202, id)
+    actor_view(&ask, 202, id)
 }
 
 /// `POST /v1/ops/actors/{account}/resume`
 pub async fn resume(ask: Ask) -> Answer {
     let id = account(&ask).await?;
     pause_or_resume(&ask, id, false).await?;
-    told(&ask, 202, id)
+    actor_view(&ask, 202, id)
 }
 
 /// `POST /v1/ops/actors/{account}/panic`
@@ -157,10 +157,10 @@ async fn account(ask: &Ask) -> Result<AccountId, Problem> {
 async fn ordered(ask: &Ask, order: Order) -> Answer {
     let id = account(ask).await?;
     ask.app.actors.order(id, order).await?;
-    told(ask, 202, id)
+    actor_view(ask, 202, id)
 }
 
-fn told(ask: &Ask, status: u16, id: AccountId) -> Answer {
+fn actor_view(ask: &Ask, status: u16, id: AccountId) -> Answer {
     let health = ask.app.actors.of(id).unwrap_or_else(|| ActorHealth::starting(id));
     json(status, &ActorView::from(health))
 }

@@ -112,13 +112,13 @@ impl From<PlanningBody> for PlanningRules {
     }
 }
 
-fn told((rules, version): (PlanningRules, i64)) -> Answer {
+fn rules_view((rules, version): (PlanningRules, i64)) -> Answer {
     versioned(200, version, &PlanningView { rules: rules.into(), etag: etag(version) })
 }
 
 /// `GET /v1/users/{id}/planning`
 pub async fn get(ask: Ask) -> Answer {
-    told(ask.services().planning_rules(ask.scope(), &ask.own_id("id")?).await?)
+    rules_view(ask.services().planning_rules(ask.scope(), &ask.own_id("id")?).await?)
 }
 
 /// `PUT /v1/users/{id}/planning`
@@ -129,5 +129,5 @@ pub async fn put(ask: Ask) -> Answer {
         Some((field, why)) => Problem::invalid(field, why),
         None => Problem::invalid("body", why),
     })?;
-    told(ask.services().set_planning_rules(ask.scope(), &id, ask.if_match().version(), rules).await?)
+    rules_view(ask.services().set_planning_rules(ask.scope(), &id, ask.if_match().version(), rules).await?)
 }

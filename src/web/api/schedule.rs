@@ -173,13 +173,13 @@ pub async fn list(ask: Ask) -> Answer {
     json(200, &Page::cut(rows, limit, |row| row.id).map(ProposalView::from))
 }
 
-fn told(proposal: Proposal) -> Answer {
+fn proposal_view(proposal: Proposal) -> Answer {
     versioned(200, proposal.version, &ProposalView::from(proposal))
 }
 
 /// `GET /v1/proposals/{id}`
 pub async fn get(ask: Ask) -> Answer {
-    told(ask.services().proposal(ask.scope(), ask.id("id", "proposal")?).await?)
+    proposal_view(ask.services().proposal(ask.scope(), ask.id("id", "proposal")?).await?)
 }
 
 /// The proposal in the path, and the blocks of it that the body names.
@@ -198,16 +198,16 @@ async fn chosen(ask: &Ask) -> Result<(ProposalId, Option<BTreeSet<BlockId>>), Pr
 /// `POST /v1/proposals/{id}/accept`
 pub async fn accept(ask: Ask) -> Answer {
     let (id, only) = chosen(&ask).await?;
-    told(ask.services().accept_proposal(ask.scope(), id, only.as_ref()).await?)
+    proposal_view(ask.services().accept_proposal(ask.scope(), id, only.as_ref()).await?)
 }
 
 /// `POST /v1/proposals/{id}/reject`
 pub async fn reject(ask: Ask) -> Answer {
-    told(ask.services().reject_proposal(ask.scope(), ask.id("id", "proposal")?).await?)
+    proposal_view(ask.services().reject_proposal(ask.scope(), ask.id("id", "proposal")?).await?)
 }
 
 /// `POST /v1/proposals/{id}/put-back`
 pub async fn put_back(ask: Ask) -> Answer {
     let (id, only) = chosen(&ask).await?;
-    told(ask.services().put_back(ask.scope(), id, only.as_ref()).await?)
+    proposal_view(ask.services().put_back(ask.scope(), id, only.as_ref()).await?)
 }

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// What is told of a space.
+/// What a caller says of a space.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpaceBody {

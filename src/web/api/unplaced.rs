@@ -11,7 +11,7 @@ use crate::{
     service::planning::plan_day::Planned,
 };
 
-/// Tasks without a place that are told in one answer; how many there are is told beside.
+/// Tasks without a place that are listed in one answer; how many there are is shown beside.
 const UNPLACED_MAX: usize = 100;
 /// Tasks, blocks or ways out that are named in one reason.
 const NAMED_MAX: usize = 20;
@@ -174,7 +174,7 @@ pub enum ActionView {
 impl UnplacedView {
     /// The first tasks that do not fit.
     pub(super) fn first(planned: &Planned) -> Vec<Self> {
-        let told = |misfit: &Misfit| {
+        let view = |misfit: &Misfit| {
             Some(Self {
                 task_id: planned.task(misfit.task)?,
                 rest_min: planned.minutes(misfit.rest),
@@ -183,7 +183,7 @@ impl UnplacedView {
                 actions: misfit.actions.iter().take(NAMED_MAX).map(|one| action(planned, one)).collect(),
             })
         };
-        planned.plan.misfits.iter().take(UNPLACED_MAX).filter_map(told).collect()
+        planned.plan.misfits.iter().take(UNPLACED_MAX).filter_map(view).collect()
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// What is told of a user.
+/// What a caller says of a user.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserBody {

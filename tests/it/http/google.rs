@@ -781,7 +781,7 @@ async fn held_deletions_are_carried_out_once_somebody_says_so() {
     let holds = holds["data"].as_array().expect("holds");
     assert_eq!(holds.len(), 1, "asked once");
     assert_eq!((holds[0]["removed"].as_u64(), holds[0]["events"].as_array().map(Vec::len)), (Some(8), Some(8)));
-    assert!(holds[0]["reason"].as_str().is_some_and(|why| why.contains("told as deleted there")), "{}", holds[0]);
+    assert!(holds[0]["reason"].as_str().is_some_and(|why| why.contains("reported as deleted there")), "{}", holds[0]);
     app.post(&format!("/v1/holds/{}/approve", holds[0]["id"].as_str().expect("an id")), Value::Null).await.ok();
     assert_eq!(round(&app, id, Cause::Requested).await, Outcome::Ok);
     assert_eq!(titles(&app).await.len(), 4);

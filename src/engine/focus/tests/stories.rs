@@ -144,7 +144,7 @@ fn an_overrun_pushes_a_flexible_block_and_stops_at_a_meeting() {
     assert!(focus.overrun && focus.state == FocusState::Running);
     assert_eq!(alarm(&focus, &context, monday("11:20")), None);
     let (_, effects) = step(Some(focus), tick(), &context, monday("11:50"));
-    assert_eq!(effects, [], "told once");
+    assert_eq!(effects, [], "announced once");
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn a_clock_that_steps_back_takes_no_minute_away() {
 }
 
 #[test]
-fn what_was_worked_over_midnight_is_told_by_day_and_counted_in_elapsed_time() {
+fn what_was_worked_over_midnight_is_reported_by_day_and_counted_in_elapsed_time() {
     let mut focus = begun(hours("10:00", "11:00"), monday("10:00")).0;
     // Midnight of the night in which Berlin puts its clocks back, 22:30 to 04:30.
     focus.since = at("2026-10-24T20:30:00Z");

@@ -175,8 +175,9 @@ impl World {
             self.carry_out(*effect);
         }
         if let Some(ended) = self.focus.take_if(|focus| !focus.is_open()) {
-            let told: u32 = effects.iter().map(|e| if let Effect::Worked(minutes) = e { *minutes } else { 0 }).sum();
-            assert_eq!(told, minutes(&ended, now + Duration::hours(9)), "an ended session grows no more");
+            let reported: u32 =
+                effects.iter().map(|e| if let Effect::Worked(minutes) = e { *minutes } else { 0 }).sum();
+            assert_eq!(reported, minutes(&ended, now + Duration::hours(9)), "an ended session grows no more");
             self.saw("ended");
         }
         self.judge_alarm(input);

@@ -14,7 +14,7 @@ fn alone(hours: &[(Tick, Tick)], task: Task) -> Problem {
 }
 
 #[test]
-fn what_the_task_lacks_itself_is_told_first() {
+fn what_the_task_lacks_itself_is_reported_first() {
     let unknown = misfit(&alone(&[(0, 10)], Task { work: None, ..task(4, 4, 4) }));
     assert_eq!((unknown.reason, unknown.actions), (Reason::NoEstimate, vec![Action::GiveEstimate]));
     let far = misfit(&alone(&[(0, 10)], Task { release: 50, ..task(4, 4, 4) }));
@@ -25,7 +25,7 @@ fn what_the_task_lacks_itself_is_told_first() {
 }
 
 #[test]
-fn hours_that_hold_too_little_are_told_with_the_largest_gap() {
+fn hours_that_hold_too_little_are_reported_with_the_largest_gap() {
     let none = misfit(&alone(&[], task(4, 4, 4)));
     assert_eq!(none.reason, Reason::NoAllowedHours);
     let small = misfit(&alone(&[(0, 3), (5, 7)], task(8, 4, 4)));
@@ -36,7 +36,7 @@ fn hours_that_hold_too_little_are_told_with_the_largest_gap() {
 }
 
 #[test]
-fn time_that_is_held_or_not_known_is_told_by_who_holds_it() {
+fn time_that_is_held_or_not_known_is_reported_by_who_holds_it() {
     let mut problem = alone(&[(0, 10)], task(4, 4, 4));
     problem.busy = vec![busy(0, 4, BusyWith::Locked(7)), busy(4, 8, BusyWith::Locked(3)), busy(8, 10, BusyWith::Event)];
     let locked = misfit(&problem);
@@ -49,7 +49,7 @@ fn time_that_is_held_or_not_known_is_told_by_who_holds_it() {
 }
 
 #[test]
-fn a_task_that_waits_is_told_with_what_it_waits_for() {
+fn a_task_that_waits_is_reported_with_what_it_waits_for() {
     let mut problem = alone(&[(0, 10)], Task { work: None, ..task(4, 4, 4) });
     problem.tasks.push(Task { after: vec![0], ..task(2, 2, 2) });
     let plan = planned(&problem);
@@ -77,7 +77,7 @@ fn too_much_work_is_counted() {
 }
 
 #[test]
-fn who_has_the_time_is_told_when_nothing_can_be_counted() {
+fn who_has_the_time_is_reported_when_nothing_can_be_counted() {
     let mut problem = open_time(&[(0, 3), (4, 7)], 7);
     // There are six ticks for six, but none of the pieces fits beside another.
     problem.tasks = vec![Task { weight: 8, ..task(2, 2, 2) }, Task { weight: 4, ..task(2, 2, 2) }, task(2, 2, 2)];

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_is_wrong_with_a_problem_is_told_with_its_field() {
+fn what_is_wrong_with_a_problem_is_reported_with_its_field() {
     let mut good = open_time(&[(0, 10)], 20);
     good.tasks = vec![task(4, 2, 4), Task { after: vec![0], ..task(4, 2, 4) }];
     good.busy = vec![busy(2, 3, BusyWith::Locked(1))];
@@ -116,7 +116,7 @@ fn no_day_is_worked_longer_than_its_cap_whatever_the_hours() {
 }
 
 #[test]
-fn a_task_that_the_caps_leave_too_little_for_is_told_how_little() {
+fn a_task_that_the_caps_leave_too_little_for_is_reported_with_how_little() {
     let mut problem = open_time(&[(0, 8), (20, 28)], 40);
     problem.caps = vec![Cap { from: 0, ticks: 3 }, Cap { from: 20, ticks: 10 }];
     problem.tasks = vec![task(12, 1, 6)];

@@ -36,7 +36,7 @@ impl<'d> EditContext<'d> {
         }
         for name in ["RDATE", "EXDATE"] {
             let wanted = listed(wanted, name);
-            // A list is told relative to the start: beside another start its lines may mean something else.
+            // A list is relative to the start: beside another start its lines may mean something else.
             let there = if piece.facts.start == *start {
                 Some(listed(old, name))
             } else {

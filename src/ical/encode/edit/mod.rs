@@ -37,7 +37,7 @@ use crate::{
 /// Brings a resource's text to `content` by changing only the lines whose meaning differs.
 ///
 /// Attendees, organizer and alarms are never touched and never added; `SEQUENCE` grows by one where it is and a time or
-/// the recurrence changed; `DTSTAMP` and `LAST-MODIFIED` of changed components tell `stamp`. A new override begins as a copy
+/// the recurrence changed; `DTSTAMP` and `LAST-MODIFIED` of changed components get `stamp`. A new override begins as a copy
 /// of the master, alarms and all. A changed text loses its `ALTREP`, which would still show the old one.
 ///
 /// # Errors

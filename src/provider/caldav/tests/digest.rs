@@ -78,7 +78,7 @@ async fn a_way_to_prove_oneself_that_we_do_not_have_is_named() {
 async fn a_challenge_from_elsewhere_is_not_answered() {
     let elsewhere = on("REPORT", OFFICE, 401, "").header("www-authenticate", CHALLENGE);
     let (account, script) = settled(vec![elsewhere.from("https://eve.example.net/home/ada/office/")]);
-    let error = pull(&account, None, false, &Held::default()).await.expect_err("not to be told the password");
+    let error = pull(&account, None, false, &Held::default()).await.expect_err("not to be sent the password");
     assert_eq!(error.class, FailureClass::Forbidden);
     assert_eq!(proofs(&script), ["basic"]);
     script.finished();

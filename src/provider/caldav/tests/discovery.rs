@@ -264,14 +264,14 @@ async fn a_list_of_calendars_that_is_cut_short_is_not_believed() {
         "PROPFIND",
         "/home/ada/",
         207,
-        found(&[calendar(OFFICE, "Work", "t"), told("/home/ada/", 507)]),
+        found(&[calendar(OFFICE, "Work", "t"), with_status("/home/ada/", 507)]),
     )]);
     assert_eq!(account.calendars().await.expect_err("incomplete").class, FailureClass::Transient);
     script.finished();
 }
 
 #[tokio::test]
-async fn what_keeps_no_events_is_no_calendar_and_rights_are_told() {
+async fn what_keeps_no_events_is_no_calendar_and_rights_are_read() {
     let home = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/caldav/home.xml"));
     let listing = || on("PROPFIND", "/home/ada/", 207, home.as_slice());
     let (account, script) = settled(vec![listing(), listing().holding("sync-token")]);

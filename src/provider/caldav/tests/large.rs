@@ -35,7 +35,7 @@ async fn an_answer_that_is_too_large_is_asked_for_in_halves() {
 }
 
 #[tokio::test]
-async fn one_event_that_is_too_large_is_told_and_stops_no_other() {
+async fn one_event_that_is_too_large_is_reported_and_stops_no_other() {
     let (account, script) = settled(vec![
         listed(&["a", "b", "c"], "t"),
         too_large(),
@@ -75,7 +75,7 @@ async fn batches_stay_small_while_their_answers_are_large() {
 
 #[tokio::test]
 async fn a_list_that_is_too_large_comes_in_pieces() {
-    let cut = told(OFFICE, 507);
+    let cut = with_status(OFFICE, 507);
     let (account, script) = settled(vec![
         too_large(),
         on("REPORT", OFFICE, 207, multi(&[version(&place("a"), "\"1\""), cut], Some("t1")))
@@ -110,7 +110,8 @@ async fn a_list_cut_at_the_limit_without_a_word_is_not_taken_for_whole() {
 async fn an_empty_rest_of_a_list_that_was_cut_is_not_believed() {
     // The server forgot the token of its first piece meanwhile, takes any, and says that nothing changed since.
     let first = |asked: &'static str| {
-        on("REPORT", OFFICE, 207, multi(&[version(&place("a"), "\"1\""), told(OFFICE, 507)], Some("t1"))).holding(asked)
+        on("REPORT", OFFICE, 207, multi(&[version(&place("a"), "\"1\""), with_status(OFFICE, 507)], Some("t1")))
+            .holding(asked)
     };
     let rest = || listed(&[], "t9").holding("<d:sync-token>t1</d:sync-token>");
     let (account, script) = settled(vec![
@@ -156,8 +157,8 @@ async fn nothing_changed_is_not_believed_of_a_calendar_that_says_it_did() {
 
 #[tokio::test]
 async fn what_changes_in_the_second_of_a_token_is_asked_for_again() {
-    // 12:00:00 of the answer's own day, as SOGo tells its tokens.
-    for (token, told) in [("1795176000", false), ("1795175990", true), ("17951760000", true)] {
+    // 12:00:00 of the answer's own day, as SOGo writes its tokens.
+    for (token, stamped) in [("1795176000", false), ("1795175990", true), ("17951760000", true)] {
         let props = "<d:resourcetype><d:collection/><c:calendar/></d:resourcetype>";
         let home = row(OFFICE, &format!("{props}<d:sync-token>{token}</d:sync-token>"));
         let step = || {
@@ -166,7 +167,7 @@ async fn what_changes_in_the_second_of_a_token_is_asked_for_again() {
         };
         let (account, script) = settled(vec![step()]);
         let calendars = account.calendars().await.expect("calendars");
-        assert_eq!(calendars[0].stamp.is_some(), told, "{token}");
+        assert_eq!(calendars[0].stamp.is_some(), stamped, "{token}");
         script.finished();
     }
 }

@@ -227,7 +227,7 @@ fn version(href: &str, etag: &str) -> String {
     row(href, &format!("<d:getetag>{}</d:getetag>", etag.replace('"', "&quot;")))
 }
 
-fn told(href: &str, status: u16) -> String {
+fn with_status(href: &str, status: u16) -> String {
     format!("<d:response><d:href>{href}</d:href><d:status>HTTP/1.1 {status} So</d:status></d:response>")
 }
 

@@ -42,8 +42,8 @@ async fn a_delta_reads_what_changed_and_names_what_is_gone() {
     let rows = [
         listed("a", "\"2\""),
         listed("ours", "\"9\""),
-        told("/home/ada/office/b.ics", 404),
-        told("/home/ada/office/c.ics", 418),
+        with_status("/home/ada/office/b.ics", 404),
+        with_status("/home/ada/office/c.ics", 418),
     ];
     let (account, script) = settled(vec![
         on("REPORT", OFFICE, 207, multi(&rows, Some("t2"))).holding("<d:sync-token>t1</d:sync-token>"),
@@ -74,7 +74,7 @@ async fn what_is_listed_by_an_unescaped_name_is_read_where_it_is() {
         on("GET", &at("per%25cent"), 200, event("per", "per")).header("etag", "\"1\""),
         on("GET", &format!("https://dav.example.org{}", at("what?mark")), 404, ""),
         on("GET", &at("what%3Fmark"), 200, event("what", "what")).header("etag", "\"1\""),
-        on("REPORT", OFFICE, 207, multi(&[listed("per%cent", "\"1\""), told(&at("a#b"), 404)], Some("t2"))),
+        on("REPORT", OFFICE, 207, multi(&[listed("per%cent", "\"1\""), with_status(&at("a#b"), 404)], Some("t2"))),
     ]);
     let page = pull(&account, None, false, &Held::default()).await.expect("a page");
     assert_eq!(changed(&page), [at("a%23b"), at("a%23c"), at("per%25cent"), at("what%3Fmark")]);
@@ -114,7 +114,7 @@ async fn a_sync_report_that_is_cut_short_goes_on_from_the_token_it_gave() {
 
 #[tokio::test]
 async fn a_sync_report_that_is_cut_short_for_ever_is_an_error() {
-    let cut = multi(&[listed("a", "\"1\""), told(OFFICE, 507)], Some("t1"));
+    let cut = multi(&[listed("a", "\"1\""), with_status(OFFICE, 507)], Some("t1"));
     let (account, script) = settled(vec![on("REPORT", OFFICE, 207, cut.clone()), on("REPORT", OFFICE, 207, cut)]);
     let error = pull(&account, None, false, &Held::default()).await.expect_err("incomplete");
     assert_eq!(error.class, FailureClass::Malformed);
@@ -152,7 +152,7 @@ async fn a_listing_whose_end_is_missing_is_an_error() {
 #[tokio::test]
 async fn a_row_missing_from_a_multiget_is_asked_for_and_not_deleted() {
     let rows = [listed("a", "\"1\""), listed("b", "\"1\""), listed("c", "\"1\"")];
-    let answer = [data("a", "\"1\""), told("/home/ada/office/c.ics", 404)];
+    let answer = [data("a", "\"1\""), with_status("/home/ada/office/c.ics", 404)];
     let (account, script) = settled(vec![
         on("REPORT", OFFICE, 207, multi(&rows, Some("t"))),
         on("REPORT", OFFICE, 207, multi(&answer, None)),
@@ -280,7 +280,7 @@ async fn a_server_that_fails_twice_on_a_token_does_not_know_it() {
     script.finished();
     let (account, script) = settled(vec![
         on("REPORT", OFFICE, 500, ""),
-        on("REPORT", OFFICE, 207, multi(&[told("/home/ada/office/a.ics", 404)], Some("t"))),
+        on("REPORT", OFFICE, 207, multi(&[with_status("/home/ada/office/a.ics", 404)], Some("t"))),
     ]);
     assert!(pull(&account, Some("sync:t"), false, &Held::default()).await.is_ok());
     script.finished();

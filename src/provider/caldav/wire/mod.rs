@@ -87,11 +87,11 @@ pub(super) struct Collection {
     pub color: Option<String>,
     /// `calendar-timezone`: a `VCALENDAR` text.
     pub timezone: Option<String>,
-    /// Whether `supported-calendar-component-set` has `VEVENT`; `None`: not told, so everything.
+    /// Whether `supported-calendar-component-set` has `VEVENT`; `None`: not said, so everything.
     pub takes_events: Option<bool>,
-    /// Whether `supported-report-set` has `sync-collection`; `None`: not told.
+    /// Whether `supported-report-set` has `sync-collection`; `None`: not said.
     pub syncs: Option<bool>,
-    /// `current-user-privilege-set`; `None`: not told.
+    /// `current-user-privilege-set`; `None`: not said.
     pub privileges: Option<Vec<Privilege>>,
     /// `current-user-principal`.
     pub principal: Option<Principal>,
@@ -133,7 +133,7 @@ pub(super) enum Principal {
 }
 
 impl Row {
-    /// What only collections have, when anything was told.
+    /// What only collections have, when the server said any of it.
     pub(super) fn collection(&self) -> Option<&Collection> {
         self.props.collection.as_deref()
     }
@@ -160,7 +160,7 @@ impl Props {
         self.collection.get_or_insert_default()
     }
 
-    /// Takes over what another `propstat` of the same response told.
+    /// Takes over what another `propstat` of the same response said.
     fn absorb(&mut self, other: Self) {
         fill(&mut self.etag, other.etag);
         fill(&mut self.data, other.data);
@@ -168,8 +168,8 @@ impl Props {
         fill(&mut self.last_modified, other.last_modified);
         self.is_collection |= other.is_collection;
         match (self.collection.as_deref_mut(), other.collection) {
-            (Some(held), Some(told)) => held.absorb(*told),
-            (None, told) => self.collection = told,
+            (Some(held), Some(more)) => held.absorb(*more),
+            (None, more) => self.collection = more,
             (Some(_), None) => {}
         }
     }
@@ -191,8 +191,8 @@ impl Collection {
     }
 }
 
-fn fill<T>(held: &mut Option<T>, told: Option<T>) {
-    if told.is_some() {
-        *held = told;
+fn fill<T>(held: &mut Option<T>, value: Option<T>) {
+    if value.is_some() {
+        *held = value;
     }
 }

@@ -41,11 +41,11 @@ fn stalwarts_home_lists_one_writable_calendar() {
 }
 
 #[test]
-fn sabres_home_tells_read_only_from_writable() {
+fn sabres_home_distinguishes_read_only_from_writable() {
     let answer = read(&corpus("calendar-home-sabredav.xml"));
     let rights = |end: &str| {
         let row = answer.rows.iter().find(|row| row.href.ends_with(end)).expect(end);
-        row.collection().and_then(|held| held.privileges.clone()).expect("told")
+        row.collection().and_then(|held| held.privileges.clone()).expect("privileges")
     };
     assert!(!rights("bob-readonly/").contains(&Privilege::Write));
     assert!(rights("default/").contains(&Privilege::Write));

@@ -4,9 +4,9 @@ use super::*;
 use crate::{domain::ids::Revision, provider::change::Nothing};
 
 /// An event as `(uid, content)`.
-type Told<'a> = (Option<&'a str>, u64);
+type Listed<'a> = (Option<&'a str>, u64);
 
-fn name_all(events: &[Told<'_>], before: &Bookmark, known: &dyn Known) -> Names {
+fn name_all(events: &[Listed<'_>], before: &Bookmark, known: &dyn Known) -> Names {
     let uids: Vec<_> = events.iter().map(|(uid, _)| uid.map(Uid::from)).collect();
     let unnamed: Vec<_> =
         events.iter().zip(&uids).map(|((_, content), uid)| Unnamed { uid: uid.as_ref(), content: *content }).collect();
@@ -21,7 +21,7 @@ fn kept(names: &Names) -> Bookmark {
     bookmark
 }
 
-fn first(events: &[Told<'_>]) -> Names {
+fn first(events: &[Listed<'_>]) -> Names {
     name_all(events, &Bookmark::default(), &Nothing)
 }
 
@@ -39,8 +39,8 @@ fn fresh_uids_at_each_fetch_change_no_name() {
     let ids: BTreeSet<_> = names.ids.iter().cloned().collect();
     for fetch in 1..6 {
         let uids = ["a", "b", "c"].map(|letter| format!("{letter}{fetch}"));
-        let told = [(Some(uids[2].as_str()), 2), (Some(uids[0].as_str()), 1), (Some(uids[1].as_str()), 2)];
-        names = name_all(&told, &kept(&names), &Nothing);
+        let events = [(Some(uids[2].as_str()), 2), (Some(uids[0].as_str()), 1), (Some(uids[1].as_str()), 2)];
+        names = name_all(&events, &kept(&names), &Nothing);
         assert_eq!(names.ids.iter().cloned().collect::<BTreeSet<_>>(), ids, "fetch {fetch}");
         assert!(names.fresh_uids);
     }
@@ -99,8 +99,8 @@ fn two_events_with_one_uid_have_two_names_whichever_comes_first() {
 fn a_feed_too_large_for_its_bookmark_settles_on_content_names() {
     let fetch = |round: u64, before: &Bookmark| {
         let uids: Vec<_> = (0..5_000).map(|n| format!("{n}-{round}")).collect();
-        let told: Vec<_> = uids.iter().zip(0..).map(|(uid, content)| (Some(uid.as_str()), content)).collect();
-        name_all(&told, before, &Nothing)
+        let events: Vec<_> = uids.iter().zip(0..).map(|(uid, content)| (Some(uid.as_str()), content)).collect();
+        name_all(&events, before, &Nothing)
     };
     let one = fetch(1, &Bookmark::default());
     assert!(!one.fresh_uids);
@@ -118,7 +118,7 @@ fn events() -> impl Strategy<Value = Vec<(Option<u8>, u64)>> {
 proptest! {
     #[test]
     fn names_are_unique_and_the_order_of_the_text_does_not_matter(
-        (before, told) in (events(), events()),
+        (before, after) in (events(), events()),
         fresh_uids in any::<bool>(),
     ) {
         const UIDS: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -127,13 +127,13 @@ proptest! {
         };
         let mut bookmark = kept(&first(&text(&before)));
         bookmark.fresh_uids = fresh_uids;
-        let (there, mut back) = (text(&told), text(&told));
+        let (there, mut back) = (text(&after), text(&after));
         back.reverse();
         let (one, other) = (name_all(&there, &bookmark, &Nothing), name_all(&back, &bookmark, &Nothing));
         let unique: BTreeSet<_> = one.ids.iter().collect();
-        prop_assert_eq!(unique.len(), told.len());
-        let sorted = |told: &[Told<'_>], names: &Names| {
-            let mut pairs: Vec<_> = told.iter().map(|event| event.1).zip(names.ids.iter().cloned()).collect();
+        prop_assert_eq!(unique.len(), after.len());
+        let sorted = |list: &[Listed<'_>], names: &Names| {
+            let mut pairs: Vec<_> = list.iter().map(|event| event.1).zip(names.ids.iter().cloned()).collect();
             pairs.sort();
             pairs
         };

@@ -50,12 +50,12 @@ impl Server {
                     async move {
                         let (head, body) = request.into_parts();
                         let body = body.collect().await.expect("a body").to_bytes();
-                        let told = head.headers.get("authorization");
+                        let authorization = head.headers.get("authorization");
                         let asked = Asked {
                             method: head.method.to_string(),
                             path: head.uri.path().to_owned(),
                             body: String::from_utf8(body.to_vec()).expect("text"),
-                            authorization: told.map(|value| value.to_str().expect("text").to_owned()),
+                            authorization: authorization.map(|value| value.to_str().expect("text").to_owned()),
                             header: head.headers,
                         };
                         let reply = answer(&asked);
@@ -76,7 +76,7 @@ impl Server {
     }
 }
 
-/// A server that does with each connection what it is told, once it has read a request's header.
+/// A server that hands each connection to `serve`, once it has read a request's header.
 async fn raw_server<F>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Url
 where
     F: Future<Output = ()> + Send,
@@ -188,9 +188,9 @@ async fn a_credential_does_not_follow_to_another_origin_nor_back() {
     *home.lock().unwrap_or_else(PoisonError::into_inner) = Some(server.url.clone());
     let answer = client().send(with_password(propfind(&server.url))).await.expect("an answer");
     assert_eq!(answer.url.path(), "/again");
-    let told: Vec<_> =
+    let sent: Vec<_> =
         [server.asked(), other.asked()].concat().into_iter().map(|a| a.authorization.is_some()).collect();
-    assert_eq!(told, [true, false, false]);
+    assert_eq!(sent, [true, false, false]);
 }
 
 #[tokio::test]
@@ -371,7 +371,7 @@ async fn a_write_that_found_no_server_was_not_applied() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_tls_is_told_from_one_that_is_away() {
+async fn a_server_that_speaks_no_tls_is_distinguished_from_one_that_is_away() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = Url::parse(&format!("https://{}/", listener.local_addr().expect("bound"))).expect("a URL");
     tokio::spawn(async move {

@@ -273,7 +273,7 @@ fn a_listed_host_address_or_network_is_let_through_alone() {
 }
 
 #[test]
-fn a_refusal_tells_no_address() {
+fn a_refusal_shows_no_address() {
     let why = check_url(&Url::parse("https://10.0.0.1/secret").expect("a URL"), &AddressPolicy::default());
     let failure = ProviderError::from(why.expect_err("refused"));
     assert_eq!(failure.class, FailureClass::AddressNotAllowed);
