@@ -10,6 +10,7 @@ use crate::{
         round::Cause,
     },
     service::write::WriteTx,
+    store::StoreError,
 };
 
 /// Fewest minutes between rounds that may be asked for.
@@ -102,13 +103,20 @@ impl Services {
         write.update_account(&account).await?;
         account.version = before.version + 1;
         write.audit(&[self.audit_line(&account, actor, "account.changed")]).await?;
+        if account.decides_like(&before) {
+            return Ok(account);
+        }
+        // What is decided at this moment by the choice before is decided again: by a round that reads, or about a write that is answered.
+        for calendar in write.calendars_of(account.id).await? {
+            if !write.claim_calendar(calendar.id, calendar.version).await? {
+                return Err(Refusal::Store(StoreError::Busy));
+            }
+        }
+        write.claim_outbox(account.id).await?;
         if account.privacy != before.privacy {
             self.owe_copies(write, account.id).await?;
         }
-        if !account.decides_like(&before) {
-            // A round that is under way gives up what it reads for the choice before.
-            write.wake(account.id, Cause::Requested);
-        }
+        write.wake(account.id, Cause::Requested);
         Ok(account)
     }
 

@@ -363,6 +363,9 @@ queries! {
         fn put_outbox(entry: &OutboxEntry) -> ();
         /// Overwrites a queued write. [`StoreError::Busy`]: it has gone meanwhile.
         fn update_outbox(entry: &OutboxEntry) -> ();
+        /// Holds everything that is queued for an account until the transaction ends: who would settle a write meanwhile gets
+        /// [`StoreError::Busy`], or waits.
+        fn claim_outbox(account: AccountId) -> ();
         /// What is queued for an event in a calendar.
         fn outbox_entry(event: EventId, calendar: CalendarId) -> Option<OutboxEntry>;
         /// What is queued for an event, oldest first.

@@ -32,6 +32,13 @@ pub async fn update_outbox(conn: &mut Conn, entry: &OutboxEntry) -> Done<()> {
     if updated == 0 { Err(StoreError::Busy) } else { Ok(()) }
 }
 
+pub async fn claim_outbox(conn: &mut Conn, account: AccountId) -> Done<()> {
+    // A row that is only read would let another transaction settle it from the same picture of the database.
+    let queued = outbox::table.filter(outbox::account_id.eq(account));
+    diesel::update(queued).set(outbox::attempts.eq(outbox::attempts)).execute(conn).await?;
+    Ok(())
+}
+
 pub async fn outbox_entry(conn: &mut Conn, event: EventId, calendar: CalendarId) -> Done<Option<OutboxEntry>> {
     let query = outbox::table.filter(outbox::event_id.eq(event)).filter(outbox::calendar_id.eq(calendar));
     let row = query.select(OutboxRow::as_select()).first(conn).await.optional()?;

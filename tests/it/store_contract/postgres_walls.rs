@@ -1,7 +1,7 @@
 //! What only PostgreSQL has: row-level security as the second wall, and writers that truly run at once.
 
 use calwarden::{
-    domain::person::Scope,
+    domain::{outbox::OutboxEntry, person::Scope},
     store::{Mode, Store, StoreError, migrate},
 };
 
@@ -160,6 +160,63 @@ async fn a_calendar_that_is_claimed_is_changed_by_nobody_who_has_not_seen_what_w
     let mut again = base.write().await;
     assert_eq!(again.update_calendar(&calendar, calendar.version).await, Ok(true), "tried again, it is done");
     assert_eq!(again.claim_calendar(calendar.id, calendar.version).await, Ok(false), "and seen by the next page");
+}
+
+#[tokio::test]
+async fn a_queue_that_is_claimed_is_settled_by_nobody_who_has_not_seen_what_was_chosen() {
+    let base = Base::postgres().await;
+    let (account, calendar, event, _) = given::ada_with_an_event(&base).await;
+    let entry = queued(&base, given::write(20, &calendar, event.id)).await;
+    let (mut owner, mut answered) = (base.write().await, base.write().await);
+    assert!(answered.outbox_entry(event.id, calendar.id).await.expect("read").is_some());
+    owner.claim_outbox(account.id).await.expect("claimed");
+    owner.commit().await.expect("committed");
+    assert_eq!(answered.delete_outbox(entry.id).await, Err(StoreError::Busy));
+    assert_eq!(base.write().await.outbox_entry(event.id, calendar.id).await, Ok(Some(entry)), "and it is as it was");
+}
+
+#[tokio::test]
+async fn a_queued_write_that_was_taken_back_is_not_queued_again_by_who_had_read_it() {
+    let base = Base::postgres().await;
+    let (_, calendar, event, _) = given::ada_with_an_event(&base).await;
+    let entry = queued(&base, given::write(20, &calendar, event.id)).await;
+    let (mut owner, mut sender) = (base.write().await, base.write().await);
+    assert!(sender.outbox_entry(event.id, calendar.id).await.expect("read").is_some());
+    owner.delete_outbox(entry.id).await.expect("taken back");
+    owner.commit().await.expect("committed");
+    assert_eq!(sender.update_outbox(&entry).await, Err(StoreError::Busy));
+    assert_eq!(base.write().await.update_outbox(&entry).await, Err(StoreError::Busy), "there is nothing to overwrite");
+}
+
+async fn queued(base: &Base, entry: OutboxEntry) -> OutboxEntry {
+    let mut tx = base.write().await;
+    tx.put_outbox(&entry).await.expect("queued");
+    tx.commit().await.expect("committed");
+    entry
+}
+
+/// An owner without more rights is held by the walls between spaces too.
+#[tokio::test]
+async fn a_copy_that_is_to_be_taken_away_still_is_after_the_migration_whoever_owns_the_database() {
+    const DOWN: &str = include_str!("../../../migrations/postgres/2026-11-30-000031_outbox_intent/down.sql");
+    const UP: &str = include_str!("../../../migrations/postgres/2026-11-30-000031_outbox_intent/up.sql");
+    let url = postgres::fresh_database().await;
+    let name = url.rsplit('/').next().expect("a name").to_owned();
+    postgres::execute(
+        &url,
+        &format!("CREATE ROLE {name}_owner LOGIN; ALTER DATABASE {name} OWNER TO {name}_owner; ALTER SCHEMA public OWNER TO {name}_owner"),
+    )
+    .await;
+    let as_owner = url.replace("postgres@", &format!("{name}_owner@"));
+    let base = Base::open(Some(as_owner.clone()), calwarden::store::Blocking::Pool).await;
+    let (_, calendar, event, _) = given::ada_with_an_event(&base).await;
+    let entry = OutboxEntry { reason: "unlinked".into(), ..given::write(20, &calendar, event.id) };
+    let entry = queued(&base, entry).await;
+    for statements in [DOWN, UP] {
+        postgres::execute(&as_owner, &format!("BEGIN; {statements} COMMIT;")).await;
+    }
+    assert!(entry.withdraws());
+    assert_eq!(base.write().await.outbox_entry(event.id, calendar.id).await, Ok(Some(entry)));
 }
 
 #[tokio::test]
