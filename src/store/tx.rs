@@ -242,8 +242,7 @@ queries! {
         ) -> ();
         /// Remembers why a calendar could not be read.
         fn set_calendar_error(id: CalendarId, why: &str) -> ();
-        /// Holds a calendar at this version until the transaction ends: who would change it meanwhile gets
-        /// [`StoreError::Busy`], or waits. `false`: its version is another.
+        /// Holds a calendar at this version: who would change it meanwhile gets `Busy`, or waits. `false`: it has another.
         fn claim_calendar(id: CalendarId, version: i64) -> bool;
         /// Overwrites a calendar whole and sets its version to `expected_version + 1`; `false`: its version is another.
         fn update_calendar(calendar: &Calendar, expected_version: i64) -> bool;
@@ -363,8 +362,7 @@ queries! {
         fn put_outbox(entry: &OutboxEntry) -> ();
         /// Overwrites a queued write. [`StoreError::Busy`]: it has gone meanwhile.
         fn update_outbox(entry: &OutboxEntry) -> ();
-        /// Holds everything that is queued for an account until the transaction ends: who would settle a write meanwhile gets
-        /// [`StoreError::Busy`], or waits.
+        /// Holds what is queued for an account: who would settle a write meanwhile gets [`StoreError::Busy`], or waits.
         fn claim_outbox(account: AccountId) -> ();
         /// What is queued for an event in a calendar.
         fn outbox_entry(event: EventId, calendar: CalendarId) -> Option<OutboxEntry>;

@@ -136,7 +136,7 @@ async fn what_is_open_shows_nothing_of_anybody() {
         "/connect/google/begin",
         "/connect/google/begin",
         "/connect/google/callback",
-        "/sync/providers/google/webhook",
+        "/sync/providers/{provider}/webhook",
     ];
     let demo = ["/demo", "/demo/events", "/demo/events"];
     let known = ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/docs/style.css"];
