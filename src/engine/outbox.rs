@@ -38,7 +38,7 @@ pub enum Owes {
     /// A write.
     Write(WriteOp),
     /// A create that was never sent and is deleted again was never owed: it leaves the queue.
-    Withdraw,
+    Unqueue,
     /// Nothing.
     Nothing,
 }
@@ -49,7 +49,7 @@ pub fn owes(deleted: bool, mapped: bool, queued: Option<&OutboxEntry>) -> Owes {
     match (deleted, mapped, queued) {
         (false, true, _) => Owes::Write(WriteOp::Update),
         (false, false, _) => Owes::Write(WriteOp::Create),
-        (true, false, Some(entry)) if entry.sent.is_empty() => Owes::Withdraw,
+        (true, false, Some(entry)) if entry.sent.is_empty() => Owes::Unqueue,
         (true, false, None) => Owes::Nothing,
         (true, _, _) => Owes::Write(WriteOp::Delete),
     }

@@ -389,7 +389,7 @@ impl Hub {
             }
             match owes(event.deleted_at.is_some(), mapped.is_some(), self.outbox.get(&(id, calendar))) {
                 Owes::Nothing => {}
-                Owes::Withdraw => {
+                Owes::Unqueue => {
                     self.outbox.remove(&(id, calendar));
                 }
                 Owes::Write(op) => {

@@ -319,7 +319,7 @@ impl World {
                 let entry = self.setting.context(account, 0).owed(event, op, key, Reason::Unlinked);
                 self.hub.join(&entry);
             }
-            (Owes::Withdraw, _) => {
+            (Owes::Unqueue, _) => {
                 self.hub.outbox.remove(&copy);
             }
             _ => {}
@@ -377,7 +377,11 @@ impl World {
             self.book.carried(name);
             let moved = Object { calendar: 1 - object.calendar, made_for: None, shown_from: now, ..object.clone() };
             self.remotes[account].put(&id, Object { gone: true, ..object });
-            let new = RemoteEventId(format!("{}'", id.0));
+            // A name that an object had and lost is not given to another.
+            let mut new = RemoteEventId(format!("{}'", id.0));
+            while self.remotes[account].objects.contains_key(&new) {
+                new.0.push('\'');
+            }
             self.remotes[account].put(&new, moved);
             return;
         }

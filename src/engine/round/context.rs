@@ -26,8 +26,8 @@ pub struct CalendarContext<'a> {
     pub user: &'a User,
     /// The calendar.
     pub calendar: &'a Calendar,
-    /// The hand that writes, if the account has one.
-    pub writer: Option<&'a dyn Canonical>,
+    /// What the provider makes of content, where it takes any.
+    pub form: Option<&'a dyn Canonical>,
     /// Clock and ids.
     pub world: &'a World,
     /// Whether what the provider says is taken: where the calendar lets it in, and in its answer to a write of ours.
@@ -41,10 +41,10 @@ impl<'a> CalendarContext<'a> {
         account: &'a Account,
         user: &'a User,
         calendar: &'a Calendar,
-        writer: Option<&'a dyn Canonical>,
+        form: Option<&'a dyn Canonical>,
         world: &'a World,
     ) -> Self {
-        Self { account, user, calendar, writer, world, accepts_remote: calendar.direction.inbound() }
+        Self { account, user, calendar, form, world, accepts_remote: calendar.direction.inbound() }
     }
 
     /// The same where the provider answers a write of ours: what it has made of it is agreed, whichever way events flow. Else a
@@ -64,9 +64,9 @@ impl<'a> CalendarContext<'a> {
     #[must_use]
     pub fn outbound_form(&self, content: &EventContent, created_by_us: bool) -> EventContent {
         let level = if created_by_us { self.account.privacy } else { PrivacyLevel::Full };
-        match self.writer {
-            Some(writer) if level == PrivacyLevel::Full => writer.canonical(content),
-            Some(writer) => writer.canonical(&privacy::project(content, level)),
+        match self.form {
+            Some(form) if level == PrivacyLevel::Full => form.canonical(content),
+            Some(form) => form.canonical(&privacy::project(content, level)),
             None => content.clone(),
         }
     }

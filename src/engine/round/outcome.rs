@@ -64,7 +64,7 @@ impl Changes {
                 self.take(context, event, mapping, content, reduce.then_some(Reason::Reduced));
             }
             // Nobody could send it; what has changed here is queued when there is somebody who can.
-            Action::Push if context.writer.is_none() => {
+            Action::Push if context.form.is_none() => {
                 self.settled.push(here);
                 self.mappings.push(mapping);
             }

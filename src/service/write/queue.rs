@@ -76,10 +76,10 @@ impl WriteTx<'_> {
             let Some(calendar) = write_target(&mut self.tx, calendar).await? else { continue };
             let queued = self.tx.outbox_entry(event.id, calendar.id).await?;
             match (owes(event.deleted_at.is_some(), mapped.is_some(), queued.as_ref()), queued) {
-                (Owes::Withdraw, Some(entry)) => {
+                (Owes::Unqueue, Some(entry)) => {
                     self.tx.delete_outbox(entry.id).await?;
                 }
-                (Owes::Withdraw | Owes::Nothing, _) => {}
+                (Owes::Unqueue | Owes::Nothing, _) => {}
                 (Owes::Write(op), _) => {
                     let key = mapped.unwrap_or_else(|| self.new_key(event));
                     self.owe(event, &calendar, (op, key), zone).await?;
@@ -127,7 +127,7 @@ impl WriteTx<'_> {
         let mapped = self.tx.mapping_of(event.id, calendar.id).await?.map(|mapping| mapping.uid);
         let queued = self.tx.outbox_entry(event.id, calendar.id).await?;
         match (owes(true, mapped.is_some(), queued.as_ref()), mapped, queued) {
-            (Owes::Withdraw, _, Some(entry)) => {
+            (Owes::Unqueue, _, Some(entry)) => {
                 self.tx.delete_outbox(entry.id).await?;
             }
             (Owes::Write(op), Some(key), _) | (Owes::Write(op), None, Some(OutboxEntry { key, .. })) => {
