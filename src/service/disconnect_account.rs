@@ -193,7 +193,7 @@ pub(super) async fn detach_calendar(
             match fate {
                 Some(Fate::Goes) => gone.push(event.id),
                 Some(Fate::Moves(home)) if reason != DetachReason::OnlyTakes => {
-                    tx.rehome_event(event.id, Some(home)).await?
+                    tx.rehome_event(event.id, Some(home)).await?;
                 }
                 Some(Fate::Stays) if reason != DetachReason::OnlyTakes => tx.rehome_event(event.id, None).await?,
                 _ => {}

@@ -141,7 +141,7 @@ impl Drain<'_> {
                     }
                 }
                 Ask::Send(request) => {
-                    let answer = self.send(&delivery, request).await;
+                    let answer = self.send(&delivery, *request).await;
                     Ok(delivery.answered(answer, self.services.world.now()))
                 }
                 Ask::Over(ended) => return (delivery.tally, Ok(ended)),
@@ -205,14 +205,15 @@ impl Drain<'_> {
 /// Reads what a delivery asks for.
 async fn read(tx: &mut Tx, queued: &OutboxEntry, reads: &Reads) -> Result<Stored, StoreError> {
     let (event, calendar) = (queued.event_id, queued.calendar_id);
-    let mut stored = Stored { entry: tx.outbox_entry(event, calendar).await?, ..Stored::default() };
+    let mut stored = Stored {
+        entry: tx.outbox_entry(event, calendar).await?,
+        account: tx.account(&Scope::Whole, queued.account_id).await?,
+        calendar: tx.calendar(&Scope::Whole, calendar).await?,
+        ..Stored::default()
+    };
     if reads.copy {
         stored.event = tx.events_by_ids(&[event]).await?.into_iter().next();
         stored.mapping = tx.mapping_of(event, calendar).await?;
-    }
-    if reads.place {
-        stored.account = tx.account(&Scope::Whole, queued.account_id).await?;
-        stored.calendar = tx.calendar(&Scope::Whole, calendar).await?;
     }
     if reads.past {
         stored.disputed = tx.pending_conflict(event, calendar).await?.is_some();

@@ -72,11 +72,16 @@ pub async fn standing(config: &StoreConfig) -> Result<Standing, StoreError> {
     Ok(Standing::of(&applied, &known))
 }
 
+/// A connection to a file that a server may be starting on: it waits for it, as every other connection does.
+fn patient(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let mut conn = SqliteConnection::establish(&path.display().to_string())?;
+    conn.batch_execute(&format!("PRAGMA busy_timeout = {};", super::sqlite::BUSY_TIMEOUT_MS))?;
+    Ok(conn)
+}
+
 /// The migrations of a SQLite database.
 pub(super) fn of_sqlite(path: &Path) -> Result<Vec<String>, StoreError> {
-    let mut conn = SqliteConnection::establish(&path.display().to_string())?;
-    // A server may be starting on it: wait for it, as every other connection does.
-    conn.batch_execute(&format!("PRAGMA busy_timeout = {};", super::sqlite::BUSY_TIMEOUT_MS))?;
+    let mut conn = patient(path)?;
     if sql_query(IS_SQLITE_NEW).load::<Applied>(&mut conn)?.is_empty() {
         return Ok(Vec::new());
     }
@@ -113,7 +118,7 @@ pub async fn back_up(config: &StoreConfig, to: PathBuf) -> Result<(), StoreError
             ErrorKind::AlreadyExists => failed(format!("{} exists already: name a new file", to.display())),
             _ => failed(format!("{}: {why}", to.display())),
         })?;
-        let mut conn = SqliteConnection::establish(&path.display().to_string())?;
+        let mut conn = patient(&path)?;
         sql_query("VACUUM INTO ?").bind::<Text, _>(to.display().to_string()).execute(&mut conn)?;
         Ok(())
     });

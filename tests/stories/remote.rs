@@ -185,24 +185,24 @@ impl Remote {
                 Some(object) => {
                     let (content, changed_at) = (content.clone(), sender.now);
                     let (made_for, name) = (Some(sender.event), sender.name);
-                    self.write(
+                    Ok(self.write(
                         &remains.remote_id,
                         Object { content, changed_at, gone: false, shown_from: sender.now, made_for, name, ..object },
-                    )
+                    ))
                 }
             },
             Request::Update { id, revision, content } => match at(id, self) {
                 None => Err(FailureClass::Gone),
                 Some((held, _)) if held != *revision => Err(FailureClass::Conflict),
                 Some((_, object)) => {
-                    self.write(id, Object { content: content.clone(), changed_at: sender.now, ..object })
+                    Ok(self.write(id, Object { content: content.clone(), changed_at: sender.now, ..object }))
                 }
             },
             Request::Delete { id, revision } => match at(id, self) {
                 None => Err(FailureClass::Gone),
                 Some((held, _)) if held != *revision => Err(FailureClass::Conflict),
                 Some((_, object)) => {
-                    self.write(id, Object { gone: true, ..object })?;
+                    self.write(id, Object { gone: true, ..object });
                     Ok(Answer::Event(None))
                 }
             },
@@ -226,16 +226,16 @@ impl Remote {
             name: sender.name,
             made_for: Some(sender.event),
         };
-        self.write(&id, object)
+        Ok(self.write(&id, object))
     }
 
-    fn write(&mut self, id: &RemoteEventId, mut object: Object) -> Result<Answer, FailureClass> {
+    fn write(&mut self, id: &RemoteEventId, mut object: Object) -> Answer {
         self.writes += 1;
         if self.adds {
             object.content.facts.url = Some("https://there.example/".to_owned());
         }
         self.put(id, object);
-        Ok(Answer::Event(self.objects.get(id).map(|object| event(id, object))))
+        Answer::Event(self.objects.get(id).map(|object| event(id, object)))
     }
 
     /// What was sent late until this instant arrives, whether it still fits or not.

@@ -38,8 +38,8 @@ pub enum Stage {
     Page(Box<Pulling>, ChangePage),
     Remove(Vec<Pulled>),
     Drain(VecDeque<Copy>),
-    Send(VecDeque<Copy>, Box<Delivery>, Request),
-    Answered(VecDeque<Copy>, Box<Delivery>, Result<Answer, ProviderError>),
+    Send(VecDeque<Copy>, Box<Delivery>, Box<Request>),
+    Answered(VecDeque<Copy>, Box<Delivery>, Box<Result<Answer, ProviderError>>),
 }
 
 /// One calendar's pull.
@@ -73,11 +73,11 @@ impl World {
             Stage::Remove(pulled) => self.remove(account, pulled),
             Stage::Drain(queue) => self.drain(queue),
             Stage::Send(queue, delivery, request) => {
-                let answer = self.send(account, delivery.queued(), request, fate);
-                Stage::Answered(queue, delivery, answer)
+                let answer = self.send(account, delivery.queued(), *request, fate);
+                Stage::Answered(queue, delivery, Box::new(answer))
             }
             Stage::Answered(queue, mut delivery, answer) => {
-                let ask = delivery.answered(answer, self.setting.world.now());
+                let ask = delivery.answered(*answer, self.setting.world.now());
                 self.go_on(queue, delivery, ask)
             }
         };
@@ -135,7 +135,9 @@ impl World {
         let moved = pulling.sweep.moved(&pulling.held);
         let mapped = moved.iter().filter_map(|(_, old)| self.hub.mapped(calendar, old.as_ref()?)).collect();
         let (changes, gone) = renamed(&self.setting.context(account, pulling.calendar), &pulling.held, moved, mapped);
-        gone.into_iter().for_each(|name| pulling.sweep.renamed(name));
+        for name in gone {
+            pulling.sweep.renamed(name);
+        }
         self.commit(account, pulling.calendar, &changes);
         pulling.pulled.push(pulling.sweep.finish(cursor, &pulling.held));
         match pulling.calendar {
@@ -251,8 +253,8 @@ impl World {
             entry: self.hub.outbox.get(&copy).cloned(),
             event: event.filter(|_| reads.copy).cloned(),
             mapping: mapping.filter(|_| reads.copy).cloned(),
-            account: reads.place.then(|| self.setting.accounts[account].clone()),
-            calendar: reads.place.then(|| self.setting.calendars[account][which].clone()),
+            account: Some(self.setting.accounts[account].clone()),
+            calendar: Some(self.setting.calendars[account][which].clone()),
             remains: self.hub.remains.get(&copy).filter(|_| reads.past).cloned(),
             disputed: reads.past && self.hub.pending(copy),
             said: held.map_or(Said::Nothing, |held| Answers::of(&self.hub.holds_in_force(copy.1)).about(&held)),

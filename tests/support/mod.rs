@@ -11,6 +11,7 @@ pub mod peers;
 pub mod postgres;
 pub mod process;
 pub mod service;
+pub mod sqlite;
 pub mod strangers;
 pub mod wire;
 

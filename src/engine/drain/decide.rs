@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
+        account::AccountStatus,
         conflict::Severity,
         event::EventContent,
         failure::{FailureClass, ProviderError},
@@ -30,6 +31,8 @@ use crate::{
 const ASKED: &str = "the event is missing in its calendar, and whether it is deleted here waits for an answer";
 /// Why an edit waits whose calendar takes none.
 const CLOSED: &str = "the calendar takes no changes from here";
+/// Why nothing is sent for an account that leaves.
+const LEAVING: &str = "the account is being disconnected";
 /// Why an edit waits that a person has to decide about.
 const DISPUTED: &str = "a conflict about this event waits for a decision";
 
@@ -56,15 +59,14 @@ impl Delivery {
 
     /// Decides what the transaction stores that was asked for.
     pub fn decide(&mut self, mut stored: Stored, around: Surroundings<'_>) -> Decided {
-        if let (Some(account), Some(calendar)) = (stored.account.take(), stored.calendar.take()) {
-            self.place = Some(Box::new(Place { account, calendar }));
-        }
+        let place = stored.account.take().zip(stored.calendar.take());
+        self.place = place.map(|(account, calendar)| Box::new(Place { account, calendar }));
         match std::mem::replace(&mut self.step, Step::Over) {
             Step::Begin => self.begin(stored, around),
             Step::Heard(case, heard) => {
                 let mut decided = self.settle_heard(case, *heard, stored, around);
-                let Tally { conflicts, updated, deleted, .. } = decided.changes.tally;
-                decided.tally += Tally { conflicts, updated, deleted, ..Tally::default() };
+                let Tally { updated, deleted, conflicts, .. } = decided.changes.tally;
+                decided.tally += Tally { updated, deleted, conflicts, ..Tally::default() };
                 decided
             }
             Step::Failed(error) => self.set_back(error, stored, around),
@@ -79,8 +81,14 @@ impl Delivery {
         let (Some(mut entry), Some(event), Some(place)) = (entry, event, &self.place) else {
             return Decided::over(EntryChange::Delete(self.queued.id));
         };
+        if place.account.status == AccountStatus::Disconnecting {
+            // What is owed says, when the account goes, what its calendars have never been given.
+            let why = ProviderError::new(FailureClass::Transient, LEAVING);
+            return Decided::then(EntryChange::Keep, Changes::default(), Ask::Over(Ended::Stop(why)));
+        }
         let calendar = &place.calendar;
-        if !calendar.takes_writes() && !(calendar.selected && calendar.direction.outbound()) {
+        let is_chosen = calendar.selected && calendar.direction.outbound();
+        if !calendar.takes_writes() && !is_chosen {
             // Its owner has chosen so, and need not be notified; it is queued again when they choose otherwise.
             return Decided::over(put_aside(&entry, CLOSED));
         }
@@ -174,7 +182,7 @@ impl Delivery {
     fn confirm(
         &self,
         case: &Case,
-        content: &EventContent,
+        sent: &EventContent,
         remote: RemoteEvent,
         stored: Stored,
         around: Surroundings<'_>,
@@ -185,11 +193,11 @@ impl Delivery {
         match stored.mapping {
             Some(mapping) => {
                 decided.broken = (mapping.remote_id != remote.id).then_some(Promise::OneCopy);
-                let mapping = Mapping { base: content.clone(), ..mapping };
+                let mapping = Mapping { base: sent.clone(), ..mapping };
                 decided.changes.settle(&context, mapping, event, Some(remote), &[]);
             }
             None => {
-                decided.changes.link(&context, event, remote, std::slice::from_ref(content), case.remains.as_ref());
+                decided.changes.link(&context, event, remote, std::slice::from_ref(sent), case.remains.as_ref());
             }
         }
         decided

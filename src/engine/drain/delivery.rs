@@ -45,7 +45,7 @@ pub(super) enum Step {
     /// Nothing is read yet.
     Begin,
     /// A request is under way.
-    Sent(Box<Case>, Sent),
+    Sent(Box<Case>, Box<Sent>),
     /// What was heard is to be stored.
     Heard(Box<Case>, Box<Heard>),
     /// A failure is to be stored.
@@ -71,7 +71,7 @@ pub(super) enum Sent {
 #[derive(Debug)]
 pub(super) enum Search {
     /// The create said this, and its name was taken, or nobody knows what became of it.
-    Made(EventContent, ProviderError),
+    Made(Box<EventContent>, ProviderError),
     /// The event was deleted here, or its copy taken away, after a create whose answer was lost; asked at this instant.
     Unwanted(DateTime<Utc>),
 }
@@ -157,8 +157,8 @@ impl Delivery {
         let Step::Sent(case, sent) = std::mem::replace(&mut self.step, Step::Over) else {
             return Ask::Over(Ended::Done);
         };
-        self.tally.writes += u32::from(matches!(sent, Sent::Create(_) | Sent::Update(_) | Sent::Delete));
-        match (sent, answer) {
+        self.tally.writes += u32::from(matches!(*sent, Sent::Create(_) | Sent::Update(_) | Sent::Delete));
+        match (*sent, answer) {
             (Sent::Create(content), answer) => self.created(case, content, answer),
             (Sent::Update(content), answer) => self.updated(case, content, answer, now),
             (Sent::Delete, answer) => self.deleted(case, answer, now),
@@ -187,7 +187,7 @@ impl Delivery {
             }
             Ok(_) => self.fail(not_asked_for()),
             Err(error) if matches!(error.class, FailureClass::Conflict | FailureClass::Ambiguous) => {
-                self.search(case, Search::Made(content, error))
+                self.search(case, Search::Made(Box::new(content), error))
             }
             Err(error) => self.fail(error),
         }
@@ -275,7 +275,7 @@ impl Delivery {
     fn found(&mut self, case: Box<Case>, search: Search, found: Found) -> Ask {
         match (search, found) {
             (Search::Made(content, error), Found::Here(remote)) => {
-                self.store(case, Heard::Made { content, remote, error })
+                self.store(case, Heard::Made { content: *content, remote, error })
             }
             (Search::Made(_, error), found) => {
                 let refused = error.class == FailureClass::Conflict;
@@ -302,8 +302,8 @@ impl Delivery {
     }
 
     pub(super) fn send(&mut self, case: Box<Case>, sent: Sent, request: Request) -> Ask {
-        self.step = Step::Sent(case, sent);
-        Ask::Send(request)
+        self.step = Step::Sent(case, Box::new(sent));
+        Ask::Send(Box::new(request))
     }
 
     fn store(&mut self, case: Box<Case>, heard: Heard) -> Ask {
@@ -321,7 +321,7 @@ impl Delivery {
 
     pub(super) fn fail(&mut self, error: ProviderError) -> Ask {
         self.step = Step::Failed(error);
-        Ask::Transaction(Reads { place: true, ..Reads::default() })
+        Ask::Transaction(Reads::default())
     }
 }
 

@@ -38,7 +38,7 @@ pub enum Ask {
     /// One transaction: read this, give it to [`Delivery::decide`], and store what that answers.
     Transaction(Reads),
     /// One request: its answer goes to [`Delivery::answered`].
-    Send(Request),
+    Send(Box<Request>),
     /// Nothing: it has ended.
     Over(Ended),
 }
@@ -54,13 +54,11 @@ pub enum Ended {
     Stop(ProviderError),
 }
 
-/// What a transaction reads beside the entry itself.
+/// What a transaction reads beside the entry itself, and its account and calendar as their owner has them now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
     /// Event and mapping.
     pub copy: bool,
-    /// The account and the calendar, as their owner has them now.
-    pub place: bool,
     /// A conflict that waits, and what is left of a copy that was lost.
     pub past: bool,
     /// What was said about the deletion of the copy.
@@ -70,9 +68,9 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// Event, mapping, account and calendar.
+    /// Event and mapping.
     fn copy() -> Self {
-        Self { copy: true, place: true, ..Self::default() }
+        Self { copy: true, ..Self::default() }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         outbox::entry,
         round::calendars::new_calendar,
         samples::{Dice, at},
-        sync::plan::Reason,
+        sync::{hold::Said, plan::Reason},
     },
 };
 
@@ -69,12 +69,12 @@ fn fails(class: FailureClass) -> Result<Answer, ProviderError> {
     Err(ProviderError::new(class, "as the test has it"))
 }
 
-fn is(remote: RemoteEvent) -> Result<Answer, ProviderError> {
-    Ok(Answer::Event(Some(remote)))
+fn is(remote: RemoteEvent) -> Answer {
+    Answer::Event(Some(remote))
 }
 
-fn found(found: Found) -> Result<Answer, ProviderError> {
-    Ok(Answer::Found(found))
+fn found(found: Found) -> Answer {
+    Answer::Found(found)
 }
 
 /// One event, one calendar, and what is stored about both.
@@ -90,6 +90,8 @@ struct Tables {
     /// What was stored under `sent` when each request was made.
     sent: Vec<Vec<EventContent>>,
     anothers: Option<RemoteEventId>,
+    disputed: bool,
+    said: Said,
 }
 
 impl Tables {
@@ -152,14 +154,26 @@ impl Tables {
         };
         let owed = (WriteOp::Create, Uid::from("ours"), Reason::NewLocally);
         let entry = entry(&event, &calendar, owed, Tz::UTC, &world);
-        let (mapping, remains, sent, anothers) = (None, None, Vec::new(), None);
-        Self { world, user, account, calendar, event, mapping, entry: Some(entry), remains, sent, anothers }
+        Self {
+            world,
+            user,
+            account,
+            calendar,
+            event,
+            mapping: None,
+            entry: Some(entry),
+            remains: None,
+            sent: Vec::new(),
+            anothers: None,
+            disputed: false,
+            said: Said::Nothing,
+        }
     }
 
     /// The same with a copy, which says what both sides have agreed on, and an edit that is owed.
     fn edited() -> Self {
         let mut tables = Self::new();
-        assert!(matches!(tables.run([is(there("ours", "1", "Lunch"))]).1, Ended::Done));
+        assert!(matches!(tables.run([Ok(is(there("ours", "1", "Lunch")))]).1, Ended::Done));
         tables.event.content = said("Lunch, later");
         tables.event.version = 2;
         let owed = (WriteOp::Update, Uid::from("ours"), Reason::LocalChanged);
@@ -171,6 +185,14 @@ impl Tables {
     fn deleted() -> Self {
         let mut tables = Self::edited();
         tables.event.deleted_at = Some(at(NOW));
+        tables
+    }
+
+    /// The same, with its copy taken out of the calendar while the event lives on.
+    fn withdrawn() -> Self {
+        let mut tables = Self::edited();
+        let owed = (WriteOp::Delete, Uid::from("ours"), Reason::Unlinked);
+        tables.entry = Some(entry(&tables.event, &tables.calendar, owed, Tz::UTC, &tables.world));
         tables
     }
 
@@ -187,7 +209,7 @@ impl Tables {
                 Ask::Transaction(reads) => self.transact(&mut delivery, &reads),
                 Ask::Send(request) => {
                     self.sent.push(self.entry.as_ref().map(|entry| entry.sent.clone()).unwrap_or_default());
-                    asked.push(request);
+                    asked.push(*request);
                     delivery.answered(answers.next().expect("a request that was expected"), at(NOW))
                 }
                 Ask::Over(ended) => {
@@ -203,11 +225,12 @@ impl Tables {
             entry: self.entry.clone(),
             event: Some(self.event.clone()).filter(|_| reads.copy),
             mapping: self.mapping.clone().filter(|_| reads.copy),
-            account: Some(self.account.clone()).filter(|_| reads.place),
-            calendar: Some(self.calendar.clone()).filter(|_| reads.place),
+            account: Some(self.account.clone()),
+            calendar: Some(self.calendar.clone()),
             remains: self.remains.clone().filter(|_| reads.past),
+            disputed: reads.past && self.disputed,
+            said: if reads.answers { self.said } else { Said::Nothing },
             is_anothers: reads.object.is_some() && reads.object == self.anothers,
-            ..Stored::default()
         };
         let around = Surroundings { user: &self.user, form: Some(&AsGiven), world: &self.world };
         let decided = delivery.decide(stored, around);
@@ -235,7 +258,7 @@ impl Tables {
 #[test]
 fn a_create_is_stored_before_it_is_sent_and_settled_by_its_answer() {
     let mut tables = Tables::new();
-    let (asked, ended) = tables.run([is(there("ours", "1", "Lunch"))]);
+    let (asked, ended) = tables.run([Ok(is(there("ours", "1", "Lunch")))]);
     assert_eq!(asked, [Request::Create { key: "ours".into(), content: said("Lunch") }]);
     assert_eq!(tables.sent, [vec![said("Lunch")]]);
     assert!(matches!(ended, Ended::Done));
@@ -245,12 +268,12 @@ fn a_create_is_stored_before_it_is_sent_and_settled_by_its_answer() {
 #[test]
 fn a_create_whose_answer_is_lost_is_looked_for_and_never_sent_twice() {
     let mut tables = Tables::new();
-    let (asked, _) = tables.run([fails(Ambiguous), found(Found::Here(there("ours", "1", "Lunch")))]);
+    let (asked, _) = tables.run([fails(Ambiguous), Ok(found(Found::Here(there("ours", "1", "Lunch"))))]);
     assert_eq!(asked.last(), Some(&Request::Find { key: "ours".into() }));
     assert_eq!((tables.title_there(), &tables.entry), (Some("Lunch"), &None));
     // It is nowhere: it may still be on its way, under the same name.
     let mut tables = Tables::new();
-    let (_, ended) = tables.run([fails(Ambiguous), found(Found::Nothing)]);
+    let (_, ended) = tables.run([fails(Ambiguous), Ok(found(Found::Nothing))]);
     assert!(matches!(ended, Ended::Failed));
     let entry = tables.entry.as_ref().expect("it is still owed");
     assert_eq!((entry.key.as_str(), entry.sent.len(), entry.not_before > at(NOW)), ("ours", 1, true));
@@ -261,7 +284,7 @@ fn a_name_that_is_taken_is_another_event_or_chosen_anew() {
     for answer in [Found::Nothing, Found::Deleted, Found::Here(there("theirs", "1", "Theirs"))] {
         let mut tables = Tables::new();
         tables.anothers = Some("theirs".into());
-        let (_, ended) = tables.run([fails(Conflict), found(answer)]);
+        let (_, ended) = tables.run([fails(Conflict), Ok(found(answer))]);
         assert!(matches!(ended, Ended::Failed));
         let entry = tables.entry.as_ref().expect("it is still owed");
         assert_ne!(entry.key.as_str(), "ours");
@@ -272,15 +295,15 @@ fn a_name_that_is_taken_is_another_event_or_chosen_anew() {
 #[test]
 fn what_an_attempt_has_made_and_somebody_deleted_is_not_made_again() {
     let mut tables = Tables::new();
-    tables.run([fails(Ambiguous), found(Found::Nothing)]);
-    tables.run([fails(Conflict), found(Found::Deleted)]);
+    tables.run([fails(Ambiguous), Ok(found(Found::Nothing))]);
+    tables.run([fails(Conflict), Ok(found(Found::Deleted))]);
     assert_eq!((tables.event.deleted_at.is_some(), &tables.entry), (true, &None));
 }
 
 #[test]
 fn an_update_names_its_version_and_a_refused_one_is_decided_again_by_a_read() {
     let mut tables = Tables::edited();
-    let (asked, _) = tables.run([fails(Conflict), is(there("ours", "2", "Theirs"))]);
+    let (asked, _) = tables.run([fails(Conflict), Ok(is(there("ours", "2", "Theirs")))]);
     let update = Request::Update { id: "ours".into(), revision: "1".into(), content: said("Lunch, later") };
     assert_eq!(asked, [update, Request::Read { id: "ours".into() }]);
     assert_eq!((tables.event.content.facts.title.as_str(), tables.title_there()), ("Theirs", Some("Theirs")));
@@ -290,11 +313,11 @@ fn an_update_names_its_version_and_a_refused_one_is_decided_again_by_a_read() {
 fn an_update_whose_answer_is_lost_is_settled_by_a_read() {
     // It was carried out.
     let mut tables = Tables::edited();
-    tables.run([fails(Ambiguous), is(there("ours", "2", "Lunch, later"))]);
+    tables.run([fails(Ambiguous), Ok(is(there("ours", "2", "Lunch, later")))]);
     assert_eq!((tables.title_there(), &tables.entry), (Some("Lunch, later"), &None));
     // It was not, and may be on its way: it waits.
     let mut tables = Tables::edited();
-    let (_, ended) = tables.run([fails(Ambiguous), is(there("ours", "1", "Lunch"))]);
+    let (_, ended) = tables.run([fails(Ambiguous), Ok(is(there("ours", "1", "Lunch")))]);
     assert!(matches!(ended, Ended::Failed));
     assert!(tables.entry.is_some_and(|entry| entry.not_before > at(NOW)));
     // Somebody else's words answer both.
@@ -320,13 +343,14 @@ fn what_its_owner_hides_while_a_write_is_under_way_is_written_again() {
     let mut tables = Tables::new();
     let (mut delivery, ask) = Delivery::new(tables.entry.clone().expect("an entry"));
     let Ask::Transaction(reads) = ask else { panic!("it begins with a transaction") };
-    assert!(matches!(tables.transact(&mut delivery, &reads), Ask::Send(Request::Create { .. })));
+    let asked = tables.transact(&mut delivery, &reads);
+    assert!(matches!(asked, Ask::Send(request) if matches!(*request, Request::Create { .. })));
     tables.account.privacy = PrivacyLevel::Minimal;
-    let Ask::Transaction(reads) = delivery.answered(is(there("ours", "1", "Lunch")), at(NOW)) else {
+    let Ask::Transaction(reads) = delivery.answered(Ok(is(there("ours", "1", "Lunch"))), at(NOW)) else {
         panic!("its answer is stored")
     };
     tables.transact(&mut delivery, &reads);
-    let (asked, _) = tables.run([is(there("ours", "2", "Busy"))]);
+    let (asked, _) = tables.run([Ok(is(there("ours", "2", "Busy")))]);
     let shown = asked.into_iter().find_map(|asked| match asked {
         Request::Update { content, .. } => Some(content.facts.title),
         _ => None,
@@ -356,4 +380,45 @@ fn a_calendar_that_takes_no_changes_by_its_owners_choice_gets_none() {
     tables.calendar.selected = false;
     assert_eq!(tables.run([]).0, []);
     assert_eq!(tables.entry.expect("it is kept").state, OutboxState::Parked);
+}
+
+#[test]
+fn nothing_is_sent_for_an_account_that_leaves_and_what_is_owed_stays() {
+    for mut tables in [Tables::new(), Tables::edited(), Tables::deleted()] {
+        tables.account.status = AccountStatus::Disconnecting;
+        let owed = tables.entry.clone();
+        let (asked, ended) = tables.run([]);
+        assert_eq!((asked.as_slice(), &tables.entry), ([].as_slice(), &owed));
+        assert!(matches!(ended, Ended::Stop(_)));
+    }
+}
+
+#[test]
+fn an_edit_waits_for_the_decision_about_its_conflict_and_a_copy_that_is_unwanted_goes() {
+    let mut tables = Tables::edited();
+    tables.disputed = true;
+    assert_eq!(tables.run([]).0, []);
+    assert_eq!(tables.entry.expect("it is kept").state, OutboxState::Parked);
+    let mut tables = Tables::withdrawn();
+    tables.disputed = true;
+    assert_eq!(tables.run([Ok(Answer::Event(None))]).0.len(), 1);
+    assert_eq!((&tables.mapping, &tables.entry), (&None, &None));
+}
+
+#[test]
+fn what_becomes_of_an_edit_whose_copy_is_gone_follows_what_was_said_about_it() {
+    let lost = |said: Said| {
+        let mut tables = Tables { said, ..Tables::edited() };
+        let (asked, _) = tables.run([fails(Gone), Ok(Answer::Event(None))]);
+        assert_eq!(asked.len(), 2, "an update, then a read");
+        tables
+    };
+    for said in [Said::Asked, Said::Approved] {
+        let tables = lost(said);
+        assert!(tables.event.deleted_at.is_none(), "a person decides, or the round that carries out what they said");
+        assert_eq!(tables.entry.expect("it is kept").state, OutboxState::Parked);
+    }
+    let tables = lost(Said::Kept);
+    assert!(tables.event.deleted_at.is_none(), "somebody said that it stays");
+    assert_eq!(tables.entry.expect("it is made again").op, WriteOp::Create);
 }

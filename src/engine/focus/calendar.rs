@@ -27,7 +27,7 @@ pub(super) fn settle(
             }
         }
         Some(block) if block.end <= now && focus.started_at < block.end => {
-            lengthen(focus, block, context, now, effects)
+            lengthen(focus, block, context, now, effects);
         }
         // Not begun yet, or over before the work began: the same block, at another time.
         Some(block) => {

@@ -88,12 +88,13 @@ impl Batch {
         let mut mapped: BTreeMap<_, _> =
             mapped.into_iter().map(|mapped| (mapped.0.remote_id.clone(), mapped)).collect();
         let mut lost: BTreeMap<_, _> = lost.into_iter().map(|was| (was.uid.clone(), was)).collect();
-        let beside = |remote: RemoteEvent| match mapped.remove(&remote.id) {
-            Some(mapped) => Match { remote, mapped: Some(mapped), lost: None, alike: None },
-            None => {
-                let (lost, alike) = (lost.remove(&remote.uid), unbound.counterpart(&remote));
-                Match { remote, mapped: None, lost, alike }
+        let beside = |remote: RemoteEvent| {
+            let mapped = mapped.remove(&remote.id);
+            if mapped.is_some() {
+                return Match { remote, mapped, lost: None, alike: None };
             }
+            let (lost, alike) = (lost.remove(&remote.uid), unbound.counterpart(&remote));
+            Match { remote, mapped, lost, alike }
         };
         Matched(self.changed.into_iter().map(beside).collect())
     }

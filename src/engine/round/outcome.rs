@@ -59,9 +59,9 @@ impl Changes {
                 self.settled.push(here);
                 self.mappings.push(mapping);
             }
-            Action::Take(content) => {
+            Action::Take(agreed) => {
                 self.note(context, &remote_id, "update here", reason);
-                self.take(context, event, mapping, content, reduce.then_some(Reason::Reduced));
+                self.take(context, event, mapping, agreed, reduce.then_some(Reason::Reduced));
             }
             // Nobody could send it; what has changed here is queued when there is somebody who can.
             Action::Push if context.form.is_none() => {
@@ -73,9 +73,9 @@ impl Changes {
                 self.owed.push(context.owed(&event, WriteOp::Update, mapping.uid.clone(), reason));
                 self.mappings.push(mapping);
             }
-            Action::TakeAndPush(content) => {
+            Action::TakeAndPush(agreed) => {
                 self.note(context, &remote_id, "merge", reason);
-                self.take(context, event, mapping, content, Some(reason));
+                self.take(context, event, mapping, agreed, Some(reason));
             }
             Action::DeleteRemote => {
                 self.note(context, &remote_id, "delete there", reason);
@@ -129,11 +129,11 @@ impl Changes {
         context: &CalendarContext<'_>,
         mut event: Event,
         mapping: Mapping,
-        content: EventContent,
+        agreed: EventContent,
         owed: Option<Reason>,
     ) {
         self.tally.updated += 1;
-        self.change(&mut event, content, context.world.now());
+        self.change(&mut event, agreed, context.world.now());
         match owed {
             Some(reason) => self.owed.push(context.owed(&event, WriteOp::Update, mapping.uid.clone(), reason)),
             None => self.settled.push((event.id, context.calendar.id)),

@@ -267,7 +267,9 @@ impl Puller<'_> {
         let old: Vec<_> = moved.iter().filter_map(|(_, old)| old.clone()).collect();
         let mapped = write.mappings_by_remote(self.context.calendar.id, &old).await?;
         let (changes, gone) = renamed(&self.context, &holdings.held, moved, mapped);
-        gone.into_iter().for_each(|name| sweep.renamed(name));
+        for name in gone {
+            sweep.renamed(name);
+        }
         if !self.dry {
             write.put_changes(&self.context, &changes).await?;
             write.commit().await?;

@@ -10,13 +10,14 @@ use calwarden::{
     web::{route::Route, routes},
 };
 use chrono::Duration;
-use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
+use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
 use super::{
     app::{App, Reply, hour},
     tenancy::{Things, guarded},
 };
+use crate::support::sqlite;
 
 async fn keyed(app: &App, key: &str, body: &Value) -> Reply {
     app.send(app.request(Method::POST, "/v1/events").insert_header(("Idempotency-Key", key)).set_json(body)).await
@@ -75,7 +76,7 @@ async fn a_refused_request_may_be_corrected_under_its_key() {
 
 /// Lets the database refuse the answer, as a full disk does.
 fn no_room_for_answers(app: &App, refused: bool) {
-    let mut conn = SqliteConnection::establish(&app.database().display().to_string()).expect("open");
+    let mut conn = sqlite::open(&app.database());
     conn.batch_execute(if refused {
         "CREATE TRIGGER no_room BEFORE INSERT ON idempotency_keys BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
     } else {
@@ -92,7 +93,7 @@ fn everything(app: &App) -> String {
         #[diesel(sql_type = Text)]
         text: String,
     }
-    let mut conn = SqliteConnection::establish(&app.database().display().to_string()).expect("open");
+    let mut conn = sqlite::open(&app.database());
     let tables = "SELECT name AS text FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY name";
     let tables: Vec<Line> = sql_query(tables).load(&mut conn).expect("the tables");
     let mut all = String::new();

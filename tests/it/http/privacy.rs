@@ -28,17 +28,17 @@ async fn with_an_event() -> (App, Arc<Wire>, AccountId, String) {
 
 /// The owner chooses to show times alone.
 fn hiding(app: &App, id: AccountId) -> BoxFuture<'static, ()> {
-    let (state, (begin, begun), (end, ended)) = (Arc::clone(&app.state), oneshot::channel(), oneshot::channel());
+    let (state, (begin, asked), (chosen, over)) = (Arc::clone(&app.state), oneshot::channel(), oneshot::channel());
     actix_web::rt::spawn(async move {
-        if begun.await.is_ok() {
+        if asked.await.is_ok() {
             let change = AccountChange { privacy: Some(PrivacyLevel::Minimal), ..AccountChange::default() };
             state.services.change_account(&Scope::Whole, "ada", id, None, change).await.expect("chosen");
-            end.send(()).expect("somebody waits");
+            chosen.send(()).expect("somebody waits");
         }
     });
     Box::pin(async move {
         begin.send(()).expect("somebody waits");
-        ended.await.expect("chosen");
+        over.await.expect("chosen");
     })
 }
 

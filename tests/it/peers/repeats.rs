@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
+use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
 use super::crashes::{kills_in_all, say};
@@ -11,6 +11,7 @@ use crate::support::{
     numbers::Numbers,
     postgres::{execute, fresh_database},
     service::Service,
+    sqlite,
 };
 
 /// Kills on each database; `tests/run kill` asks for more.
@@ -39,8 +40,7 @@ async fn killed_between_work_and_answer(database_url: Option<String>) {
         execute(url, SLOW_ON_POSTGRES).await;
     } else {
         let path = service.folder.path().join("data/calwarden.db");
-        let mut conn = SqliteConnection::establish(&path.display().to_string()).expect("open");
-        conn.batch_execute(SLOW_ON_SQLITE).expect("a trigger");
+        sqlite::open(&path).batch_execute(SLOW_ON_SQLITE).expect("a trigger");
     }
     let kills = kills_in_all().map_or(KILLS, |kills| kills.min(KILLS_MAX));
     let mut numbers = Numbers(7);

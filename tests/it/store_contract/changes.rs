@@ -14,7 +14,7 @@ use calwarden::{
     },
     store::{Store, Tx},
 };
-use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _, sql_types};
+use diesel::{RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _, sql_types};
 use tokio::time::Instant;
 
 use super::{
@@ -22,7 +22,10 @@ use super::{
     given::{self, at, id},
     on_every_database,
 };
-use crate::support::postgres::{connect, execute, fresh_database};
+use crate::support::{
+    postgres::{connect, execute, fresh_database},
+    sqlite::open,
+};
 
 /// A kind, an id, its version, and whether it is deleted.
 type Line = (ChangedKind, String, Option<i64>, bool);
@@ -73,7 +76,7 @@ async fn count(base: &Base) -> usize {
 }
 
 fn file(base: &Base) -> SqliteConnection {
-    SqliteConnection::establish(&base.database().expect("a file").display().to_string()).expect("open")
+    open(&base.database().expect("a file"))
 }
 
 /// What one transaction changes.

@@ -54,8 +54,14 @@ pub fn edit(raw: &[u8], content: &EventContent, stamp: DateTime<Utc>) -> Result<
             return Ok(raw.to_vec());
         }
         let uid = series.uid().ok_or_else(|| Refused::because("UID is missing"))?;
-        let context = EditContext::new(raw, zones, stamp, care);
-        let edited = Job { context, series: &series, older: &older, target: &target, uid: &uid }.run(&calendars);
+        let job = Job {
+            context: EditContext::new(raw, zones, stamp, care),
+            series: &series,
+            older: &older,
+            target: &target,
+            uid: &uid,
+        };
+        let edited = job.run(&calendars);
         let says = decode::resource(&edited, &limits).is_ok_and(|read| read.content == target);
         if says && times_are_right(&edited, raw, &calendars, &limits) {
             return Ok(edited);
