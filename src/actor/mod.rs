@@ -1,7 +1,7 @@
 //! The actor keeps time: one actor per connected account, a supervisor that rebuilds the fallen, a webhook router, a planner
 //! with a rollover actor for each time zone, a janitor.
 //!
-//! - **work**: what actors have done for them ([`AccountWork`](crate::service::port::AccountWork)); they decide when, never what.
+//! - **work**: what actors have done for them ([`crate::service::port::AccountWork`]); they decide when, never what.
 //! - **fall**: an actor's end by a panic, in a handler or in its work. It is rebuilt *from the store*.
 //! - **turn**: leave to run a round; there are [`Config::rounds_at_once_max`] of them in the process.
 //!

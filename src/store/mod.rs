@@ -115,7 +115,7 @@ enum Backend {
 }
 
 impl Store {
-    /// Opens the database, whose tables [`migrate`] has brought up to date. On SQLite a task is started on the current runtime
+    /// Opens the database, whose tables [`migrate()`] has brought up to date. On SQLite a task is started on the current runtime
     /// and ends with the last clone.
     pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
         let backend = match config.target() {

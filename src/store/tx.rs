@@ -88,7 +88,7 @@ impl Tx {
         done
     }
 
-    /// Ends the transaction; `Ok` means durable, or within a [`UnitOfWork`](super::UnitOfWork): durable when that is.
+    /// Ends the transaction; `Ok` means durable, or within a [`super::UnitOfWork`]: durable when that is.
     /// Cancelled half-way, it may or may not have happened.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         if !self.spoilt
