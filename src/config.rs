@@ -71,25 +71,25 @@ pub struct Config {
     /// Grace of a stopping server, in seconds.
     pub shutdown_s: u32,
     /// How we are registered with Google.
-    pub google: Google,
+    pub google: GoogleRegistration,
     /// When accounts are looked at.
     pub poll: Poll,
     /// Which events are kept in step.
-    pub window: Window,
+    pub window: SyncWindow,
     /// When deletions are held.
     pub brake: Brake,
     /// Bounds of a round.
-    pub round: Round,
+    pub round: RoundLimits,
     /// How long things are kept.
     pub retention: Retention,
     /// Bounds of the HTTP API.
-    pub limits: Limits,
+    pub limits: HttpLimits,
 }
 
 /// How we are registered with Google, and where it is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Google {
+pub struct GoogleRegistration {
     /// The client's id; empty: not registered.
     pub client_id: String,
     /// The client's secret.
@@ -127,7 +127,7 @@ pub struct Poll {
 /// Which events are kept in step.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Window {
+pub struct SyncWindow {
     /// Before today, in days.
     pub past_days: u32,
     /// After today, in days.
@@ -149,7 +149,7 @@ pub struct Brake {
 /// Bounds of a round.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Round {
+pub struct RoundLimits {
     /// Longest run, in seconds.
     pub time_limit_s: u32,
 }
@@ -173,7 +173,7 @@ pub struct Retention {
 /// Bounds of the HTTP API.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limits {
+pub struct HttpLimits {
     /// A request's body, in bytes.
     pub body_bytes: u32,
     /// Requests per API key and minute; nought: no limit.

@@ -90,6 +90,12 @@ fn names_say_what_is_inside() {
 }
 
 #[test]
+fn no_two_types_have_one_name() {
+    let doubled = rules::one_name_one_type(&source::read_all(root(), SKIP));
+    assert!(doubled.is_empty(), "\n{}", doubled.join("\n"));
+}
+
+#[test]
 fn every_module_says_what_it_is_for() {
     holds(rules::purpose);
 }

@@ -14,13 +14,13 @@ use super::{
     exit_notice::ExitNotice,
     health::{Current, HealthBoard, Last, MailboxCount},
     message::{AccountMessage, Exit, Inbox, PanicIn},
-    run::{Done, Slots, run},
+    run::{WorkEnd, WorkSlots, run},
     spawn::{Lost, Spawner},
 };
 use crate::{
     domain::{ids::AccountId, ports::World, round::Cause},
     engine::account::{
-        Account, Channel, Credential, Effect, Finished, Input, Moment, Round, Work, deadline,
+        AccountMachine, ChannelLife, CredentialState, Effect, Finished, Input, Moment, RoundState, Work, deadline,
         status::{phase, standing},
         step,
     },
@@ -46,14 +46,14 @@ pub(super) struct Tools {
 
 /// How its supervisor reaches an actor.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct ActorLine {
     pub(super) addr: Addr<AccountActor>,
     mailbox: MailboxCount,
     wakes: Inbox,
     stop: Option<oneshot::Sender<Exit>>,
 }
 
-impl Line {
+impl ActorLine {
     /// Sends it a message; `false`: the mailbox is full.
     pub(super) fn send(&self, message: AccountMessage) -> bool {
         self.mailbox.came();
@@ -96,10 +96,10 @@ struct OwnersView {
 /// One account's actor.
 pub(super) struct AccountActor {
     account: AccountId,
-    machine: Account,
+    machine: AccountMachine,
     owed: Option<Cause>,
     tools: Tools,
-    slots: Slots,
+    slots: WorkSlots,
     progress: ProgressSink,
     mailbox: MailboxCount,
     wakes: Inbox,
@@ -121,9 +121,9 @@ impl AccountActor {
         remembered: &AccountStart,
         owed: Option<Cause>,
         tools: Tools,
-        slots: Slots,
+        slots: WorkSlots,
         notice: ExitNotice,
-    ) -> Line {
+    ) -> ActorLine {
         let (progress, watched) = ProgressSink::new();
         let (stop, stopped) = oneshot::channel();
         let (mailbox, wakes) = (MailboxCount::default(), Inbox::default());
@@ -131,7 +131,7 @@ impl AccountActor {
         let moment = Moment { now: tools.world.now(), fraction: tools.world.fraction() };
         let actor = Self {
             account,
-            machine: Account::remembered(&remembered.past(), moment),
+            machine: AccountMachine::remembered(&remembered.past(), moment),
             owed,
             tools,
             slots,
@@ -153,7 +153,7 @@ impl AccountActor {
             panic_in_work: false,
             notice,
         };
-        Line { addr: actor.start(), mailbox, wakes, stop: Some(stop) }
+        ActorLine { addr: actor.start(), mailbox, wakes, stop: Some(stop) }
     }
 
     fn feed(&mut self, input: Input, ctx: &mut Context<Self>) {
@@ -192,22 +192,22 @@ impl AccountActor {
         ctx.spawn(done.map(move |done, actor, ctx| actor.came_back(name, done, ctx)));
     }
 
-    fn came_back(&mut self, name: &'static str, done: Result<Done, Lost>, ctx: &mut Context<Self>) {
+    fn came_back(&mut self, name: &'static str, done: Result<WorkEnd, Lost>, ctx: &mut Context<Self>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if self.current.as_ref().is_some_and(|current| current.work == name) {
             self.current = None;
         }
         self.progress.clear();
         let finished = match done {
-            Ok(Done::Round(report)) => {
+            Ok(WorkEnd::Round(report)) => {
                 self.round_ended(&report);
                 self.owner.reason.clone_from(&report.note);
                 Finished::Round(report.end())
             }
-            Ok(Done::Refresh(end)) => Finished::Refresh(end),
-            Ok(Done::Channel(end)) => Finished::Channel(end),
-            Ok(Done::CleanUp(Ok(()))) => Finished::CleanUp(true),
-            Ok(Done::CleanUp(Err(why))) => {
+            Ok(WorkEnd::Refresh(end)) => Finished::Refresh(end),
+            Ok(WorkEnd::Channel(end)) => Finished::Channel(end),
+            Ok(WorkEnd::CleanUp(Ok(()))) => Finished::CleanUp(true),
+            Ok(WorkEnd::CleanUp(Err(why))) => {
                 tracing::warn!(account.id = %self.account, why = %why, "clean-up failed and will be tried again");
                 Finished::CleanUp(false)
             }
@@ -278,7 +278,7 @@ impl AccountActor {
             failures: standing.failures,
             next_round_at: standing.next_round_at,
         };
-        if matches!(self.machine.round, Round::Owed { .. } | Round::Running { .. }) {
+        if matches!(self.machine.round, RoundState::Owed { .. } | RoundState::Running { .. }) {
             state.next_round_at = self.owner.noted.next_round_at;
         }
         if self.owner.noted == state && !self.owner.ask && !self.owner.notify_unwatched {
@@ -315,18 +315,19 @@ impl AccountActor {
             health.next_alarm = deadline(machine).map(|at| at.trunc_subsecs(3));
             health.failures = machine.failures;
             health.backoff_until = match machine.round {
-                Round::BackingOff { until, .. } => Some(until),
-                Round::Idle { .. } | Round::Owed { .. } | Round::Running { .. } => None,
+                RoundState::BackingOff { until, .. } => Some(until),
+                RoundState::Idle { .. } | RoundState::Owed { .. } | RoundState::Running { .. } => None,
             };
             health.channel_until = match machine.channel {
-                Channel::Open { until, .. } => Some(until),
-                Channel::Unsupported | Channel::Absent { .. } | Channel::Opening { .. } | Channel::Lapsed { .. } => {
-                    None
-                }
+                ChannelLife::Open { until, .. } => Some(until),
+                ChannelLife::Unsupported
+                | ChannelLife::Absent { .. }
+                | ChannelLife::Opening { .. }
+                | ChannelLife::Lapsed { .. } => None,
             };
             health.token_expires = match machine.credential {
-                Credential::Fresh { expires, .. } => expires,
-                Credential::Stale { .. } | Credential::Refreshing { .. } | Credential::Revoked => None,
+                CredentialState::Fresh { expires, .. } => expires,
+                CredentialState::Stale { .. } | CredentialState::Refreshing { .. } | CredentialState::Revoked => None,
             };
         });
     }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use actix::SpawnHandle;
 use tokio::time::Instant;
 
-use super::{account::Line, run::Slots};
+use super::{account::ActorLine, run::WorkSlots};
 use crate::domain::round::Cause;
 
 /// The longest wait before a fallen actor is rebuilt, and before a store that failed is asked again.
@@ -18,7 +18,7 @@ pub(super) struct Child {
     pub(super) generation: u64,
     /// The census that was running, or last ran, when it was taken in.
     pub(super) since_census: u64,
-    pub(super) slots: Slots,
+    pub(super) slots: WorkSlots,
     pub(super) owed: Option<Cause>,
     /// When it failed, within the intensity's window.
     pub(super) failures: VecDeque<Instant>,
@@ -36,7 +36,7 @@ pub(super) enum Stage {
     /// The store is being read.
     Loading,
     /// It runs.
-    Up(Line),
+    Up(ActorLine),
     /// It failed too often.
     Quarantined,
 }
@@ -48,7 +48,7 @@ impl Child {
             stage: Stage::Loading,
             generation: 0,
             since_census,
-            slots: Slots::default(),
+            slots: WorkSlots::default(),
             owed,
             failures: VecDeque::new(),
             loads_failed: 0,

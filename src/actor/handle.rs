@@ -10,13 +10,13 @@ use tokio::sync::oneshot;
 
 use super::{
     health::{ActorHealth, HealthBoard},
-    message::{Command, Inbox, Order, PanicIn, Refused, Shutdown, WakesWait},
+    message::{Command, CommandRefused, Inbox, OwnerChoice, PanicIn, Shutdown, WakesWait},
     supervisor::Supervisor,
     webhook_router::{NotHeard, Notify, WebhookRouter},
 };
 use crate::{
     domain::{ids::AccountId, round::Cause},
-    engine::account::{Input, Pace, status::Phase},
+    engine::account::{Input, PollPace, status::Phase},
     provider::push::Notification,
     service::Wakes,
 };
@@ -79,43 +79,43 @@ impl Handle {
     }
 
     /// Begins no more work; a round in flight ends.
-    pub async fn pause(&self, account: AccountId) -> Result<(), Refused> {
+    pub async fn pause(&self, account: AccountId) -> Result<(), CommandRefused> {
         self.feed(account, Input::Pause).await
     }
 
     /// Goes on after a pause or a quarantine, with a round.
-    pub async fn resume(&self, account: AccountId) -> Result<(), Refused> {
+    pub async fn resume(&self, account: AccountId) -> Result<(), CommandRefused> {
         self.feed(account, Input::Resume).await
     }
 
     /// The owner connected again: the new credential was tried and stored.
-    pub async fn reauthorised(&self, account: AccountId) -> Result<(), Refused> {
+    pub async fn reauthorised(&self, account: AccountId) -> Result<(), CommandRefused> {
         self.feed(account, Input::Reauthorised).await
     }
 
     /// Polls as often as now stored ([`pace`](crate::service::port::pace)).
-    pub async fn schedule_changed(&self, account: AccountId, pace: Pace) -> Result<(), Refused> {
+    pub async fn schedule_changed(&self, account: AccountId, pace: PollPace) -> Result<(), CommandRefused> {
         self.feed(account, Input::ScheduleChanged(pace)).await
     }
 
     /// A queued write may be tried at this instant.
-    pub async fn outbox_due(&self, account: AccountId, at: DateTime<Utc>) -> Result<(), Refused> {
+    pub async fn outbox_due(&self, account: AccountId, at: DateTime<Utc>) -> Result<(), CommandRefused> {
         self.feed(account, Input::OutboxDue(at)).await
     }
 
     /// Lets a round in flight end, then takes the account down.
-    pub async fn disconnect(&self, account: AccountId, delete_events: bool) -> Result<(), Refused> {
+    pub async fn disconnect(&self, account: AccountId, delete_events: bool) -> Result<(), CommandRefused> {
         self.feed(account, Input::Disconnect { delete_events }).await
     }
 
     /// Rebuilds the actor from the store now, quarantined or not; a round in flight is dropped.
-    pub async fn restart(&self, account: AccountId) -> Result<(), Refused> {
-        self.command(account, Order::Restart).await
+    pub async fn restart(&self, account: AccountId) -> Result<(), CommandRefused> {
+        self.command(account, OwnerChoice::Restart).await
     }
 
-    /// A drill: makes one account's actor panic. Refused unless [`Config`](super::Config) allows it.
-    pub async fn inject_panic(&self, account: AccountId, place: PanicIn) -> Result<(), Refused> {
-        self.command(account, Order::Panic(place)).await
+    /// A drill: makes one account's actor panic. Refused unless [`ActorLimits`](super::ActorLimits) allows it.
+    pub async fn inject_panic(&self, account: AccountId, place: PanicIn) -> Result<(), CommandRefused> {
+        self.command(account, OwnerChoice::Panic(place)).await
     }
 
     /// Every actor's health, by account.
@@ -148,11 +148,11 @@ impl Handle {
         matches!(tokio::time::timeout(limit, self.supervisor.send(Shutdown)).await, Ok(Ok(())))
     }
 
-    async fn feed(&self, account: AccountId, input: Input) -> Result<(), Refused> {
-        self.command(account, Order::Feed(input)).await
+    async fn feed(&self, account: AccountId, input: Input) -> Result<(), CommandRefused> {
+        self.command(account, OwnerChoice::Feed(input)).await
     }
 
-    async fn command(&self, account: AccountId, order: Order) -> Result<(), Refused> {
-        self.supervisor.send(Command { account, order }).await.unwrap_or(Err(Refused::Stopped))
+    async fn command(&self, account: AccountId, order: OwnerChoice) -> Result<(), CommandRefused> {
+        self.supervisor.send(Command { account, order }).await.unwrap_or(Err(CommandRefused::Stopped))
     }
 }

@@ -130,7 +130,7 @@ impl MailboxCount {
 }
 
 #[derive(Debug)]
-struct Row {
+struct HealthRow {
     health: ActorHealth,
     mailbox: MailboxCount,
     progress: Option<watch::Receiver<Option<Progress>>>,
@@ -138,19 +138,19 @@ struct Row {
 
 /// Every actor's health. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct HealthBoard(Arc<RwLock<BTreeMap<AccountId, Row>>>);
+pub struct HealthBoard(Arc<RwLock<BTreeMap<AccountId, HealthRow>>>);
 
 impl HealthBoard {
     /// Every row, by account.
     #[must_use]
     pub fn all(&self) -> Vec<ActorHealth> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().map(Row::shown).collect()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().map(HealthRow::shown).collect()
     }
 
     /// One row.
     #[must_use]
     pub fn of(&self, account: AccountId) -> Option<ActorHealth> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&account).map(Row::shown)
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&account).map(HealthRow::shown)
     }
 
     /// How many actors are in each state.
@@ -166,7 +166,7 @@ impl HealthBoard {
     /// Changes one row, made when it is missing.
     pub(super) fn change(&self, account: AccountId, change: impl FnOnce(&mut ActorHealth)) {
         let mut rows = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let row = rows.entry(account).or_insert_with(|| Row {
+        let row = rows.entry(account).or_insert_with(|| HealthRow {
             health: ActorHealth::starting(account),
             mailbox: MailboxCount::default(),
             progress: None,
@@ -193,7 +193,7 @@ impl HealthBoard {
     }
 }
 
-impl Row {
+impl HealthRow {
     fn shown(&self) -> ActorHealth {
         ActorHealth {
             mailbox: self.mailbox.waiting(),

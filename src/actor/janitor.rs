@@ -8,8 +8,8 @@ use actix::prelude::*;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use tokio::time::timeout;
 
-use super::{Config, account::Tools};
-use crate::service::port::{Sweep, WorkError};
+use super::{ActorLimits, account::Tools};
+use crate::service::port::{SweepKind, WorkError};
 
 /// Time between two looks at unresolved conflicts.
 const REMINDED_EVERY: TimeDelta = TimeDelta::minutes(30);
@@ -24,13 +24,13 @@ const ALARM_MAX: Duration = Duration::from_mins(15);
 pub(super) struct Janitor {
     tools: Tools,
     limit: Duration,
-    due: BTreeMap<Sweep, DateTime<Utc>>,
+    due: BTreeMap<SweepKind, DateTime<Utc>>,
 }
 
 impl Janitor {
-    pub(super) fn new(tools: Tools, config: &Config) -> Self {
+    pub(super) fn new(tools: Tools, config: &ActorLimits) -> Self {
         let first = tools.world.now() + CATCH_UP_AFTER;
-        let due = BTreeMap::from([(Sweep::Reminders, first), (Sweep::Retention, first)]);
+        let due = BTreeMap::from([(SweepKind::Reminders, first), (SweepKind::Retention, first)]);
         Self { tools, limit: config.sweep_limit, due }
     }
 
@@ -52,7 +52,7 @@ impl Janitor {
         }
     }
 
-    fn sweep(&mut self, sweep: Sweep, now: DateTime<Utc>, ctx: &mut Context<Self>) {
+    fn sweep(&mut self, sweep: SweepKind, now: DateTime<Utc>, ctx: &mut Context<Self>) {
         self.due.insert(sweep, next(sweep, now));
         let (work, limit) = (self.tools.work.clone(), self.limit);
         let sweeping = self.tools.spawner.spawn(async move {
@@ -71,10 +71,10 @@ impl Janitor {
 }
 
 /// When a sweep that runs now is due again.
-fn next(sweep: Sweep, now: DateTime<Utc>) -> DateTime<Utc> {
+fn next(sweep: SweepKind, now: DateTime<Utc>) -> DateTime<Utc> {
     match sweep {
-        Sweep::Reminders => now + REMINDED_EVERY,
-        Sweep::Retention => {
+        SweepKind::Reminders => now + REMINDED_EVERY,
+        SweepKind::Retention => {
             let hour = NaiveTime::from_hms_opt(RETENTION_HOUR, 0, 0).unwrap_or(NaiveTime::MIN);
             let today = now.date_naive().and_time(hour).and_utc();
             if today > now { today } else { today + TimeDelta::days(1) }
@@ -100,8 +100,8 @@ mod tests {
 
     #[test]
     fn retention_runs_at_three_in_the_morning_utc() {
-        let today = next(Sweep::Retention, at("2026-03-29T01:00:00Z"));
+        let today = next(SweepKind::Retention, at("2026-03-29T01:00:00Z"));
         assert_eq!(today, at("2026-03-29T03:00:00Z"));
-        assert_eq!(next(Sweep::Retention, today), at("2026-03-30T03:00:00Z"));
+        assert_eq!(next(SweepKind::Retention, today), at("2026-03-30T03:00:00Z"));
     }
 }

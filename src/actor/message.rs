@@ -68,15 +68,15 @@ pub(super) struct WakesWait;
 
 /// To the supervisor: something an owner or an operator chose.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<(), Refused>")]
+#[rtype(result = "Result<(), CommandRefused>")]
 pub(super) struct Command {
     pub(super) account: AccountId,
-    pub(super) order: Order,
+    pub(super) order: OwnerChoice,
 }
 
 /// What they chose.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Order {
+pub(super) enum OwnerChoice {
     /// Something for the account's machine.
     Feed(Input),
     /// Rebuild its actor from the store now.
@@ -96,7 +96,7 @@ pub enum PanicIn {
 
 /// Why a command was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum CommandRefused {
     /// No actor, and none being built.
     #[error("no actor is known for this account")]
     Unknown,

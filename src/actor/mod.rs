@@ -3,7 +3,7 @@
 //!
 //! - **work**: what actors have done for them ([`crate::service::port::AccountWork`]); they decide when, never what.
 //! - **fall**: an actor's end by a panic, in a handler or in its work. It is rebuilt *from the store*.
-//! - **turn**: leave to run a round; there are [`Config::rounds_at_once_max`] of them in the process.
+//! - **turn**: leave to run a round; there are [`ActorLimits::rounds_at_once_max`] of them in the process.
 //!
 //! actix's own supervisor does not restart after a panic, and restarts with old state after a stop; this one is ours.
 //!
@@ -33,7 +33,7 @@ use tokio::sync::{Notify, Semaphore};
 
 pub use handle::Handle;
 pub use health::{ActorHealth, HealthBoard};
-pub use message::{PanicIn, Refused};
+pub use message::{CommandRefused, PanicIn};
 pub use spawn::Spawner;
 pub use webhook_router::NotHeard;
 
@@ -41,7 +41,7 @@ use crate::{domain::ports::World, service::port::AccountWork};
 
 /// The limits of the actors.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct ActorLimits {
     /// The longest a round may take; then it is dropped, and counts as failed.
     pub round_limit: Duration,
     /// The longest a sweep may take.
@@ -62,7 +62,7 @@ pub struct Config {
     pub allow_fault_injection: bool,
 }
 
-impl Default for Config {
+impl Default for ActorLimits {
     fn default() -> Self {
         Self {
             round_limit: Duration::from_mins(10),
@@ -83,7 +83,7 @@ impl Default for Config {
 /// # Panics
 /// Outside an actix system.
 #[must_use]
-pub fn start(work: Arc<dyn AccountWork>, world: World, spawner: Spawner, config: Config) -> Handle {
+pub fn start(work: Arc<dyn AccountWork>, world: World, spawner: Spawner, config: ActorLimits) -> Handle {
     let board = HealthBoard::default();
     let turns = Arc::new(Semaphore::new(config.rounds_at_once_max.max(1)));
     let round_limit = config.round_limit;

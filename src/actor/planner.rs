@@ -8,7 +8,7 @@ use actix::prelude::*;
 use chrono_tz::Tz;
 use tokio::time::timeout;
 
-use super::{Config, account::Tools, rollover::Rollover};
+use super::{ActorLimits, account::Tools, rollover::RolloverActor};
 use crate::service::port::WorkError;
 
 /// The longest wait before looking again: another process may have written what rings no bell here.
@@ -20,11 +20,11 @@ const AGAIN_AFTER: Duration = Duration::from_mins(1);
 pub(super) struct Planner {
     tools: Tools,
     limit: Duration,
-    zones: BTreeMap<&'static str, Addr<Rollover>>,
+    zones: BTreeMap<&'static str, Addr<RolloverActor>>,
 }
 
 impl Planner {
-    pub(super) fn new(tools: Tools, config: &Config) -> Self {
+    pub(super) fn new(tools: Tools, config: &ActorLimits) -> Self {
         Self { tools, limit: config.sweep_limit, zones: BTreeMap::new() }
     }
 
@@ -73,7 +73,7 @@ impl Planner {
         let mut kept = std::mem::take(&mut self.zones);
         for zone in zones {
             let held = kept.remove(zone.name()).filter(Addr::connected);
-            let actor = held.unwrap_or_else(|| Rollover::new(self.tools.clone(), zone, self.limit).start());
+            let actor = held.unwrap_or_else(|| RolloverActor::new(self.tools.clone(), zone, self.limit).start());
             self.zones.insert(zone.name(), actor);
         }
     }

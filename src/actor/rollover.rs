@@ -18,13 +18,13 @@ const ALARM_MAX: Duration = Duration::from_mins(15);
 const AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// The rollover actor of a zone. It ends when nobody holds its address any more.
-pub(super) struct Rollover {
+pub(super) struct RolloverActor {
     tools: Tools,
     zone: Tz,
     limit: Duration,
 }
 
-impl Rollover {
+impl RolloverActor {
     pub(super) fn new(tools: Tools, zone: Tz, limit: Duration) -> Self {
         Self { tools, zone, limit }
     }
@@ -56,7 +56,7 @@ impl Rollover {
     }
 }
 
-impl Actor for Rollover {
+impl Actor for RolloverActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {

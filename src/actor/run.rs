@@ -16,7 +16,7 @@ use crate::{
 
 /// One account's places for work, kept across its actors.
 #[derive(Clone, Debug)]
-pub(super) struct Slots {
+pub(super) struct WorkSlots {
     /// A round or a clean-up.
     sync: Arc<Semaphore>,
     /// A refresh (I-27).
@@ -25,7 +25,7 @@ pub(super) struct Slots {
     channel: Arc<Semaphore>,
 }
 
-impl Default for Slots {
+impl Default for WorkSlots {
     fn default() -> Self {
         let one = || Arc::new(Semaphore::new(1));
         Self { sync: one(), refresh: one(), channel: one() }
@@ -33,7 +33,7 @@ impl Default for Slots {
 }
 
 /// How work ended.
-pub(super) enum Done {
+pub(super) enum WorkEnd {
     Round(RoundReport),
     Refresh(RefreshEnd),
     Channel(ChannelEnd),
@@ -45,10 +45,10 @@ pub(super) fn run(
     what: Work,
     account: AccountId,
     tools: &Tools,
-    slots: &Slots,
+    slots: &WorkSlots,
     progress: ProgressSink,
     drill: bool,
-) -> impl Future<Output = Done> + Send + 'static {
+) -> impl Future<Output = WorkEnd> + Send + 'static {
     let (work, limit) = (Arc::clone(&tools.work), tools.round_limit);
     let (turns, slots) = (Arc::clone(&tools.turns), slots.clone());
     async move {
@@ -59,36 +59,36 @@ pub(super) fn run(
                     work.round(account, cause, progress).await
                 };
                 let done = alone(&slots.sync, Some(&turns), limit, round).await;
-                Done::Round(done.unwrap_or_else(|why| RoundReport {
+                WorkEnd::Round(done.unwrap_or_else(|why| RoundReport {
                     note: Some(why.for_a_round(limit)),
                     ..RoundReport::new(Outcome::Failed)
                 }))
             }
             Work::CleanUp { delete_events } => {
                 let done = alone(&slots.sync, Some(&turns), limit, work.clean_up(account, delete_events)).await;
-                Done::CleanUp(done.unwrap_or_else(|why| Err(WorkError::Failed(why.for_a_round(limit)))))
+                WorkEnd::CleanUp(done.unwrap_or_else(|why| Err(WorkError::Failed(why.for_a_round(limit)))))
             }
             Work::Refresh => {
                 let done = alone(&slots.refresh, None, limit, work.refresh(account)).await;
-                Done::Refresh(done.unwrap_or(RefreshEnd::Failed))
+                WorkEnd::Refresh(done.unwrap_or(RefreshEnd::Failed))
             }
             Work::OpenChannel => {
                 let done = alone(&slots.channel, None, limit, work.open_channel(account)).await;
-                Done::Channel(done.unwrap_or(ChannelEnd::Failed))
+                WorkEnd::Channel(done.unwrap_or(ChannelEnd::Failed))
             }
         }
     }
 }
 
 /// Why work gave no answer in time.
-enum Late {
+enum NoAnswer {
     /// What an earlier actor began has not ended.
     Predecessor,
     /// It took too long, and was dropped.
     Itself,
 }
 
-impl Late {
+impl NoAnswer {
     fn for_a_round(&self, limit: Duration) -> String {
         let minutes = limit.as_secs().div_ceil(60);
         match self {
@@ -103,12 +103,12 @@ async fn alone<T>(
     turns: Option<&Semaphore>,
     limit: Duration,
     work: impl Future<Output = T>,
-) -> Result<T, Late> {
+) -> Result<T, NoAnswer> {
     // Neither semaphore is ever closed; if one were, running is right: the machine already allows one at a time.
-    let _slot = timeout(limit, slot.acquire()).await.map_err(|_| Late::Predecessor)?.ok();
+    let _slot = timeout(limit, slot.acquire()).await.map_err(|_| NoAnswer::Predecessor)?.ok();
     let _turn = match turns {
         Some(turns) => turns.acquire().await.ok(),
         None => None,
     };
-    timeout(limit, work).await.map_err(|_| Late::Itself)
+    timeout(limit, work).await.map_err(|_| NoAnswer::Itself)
 }

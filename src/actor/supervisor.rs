@@ -16,13 +16,13 @@ use actix::prelude::*;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
-    Config,
+    ActorLimits,
     account::{AccountActor, Tools},
     child::{Child, Stage, rebuild_wait},
     exit_notice::ExitNotice,
     health::Restart,
     janitor::Janitor,
-    message::{AccountMessage, ChildExited, Command, Exit, Inbox, Order, Refused, Shutdown, WakesWait},
+    message::{AccountMessage, ChildExited, Command, CommandRefused, Exit, Inbox, OwnerChoice, Shutdown, WakesWait},
     planner::Planner,
     spawn::Lost,
 };
@@ -35,7 +35,7 @@ use crate::{
 /// The supervisor.
 pub(super) struct Supervisor {
     pub(super) tools: Tools,
-    pub(super) config: Config,
+    pub(super) config: ActorLimits,
     inbox: Inbox,
     pub(super) children: BTreeMap<AccountId, Child>,
     pub(super) census: u64,
@@ -45,7 +45,7 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn new(tools: Tools, config: Config, inbox: Inbox) -> Self {
+    pub(super) fn new(tools: Tools, config: ActorLimits, inbox: Inbox) -> Self {
         Self {
             tools,
             config,
@@ -210,36 +210,44 @@ impl Supervisor {
         }
     }
 
-    fn command(&mut self, account: AccountId, order: Order, ctx: &mut Context<Self>) -> Result<(), Refused> {
+    fn command(
+        &mut self,
+        account: AccountId,
+        order: OwnerChoice,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), CommandRefused> {
         if self.stopping.is_some() {
-            return Err(Refused::Stopped);
+            return Err(CommandRefused::Stopped);
         }
-        if matches!(order, Order::Panic(_)) && !self.config.allow_fault_injection {
-            return Err(Refused::DrillsAreOff);
+        if matches!(order, OwnerChoice::Panic(_)) && !self.config.allow_fault_injection {
+            return Err(CommandRefused::DrillsAreOff);
         }
-        let child = self.children.get_mut(&account).ok_or(Refused::Unknown)?;
+        let child = self.children.get_mut(&account).ok_or(CommandRefused::Unknown)?;
         match (&mut child.stage, order) {
-            (Stage::Up(line), Order::Restart) => line.stop(Exit::Asked),
-            (Stage::Up(line), Order::Feed(input)) => {
+            (Stage::Up(line), OwnerChoice::Restart) => line.stop(Exit::Asked),
+            (Stage::Up(line), OwnerChoice::Feed(input)) => {
                 if !line.send(AccountMessage::Feed(input)) {
                     line.stop(Exit::MailboxFull);
                 }
             }
-            (Stage::Up(line), Order::Panic(place)) => {
+            (Stage::Up(line), OwnerChoice::Panic(place)) => {
                 if !line.send(AccountMessage::Panic(place)) {
                     line.stop(Exit::MailboxFull);
                 }
             }
-            (Stage::Quarantined, Order::Restart | Order::Feed(Input::Resume | Input::Disconnect { .. })) => {
+            (
+                Stage::Quarantined,
+                OwnerChoice::Restart | OwnerChoice::Feed(Input::Resume | Input::Disconnect { .. }),
+            ) => {
                 child.failures.clear();
                 child.released = true;
                 child.owed = Some(Cause::Requested);
                 self.build(account, ctx);
             }
-            (Stage::Waiting(_), Order::Restart) => self.build(account, ctx),
+            (Stage::Waiting(_), OwnerChoice::Restart) => self.build(account, ctx),
             // The choice is in the store, and is read from there.
             (Stage::Loading, _) => child.reload = true,
-            (Stage::Waiting(_) | Stage::Quarantined, Order::Feed(_) | Order::Panic(_)) => {}
+            (Stage::Waiting(_) | Stage::Quarantined, OwnerChoice::Feed(_) | OwnerChoice::Panic(_)) => {}
         }
         Ok(())
     }
@@ -266,7 +274,7 @@ impl Handler<WakesWait> for Supervisor {
 }
 
 impl Handler<Command> for Supervisor {
-    type Result = Result<(), Refused>;
+    type Result = Result<(), CommandRefused>;
 
     fn handle(&mut self, command: Command, ctx: &mut Self::Context) -> Self::Result {
         self.command(command.account, command.order, ctx)

@@ -23,7 +23,7 @@ use crate::{
         consent::ReturnHosts,
         planning::compute::{Computing, Pool},
     },
-    store::{self, Blocking, Mode, Standing, Store, StoreConfig},
+    store::{self, Blocking, Mode, SchemaState, Store, StoreConfig},
     vault::{KEY_FILE_NAME, KeyRing},
 };
 
@@ -56,13 +56,13 @@ pub async fn open_store(config: &Config) -> Result<Store> {
 /// Opens a database that is there and up to date, to look at it: nothing is made and nothing is migrated.
 pub async fn look_at_store(config: &Config) -> Result<Store> {
     let store_config = store_config(config);
-    match store::standing(&store_config).await.context("the database cannot be read")? {
-        Standing::Current => {}
-        Standing::Missing => bail!("there is no database yet: `calwarden serve` or `calwarden migrate` makes it"),
-        Standing::Behind(count) => {
+    match store::schema_state(&store_config).await.context("the database cannot be read")? {
+        SchemaState::Current => {}
+        SchemaState::Missing => bail!("there is no database yet: `calwarden serve` or `calwarden migrate` makes it"),
+        SchemaState::Behind(count) => {
             bail!("the database is of an older version, by {}: run `calwarden migrate`", counted(count, "migration"))
         }
-        Standing::Ahead(version) => {
+        SchemaState::Ahead(version) => {
             bail!("a newer calwarden has changed the database (migration {version}): run that version")
         }
     }

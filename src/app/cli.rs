@@ -25,12 +25,12 @@ pub struct Cli {
     pub config: Option<PathBuf>,
     /// What to do
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Run the service: HTTP API, account actors and housekeeping
     ///
     /// Migrates the database first. The first start makes the data directory with its database and its key file.
@@ -58,19 +58,19 @@ pub enum Command {
     /// Run a look-alike of Google Calendar on this machine, for development and tests without Google
     ///
     /// Prints the settings that point a server at it. Everything is in memory. What it does on command: /control.
-    Sandbox(Sandbox),
+    Sandbox(SandboxArgs),
     /// Print the description of the HTTP API (OpenAPI 3.1, JSON)
     Openapi,
     /// Schedule the tasks of problem files into their free time, and print one line of JSON for each
     ///
     /// Needs no server and no database. A line has the id, the blocks, the score (deadlines missed, work left unplaced, cost; less
     /// is better, in this order) and the microseconds that planning took.
-    Plan(Plan),
+    Plan(PlanArgs),
 }
 
 /// What is planned.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub struct Plan {
+pub struct PlanArgs {
     /// A problem file; several may be given
     #[arg(long, value_name = "FILE", required_unless_present = "user", conflicts_with = "user", num_args = 1..)]
     pub instance: Vec<PathBuf>,
@@ -107,7 +107,7 @@ pub struct Serve {
 
 /// Where the look-alike listens.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub struct Sandbox {
+pub struct SandboxArgs {
     /// Address and port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
@@ -201,20 +201,20 @@ mod tests {
         let key: ApiKeyId = ID.parse().expect("an id");
         let create = |name: &str, scopes: &[KeyScope], expires_days| {
             let (name, scopes) = (name.to_owned(), scopes.to_vec());
-            Command::ApiKey(ApiKeyCommand::Create(ApiKeyCreate { name, scopes, expires_days }))
+            CliCommand::ApiKey(ApiKeyCommand::Create(ApiKeyCreate { name, scopes, expires_days }))
         };
         for (line, expected) in [
-            ("serve", Command::Serve(Serve { sandbox: false })),
-            ("serve --sandbox", Command::Serve(Serve { sandbox: true })),
-            ("demo", Command::Demo),
-            ("migrate", Command::Migrate),
-            ("doctor", Command::Doctor),
-            ("accounts", Command::Accounts),
-            ("backup copy.db", Command::Backup(Backup { file: "copy.db".into() })),
-            ("openapi", Command::Openapi),
+            ("serve", CliCommand::Serve(Serve { sandbox: false })),
+            ("serve --sandbox", CliCommand::Serve(Serve { sandbox: true })),
+            ("demo", CliCommand::Demo),
+            ("migrate", CliCommand::Migrate),
+            ("doctor", CliCommand::Doctor),
+            ("accounts", CliCommand::Accounts),
+            ("backup copy.db", CliCommand::Backup(Backup { file: "copy.db".into() })),
+            ("openapi", CliCommand::Openapi),
             (
                 "plan --instance a.json b.json --budget background",
-                Command::Plan(Plan {
+                CliCommand::Plan(PlanArgs {
                     instance: vec!["a.json".into(), "b.json".into()],
                     user: None,
                     dry_run: false,
@@ -222,17 +222,17 @@ mod tests {
                     budget: PlanBudget::Background,
                 }),
             ),
-            ("keys list", Command::Keys(KeysCommand::List)),
-            ("keys rotate", Command::Keys(KeysCommand::Rotate)),
-            ("api-key list", Command::ApiKey(ApiKeyCommand::List)),
-            (&format!("api-key revoke {ID}"), Command::ApiKey(ApiKeyCommand::Revoke { id: key })),
+            ("keys list", CliCommand::Keys(KeysCommand::List)),
+            ("keys rotate", CliCommand::Keys(KeysCommand::Rotate)),
+            ("api-key list", CliCommand::ApiKey(ApiKeyCommand::List)),
+            (&format!("api-key revoke {ID}"), CliCommand::ApiKey(ApiKeyCommand::Revoke { id: key })),
             ("api-key create", create("default", &[KeyScope::Read, KeyScope::Write], None)),
             (
                 "api-key create --name ops --scopes operate --expires-days 30",
                 create("ops", &[KeyScope::Operate], Some(30)),
             ),
-            (&format!("sync {ID}"), Command::Sync(Sync { account: id, dry_run: false })),
-            (&format!("sync {ID} --dry-run"), Command::Sync(Sync { account: id, dry_run: true })),
+            (&format!("sync {ID}"), CliCommand::Sync(Sync { account: id, dry_run: false })),
+            (&format!("sync {ID} --dry-run"), CliCommand::Sync(Sync { account: id, dry_run: true })),
         ] {
             assert_eq!(read(line).expect(line).command, expected, "{line}");
         }

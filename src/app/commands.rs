@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     assemble,
-    cli::{ApiKeyCommand, Backup, Plan, Sync},
+    cli::{ApiKeyCommand, Backup, PlanArgs, Sync},
 };
 use crate::{
     config::Config,
@@ -151,7 +151,7 @@ pub async fn sync(asked: &Sync, config: &Config, world: World, out: &mut impl Wr
 }
 
 /// Plans a user's own tasks; times are UTC, and tasks are shown by their ids.
-pub async fn plan(user: &UserId, asked: &Plan, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
+pub async fn plan(user: &UserId, asked: &PlanArgs, config: &Config, world: World, out: &mut impl Write) -> Result<()> {
     let services = assemble::services(config, world, assemble::open_store(config).await?)?;
     let planned = if asked.dry_run {
         services.plan_dry(&Scope::Whole, user).await?

@@ -15,7 +15,7 @@ use crate::{
         person::{Scope, WorkingHours},
         time::EventTime,
     },
-    sandbox::{Asked, host::Shared},
+    sandbox::{SandboxRequest, host::SharedWorld},
     service::{Services, consent::Begin, edit_event::NewEvent, people::UserFacts},
 };
 
@@ -34,7 +34,7 @@ const OURS: [(i64, u32, &str); 6] = [
 ];
 
 /// Makes the household, connects it, and plans a few things here.
-pub async fn seed_demo(services: &Arc<Services>, shared: &Shared) -> Result<()> {
+pub async fn seed_demo(services: &Arc<Services>, shared: &SharedWorld) -> Result<()> {
     for (id, name) in HOUSEHOLD {
         let user: UserId = id.parse().context("an id")?;
         let zone = chrono_tz::Europe::Paris;
@@ -42,7 +42,7 @@ pub async fn seed_demo(services: &Arc<Services>, shared: &Shared) -> Result<()> 
         services.put_user(&user, facts).await?;
         let email = format!("{id}@example.com");
         shared.google().add_person(&email, zone.name());
-        let mut seed = Asked::target("POST", "/control/seed");
+        let mut seed = SandboxRequest::target("POST", "/control/seed");
         seed.body = json!({ "email": email, "events": SEEDED }).to_string().into_bytes();
         shared.google().answer(services.world.now(), &seed);
         let asked =

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use url::Url;
 
-use super::cli::Sandbox;
+use super::cli::SandboxArgs;
 use crate::{
     config::Config,
     domain::{account::ProviderKind, person::Scope, ports::World, secret::Secret},
@@ -19,18 +19,18 @@ use crate::{
         guard::AddressPolicy,
     },
     sandbox::{
-        Asked, Reply,
-        google::Google,
-        host::{self, Shared},
+        Reply, SandboxRequest,
+        google::GoogleLookAlike,
+        host::{self, SharedWorld},
     },
     service::{
         Services,
-        consent::{Begin, Connected, Returned},
+        consent::{Begin, Connected, ConsentReturn},
     },
 };
 
 /// Runs until it is asked to stop.
-pub(super) fn run(asked: &Sandbox, world: World, out: &mut impl Write) -> Result<()> {
+pub(super) fn run(asked: &SandboxArgs, world: World, out: &mut impl Write) -> Result<()> {
     let listener = TcpListener::bind(asked.listen)
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", asked.listen))?;
     let address = listener.local_addr()?;
@@ -38,7 +38,7 @@ pub(super) fn run(asked: &Sandbox, world: World, out: &mut impl Write) -> Result
         writeln!(out, "export {name}={value}")?;
     }
     out.flush()?;
-    let shared = Shared::new(Google::new(asked.seed), world);
+    let shared = SharedWorld::new(GoogleLookAlike::new(asked.seed), world);
     let http = client()?;
     actix::System::new().block_on(async {
         let server = host::serve(shared, http, listener)?;
@@ -59,7 +59,7 @@ fn client() -> Result<Arc<HttpClient>> {
 
 /// The look-alike of Google, in the process of a server.
 pub(super) struct LookAlike {
-    pub shared: Shared,
+    pub shared: SharedWorld,
     pub listener: TcpListener,
     pub address: SocketAddr,
 }
@@ -78,7 +78,7 @@ impl LookAlike {
         google.client_secret = Some(Secret::new("sandbox"));
         let own = Url::parse(&format!("http://{}", config.listen))?;
         config.api_base_url.get_or_insert(own);
-        Ok(Self { shared: Shared::new(Google::new(1), world), listener, address })
+        Ok(Self { shared: SharedWorld::new(GoogleLookAlike::new(1), world), listener, address })
     }
 
     /// Runs it as long as the current arbiter lives.
@@ -94,16 +94,16 @@ pub async fn consent_as(
     services: &Services,
     email: &str,
     asked: Begin,
-    ask: impl FnOnce(&Asked) -> Reply,
+    ask: impl FnOnce(&SandboxRequest) -> Reply,
 ) -> Result<Connected> {
     let begun = services.begin_consent(&Scope::Whole, asked).await?;
     let mut there = Url::parse(&begun.authorization_url)?;
     there.query_pairs_mut().append_pair("account", email).append_pair("decision", "allow");
-    let sent = ask(&Asked::target("GET", &format!("{}?{}", there.path(), there.query().unwrap_or_default())));
+    let sent = ask(&SandboxRequest::target("GET", &format!("{}?{}", there.path(), there.query().unwrap_or_default())));
     let back =
         sent.headers.iter().find(|(name, _)| name == "location").context("the consent page sends nobody back")?;
     let mut back: BTreeMap<String, String> = Url::parse(&back.1)?.query_pairs().into_owned().collect();
-    let returned = Returned {
+    let returned = ConsentReturn {
         state: back.remove("state").unwrap_or_default(),
         code: back.remove("code").map(Secret::new),
         error: back.remove("error"),

@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::cli::{Plan, PlanBudget};
+use super::cli::{PlanArgs, PlanBudget};
 use crate::engine::scheduling::{
-    self, Block, Budget, Busy, BusyWith, Cap, Previous, Problem, ProblemRefused, Span, Task,
+    self, Block, BusyTicks, BusyWith, Cap, PlanProblem, Previous, ProblemRefused, SearchBudget, TaskToPlace, TickSpan,
 };
 
 /// One problem as it is written.
@@ -57,7 +57,7 @@ struct InstanceBlock {
 
 /// What is answered, one to a line.
 #[derive(Clone, Debug, Serialize)]
-struct Answer<'a> {
+struct PlanAnswer<'a> {
     id: &'a str,
     schedule: Vec<AnswerBlock<'a>>,
     score: [u64; 3],
@@ -74,10 +74,10 @@ struct AnswerBlock<'a> {
 }
 
 /// Plans every file; one that cannot be read does not keep the others from being planned.
-pub fn run(asked: &Plan, out: &mut impl Write) -> Result<()> {
+pub fn run(asked: &PlanArgs, out: &mut impl Write) -> Result<()> {
     let budget = match asked.budget {
-        PlanBudget::Interactive => Budget::Interactive,
-        PlanBudget::Background => Budget::Background,
+        PlanBudget::Interactive => SearchBudget::Interactive,
+        PlanBudget::Background => SearchBudget::Background,
     };
     let mut wrong = 0;
     for file in &asked.instance {
@@ -95,7 +95,7 @@ pub fn run(asked: &Plan, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-fn answer(file: &Path, budget: Budget) -> Result<String> {
+fn answer(file: &Path, budget: SearchBudget) -> Result<String> {
     let text = fs::read_to_string(file).context("cannot be read")?;
     let mut json = serde_json::Deserializer::from_str(&text);
     let instance: Instance = serde_path_to_error::deserialize(&mut json).map_err(|why| {
@@ -110,7 +110,7 @@ fn answer(file: &Path, budget: Budget) -> Result<String> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let name = |block: &Block| instance.tasks.get(block.task).map_or("", |task| task.id.as_str());
     let block = |block: &Block| AnswerBlock { task: name(block), start: block.start, end: block.end };
-    let answer = Answer {
+    let answer = PlanAnswer {
         id: instance.id.as_deref().unwrap_or(&stem),
         schedule: plan.blocks.iter().map(block).collect(),
         score: [plan.score.missed, plan.score.unplaced, plan.score.cost],
@@ -122,7 +122,7 @@ fn answer(file: &Path, budget: Budget) -> Result<String> {
 
 impl Instance {
     /// The same with numbers in place of names.
-    fn problem(&self) -> Result<Problem> {
+    fn problem(&self) -> Result<PlanProblem> {
         let mut numbers = BTreeMap::new();
         for (at, task) in self.tasks.iter().enumerate() {
             if numbers.insert(task.id.as_str(), at).is_some() {
@@ -137,7 +137,7 @@ impl Instance {
             let map = self.windows.keys().position(|name| *name == task.hours);
             let map = map.ok_or_else(|| anyhow!("tasks[{at}].hours: there are no windows `{}`", task.hours))?;
             let after = task.after.iter().map(|id| number(format!("tasks[{at}].after"), id));
-            tasks.push(Task {
+            tasks.push(TaskToPlace {
                 work: task.dur,
                 release: task.release,
                 due: task.due,
@@ -155,8 +155,8 @@ impl Instance {
             let (start, end, move_cost) = (block.start, block.end, block.move_cost);
             previous.push(Previous { block: Block { start, end, task }, move_cost });
         }
-        let busy = |span| Busy { span, with: BusyWith::Event };
-        Ok(Problem {
+        let busy = |span| BusyTicks { span, with: BusyWith::Event };
+        Ok(PlanProblem {
             now: self.now,
             horizon: self.horizon,
             gap: self.gap,
@@ -185,8 +185,8 @@ impl Instance {
 }
 
 /// Spans that hold nothing say nothing.
-fn spans(pairs: &[(u32, u32)]) -> impl Iterator<Item = Span> {
-    pairs.iter().map(|(start, end)| Span { start: *start, end: *end }).filter(|span| !span.is_empty())
+fn spans(pairs: &[(u32, u32)]) -> impl Iterator<Item = TickSpan> {
+    pairs.iter().map(|(start, end)| TickSpan { start: *start, end: *end }).filter(|span| !span.is_empty())
 }
 
 #[cfg(test)]
@@ -210,7 +210,7 @@ mod tests {
         }
         let mut out = Vec::new();
         let done = run(
-            &Plan { instance, user: None, dry_run: false, explain: false, budget: PlanBudget::Interactive },
+            &PlanArgs { instance, user: None, dry_run: false, explain: false, budget: PlanBudget::Interactive },
             &mut out,
         );
         let text = String::from_utf8(out).expect("text");
@@ -222,7 +222,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("bad.json");
         fs::write(&path, GOOD.replacen(from, to, 1)).expect("a file");
-        format!("{:#}", answer(&path, Budget::Interactive).expect_err(to))
+        format!("{:#}", answer(&path, SearchBudget::Interactive).expect_err(to))
     }
 
     #[test]

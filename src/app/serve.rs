@@ -106,10 +106,10 @@ async fn run(
         watched_s: every.watched_s,
     };
     let account_work: Arc<dyn AccountWork> = Arc::new(UseCases::new(Arc::clone(&services), poll));
-    let limits = actor::Config {
+    let limits = actor::ActorLimits {
         round_limit: Duration::from_secs(u64::from(config.round.time_limit_s)),
         allow_fault_injection: config.allow_fault_injection,
-        ..actor::Config::default()
+        ..actor::ActorLimits::default()
     };
     let handle = actor::start(Arc::clone(&account_work), world, Spawner::on(work.handle().clone()), limits);
     services.set_wakes(Arc::new(handle.clone()));

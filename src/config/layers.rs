@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::{
     Config, DEFAULTS, LOCAL_FILE, Mistake, Mistakes,
-    shape::{SHAPES, Shape},
+    shape::{SHAPES, SettingShape},
 };
 
 /// What the defaults are called in a mistake.
@@ -125,9 +125,9 @@ impl Layers {
         }
     }
 
-    fn set(&mut self, key: &str, place: &str, shape: &Shape, value: Value) {
+    fn set(&mut self, key: &str, place: &str, shape: &SettingShape, value: Value) {
         let value = match (shape, value) {
-            (Shape::Share, Value::Integer(1)) => Value::Float(1.0),
+            (SettingShape::Share, Value::Integer(1)) => Value::Float(1.0),
             (_, value) => value,
         };
         match shape.check(&value) {
@@ -171,7 +171,7 @@ fn flatten(stem: &str, table: Table, depth: usize, leaves: &mut Vec<(String, Val
     }
 }
 
-fn shape_of(key: &str) -> Option<&'static Shape> {
+fn shape_of(key: &str) -> Option<&'static SettingShape> {
     SHAPES.iter().find(|(known, _)| *known == key).map(|(_, shape)| shape)
 }
 

@@ -15,7 +15,7 @@ const TEN_YEARS_DAYS: i64 = 3660;
 type Check = fn(&str) -> Result<(), String>;
 
 /// What one setting may hold.
-pub(super) enum Shape {
+pub(super) enum SettingShape {
     /// A whole number.
     Number(RangeInclusive<i64>),
     /// A number over 0 and at most 1.
@@ -31,53 +31,53 @@ pub(super) enum Shape {
 }
 
 /// Every key of `config/default.toml`, in its order.
-pub(super) const SHAPES: &[(&str, Shape)] = &[
-    ("listen", Shape::Text(address)),
-    ("data_dir", Shape::Text(not_empty)),
-    ("database_url", Shape::Secret(database_url)),
-    ("api_base_url", Shape::Text(base_url)),
-    ("token_encryption_key", Shape::Secret(|_| Ok(()))),
-    ("allow_private_networks", Shape::Flag),
-    ("allow_fault_injection", Shape::Flag),
-    ("allowed_hosts", Shape::List(host_or_network)),
-    ("return_to_hosts", Shape::List(host)),
-    ("log", Shape::Text(log_filter)),
-    ("log_format", Shape::Text(log_format)),
-    ("worker_threads", Shape::Number(0..=1024)),
-    ("shutdown_s", Shape::Number(0..=HOUR_S)),
-    ("google.client_id", Shape::Text(|_| Ok(()))),
-    ("google.client_secret", Shape::Secret(|_| Ok(()))),
-    ("google.redirect_uri", Shape::Text(base_url)),
-    ("google.auth_url", Shape::Text(address_of_a_service)),
-    ("google.token_url", Shape::Text(address_of_a_service)),
-    ("google.revoke_url", Shape::Text(address_of_a_service)),
-    ("google.api_url", Shape::Text(address_of_a_service)),
-    ("poll.caldav_s", Shape::Number(60..=7 * DAY_S)),
-    ("poll.feed_s", Shape::Number(60..=7 * DAY_S)),
-    ("poll.unwatched_s", Shape::Number(60..=7 * DAY_S)),
-    ("poll.watched_s", Shape::Number(60..=7 * DAY_S)),
-    ("poll.reconcile_s", Shape::Number(HOUR_S..=30 * DAY_S)),
-    ("window.past_days", Shape::Number(0..=TEN_YEARS_DAYS)),
-    ("window.future_days", Shape::Number(1..=TEN_YEARS_DAYS)),
-    ("brake.min_events", Shape::Number(1..=1_000_000)),
-    ("brake.share", Shape::Share),
-    ("brake.calendar_min", Shape::Number(1..=1_000_000)),
-    ("round.time_limit_s", Shape::Number(10..=DAY_S)),
-    ("retention.rounds_days", Shape::Number(1..=TEN_YEARS_DAYS)),
-    ("retention.deleted_events_days", Shape::Number(1..=TEN_YEARS_DAYS)),
-    ("retention.conflicts_days", Shape::Number(1..=TEN_YEARS_DAYS)),
-    ("retention.notices_days", Shape::Number(1..=TEN_YEARS_DAYS)),
-    ("retention.audit_days", Shape::Number(1..=TEN_YEARS_DAYS)),
-    ("limits.body_bytes", Shape::Number(1024..=64 * 1024 * 1024)),
-    ("limits.key_requests_per_minute", Shape::Number(0..=10_000_000)),
-    ("limits.address_requests_per_minute", Shape::Number(0..=10_000_000)),
-    ("limits.connections", Shape::Number(0..=1_000_000)),
-    ("limits.sync_requests_per_hour", Shape::Number(1..=3600)),
-    ("limits.plans_per_minute", Shape::Number(1..=600)),
-    ("limits.plans_waiting", Shape::Number(1..=10_000)),
+pub(super) const SHAPES: &[(&str, SettingShape)] = &[
+    ("listen", SettingShape::Text(address)),
+    ("data_dir", SettingShape::Text(not_empty)),
+    ("database_url", SettingShape::Secret(database_url)),
+    ("api_base_url", SettingShape::Text(base_url)),
+    ("token_encryption_key", SettingShape::Secret(|_| Ok(()))),
+    ("allow_private_networks", SettingShape::Flag),
+    ("allow_fault_injection", SettingShape::Flag),
+    ("allowed_hosts", SettingShape::List(host_or_network)),
+    ("return_to_hosts", SettingShape::List(host)),
+    ("log", SettingShape::Text(log_filter)),
+    ("log_format", SettingShape::Text(log_format)),
+    ("worker_threads", SettingShape::Number(0..=1024)),
+    ("shutdown_s", SettingShape::Number(0..=HOUR_S)),
+    ("google.client_id", SettingShape::Text(|_| Ok(()))),
+    ("google.client_secret", SettingShape::Secret(|_| Ok(()))),
+    ("google.redirect_uri", SettingShape::Text(base_url)),
+    ("google.auth_url", SettingShape::Text(address_of_a_service)),
+    ("google.token_url", SettingShape::Text(address_of_a_service)),
+    ("google.revoke_url", SettingShape::Text(address_of_a_service)),
+    ("google.api_url", SettingShape::Text(address_of_a_service)),
+    ("poll.caldav_s", SettingShape::Number(60..=7 * DAY_S)),
+    ("poll.feed_s", SettingShape::Number(60..=7 * DAY_S)),
+    ("poll.unwatched_s", SettingShape::Number(60..=7 * DAY_S)),
+    ("poll.watched_s", SettingShape::Number(60..=7 * DAY_S)),
+    ("poll.reconcile_s", SettingShape::Number(HOUR_S..=30 * DAY_S)),
+    ("window.past_days", SettingShape::Number(0..=TEN_YEARS_DAYS)),
+    ("window.future_days", SettingShape::Number(1..=TEN_YEARS_DAYS)),
+    ("brake.min_events", SettingShape::Number(1..=1_000_000)),
+    ("brake.share", SettingShape::Share),
+    ("brake.calendar_min", SettingShape::Number(1..=1_000_000)),
+    ("round.time_limit_s", SettingShape::Number(10..=DAY_S)),
+    ("retention.rounds_days", SettingShape::Number(1..=TEN_YEARS_DAYS)),
+    ("retention.deleted_events_days", SettingShape::Number(1..=TEN_YEARS_DAYS)),
+    ("retention.conflicts_days", SettingShape::Number(1..=TEN_YEARS_DAYS)),
+    ("retention.notices_days", SettingShape::Number(1..=TEN_YEARS_DAYS)),
+    ("retention.audit_days", SettingShape::Number(1..=TEN_YEARS_DAYS)),
+    ("limits.body_bytes", SettingShape::Number(1024..=64 * 1024 * 1024)),
+    ("limits.key_requests_per_minute", SettingShape::Number(0..=10_000_000)),
+    ("limits.address_requests_per_minute", SettingShape::Number(0..=10_000_000)),
+    ("limits.connections", SettingShape::Number(0..=1_000_000)),
+    ("limits.sync_requests_per_hour", SettingShape::Number(1..=3600)),
+    ("limits.plans_per_minute", SettingShape::Number(1..=600)),
+    ("limits.plans_waiting", SettingShape::Number(1..=10_000)),
 ];
 
-impl Shape {
+impl SettingShape {
     /// Says what is wrong with a value, or nothing.
     pub(super) fn check(&self, value: &Value) -> Result<(), String> {
         match (self, value) {
@@ -100,7 +100,7 @@ impl Shape {
     }
 
     /// Reads the text of an environment variable as this shape; a text that does not fit stays a text, for
-    /// [`Shape::check`] to refuse.
+    /// [`SettingShape::check`] to refuse.
     pub(super) fn read(&self, text: &str) -> Value {
         let text = text.trim();
         let read = match self {

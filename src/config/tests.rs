@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::{
     layers::{load, variable_of},
-    shape::{SHAPES, Shape},
+    shape::{SHAPES, SettingShape},
     *,
 };
 
@@ -31,17 +31,17 @@ fn default_keys() -> BTreeSet<String> {
 }
 
 /// A value that the shape allows and that is not the default.
-fn another(key: &str, shape: &Shape) -> String {
+fn another(key: &str, shape: &SettingShape) -> String {
     match (key, shape) {
-        (_, Shape::Number(range)) => range.end().to_string(),
-        (_, Shape::Share) => "0.25".to_owned(),
-        (_, Shape::Flag) => "true".to_owned(),
+        (_, SettingShape::Number(range)) => range.end().to_string(),
+        (_, SettingShape::Share) => "0.25".to_owned(),
+        (_, SettingShape::Flag) => "true".to_owned(),
         ("listen", _) => "[::1]:9".to_owned(),
         ("data_dir", _) => "elsewhere".to_owned(),
         ("database_url", _) => "postgres://ada:hunter2@db/calwarden".to_owned(),
         ("api_base_url", _) => "https://calendars.example.org/".to_owned(),
         ("google.client_secret", _) => "hunter2".to_owned(),
-        (key, Shape::Text(_)) if key.starts_with("google.") => "https://calendars.example.org/x".to_owned(),
+        (key, SettingShape::Text(_)) if key.starts_with("google.") => "https://calendars.example.org/x".to_owned(),
         ("token_encryption_key", _) => "hunter2".to_owned(),
         ("allowed_hosts", _) => "nas.home, 192.168.1.0/24, ::1".to_owned(),
         ("return_to_hosts", _) => "app.example.org, localhost".to_owned(),
@@ -89,7 +89,7 @@ fn every_key_changes_the_configuration_from_the_environment() {
 #[test]
 fn every_number_is_taken_at_its_bounds_and_refused_beyond_them() {
     for (key, shape) in SHAPES {
-        let Shape::Number(range) = shape else { continue };
+        let SettingShape::Number(range) = shape else { continue };
         let name = variable_of(key);
         for inside in [range.start(), range.end()] {
             assert!(with("", &[(&name, &inside.to_string())]).is_ok(), "{key} = {inside}");

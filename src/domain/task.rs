@@ -98,7 +98,7 @@ words! {
 /// How a task repeats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeats {
-    /// An `RRULE` value (RFC 5545 §3.3.10), without the property name, counted from [`Series::first`].
+    /// An `RRULE` value (RFC 5545 §3.3.10), without the property name, counted from [`TaskSeries::first`].
     pub rule: String,
     /// What becomes of an unfinished instance; `None`: skip for a daily rule, carry for any other.
     pub missed: Option<MissedPolicy>,
@@ -106,7 +106,7 @@ pub struct Repeats {
 
 /// Which instance of a repeating task this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Series {
+pub struct TaskSeries {
     /// The first instance, which names the series.
     pub id: TaskId,
     /// The date of the first instance.
@@ -265,7 +265,7 @@ pub struct Task {
     /// Minutes worked on this instance.
     pub actual_min: u32,
     /// Which instance it is; `None`: it never repeated.
-    pub series: Option<Series>,
+    pub series: Option<TaskSeries>,
     /// The imported event it was made from.
     pub made_from: Option<EventId>,
     /// The instance that this one goes on with.

@@ -20,7 +20,9 @@ use super::{
     day::Days,
     replan::{fixed, move_cost},
     rest::{CHUNK_MIN, rest},
-    scheduling::{self, Block, Busy, BusyWith, Cap, MoveReason, Plan, Previous, Problem, Span, merged, without},
+    scheduling::{
+        self, Block, BusyTicks, BusyWith, Cap, MoveReason, Plan, PlanProblem, Previous, TickSpan, merged, without,
+    },
     ticks::{Axis, Grid},
 };
 use crate::domain::{
@@ -66,12 +68,12 @@ pub struct Compiled {
     /// The axis of its ticks.
     pub axis: Axis,
     /// What the planner gets.
-    pub problem: Problem,
+    pub problem: PlanProblem,
     /// The task of each index.
     pub tasks: Vec<TaskId>,
     /// The block of each number of [`BusyWith::Locked`].
     pub held: Vec<BlockId>,
-    /// The plan in force, in the order of [`Problem::previous`].
+    /// The plan in force, in the order of [`PlanProblem::previous`].
     pub movable: Vec<BlockId>,
 }
 
@@ -119,11 +121,11 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
     let mut busy: Vec<_> = axis
         .busy(agenda.busy.iter().copied(), buffer)
         .into_iter()
-        .map(|span| Busy { span, with: BusyWith::Event })
+        .map(|span| BusyTicks { span, with: BusyWith::Event })
         .collect();
     let locked = (0..)
         .zip(&held)
-        .filter_map(|(n, block)| Some(Busy { span: axis.outwards(block.span())?, with: BusyWith::Locked(n) }));
+        .filter_map(|(n, block)| Some(BusyTicks { span: axis.outwards(block.span())?, with: BusyWith::Locked(n) }));
     busy.extend(locked);
     busy.sort();
 
@@ -142,7 +144,7 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
             let due = task.facts.due.as_ref().map(|due| tick(axis.down(agenda.days.deadline(due)), axis));
             let hard = task.facts.due.as_ref().is_some_and(|due| due.firmness == Firmness::Hard);
             let (least, most) = chunks(task, work.unwrap_or(1), axis);
-            scheduling::Task {
+            scheduling::TaskToPlace {
                 work,
                 release,
                 due,
@@ -165,7 +167,7 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
             kept.push(block.id);
         }
     }
-    let problem = Problem {
+    let problem = PlanProblem {
         now,
         horizon: axis.ticks(),
         gap: axis.ticks_of(buffer),
@@ -189,14 +191,14 @@ pub fn moves(compiled: &Compiled, plan: &Plan) -> Vec<Move> {
     let in_force = compiled.problem.previous.iter().map(|held| held.block);
     let movable: BTreeMap<Block, BlockId> = in_force.zip(compiled.movable.iter().copied()).collect();
     let held = |wanted: &Block| movable.get(wanted).copied();
-    let one = |change: &scheduling::Change| {
+    let one = |change: &scheduling::BlockDiff| {
         let (block, task, reason, change) = match change {
-            scheduling::Change::Kept(_) => return None,
-            scheduling::Change::Moved { from, to, reason, .. } => {
+            scheduling::BlockDiff::Kept(_) => return None,
+            scheduling::BlockDiff::Moved { from, to, reason, .. } => {
                 (Some(held(from)?), from.task, word(reason), Change::Move { from: window(from), to: window(to) })
             }
-            scheduling::Change::Added(block) => (None, block.task, "placed", Change::Add { to: window(block) }),
-            scheduling::Change::Dropped(block) => {
+            scheduling::BlockDiff::Added(block) => (None, block.task, "placed", Change::Add { to: window(block) }),
+            scheduling::BlockDiff::Dropped(block) => {
                 (Some(held(block)?), block.task, "not_needed", Change::Remove { from: window(block) })
             }
         };
@@ -281,11 +283,11 @@ struct Maps<'a> {
     agenda: &'a Agenda<'a>,
     axis: Axis,
     now: u32,
-    taken: Vec<Span>,
+    taken: Vec<TickSpan>,
     /// What is open by the hours of a name and a part of the day, before it is cut.
-    open: BTreeMap<(String, Option<PartOfDay>), Vec<Span>>,
+    open: BTreeMap<(String, Option<PartOfDay>), Vec<TickSpan>>,
     found: BTreeMap<MapKey, usize>,
-    spans: Vec<Vec<Span>>,
+    spans: Vec<Vec<TickSpan>>,
 }
 
 impl Maps<'_> {
@@ -306,7 +308,7 @@ impl Maps<'_> {
         self.add(key, &open)
     }
 
-    fn add(&mut self, key: MapKey, open: &[Span]) -> usize {
+    fn add(&mut self, key: MapKey, open: &[TickSpan]) -> usize {
         let spans = &mut self.spans;
         *self.found.entry(key).or_insert_with(|| {
             spans.push(open.to_vec());
@@ -314,32 +316,32 @@ impl Maps<'_> {
         })
     }
 
-    fn windows(&mut self, key: &MapKey) -> Vec<Span> {
+    fn windows(&mut self, key: &MapKey) -> Vec<TickSpan> {
         let until = key.until.unwrap_or(u32::MAX);
-        let cut = merged(self.open(key).iter().map(|span| Span { end: span.end.min(until), ..*span }));
+        let cut = merged(self.open(key).iter().map(|span| TickSpan { end: span.end.min(until), ..*span }));
         without(&cut, &self.before(key.apart))
     }
 
     /// Walking through the days of a zone is dear, and many tasks lie in the same hours.
-    fn open(&mut self, key: &MapKey) -> &[Span] {
+    fn open(&mut self, key: &MapKey) -> &[TickSpan] {
         let (agenda, axis) = (self.agenda, self.axis);
         self.open.entry((key.hours.clone(), key.prefer)).or_insert_with(|| {
             let map = agenda.rules.hours.get(&key.hours).unwrap_or(agenda.usual);
             let days = axis.open(agenda.days, map, agenda.rules);
-            let wanted = |span: Span| part(key.prefer, span, axis, agenda.days);
+            let wanted = |span: TickSpan| part(key.prefer, span, axis, agenda.days);
             merged(days.into_iter().flat_map(|day| day.spans).flat_map(wanted))
         })
     }
 
     /// So many ticks before all that is busy: who keeps time free after its work keeps it before a meeting, too.
-    fn before(&self, apart: u32) -> Vec<Span> {
-        let before = |span: &Span| Span { start: span.start.saturating_sub(apart), end: span.start };
+    fn before(&self, apart: u32) -> Vec<TickSpan> {
+        let before = |span: &TickSpan| TickSpan { start: span.start.saturating_sub(apart), end: span.start };
         if apart == 0 { Vec::new() } else { merged(self.taken.iter().map(before)) }
     }
 }
 
 /// What of a span lies in a part of the day.
-fn part(prefer: Option<PartOfDay>, span: Span, axis: Axis, days: Days) -> Vec<Span> {
+fn part(prefer: Option<PartOfDay>, span: TickSpan, axis: Axis, days: Days) -> Vec<TickSpan> {
     let Some(prefer) = prefer else { return vec![span] };
     let suits = |tick: u32| {
         let hour = days.wall(axis.instant(tick)).hour();
@@ -349,5 +351,5 @@ fn part(prefer: Option<PartOfDay>, span: Span, axis: Axis, days: Days) -> Vec<Sp
             PartOfDay::Evening => hour >= 17,
         }
     };
-    merged((span.start..span.end).filter(|at| suits(*at)).map(|at| Span { start: at, end: at + 1 }))
+    merged((span.start..span.end).filter(|at| suits(*at)).map(|at| TickSpan { start: at, end: at + 1 }))
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    recurrence::{Budget, Wanted, first_slots},
+    recurrence::{ExpansionBudget, WantedOccurrences, first_slots},
     spans::merged,
 };
 use crate::domain::{
@@ -28,7 +28,7 @@ const NAMED_MAX: usize = 20;
 #[derive(Debug)]
 pub struct BusyTime {
     window: Window,
-    budget: Budget,
+    budget: ExpansionBudget,
     spans: Vec<Window>,
     /// From here on everything is busy.
     full_from: Option<DateTime<Utc>>,
@@ -38,7 +38,7 @@ pub struct BusyTime {
 impl BusyTime {
     /// None yet.
     #[must_use]
-    pub fn new(window: Window, budget: Budget) -> Self {
+    pub fn new(window: Window, budget: ExpansionBudget) -> Self {
         Self { window, budget, spans: Vec::new(), full_from: None, unfinished: Vec::new() }
     }
 
@@ -51,7 +51,7 @@ impl BusyTime {
         if open.length() <= Duration::zero() {
             return;
         }
-        let wanted = Wanted { window: open, starts_from: None, first: INSTANCES_MAX };
+        let wanted = WantedOccurrences { window: open, starts_from: None, first: INSTANCES_MAX };
         let Ok(found) = first_slots(&event.content, &wanted, zone, &mut self.budget) else {
             // A rule that nobody understands shows as its master everywhere.
             let Facts { start, end, .. } = event.content.facts;
@@ -91,7 +91,7 @@ impl BusyTime {
 
     /// What is left of the budget.
     #[must_use]
-    pub fn budget(&self) -> Budget {
+    pub fn budget(&self) -> ExpansionBudget {
         self.budget
     }
 

@@ -41,7 +41,7 @@ pub fn bring_up_to_date(conflict: &mut Conflict, content: &EventContent, deleted
 /// What follows once a side's version stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, taken apart at once")]
-pub enum Standing {
+pub enum Resolution {
     /// The event says this.
     Says(EventContent),
     /// The event is deleted.
@@ -56,25 +56,25 @@ pub enum Standing {
 /// it); what it does not show, the provider's version cannot have meant to erase. `home`: the disputed copy is the one that the
 /// event lives and goes with. What only one side changed stays, whoever wins.
 #[must_use]
-pub fn settled(conflict: &Conflict, side: Winner, level: PrivacyLevel, home: bool) -> Standing {
+pub fn settled(conflict: &Conflict, side: Winner, level: PrivacyLevel, home: bool) -> Resolution {
     match (&conflict.base, &conflict.local, &conflict.remote) {
-        (Some(base), Some(local), Some(remote)) if conflict.kind == ConflictKind::Edit => Standing::Says(
+        (Some(base), Some(local), Some(remote)) if conflict.kind == ConflictKind::Edit => Resolution::Says(
             both_sides((base, &project(base, level)), local, &project(local, level), remote, side).content,
         ),
-        _ => standing(conflict, side, level, home),
+        _ => resolution(conflict, side, level, home),
     }
 }
 
 /// Decides what follows when that side's whole version is brought back.
 #[must_use]
-pub fn standing(conflict: &Conflict, side: Winner, level: PrivacyLevel, home: bool) -> Standing {
+pub fn resolution(conflict: &Conflict, side: Winner, level: PrivacyLevel, home: bool) -> Resolution {
     match (conflict.wanted_by(side), &conflict.local, &conflict.remote) {
-        (None, _, None) if !home => Standing::NoCopy,
-        (Some(_), _, None) if !home => Standing::CopyAgain,
-        (None, ..) => Standing::Deleted,
+        (None, _, None) if !home => Resolution::NoCopy,
+        (Some(_), _, None) if !home => Resolution::CopyAgain,
+        (None, ..) => Resolution::Deleted,
         (Some(wanted), Some(local), _) if side == Winner::Remote => {
-            Standing::Says(overlay(local, &project(local, level), wanted))
+            Resolution::Says(overlay(local, &project(local, level), wanted))
         }
-        (Some(wanted), ..) => Standing::Says(wanted.clone()),
+        (Some(wanted), ..) => Resolution::Says(wanted.clone()),
     }
 }

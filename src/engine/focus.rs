@@ -37,7 +37,7 @@ pub const GROUP_GAP: Duration = Duration::minutes(15);
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum FocusInput {
     /// Work begins on the context's task, in the context's block if it has one.
     Start {
         /// The focus session's id.
@@ -67,7 +67,7 @@ pub enum Input {
 
 /// What to do. The caller stores and, where the user wants to be asked, proposes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum FocusEffect {
     /// Make a block of the task: in progress, locked as started.
     Place(BlockId, Window),
     /// The focus session's block is here from now on: in progress, locked as started. The event is written once.
@@ -149,16 +149,18 @@ pub struct FocusContext<'a> {
 #[must_use]
 pub fn step(
     focus: Option<Focus>,
-    input: Input,
+    input: FocusInput,
     context: &FocusContext<'_>,
     now: DateTime<Utc>,
-) -> (Option<Focus>, Vec<Effect>) {
+) -> (Option<Focus>, Vec<FocusEffect>) {
     let open = focus.filter(Focus::is_open);
     let mut effects = Vec::new();
     let Some(mut focus) = open else {
-        let Input::Start { focus, fresh } = input else { return (None, vec![Effect::Refused(FocusRefused::Idle)]) };
+        let FocusInput::Start { focus, fresh } = input else {
+            return (None, vec![FocusEffect::Refused(FocusRefused::Idle)]);
+        };
         if !context.task.facts.status.is_open() {
-            return (None, vec![Effect::Refused(FocusRefused::TaskClosed)]);
+            return (None, vec![FocusEffect::Refused(FocusRefused::TaskClosed)]);
         }
         let mut begun = begin(focus, context, now);
         calendar::settle(&mut begun, fresh, context, now, &mut effects);
@@ -167,38 +169,40 @@ pub fn step(
     // A clock that steps back takes nothing away that was worked.
     let now = now.max(focus.since);
     match (input, focus.state) {
-        (Input::Start { .. }, _) => effects.push(Effect::Refused(FocusRefused::AlreadyOpen)),
-        (Input::Pause, FocusState::Running) => {
+        (FocusInput::Start { .. }, _) => effects.push(FocusEffect::Refused(FocusRefused::AlreadyOpen)),
+        (FocusInput::Pause, FocusState::Running) => {
             focus.worked = focus.segments(now).collect();
             enter(&mut focus, FocusState::Paused, now);
         }
-        (Input::Pause, _) => effects.push(Effect::Refused(FocusRefused::NotRunning)),
-        (Input::Resume { fresh }, FocusState::Paused) => {
+        (FocusInput::Pause, _) => effects.push(FocusEffect::Refused(FocusRefused::NotRunning)),
+        (FocusInput::Resume { fresh }, FocusState::Paused) => {
             let behind = calendar::leave(&mut focus, context, now, &mut effects);
             enter(&mut focus, FocusState::Running, now);
             calendar::settle(&mut focus, fresh, &FocusContext { behind, ..*context }, now, &mut effects);
         }
-        (Input::Resume { .. }, _) => effects.push(Effect::Refused(FocusRefused::NotPaused)),
-        (Input::Finish, _) => {
+        (FocusInput::Resume { .. }, _) => effects.push(FocusEffect::Refused(FocusRefused::NotPaused)),
+        (FocusInput::Finish, _) => {
             end(&mut focus, FocusState::Done, context, now, &mut effects);
-            effects.push(Effect::TaskDone);
+            effects.push(FocusEffect::TaskDone);
             calendar::close_up(&focus, context, now, &mut effects);
-            effects.push(Effect::OfferNext);
+            effects.push(FocusEffect::OfferNext);
         }
-        (Input::Skip, _) => {
+        (FocusInput::Skip, _) => {
             end(&mut focus, FocusState::Stopped, context, now, &mut effects);
-            effects.extend([Effect::Replan(PlanCause::Stopped), Effect::OfferNext]);
+            effects.extend([FocusEffect::Replan(PlanCause::Stopped), FocusEffect::OfferNext]);
         }
-        (Input::Stop, _) => {
+        (FocusInput::Stop, _) => {
             end(&mut focus, FocusState::Stopped, context, now, &mut effects);
-            effects.push(Effect::Replan(PlanCause::Stopped));
+            effects.push(FocusEffect::Replan(PlanCause::Stopped));
         }
-        (Input::Tick { fresh }, FocusState::Running) => calendar::settle(&mut focus, fresh, context, now, &mut effects),
-        (Input::Tick { .. }, _) if forgotten_at(&focus, context) <= now => {
+        (FocusInput::Tick { fresh }, FocusState::Running) => {
+            calendar::settle(&mut focus, fresh, context, now, &mut effects);
+        }
+        (FocusInput::Tick { .. }, _) if forgotten_at(&focus, context) <= now => {
             end(&mut focus, FocusState::Stopped, context, now, &mut effects);
-            effects.push(Effect::Replan(PlanCause::Stopped));
+            effects.push(FocusEffect::Replan(PlanCause::Stopped));
         }
-        (Input::Tick { .. }, _) => {}
+        (FocusInput::Tick { .. }, _) => {}
     }
     (Some(focus), effects)
 }
@@ -230,12 +234,12 @@ fn end(
     state: FocusState,
     context: &FocusContext<'_>,
     now: DateTime<Utc>,
-    effects: &mut Vec<Effect>,
+    effects: &mut Vec<FocusEffect>,
 ) {
     focus.worked = focus.segments(now).collect();
     enter(focus, state, now);
     focus.ended_at = Some(now);
-    effects.push(Effect::Worked(minutes(focus, now)));
+    effects.push(FocusEffect::Worked(minutes(focus, now)));
     calendar::close(focus, context, now, effects);
 }
 
@@ -244,7 +248,7 @@ fn forgotten_at(focus: &Focus, context: &FocusContext<'_>) -> DateTime<Utc> {
     context.block.map_or(focus.since, |block| block.end.max(focus.since)) + GRACE
 }
 
-/// When [`Input::Tick`] is next worth it; none: not before another input. Derived from what is stored, never kept.
+/// When [`FocusInput::Tick`] is next worth it; none: not before another input. Derived from what is stored, never kept.
 #[must_use]
 pub fn alarm(focus: &Focus, context: &FocusContext<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match focus.state {
@@ -280,7 +284,7 @@ pub fn by_day(focus: &Focus, days: Days, now: DateTime<Utc>) -> Vec<(NaiveDate, 
 
 /// What a block is whose end has passed and that nobody works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Past {
+pub enum PastBlock {
     /// Somebody may still say that it was done: look again at this instant.
     Waiting(DateTime<Utc>),
     /// Missed as of its end: its work is planned again.
@@ -291,14 +295,14 @@ pub enum Past {
 
 /// Judges a block that nobody works on; none while it is not over, or once it is history. `worked`: something was worked in it.
 #[must_use]
-pub fn past(block: &TimeBlock, worked: bool, policy: PastPolicy, now: DateTime<Utc>) -> Option<Past> {
+pub fn past(block: &TimeBlock, worked: bool, policy: PastPolicy, now: DateTime<Utc>) -> Option<PastBlock> {
     if !block.state.is_live() || worked || now < block.end {
         return None;
     }
     let until = block.end + GRACE;
     Some(match policy {
-        _ if now < until => Past::Waiting(until),
-        PastPolicy::Missed => Past::Missed,
-        PastPolicy::AssumeDone => Past::AssumedDone,
+        _ if now < until => PastBlock::Waiting(until),
+        PastPolicy::Missed => PastBlock::Missed,
+        PastPolicy::AssumeDone => PastBlock::AssumedDone,
     })
 }

@@ -19,7 +19,7 @@ const UNTITLED: &str = "(no title)";
 
 /// A task that an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct ImportedTask {
     /// What it says.
     pub facts: TaskFacts,
     /// When it is done: the event's own time.
@@ -29,7 +29,7 @@ pub struct Asked {
 /// What task an event asks for. None where it is over or cancelled; and none for a series, which would be one task for all of
 /// its times.
 #[must_use]
-pub fn asked(content: &EventContent, floating_in: Tz, now: DateTime<Utc>) -> Option<Asked> {
+pub fn asked(content: &EventContent, floating_in: Tz, now: DateTime<Utc>) -> Option<ImportedTask> {
     let facts = &content.facts;
     let span = Window { from: facts.start.instant(floating_in), to: facts.end.instant(floating_in) };
     if content.is_series() || facts.status == EventStatus::Cancelled || span.to <= now {
@@ -44,7 +44,7 @@ pub fn asked(content: &EventContent, floating_in: Tz, now: DateTime<Utc>) -> Opt
         task.estimate_min = u32::try_from(span.length().num_minutes()).ok().filter(|minutes| *minutes > 0);
     }
     task.check().ok()?;
-    Some(Asked { facts: task, block: slot.then_some(span) })
+    Some(ImportedTask { facts: task, block: slot.then_some(span) })
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
         EventContent::single(facts)
     }
 
-    fn asked_now(content: &EventContent) -> Option<Asked> {
+    fn asked_now(content: &EventContent) -> Option<ImportedTask> {
         asked(content, Tz::UTC, monday("09:00"))
     }
 

@@ -11,7 +11,7 @@ use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::recurrence::{Budget, Wanted, first_slots};
+use super::recurrence::{ExpansionBudget, WantedOccurrences, first_slots};
 use crate::domain::{
     event::Facts,
     ids::EventId,
@@ -36,7 +36,7 @@ impl Mark {
 
 /// One row.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct ListedRow {
     /// The event, which other rows share.
     pub event: Arc<Event>,
     /// Which occurrence it is; `None`: the event as a whole.
@@ -45,7 +45,7 @@ pub struct Row {
     to: EventTime,
 }
 
-impl Row {
+impl ListedRow {
     /// What the row says, with its own start and end.
     #[must_use]
     pub fn facts(&self) -> Facts {
@@ -63,21 +63,21 @@ pub struct Listing {
     window: Window,
     after: Option<Mark>,
     enough: usize,
-    budget: Budget,
-    rows: BTreeMap<Mark, Row>,
+    budget: ExpansionBudget,
+    rows: BTreeMap<Mark, ListedRow>,
     unfinished: Vec<EventId>,
 }
 
 impl Listing {
     /// A list of `enough` rows of a window, after a mark.
     #[must_use]
-    pub fn new(window: Window, after: Option<Mark>, enough: usize, budget: Budget) -> Self {
+    pub fn new(window: Window, after: Option<Mark>, enough: usize, budget: ExpansionBudget) -> Self {
         Self { window, after, enough: enough.max(1), budget, rows: BTreeMap::new(), unfinished: Vec::new() }
     }
 
     /// Adds the rows of an event. A rule that cannot be expanded shows as its master.
     pub fn add(&mut self, event: &Arc<Event>, zone: Tz) {
-        let wanted = Wanted {
+        let wanted = WantedOccurrences {
             window: Window { to: self.window.to.min(self.latest_useful()), ..self.window },
             starts_from: self.after.as_ref().and_then(Mark::at),
             // One start may have several rows, of which some are before the mark.
@@ -89,7 +89,7 @@ impl Listing {
             self.keep(
                 start.instant(zone),
                 None,
-                Row { event: Arc::clone(event), recurrence_id: None, from: start, to: end },
+                ListedRow { event: Arc::clone(event), recurrence_id: None, from: start, to: end },
             );
             return;
         };
@@ -97,12 +97,13 @@ impl Listing {
             self.unfinished.push(event.id);
         }
         for slot in found.slots {
-            let row = Row { event: Arc::clone(event), recurrence_id: slot.recurrence_id, from: slot.from, to: slot.to };
+            let row =
+                ListedRow { event: Arc::clone(event), recurrence_id: slot.recurrence_id, from: slot.from, to: slot.to };
             self.keep(slot.start, slot.recurrence_id, row);
         }
     }
 
-    fn keep(&mut self, start: DateTime<Utc>, which: Option<EventTime>, row: Row) {
+    fn keep(&mut self, start: DateTime<Utc>, which: Option<EventTime>, row: ListedRow) {
         let mark = Mark(start.timestamp_micros(), row.event.id, which.map(|id| id.wall().to_string()));
         if self.after.as_ref().is_some_and(|after| mark <= *after) {
             return;
@@ -134,13 +135,13 @@ impl Listing {
 
     /// What is left of the budget.
     #[must_use]
-    pub fn budget(&self) -> Budget {
+    pub fn budget(&self) -> ExpansionBudget {
         self.budget
     }
 
     /// The rows, in order.
     #[must_use]
-    pub fn into_rows(self) -> Vec<(Mark, Row)> {
+    pub fn into_rows(self) -> Vec<(Mark, ListedRow)> {
         self.rows.into_iter().collect()
     }
 }

@@ -17,7 +17,7 @@ pub const PIECES_MAX: usize = 50;
 
 /// One piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct PlaylistPiece {
     /// What to work on.
     pub task: TaskId,
     /// In which block.
@@ -28,7 +28,7 @@ pub struct Piece {
 
 /// A block, and its task.
 #[derive(Clone, Copy, Debug)]
-pub struct Planned<'a> {
+pub struct PlannedBlock<'a> {
     /// The block.
     pub block: &'a TimeBlock,
     /// Its task.
@@ -39,13 +39,13 @@ pub struct Planned<'a> {
 /// `is_open`: whether a task that others wait for is still to be done.
 #[must_use]
 pub fn playlist(
-    planned: &[Planned<'_>],
+    planned: &[PlannedBlock<'_>],
     skipped: &[TaskId],
     is_open: impl Fn(TaskId) -> bool,
     days: Days,
     now: DateTime<Utc>,
-) -> Vec<Piece> {
-    let wanted = |one: &&Planned<'_>| {
+) -> Vec<PlaylistPiece> {
+    let wanted = |one: &&PlannedBlock<'_>| {
         one.block.state.is_live() && one.task.facts.status.is_open() && !skipped.contains(&one.task.id)
     };
     let mut in_order: Vec<_> = planned.iter().filter(wanted).collect();
@@ -53,7 +53,7 @@ pub fn playlist(
     let tomorrow = days.after(days.date(now)).map_or(DateTime::<Utc>::MAX_UTC, |(_, begin)| begin);
     let split = in_order.partition_point(|one| one.block.start < tomorrow);
     let (today, later) = in_order.split_at(split);
-    let piece = |one: &&Planned<'_>, borrowed| Piece { task: one.task.id, block: one.block.id, borrowed };
+    let piece = |one: &&PlannedBlock<'_>, borrowed| PlaylistPiece { task: one.task.id, block: one.block.id, borrowed };
     let mut pieces: Vec<_> = today.iter().map(|one| piece(one, false)).collect();
     for one in later {
         // What waits for another task may follow it in the list, once all of that is in it.
@@ -95,7 +95,7 @@ mod tests {
 
     fn listed(tasks: &[Task], blocks: &[TimeBlock], skipped: &[TaskId]) -> Vec<(u128, bool)> {
         let of = |block: &TimeBlock| tasks.iter().find(|task| task.id == block.task_id).expect("its task");
-        let planned: Vec<_> = blocks.iter().map(|block| Planned { block, task: of(block) }).collect();
+        let planned: Vec<_> = blocks.iter().map(|block| PlannedBlock { block, task: of(block) }).collect();
         let is_open = |id| tasks.iter().any(|task| task.id == id && task.facts.status.is_open());
         let pieces = playlist(&planned, skipped, is_open, Days::of(Tz::UTC), monday("12:00"));
         pieces.iter().map(|piece| (piece.block.0.as_u128(), piece.borrowed)).collect()

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use super::recurrence::{Bounds, expand};
 use crate::domain::{
     event::{EventContent, Facts, Recurrence},
-    task::{Due, MissedPolicy, Series, Task, TaskFacts, TaskStatus},
+    task::{Due, MissedPolicy, Task, TaskFacts, TaskSeries, TaskStatus},
     time::{EventTime, Window},
 };
 
@@ -22,9 +22,9 @@ const DOWN_DAYS: i64 = 800;
 
 /// An instance that is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Next {
+pub struct SeriesInstance {
     /// Which of its series.
-    pub series: Series,
+    pub series: TaskSeries,
     /// What it says.
     pub facts: TaskFacts,
 }
@@ -32,7 +32,7 @@ pub struct Next {
 /// The instance that follows one which is over: finished, given up or skipped. None while another one of the series is open:
 /// that one stands for the next. `passed`: a date that is not asked for any more, nor one before it.
 #[must_use]
-pub fn after_close(closed: &Task, open: &[Task], passed: NaiveDate) -> Option<Next> {
+pub fn after_close(closed: &Task, open: &[Task], passed: NaiveDate) -> Option<SeriesInstance> {
     let series = closed.series?;
     let others = open.iter().any(|task| task.id != closed.id && task.series.is_some_and(|held| held.id == series.id));
     if others {
@@ -45,7 +45,7 @@ pub fn after_close(closed: &Task, open: &[Task], passed: NaiveDate) -> Option<Ne
 /// The instance whose date has come although those before it are not done. Only for tasks that are to stack; one at most, for
 /// the latest date that has begun.
 #[must_use]
-pub fn stacked(latest: &Task, today: NaiveDate) -> Option<Next> {
+pub fn stacked(latest: &Task, today: NaiveDate) -> Option<SeriesInstance> {
     if latest.missed_policy() != Some(MissedPolicy::Stack) {
         return None;
     }
@@ -55,13 +55,13 @@ pub fn stacked(latest: &Task, today: NaiveDate) -> Option<Next> {
 }
 
 /// The instance of a date.
-fn next(task: &Task, date: NaiveDate) -> Option<Next> {
+fn next(task: &Task, date: NaiveDate) -> Option<SeriesInstance> {
     let series = task.series?;
     let moved = date - series.date;
     let not_before = task.facts.not_before.map_or(Some(EventTime::Date(date)), |time| shifted(time, moved));
     let due = task.facts.due.and_then(|due| Some(Due { at: shifted(due.at, moved)?, ..due }));
     let facts = TaskFacts { not_before, due, status: TaskStatus::Open, ..task.facts.clone() };
-    Some(Next { series: Series { date, ..series }, facts })
+    Some(SeriesInstance { series: TaskSeries { date, ..series }, facts })
 }
 
 /// The same time of day, so many days later.
@@ -103,11 +103,11 @@ mod tests {
     fn instance(number: u128, rule: &str, missed: Option<MissedPolicy>, on: &str) -> Task {
         let mut task = task(number);
         task.facts.repeats = Some(Repeats { rule: rule.to_owned(), missed });
-        task.series = Some(Series { id: task_id(1), first: date("2026-06-01"), date: date(on) });
+        task.series = Some(TaskSeries { id: task_id(1), first: date("2026-06-01"), date: date(on) });
         task
     }
 
-    fn dated(next: Option<Next>) -> Option<String> {
+    fn dated(next: Option<SeriesInstance>) -> Option<String> {
         next.map(|next| next.series.date.to_string())
     }
 

@@ -8,7 +8,7 @@ mod outside;
 #[cfg(test)]
 mod tests;
 
-pub use outside::{Answer, Outside, Seen, answer, confirmed};
+pub use outside::{BlockAnswer, Outside, SeenTask, answer, confirmed};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -41,7 +41,7 @@ pub enum News {
 
 /// The plan in force, made ready for one question: does this concern it?
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct PlanInForce {
     /// By begin.
     begins: Vec<DateTime<Utc>>,
     /// The latest end of the first so many blocks: finds overlaps also where blocks overlap each other.
@@ -52,7 +52,7 @@ pub struct Standing {
     buffer: Duration,
 }
 
-impl Standing {
+impl PlanInForce {
     /// Of the blocks that are in the calendar and not over. `wanting`: something is late or has no place, so that room matters.
     #[must_use]
     pub fn new(blocks: impl Iterator<Item = Window>, wanting: bool, look_ahead: Window, buffer_min: u16) -> Self {

@@ -14,7 +14,7 @@
 mod tests;
 mod undo;
 
-pub use undo::{Afterwards, Late, LateEnd, UndoRefused, Undone, WhyKept, undo, withdraw};
+pub use undo::{Afterwards, LateEnd, LateInstance, UndoRefused, Undone, WhyKept, undo, withdraw};
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
@@ -36,7 +36,7 @@ pub const STALE_ASKED_EVERY: Duration = Duration::days(7);
 
 /// A change of day that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
+pub struct DayChange {
     /// The date that has begun.
     pub to: NaiveDate,
     /// When it began.
@@ -47,13 +47,13 @@ pub struct Turn {
 
 /// Whether a change of day is due: one, to the latest date that has begun, however many were missed.
 #[must_use]
-pub fn due(days: Days, last_rolled: NaiveDate, now: DateTime<Utc>) -> Option<Turn> {
+pub fn due(days: Days, last_rolled: NaiveDate, now: DateTime<Utc>) -> Option<DayChange> {
     let to = days.date(now);
     if to <= last_rolled {
         return None;
     }
     let between = (last_rolled.succ_opt()?, to.pred_opt()?);
-    Some(Turn { to, began: days.start(to)?, skipped: (between.0 <= between.1).then_some(between) })
+    Some(DayChange { to, began: days.start(to)?, skipped: (between.0 <= between.1).then_some(between) })
 }
 
 /// When the next change of day is due; in the past when one is due now.
@@ -77,7 +77,7 @@ pub fn planning_delay(user: &UserId, spread: Duration) -> Duration {
 
 /// Whether somebody's clock is on a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
+pub enum FocusClock {
     /// No focus session.
     Idle,
     /// A focus session that stands still.
@@ -88,7 +88,7 @@ pub enum Clock {
 
 /// A task, as the change of day finds it.
 #[derive(Clone, Copy, Debug)]
-pub struct Found<'a> {
+pub struct FoundTask<'a> {
     /// The task.
     pub task: &'a Task,
     /// Its blocks, all of them.
@@ -96,7 +96,7 @@ pub struct Found<'a> {
     /// What was worked on it, segment by segment.
     pub worked: &'a [Window],
     /// Whether a clock is on it.
-    pub clock: Clock,
+    pub clock: FocusClock,
     /// Minutes of an open focus session, which the task gets when that ends.
     pub session_min: u32,
     /// A change of day has waited for its clock, which has stopped now.
@@ -105,7 +105,7 @@ pub struct Found<'a> {
 
 /// What becomes of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum TaskOutcome {
     /// It is not of the day that ended.
     Stays(WhyStays),
     /// Its clock runs: it is judged again, as owed, when that stops.
@@ -164,22 +164,22 @@ pub enum BlockEnd {
 
 /// What becomes of one task at a change of day.
 #[must_use]
-pub fn fate(found: &Found<'_>, turn: Turn) -> Fate {
+pub fn fate(found: &FoundTask<'_>, turn: DayChange) -> TaskOutcome {
     let task = found.task;
     if !task.facts.status.is_open() {
-        return Fate::Stays(WhyStays::Closed);
+        return TaskOutcome::Stays(WhyStays::Closed);
     }
     let mut planned = found.blocks.iter().filter(|block| block.state != BlockState::Proposed).peekable();
     if planned.peek().is_none() && !found.owed {
-        return Fate::Stays(WhyStays::Unplanned);
+        return TaskOutcome::Stays(WhyStays::Unplanned);
     }
     // The block at work goes on for as long as the clock does, and says nothing of the next day.
     let ahead = |block: &TimeBlock| block.end > turn.began && block.state != BlockState::InProgress;
     if planned.any(ahead) && !found.owed {
-        return Fate::Stays(WhyStays::BlockAhead);
+        return TaskOutcome::Stays(WhyStays::BlockAhead);
     }
-    if found.clock == Clock::Running {
-        return Fate::Waits;
+    if found.clock == FocusClock::Running {
+        return TaskOutcome::Waits;
     }
     let (status, next) = match task.missed_policy() {
         Some(MissedPolicy::Skip) => (TaskStatus::Skipped, None),
@@ -187,11 +187,11 @@ pub fn fate(found: &Found<'_>, turn: Turn) -> Fate {
         _ => (TaskStatus::Carried, Some(carried(found))),
     };
     let blocks = found.blocks.iter().filter_map(|block| Some((block.id, end_of(block, found.worked)?))).collect();
-    let session_min = (found.clock == Clock::Paused).then_some(found.session_min);
-    Fate::Ends(Ending { status, next, blocks, session_min })
+    let session_min = (found.clock == FocusClock::Paused).then_some(found.session_min);
+    TaskOutcome::Ends(Ending { status, next, blocks, session_min })
 }
 
-fn carried(found: &Found<'_>) -> NextInstance {
+fn carried(found: &FoundTask<'_>) -> NextInstance {
     let task = found.task;
     NextInstance {
         carried_from: task.id,

@@ -12,7 +12,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use super::{
     day::{Days, reached},
-    scheduling::{Span, merged},
+    scheduling::{TickSpan, merged},
 };
 use crate::domain::{
     time::Window,
@@ -88,7 +88,7 @@ impl Axis {
 
     /// The instants of a span of ticks.
     #[must_use]
-    pub fn window(self, span: Span) -> Window {
+    pub fn window(self, span: TickSpan) -> Window {
         Window { from: self.instant(span.start), to: self.instant(span.end) }
     }
 
@@ -114,22 +114,22 @@ impl Axis {
 
     /// The part of a free stretch that is made of whole ticks of the axis.
     #[must_use]
-    pub fn inwards(self, window: Window) -> Option<Span> {
+    pub fn inwards(self, window: Window) -> Option<TickSpan> {
         self.clipped(self.up(window.from), self.down(window.to))
     }
 
     /// Every tick of the axis that a busy stretch shares an instant with; none for one without length.
     #[must_use]
-    pub fn outwards(self, window: Window) -> Option<Span> {
+    pub fn outwards(self, window: Window) -> Option<TickSpan> {
         if window.length() <= Duration::zero() {
             return None;
         }
         self.clipped(self.down(window.from), self.up(window.to))
     }
 
-    fn clipped(self, start: i64, end: i64) -> Option<Span> {
+    fn clipped(self, start: i64, end: i64) -> Option<TickSpan> {
         let inside = |tick: i64| u32::try_from(tick.clamp(0, i64::from(self.ticks))).unwrap_or(0);
-        let span = Span { start: inside(start), end: inside(end) };
+        let span = TickSpan { start: inside(start), end: inside(end) };
         (!span.is_empty()).then_some(span)
     }
 
@@ -139,7 +139,7 @@ impl Axis {
 
     /// Busy stretches as ticks, each with `buffer_min` minutes kept free around it.
     #[must_use]
-    pub fn busy(self, stretches: impl Iterator<Item = Window>, buffer_min: u32) -> Vec<Span> {
+    pub fn busy(self, stretches: impl Iterator<Item = Window>, buffer_min: u32) -> Vec<TickSpan> {
         let around = Duration::minutes(i64::from(buffer_min));
         let kept = stretches
             .filter(|stretch| stretch.length() > Duration::zero())
@@ -173,7 +173,7 @@ pub struct OpenDay {
     /// The date that its spans begin on.
     pub date: NaiveDate,
     /// By start, apart from each other.
-    pub spans: Vec<Span>,
+    pub spans: Vec<TickSpan>,
 }
 
 /// The work windows of each date that has one inside `over`, cut to it.

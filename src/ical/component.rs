@@ -5,13 +5,13 @@
 use std::ops::Range;
 
 use super::{
-    Limits, Refused,
-    line::{Line, Lines},
+    TextLimits, TextRefused,
+    line::{ContentLine, Lines},
 };
 
 /// What a component is, as far as we care.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ComponentKind {
     /// `VCALENDAR`
     Calendar,
     /// `VEVENT`
@@ -24,7 +24,7 @@ pub(super) enum Kind {
     Other(String),
 }
 
-impl Kind {
+impl ComponentKind {
     fn of(name: &str) -> Self {
         let name = name.trim();
         let known = [
@@ -94,13 +94,13 @@ impl Kind {
 #[derive(Debug)]
 pub(super) struct Component<'a> {
     /// What it is.
-    pub kind: Kind,
+    pub kind: ComponentKind,
     /// Its bytes, from `BEGIN` to the end of the `END` line.
     pub raw: Range<usize>,
     /// Where its `END` line begins.
     pub end_at: usize,
     /// Those of its own lines that are read, in order; the others are only bytes.
-    pub lines: Vec<Line<'a>>,
+    pub lines: Vec<ContentLine<'a>>,
     /// The components in it, in order.
     pub children: Vec<Component<'a>>,
     /// Whether its own `END` closed it.
@@ -108,18 +108,18 @@ pub(super) struct Component<'a> {
 }
 
 impl<'a> Component<'a> {
-    fn begin(kind: Kind, line: &Line<'_>) -> Self {
-        let lines = if kind == Kind::Event { Vec::with_capacity(16) } else { Vec::new() };
+    fn begin(kind: ComponentKind, line: &ContentLine<'_>) -> Self {
+        let lines = if kind == ComponentKind::Event { Vec::with_capacity(16) } else { Vec::new() };
         Self { kind, raw: line.raw.clone(), end_at: line.raw.end, lines, children: Vec::new(), whole: false }
     }
 
     /// The first line of a name.
-    pub fn line(&self, name: &str) -> Option<&Line<'a>> {
+    pub fn line(&self, name: &str) -> Option<&ContentLine<'a>> {
         self.lines.iter().find(|line| line.is(name))
     }
 
     /// The children of a kind.
-    pub fn all(&self, kind: &Kind) -> impl Iterator<Item = &Component<'a>> {
+    pub fn all(&self, kind: &ComponentKind) -> impl Iterator<Item = &Component<'a>> {
         self.children.iter().filter(move |child| child.kind == *kind)
     }
 
@@ -133,47 +133,47 @@ impl<'a> Component<'a> {
 ///
 /// # Errors
 /// When it is no calendar, is cut off, is vCalendar 1.0, or passes a limit.
-pub(super) fn calendars<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Component<'a>>, Refused> {
+pub(super) fn calendars<'a>(bytes: &'a [u8], limits: &TextLimits) -> Result<Vec<Component<'a>>, TextRefused> {
     if bytes.len() > limits.bytes_max {
-        return Err(Refused::because(format!("longer than {} bytes", limits.bytes_max)));
+        return Err(TextRefused::because(format!("longer than {} bytes", limits.bytes_max)));
     }
-    let mut tree = Tree { open: Vec::new(), done: Vec::new(), count: 0, lines: 0, limits };
+    let mut tree = ComponentTree { open: Vec::new(), done: Vec::new(), count: 0, lines: 0, limits };
     let mut begun = false;
     for line in Lines::new(bytes, limits.line_bytes_max) {
         if !begun {
             if line.name().is_empty() && !line.has_value() {
                 continue;
             }
-            if !(line.is("BEGIN") && Kind::Calendar.is(line.value())) {
+            if !(line.is("BEGIN") && ComponentKind::Calendar.is(line.value())) {
                 let html = line.name().starts_with('<');
-                return Err(Refused::because(if html { "a web page, not a calendar" } else { "not a calendar" }));
+                return Err(TextRefused::because(if html { "a web page, not a calendar" } else { "not a calendar" }));
             }
             begun = true;
         }
         tree.take(line)?;
     }
     if !begun {
-        return Err(Refused::because("empty, not a calendar"));
+        return Err(TextRefused::because("empty, not a calendar"));
     }
     let calendars = tree.finish()?;
     for calendar in &calendars {
         if calendar.line("VERSION").is_some_and(|line| line.value().trim() == "1.0") {
-            return Err(Refused::because("VERSION 1.0 is vCalendar, another format"));
+            return Err(TextRefused::because("VERSION 1.0 is vCalendar, another format"));
         }
     }
     Ok(calendars)
 }
 
-struct Tree<'a, 'l> {
+struct ComponentTree<'a, 'l> {
     open: Vec<Component<'a>>,
     done: Vec<Component<'a>>,
     count: usize,
     lines: usize,
-    limits: &'l Limits,
+    limits: &'l TextLimits,
 }
 
-impl<'a> Tree<'a, '_> {
-    fn take(&mut self, line: Line<'a>) -> Result<(), Refused> {
+impl<'a> ComponentTree<'a, '_> {
+    fn take(&mut self, line: ContentLine<'a>) -> Result<(), TextRefused> {
         let name = line.name();
         if name.eq_ignore_ascii_case("BEGIN") {
             return self.begin(&line);
@@ -186,36 +186,36 @@ impl<'a> Tree<'a, '_> {
         {
             self.lines += 1;
             if self.lines > self.limits.lines_max {
-                return Err(Refused::because(format!("more than {} lines", self.limits.lines_max)));
+                return Err(TextRefused::because(format!("more than {} lines", self.limits.lines_max)));
             }
             top.lines.push(line);
         }
         Ok(())
     }
 
-    fn begin(&mut self, line: &Line<'a>) -> Result<(), Refused> {
-        let kind = Kind::of(line.value());
+    fn begin(&mut self, line: &ContentLine<'a>) -> Result<(), TextRefused> {
+        let kind = ComponentKind::of(line.value());
         if kind.may_not_nest()
             && let Some(at) = self.open.iter().rposition(|open| open.kind == kind)
         {
             self.close_above(at, line.raw.start);
             self.close(line.raw.start..line.raw.start, false);
         }
-        if self.open.is_empty() && kind != Kind::Calendar {
+        if self.open.is_empty() && kind != ComponentKind::Calendar {
             return Ok(());
         }
         self.count += 1;
         if self.count > self.limits.components_max {
-            return Err(Refused::because(format!("more than {} components", self.limits.components_max)));
+            return Err(TextRefused::because(format!("more than {} components", self.limits.components_max)));
         }
         if self.open.len() >= self.limits.depth_max {
-            return Err(Refused::because(format!("components nested deeper than {}", self.limits.depth_max)));
+            return Err(TextRefused::because(format!("components nested deeper than {}", self.limits.depth_max)));
         }
         self.open.push(Component::begin(kind, line));
         Ok(())
     }
 
-    fn end(&mut self, line: &Line<'a>) {
+    fn end(&mut self, line: &ContentLine<'a>) {
         if let Some(at) = self.open.iter().rposition(|open| open.kind.is(line.value())) {
             self.close_above(at, line.raw.start);
             self.close(line.raw.clone(), true);
@@ -239,11 +239,11 @@ impl<'a> Tree<'a, '_> {
         }
     }
 
-    fn finish(self) -> Result<Vec<Component<'a>>, Refused> {
+    fn finish(self) -> Result<Vec<Component<'a>>, TextRefused> {
         if self.open.is_empty() && self.done.iter().all(|calendar| calendar.whole) {
             Ok(self.done)
         } else {
-            Err(Refused::because("truncated: a VCALENDAR is not closed"))
+            Err(TextRefused::because("truncated: a VCALENDAR is not closed"))
         }
     }
 }
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     fn refusal(text: &str) -> String {
-        calendars(text.as_bytes(), &Limits::default()).expect_err("refused").0
+        calendars(text.as_bytes(), &TextLimits::default()).expect_err("refused").0
     }
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_component_that_its_end_does_not_close_is_not_whole() {
         let text = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nX:1\nBEGIN:VEVENT\nBEGIN:VALARM\nEND:VEVENT\nEND:VCALENDAR\n";
-        let calendars = calendars(text, &Limits::default()).expect("a calendar");
+        let calendars = calendars(text, &TextLimits::default()).expect("a calendar");
         let whole: Vec<_> = calendars[0].children.iter().map(|event| event.whole).collect();
         assert_eq!(whole, [false, true]);
         assert!(!calendars[0].children[1].children[0].whole);

@@ -9,7 +9,7 @@ use super::text;
 
 /// One logical line.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
+pub(super) struct ContentLine<'a> {
     /// Its bytes in the text, folds and line break included.
     pub raw: Range<usize>,
     text: Cow<'a, str>,
@@ -19,7 +19,7 @@ pub(super) struct Line<'a> {
     pub cut: bool,
 }
 
-impl<'a> Line<'a> {
+impl<'a> ContentLine<'a> {
     /// A line that stands alone, already unfolded.
     pub fn of(text: &'a str) -> Self {
         Self::new(0..text.len(), Cow::Borrowed(text), false)
@@ -121,9 +121,9 @@ impl<'a> Lines<'a> {
 }
 
 impl<'a> Iterator for Lines<'a> {
-    type Item = Line<'a>;
+    type Item = ContentLine<'a>;
 
-    fn next(&mut self) -> Option<Line<'a>> {
+    fn next(&mut self) -> Option<ContentLine<'a>> {
         if self.at >= self.bytes.len() {
             return None;
         }
@@ -150,7 +150,7 @@ impl<'a> Iterator for Lines<'a> {
             text::drop_half_a_character(&mut joined);
         }
         self.at = next;
-        Some(Line::new(begin..next, text::decode_line(joined), cut))
+        Some(ContentLine::new(begin..next, text::decode_line(joined), cut))
     }
 }
 
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_colon_in_quotes_is_not_the_separator() {
-        let line = Line::of(r#"ATTENDEE;CN="Doe: J; x";X=1,"a;b":mailto:j"#);
+        let line = ContentLine::of(r#"ATTENDEE;CN="Doe: J; x";X=1,"a;b":mailto:j"#);
         assert_eq!(line.value(), "mailto:j");
         assert_eq!(line.param("cn").as_deref(), Some("Doe: J; x"));
         assert_eq!(line.params().collect::<Vec<_>>(), [r#"CN="Doe: J; x""#, r#"X=1,"a;b""#]);
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_quote_that_never_closes_does_not_swallow_the_value() {
-        let line = Line::of(r#"SUMMARY;X="oops:text"#);
+        let line = ContentLine::of(r#"SUMMARY;X="oops:text"#);
         assert_eq!(line.value(), "text");
     }
 

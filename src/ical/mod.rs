@@ -5,7 +5,7 @@
 //! - **feed**: the bytes of a subscribed calendar, any number of events.
 //! - **canonical**: content as it reads after having been written.
 //!
-//! **Invariant:** every function is total: hostile bytes give [`Refused`], never a panic, in time linear to their length.
+//! **Invariant:** every function is total: hostile bytes give [`TextRefused`], never a panic, in time linear to their length.
 //! **Invariant:** [`encode::edit`] changes the lines whose meaning changes and no other byte (I-7).
 //! **Invariant:** no text of an event is in an error.
 
@@ -42,17 +42,17 @@ use crate::domain::{
 /// Why a text is refused; names the property at fault and holds no text of the event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Refused(pub String);
+pub struct TextRefused(pub String);
 
-impl Refused {
+impl TextRefused {
     fn because(why: impl Into<String>) -> Self {
         Self(why.into())
     }
 }
 
 /// The refusal of a property that is read whole or not at all.
-fn line_too_long(name: &str, limits: &Limits) -> Refused {
-    Refused::because(format!(
+fn line_too_long(name: &str, limits: &TextLimits) -> TextRefused {
+    TextRefused::because(format!(
         "{name}: longer than {} bytes, the most that is read of one property",
         limits.line_bytes_max
     ))
@@ -60,7 +60,7 @@ fn line_too_long(name: &str, limits: &Limits) -> Refused {
 
 /// What a text may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct TextLimits {
     /// Bytes of the whole text.
     pub bytes_max: usize,
     /// Components of any kind.
@@ -80,7 +80,7 @@ pub struct Limits {
     pub custom_zones_max: usize,
 }
 
-impl Default for Limits {
+impl Default for TextLimits {
     fn default() -> Self {
         Self {
             bytes_max: 10 * 1024 * 1024,
@@ -108,7 +108,7 @@ pub struct Resource {
 
 /// A subscribed calendar at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Feed {
+pub struct FeedSnapshot {
     /// `NAME` (RFC 7986 §5.1), else `X-WR-CALNAME`.
     pub name: Option<String>,
     /// `X-WR-TIMEZONE`: where floating times may be read.

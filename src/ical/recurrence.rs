@@ -9,11 +9,11 @@ use chrono_tz::Tz;
 use icalendar::Property;
 
 use super::{
-    Limits, Refused,
-    line::Line,
+    TextLimits, TextRefused,
+    line::ContentLine,
     property,
     rule::{self, Rigour},
-    value::{self, Stamp},
+    value::{self, UnzonedTime},
     zone::{self, Zones},
 };
 use crate::domain::{
@@ -58,7 +58,7 @@ pub(super) fn align_added(added: AddedDate, start: &EventTime) -> AddedDate {
 }
 
 /// Reads recurrence properties one by one.
-pub(super) struct Reader<'r, 'd> {
+pub(super) struct RecurrenceReader<'r, 'd> {
     pub zones: &'r mut Zones<'d>,
     pub start: &'r EventTime,
     /// The key of the name of the series' own zone when only its `VTIMEZONE` explains it: such times compare as wall times.
@@ -68,20 +68,20 @@ pub(super) struct Reader<'r, 'd> {
     pub read: Recurrence,
 }
 
-impl Reader<'_, '_> {
+impl RecurrenceReader<'_, '_> {
     /// Takes one line.
     ///
     /// # Errors
     /// Names the property and what is wrong with it.
-    pub fn take(&mut self, line: &Line<'_>) -> Result<(), Refused> {
+    pub fn take(&mut self, line: &ContentLine<'_>) -> Result<(), TextRefused> {
         let name = line.name().to_ascii_uppercase();
         if line.cut {
-            return Err(super::line_too_long(&name, &Limits::default()));
+            return Err(super::line_too_long(&name, &TextLimits::default()));
         }
         match name.as_str() {
             "RRULE" | "EXRULE" => {
                 let tidied = rule::tidy(line.value());
-                rule::check(&tidied, self.rigour).map_err(|why| Refused::because(format!("{name}: {why}")))?;
+                rule::check(&tidied, self.rigour).map_err(|why| TextRefused::because(format!("{name}: {why}")))?;
                 let rules = if name == "RRULE" { &mut self.read.rules } else { &mut self.read.excluded_rules };
                 rules.push(tidied);
             }
@@ -99,17 +99,17 @@ impl Reader<'_, '_> {
                     self.read.excluded.push(align(time, self.start));
                 }
             }
-            _ => return Err(Refused::because("neither RRULE, EXRULE, RDATE nor EXDATE")),
+            _ => return Err(TextRefused::because("neither RRULE, EXRULE, RDATE nor EXDATE")),
         }
         if self.read.added.len() > self.dates_max || self.read.excluded.len() > self.dates_max {
-            return Err(Refused::because(format!("{name}: more than {} dates", self.dates_max)));
+            return Err(TextRefused::because(format!("{name}: more than {} dates", self.dates_max)));
         }
         Ok(())
     }
 
     fn time(&mut self, tzid: Option<&str>, item: &str) -> Option<EventTime> {
         Some(match (value::stamp(item)?, tzid) {
-            (Stamp::Local(local), Some(name)) if self.own_zone.is_some_and(|own| zone::key(name) == own) => {
+            (UnzonedTime::Local(local), Some(name)) if self.own_zone.is_some_and(|own| zone::key(name) == own) => {
                 self.start.with_wall(local)
             }
             (stamp, tzid) => self.zones.time(stamp, tzid),
@@ -129,12 +129,12 @@ impl Reader<'_, '_> {
     }
 }
 
-fn items<'l>(line: &'l Line<'_>) -> impl Iterator<Item = &'l str> {
+fn items<'l>(line: &'l ContentLine<'_>) -> impl Iterator<Item = &'l str> {
     line.value().split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-fn no_time(name: &str) -> Refused {
-    Refused::because(format!("{name}: a value that is no time"))
+fn no_time(name: &str) -> TextRefused {
+    TextRefused::because(format!("{name}: a value that is no time"))
 }
 
 /// The recurrence of an event as the HTTP API shows it: `RRULE:…`, `RDATE…`, `EXDATE;TZID=…:…`.
@@ -201,13 +201,13 @@ fn list(name: &str, times: &[EventTime], spell: impl Fn(&EventTime) -> String) -
 ///
 /// # Errors
 /// Names the line by its number, the property, and what is wrong with it.
-pub fn parse_recurrence_lines(lines: &[String], start: &EventTime) -> Result<Recurrence, Refused> {
+pub fn parse_recurrence_lines(lines: &[String], start: &EventTime) -> Result<Recurrence, TextRefused> {
     if lines.len() > LINES_MAX {
-        return Err(Refused::because(format!("more than {LINES_MAX} lines")));
+        return Err(TextRefused::because(format!("more than {LINES_MAX} lines")));
     }
-    let limits = Limits::default();
+    let limits = TextLimits::default();
     let mut zones = Zones::new(&[], &limits);
-    let mut reader = Reader {
+    let mut reader = RecurrenceReader {
         zones: &mut zones,
         start,
         own_zone: None,
@@ -216,11 +216,11 @@ pub fn parse_recurrence_lines(lines: &[String], start: &EventTime) -> Result<Rec
         read: Recurrence::default(),
     };
     for (at, text) in lines.iter().enumerate() {
-        let refuse = |why: &str| Refused::because(format!("line {}: {why}", at + 1));
+        let refuse = |why: &str| TextRefused::because(format!("line {}: {why}", at + 1));
         if text.len() > limits.line_bytes_max {
             return Err(refuse(&format!("longer than {} bytes", limits.line_bytes_max)));
         }
-        let line = Line::of(text.trim());
+        let line = ContentLine::of(text.trim());
         if text.trim().contains(char::is_control) || !line.has_value() {
             return Err(refuse("not a property such as RRULE:FREQ=DAILY on one line"));
         }

@@ -9,7 +9,7 @@
 use chrono::{NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
 
-use super::value::Span;
+use super::value::IcalDuration;
 use crate::domain::time::{EventTime, Zone};
 
 /// `VALUE=DATE` beside a midnight: a date was meant.
@@ -22,9 +22,9 @@ pub(super) fn midnight_marked_as_date(time: EventTime) -> EventTime {
 /// `DTEND` beside `DURATION`: the former counts. Another kind of time than the start, or a floating end of a zoned event: it
 /// takes the start's kind. Before the start: there is none. None: the next day for a date, the same moment for a time
 /// (RFC 5545 §3.6.1). A date that ends on itself: one day.
-pub(super) fn end(start: &EventTime, dtend: Option<EventTime>, duration: Option<Span>) -> EventTime {
+pub(super) fn end(start: &EventTime, dtend: Option<EventTime>, duration: Option<IcalDuration>) -> EventTime {
     let given = dtend.map(|end| like_start(start, end)).or_else(|| duration.and_then(|span| span.after(start)));
-    let none = if start.is_all_day() { Span { days: 1, seconds: 0 }.after(start) } else { None };
+    let none = if start.is_all_day() { IcalDuration { days: 1, seconds: 0 }.after(start) } else { None };
     match given {
         Some(end) if end.instant(Tz::UTC) > start.instant(Tz::UTC) => end,
         Some(end) if !start.is_all_day() && end.instant(Tz::UTC) == start.instant(Tz::UTC) => end,
@@ -79,13 +79,13 @@ mod tests {
         assert_eq!(end(&day, Some(day), None), date("2026-03-02"));
         assert_eq!(end(&day, Some(date("2026-02-01")), None), date("2026-03-02"));
         assert_eq!(end(&day, Some(floating("2026-03-03T09:00:00")), None), date("2026-03-04"));
-        assert_eq!(end(&day, None, Some(Span { days: 0, seconds: 3600 })), date("2026-03-02"));
+        assert_eq!(end(&day, None, Some(IcalDuration { days: 0, seconds: 3600 })), date("2026-03-02"));
         let nine = paris("2026-03-01T09:00:00");
         assert_eq!(end(&nine, None, None), nine);
         assert_eq!(end(&nine, Some(paris("2026-03-01T08:00:00")), None), nine);
         assert_eq!(end(&nine, Some(floating("2026-03-01T10:00:00")), None), paris("2026-03-01T10:00:00"));
         assert_eq!(end(&nine, Some(date("2026-03-02")), None), paris("2026-03-02T00:00:00"));
-        let both = end(&nine, Some(paris("2026-03-01T10:00:00")), Some(Span { days: 0, seconds: 60 }));
+        let both = end(&nine, Some(paris("2026-03-01T10:00:00")), Some(IcalDuration { days: 0, seconds: 60 }));
         assert_eq!(both, paris("2026-03-01T10:00:00"));
     }
 

@@ -38,17 +38,17 @@ pub(super) fn check(rule: &str, rigour: Rigour) -> Result<(), String> {
         }
         seen.push(name);
         let fits = match allowed {
-            Allowed::Freq => {
+            AllowedParts::Freq => {
                 freq = FREQUENCIES.iter().find(|known| **known == value);
                 freq.is_some()
             }
-            Allowed::Until => value::stamp(value).is_some(),
-            Allowed::One(min, max) => is_number(value, min, max),
-            Allowed::Some(min, max) => value.split(',').all(|item| is_number(item, min, max)),
-            Allowed::Signed(max) => value.split(',').all(|item| is_signed(item, max)),
-            Allowed::Weekday => WEEKDAYS.contains(&value),
-            Allowed::Weekdays => value.split(',').all(|item| is_counted_weekday(item, &mut counted_days)),
-            Allowed::Nothing => false,
+            AllowedParts::Until => value::stamp(value).is_some(),
+            AllowedParts::One(min, max) => is_number(value, min, max),
+            AllowedParts::Some(min, max) => value.split(',').all(|item| is_number(item, min, max)),
+            AllowedParts::Signed(max) => value.split(',').all(|item| is_signed(item, max)),
+            AllowedParts::Weekday => WEEKDAYS.contains(&value),
+            AllowedParts::Weekdays => value.split(',').all(|item| is_counted_weekday(item, &mut counted_days)),
+            AllowedParts::Nothing => false,
         };
         if !fits {
             return Err(format!("{name} {}", allowed.wanted()));
@@ -85,7 +85,7 @@ const FREQUENCIES: [&str; 7] = ["SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEK
 const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
 
 #[derive(Clone, Copy)]
-enum Allowed {
+enum AllowedParts {
     Freq,
     Until,
     /// One number from and to.
@@ -100,7 +100,7 @@ enum Allowed {
     Nothing,
 }
 
-impl Allowed {
+impl AllowedParts {
     fn wanted(self) -> String {
         match self {
             Self::Freq => format!("must be one of {}", FREQUENCIES.join(", ")),
@@ -115,24 +115,24 @@ impl Allowed {
     }
 }
 
-fn known_part(name: &str) -> Option<(&'static str, Allowed)> {
+fn known_part(name: &str) -> Option<(&'static str, AllowedParts)> {
     let known = [
-        ("FREQ", Allowed::Freq),
-        ("UNTIL", Allowed::Until),
-        ("COUNT", Allowed::One(1, 1_000_000)),
-        ("INTERVAL", Allowed::One(1, 1_000_000)),
-        ("BYSECOND", Allowed::Some(0, 60)),
-        ("BYMINUTE", Allowed::Some(0, 59)),
-        ("BYHOUR", Allowed::Some(0, 23)),
-        ("BYDAY", Allowed::Weekdays),
-        ("BYMONTHDAY", Allowed::Signed(31)),
-        ("BYYEARDAY", Allowed::Signed(366)),
-        ("BYWEEKNO", Allowed::Signed(53)),
-        ("BYMONTH", Allowed::Some(1, 12)),
-        ("BYSETPOS", Allowed::Signed(366)),
-        ("WKST", Allowed::Weekday),
-        ("RSCALE", Allowed::Nothing),
-        ("SKIP", Allowed::Nothing),
+        ("FREQ", AllowedParts::Freq),
+        ("UNTIL", AllowedParts::Until),
+        ("COUNT", AllowedParts::One(1, 1_000_000)),
+        ("INTERVAL", AllowedParts::One(1, 1_000_000)),
+        ("BYSECOND", AllowedParts::Some(0, 60)),
+        ("BYMINUTE", AllowedParts::Some(0, 59)),
+        ("BYHOUR", AllowedParts::Some(0, 23)),
+        ("BYDAY", AllowedParts::Weekdays),
+        ("BYMONTHDAY", AllowedParts::Signed(31)),
+        ("BYYEARDAY", AllowedParts::Signed(366)),
+        ("BYWEEKNO", AllowedParts::Signed(53)),
+        ("BYMONTH", AllowedParts::Some(1, 12)),
+        ("BYSETPOS", AllowedParts::Signed(366)),
+        ("WKST", AllowedParts::Weekday),
+        ("RSCALE", AllowedParts::Nothing),
+        ("SKIP", AllowedParts::Nothing),
     ];
     known.into_iter().find(|(part, _)| *part == name)
 }

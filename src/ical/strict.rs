@@ -6,8 +6,8 @@
 use chrono_tz::Tz;
 
 use super::{
-    line::Line,
-    value::{self, Span, Stamp},
+    line::ContentLine,
+    value::{self, IcalDuration, UnzonedTime},
     zone::{self, Zones},
 };
 use crate::domain::time::{EventTime, Zone};
@@ -15,9 +15,9 @@ use crate::domain::time::{EventTime, Zone};
 /// The lines that say when an event is.
 #[derive(Clone, Copy, Default)]
 pub(super) struct TimeLines<'l, 'd> {
-    pub start: Option<&'l Line<'d>>,
-    pub end: Option<&'l Line<'d>>,
-    pub duration: Option<&'l Line<'d>>,
+    pub start: Option<&'l ContentLine<'d>>,
+    pub end: Option<&'l ContentLine<'d>>,
+    pub duration: Option<&'l ContentLine<'d>>,
 }
 
 impl TimeLines<'_, '_> {
@@ -29,7 +29,7 @@ impl TimeLines<'_, '_> {
                 let span = value::span(line.value()).filter(|span| span.total_s() > 0)?;
                 if start.is_all_day() && span.seconds > 0 { None } else { span.after(start) }
             }
-            (None, None) if start.is_all_day() => Span { days: 1, seconds: 0 }.after(start),
+            (None, None) if start.is_all_day() => IcalDuration { days: 1, seconds: 0 }.after(start),
             (None, None) => Some(*start),
             (Some(_), Some(_)) => None,
         }
@@ -53,12 +53,12 @@ fn follows(start: &EventTime, end: &EventTime) -> bool {
 }
 
 /// A time whose spelling and `VALUE` agree.
-fn time(line: &Line<'_>, zones: &mut Zones<'_>) -> Option<EventTime> {
+fn time(line: &ContentLine<'_>, zones: &mut Zones<'_>) -> Option<EventTime> {
     let stamp = value::stamp(line.value())?;
     let (length, is_date) = match stamp {
-        Stamp::Date(_) => ("20260301".len(), true),
-        Stamp::Local(_) => ("20260301T090000".len(), false),
-        Stamp::Utc(_) => ("20260301T090000Z".len(), false),
+        UnzonedTime::Date(_) => ("20260301".len(), true),
+        UnzonedTime::Local(_) => ("20260301T090000".len(), false),
+        UnzonedTime::Utc(_) => ("20260301T090000Z".len(), false),
     };
     let to_the_letter = line.value().len() == length && zone::is_date(line) == is_date;
     to_the_letter.then(|| zones.time(stamp, line.param("TZID").as_deref()))

@@ -183,7 +183,7 @@ mod tests {
         fn a_parameter_survives_spelling(text in "[ -~\né]{0,60}") {
             let text = text.trim().to_owned();
             let spelt = format!("X;P={}:1", spell_param(&text));
-            let line = crate::ical::line::Line::of(&spelt);
+            let line = crate::ical::line::ContentLine::of(&spelt);
             prop_assert_eq!(line.value(), "1");
             prop_assert_eq!(line.param("P").expect("a value").into_owned(), text);
         }

@@ -6,7 +6,7 @@ use crate::domain::time::{EventTime, Zone};
 
 /// A date or time before its zone is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stamp {
+pub(super) enum UnzonedTime {
     /// `20260301`
     Date(NaiveDate),
     /// `20260301T090000`
@@ -17,7 +17,7 @@ pub(super) enum Stamp {
 
 /// Reads a DATE or DATE-TIME: blanks around, lower case, dashes, colons and missing seconds are tolerated; `24:00:00` is
 /// the next midnight and second 60 the one before. Years are 1 to 9999.
-pub(super) fn stamp(text: &str) -> Option<Stamp> {
+pub(super) fn stamp(text: &str) -> Option<UnzonedTime> {
     let text = text.trim();
     if text.contains(['-', ':']) {
         let plain: String = text.chars().filter(|c| !matches!(c, '-' | ':')).collect();
@@ -26,13 +26,13 @@ pub(super) fn stamp(text: &str) -> Option<Stamp> {
     plain_stamp(text.as_bytes())
 }
 
-fn plain_stamp(bytes: &[u8]) -> Option<Stamp> {
+fn plain_stamp(bytes: &[u8]) -> Option<UnzonedTime> {
     let year = i32::try_from(number(bytes.get(..4)?)?).ok().filter(|year| *year >= 1)?;
     let day = NaiveDate::from_ymd_opt(year, number(bytes.get(4..6)?)?, number(bytes.get(6..8)?)?)?;
     match bytes.get(8..)? {
-        [] => Some(Stamp::Date(day)),
-        [b'T' | b't', time @ .., b'Z' | b'z'] => Some(Stamp::Utc(at_time(day, time)?)),
-        [b'T' | b't', time @ ..] => Some(Stamp::Local(at_time(day, time)?)),
+        [] => Some(UnzonedTime::Date(day)),
+        [b'T' | b't', time @ .., b'Z' | b'z'] => Some(UnzonedTime::Utc(at_time(day, time)?)),
+        [b'T' | b't', time @ ..] => Some(UnzonedTime::Local(at_time(day, time)?)),
         _ => None,
     }
 }
@@ -66,15 +66,15 @@ fn number(digits: &[u8]) -> Option<u32> {
 /// such dates are placeholders.
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let wall = match stamp(text)? {
-        Stamp::Utc(wall) | Stamp::Local(wall) => wall,
-        Stamp::Date(day) => day.and_time(NaiveTime::MIN),
+        UnzonedTime::Utc(wall) | UnzonedTime::Local(wall) => wall,
+        UnzonedTime::Date(day) => day.and_time(NaiveTime::MIN),
     };
     (wall.and_utc().timestamp() >= 0).then(|| wall.and_utc())
 }
 
 /// A DURATION: days are nominal, seconds exact (RFC 5545 §3.3.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct IcalDuration {
     /// Calendar days.
     pub days: u32,
     /// Exact seconds.
@@ -82,10 +82,10 @@ pub(super) struct Span {
 }
 
 /// Reads a DURATION that is not negative: `P1D`, `PT1H30M`, `P1W`; `PT`, `P1DT` and lower case are tolerated.
-pub(super) fn span(text: &str) -> Option<Span> {
+pub(super) fn span(text: &str) -> Option<IcalDuration> {
     let text = text.trim();
     let text = text.strip_prefix('+').unwrap_or(text);
-    let mut span = Span { days: 0, seconds: 0 };
+    let mut span = IcalDuration { days: 0, seconds: 0 };
     let mut count: Option<u32> = None;
     let mut in_time = false;
     let body = text.strip_prefix(['P', 'p'])?;
@@ -114,7 +114,7 @@ pub(super) fn span(text: &str) -> Option<Span> {
     (count.is_none() && !body.is_empty()).then_some(span)
 }
 
-impl Span {
+impl IcalDuration {
     /// What it comes to in seconds, a day counted as 24 hours.
     pub fn total_s(self) -> u64 {
         u64::from(self.days) * 86_400 + u64::from(self.seconds)
@@ -151,9 +151,9 @@ mod tests {
     fn times_are_read_as_people_write_them() {
         let wall: NaiveDateTime = "2026-03-01T09:00:00".parse().expect("a wall time");
         for text in ["20260301T090000", " 20260301t0900 ", "2026-03-01T09:00:00"] {
-            assert_eq!(stamp(text), Some(Stamp::Local(wall)), "{text}");
+            assert_eq!(stamp(text), Some(UnzonedTime::Local(wall)), "{text}");
         }
-        assert_eq!(stamp("20260301T090000z"), Some(Stamp::Utc(wall)));
+        assert_eq!(stamp("20260301T090000z"), Some(UnzonedTime::Utc(wall)));
         assert_eq!(stamp("20260228T240000"), stamp("20260301T000000"));
         assert_eq!(stamp("20260228T235960"), stamp("20260228T235959"));
         let refused =

@@ -107,14 +107,14 @@ fn whole_second(at: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// Transitions of successive years that one yearly rule describes.
-struct Run {
+struct YearlyRun {
     onsets: Vec<Onset>,
     /// What `BYDAY` may say: `-1SU`, `2SU`.
     days: Vec<String>,
 }
 
-fn runs(onsets: Vec<Onset>) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
+fn runs(onsets: Vec<Onset>) -> Vec<YearlyRun> {
+    let mut runs: Vec<YearlyRun> = Vec::new();
     for onset in onsets {
         let days = counted_weekdays(onset.start.date());
         let fitting = runs.iter_mut().find_map(|run| {
@@ -126,7 +126,7 @@ fn runs(onsets: Vec<Onset>) -> Vec<Run> {
                 run.onsets.push(onset);
                 run.days = common;
             }
-            None => runs.push(Run { onsets: vec![onset], days }),
+            None => runs.push(YearlyRun { onsets: vec![onset], days }),
         }
     }
     runs
@@ -142,7 +142,7 @@ fn counted_weekdays(day: NaiveDate) -> Vec<String> {
     last.into_iter().chain(from_first).collect()
 }
 
-impl Run {
+impl YearlyRun {
     fn is_followed_by(&self, onset: &Onset) -> bool {
         self.onsets.last().is_some_and(|last| {
             let (here, there) = (last.start, onset.start);

@@ -30,7 +30,7 @@ pub enum Looks {
 
 /// What callers need to know of a provider without asking which one it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct ProviderFacts {
     /// Its name for people.
     pub name: &'static str,
     /// How its owner connects an account.
@@ -49,7 +49,7 @@ pub struct Facts {
 
 /// The row of a provider.
 #[must_use]
-pub fn facts(kind: ProviderKind) -> &'static Facts {
+pub fn facts(kind: ProviderKind) -> &'static ProviderFacts {
     match kind {
         ProviderKind::Caldav => &caldav::FACTS,
         ProviderKind::Icloud => &caldav::ICLOUD,

@@ -20,7 +20,7 @@ pub mod transport;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-pub use catalogue::Facts;
+pub use catalogue::ProviderFacts;
 pub use change::{Known, Pull};
 pub use error::{ProviderError, Result};
 pub use push::ChannelKeeper;
@@ -38,7 +38,7 @@ use crate::domain::{
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// What is known of it whatever the account.
-    fn facts(&self) -> &'static Facts;
+    fn facts(&self) -> &'static ProviderFacts;
 
     /// Every event calendar of the account. A `CalDAV` account makes one request of this; the stamps in its answer show
     /// which calendars need a pull at all.
@@ -75,7 +75,7 @@ pub trait Provider: Send + Sync {
 
 /// The remote copy that an update or a delete is about.
 #[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
+pub struct WriteTarget<'a> {
     /// The calendar it is in.
     pub calendar: &'a RemoteCalendarId,
     /// Its name there.
@@ -109,10 +109,10 @@ pub trait EventWriter: Canonical + Send + Sync {
     }
 
     /// Brings the remote copy to `content`; everything not modelled stays. Answers what the server now holds.
-    async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent>;
+    async fn update(&self, target: WriteTarget<'_>, content: &EventContent) -> Result<RemoteEvent>;
 
     /// Takes the remote copy away. Already gone is done.
-    async fn delete(&self, target: Target<'_>) -> Result<()>;
+    async fn delete(&self, target: WriteTarget<'_>) -> Result<()>;
 
     /// Reads one event as it is now; `None`: it is not there.
     async fn read(&self, calendar: &RemoteCalendarId, id: &RemoteEventId) -> Result<Option<RemoteEvent>>;

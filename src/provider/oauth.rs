@@ -19,7 +19,7 @@ use url::Url;
 
 use super::{
     error::{ProviderError, Result},
-    transport::{Http, Request},
+    transport::{Http, OutgoingRequest},
 };
 use crate::domain::{failure::FailureClass, secret::Secret};
 
@@ -42,7 +42,7 @@ pub struct App {
 
 /// What a consent is asked for.
 #[derive(Clone, Debug)]
-pub struct Consent<'a> {
+pub struct ConsentRequest<'a> {
     /// Comes back with the answer; nobody can guess it.
     pub state: &'a str,
     /// Proves at the exchange that it was us who asked (RFC 7636 §4.1).
@@ -55,7 +55,7 @@ pub struct Consent<'a> {
 
 /// What a provider granted.
 #[derive(Clone)]
-pub struct Grant {
+pub struct TokenGrant {
     /// For requests.
     pub access_token: Secret,
     /// For new access tokens; a refresh often brings none, and then the old one goes on.
@@ -68,7 +68,7 @@ pub struct Grant {
     pub subject: Option<String>,
 }
 
-impl fmt::Debug for Grant {
+impl fmt::Debug for TokenGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Grant")
             .field("expires_at", &self.expires_at)
@@ -85,10 +85,10 @@ struct IdToken {
 
 impl ExtraTokenFields for IdToken {}
 
-type Answer = StandardTokenResponse<IdToken, BasicTokenType>;
+type TokenAnswer = StandardTokenResponse<IdToken, BasicTokenType>;
 type Ready = Client<
     BasicErrorResponse,
-    Answer,
+    TokenAnswer,
     StandardTokenIntrospectionResponse<EmptyExtraTokenFields, BasicTokenType>,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -112,7 +112,7 @@ impl App {
 
     /// Where a person is sent to consent.
     #[must_use]
-    pub fn authorization_url(&self, consent: &Consent<'_>) -> Url {
+    pub fn authorization_url(&self, consent: &ConsentRequest<'_>) -> Url {
         let client = self.client();
         let challenge =
             PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(consent.verifier.expose().to_owned()));
@@ -134,7 +134,7 @@ impl App {
         code: &Secret,
         verifier: &Secret,
         now: DateTime<Utc>,
-    ) -> Result<Grant> {
+    ) -> Result<TokenGrant> {
         let client = self.client();
         let request = client
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
@@ -144,7 +144,12 @@ impl App {
     }
 
     /// Renews an access token. `Unauthorised`: the grant was ended or has expired.
-    pub async fn refresh(&self, http: &Arc<dyn Http>, refresh_token: &Secret, now: DateTime<Utc>) -> Result<Grant> {
+    pub async fn refresh(
+        &self,
+        http: &Arc<dyn Http>,
+        refresh_token: &Secret,
+        now: DateTime<Utc>,
+    ) -> Result<TokenGrant> {
         let client = self.client();
         let token = RefreshToken::new(refresh_token.expose().to_owned());
         let answer = client.exchange_refresh_token(&token).request_async(&through(http)).await;
@@ -154,7 +159,7 @@ impl App {
     /// Ends a grant (RFC 7009). One that is ended already is done.
     pub async fn revoke(&self, http: &Arc<dyn Http>, token: &Secret) -> Result<()> {
         let body = url::form_urlencoded::Serializer::new(String::new()).append_pair("token", token.expose()).finish();
-        let mut request = Request::new("POST", self.revoke_url.clone());
+        let mut request = OutgoingRequest::new("POST", self.revoke_url.clone());
         request.headers.push(("Content-Type", "application/x-www-form-urlencoded".to_owned()));
         request.body = Bytes::from(body);
         let response = http.send(request).await?;
@@ -179,7 +184,7 @@ fn through(
         Box::pin(async move {
             let url = Url::parse(&asked.uri().to_string())
                 .map_err(|_| ProviderError::new(FailureClass::Refused, "the token endpoint is no URL"))?;
-            let mut request = Request::new("POST", url);
+            let mut request = OutgoingRequest::new("POST", url);
             request.headers = vec![
                 ("Content-Type", "application/x-www-form-urlencoded".to_owned()),
                 ("Accept", "application/json".to_owned()),
@@ -200,10 +205,10 @@ fn through(
     }
 }
 
-fn granted(answer: &Answer, now: DateTime<Utc>) -> Grant {
+fn granted(answer: &TokenAnswer, now: DateTime<Utc>) -> TokenGrant {
     let scopes =
         answer.scopes().map(|scopes| scopes.iter().flat_map(|scope| scope.split(' ').map(str::to_owned)).collect());
-    Grant {
+    TokenGrant {
         access_token: Secret::new(answer.access_token().secret().clone()),
         refresh_token: answer.refresh_token().map(|token| Secret::new(token.secret().clone())),
         expires_at: answer.expires_in().and_then(|wait| Duration::from_std(wait).ok()).map(|wait| now + wait),

@@ -31,7 +31,7 @@ pub struct Watch<'a> {
 
 /// A channel as the provider opened it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opened {
+pub struct OpenedChannel {
     /// The provider's name for what is watched; needed to stop the channel.
     pub resource_id: String,
     /// When it ends by itself.
@@ -42,7 +42,7 @@ pub struct Opened {
 #[async_trait]
 pub trait ChannelKeeper: Send + Sync {
     /// Opens one. `Refused`: this calendar cannot be watched, so it is polled.
-    async fn open(&self, watch: Watch<'_>) -> Result<Opened>;
+    async fn open(&self, watch: Watch<'_>) -> Result<OpenedChannel>;
 
     /// Stops one. Already gone is done.
     async fn close(&self, id: ChannelId, resource_id: &str) -> Result<()>;

@@ -33,7 +33,7 @@ impl Endpoints {
 
 /// What it takes to open an account.
 #[derive(Clone, Debug)]
-pub struct Access {
+pub struct AccountAccess {
     /// Who keeps the calendars.
     pub kind: ProviderKind,
     /// What the owner typed; empty for a feed.
@@ -52,7 +52,7 @@ pub struct Access {
     pub feed_url: Option<Secret>,
 }
 
-impl Access {
+impl AccountAccess {
     /// To a provider, with nothing known yet.
     #[must_use]
     pub fn to(kind: ProviderKind) -> Self {
@@ -71,7 +71,7 @@ impl Access {
 
 /// Opens a provider. Makes no request.
 pub fn open(
-    access: Access,
+    access: AccountAccess,
     endpoints: &Endpoints,
     http: Arc<dyn Http>,
     world: &World,
@@ -125,7 +125,7 @@ fn refused(why: &str) -> ProviderError {
     ProviderError::new(FailureClass::Refused, why)
 }
 
-/// Reads what a provider has sent to [`Facts::notified_at`](super::Facts::notified_at), from its headers by lower-case name. `Err` says what
+/// Reads what a provider has sent to [`ProviderFacts::notified_at`](super::ProviderFacts::notified_at), from its headers by lower-case name. `Err` says what
 /// it lacks.
 pub fn notifications<'h>(
     kind: ProviderKind,

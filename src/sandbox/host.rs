@@ -11,12 +11,12 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::Server, http::S
 use url::Url;
 
 use super::{
-    google::Google,
-    reply::{Asked, Reply},
+    google::GoogleLookAlike,
+    reply::{Reply, SandboxRequest},
 };
 use crate::{
     domain::ports::World,
-    provider::transport::{Http, Request},
+    provider::transport::{Http, OutgoingRequest},
 };
 
 /// Longest body of a request, in bytes.
@@ -28,26 +28,26 @@ const DELIVERY: Duration = Duration::from_secs(10);
 
 /// A world that requests and deliveries share.
 #[derive(Clone)]
-pub struct Shared {
-    google: Arc<Mutex<Google>>,
+pub struct SharedWorld {
+    google: Arc<Mutex<GoogleLookAlike>>,
     world: World,
 }
 
-impl Shared {
+impl SharedWorld {
     /// Shares a world.
     #[must_use]
-    pub fn new(google: Google, world: World) -> Self {
+    pub fn new(google: GoogleLookAlike, world: World) -> Self {
         Self { google: Arc::new(Mutex::new(google)), world }
     }
 
     /// The world, for whoever seeds it.
-    pub fn google(&self) -> MutexGuard<'_, Google> {
+    pub fn google(&self) -> MutexGuard<'_, GoogleLookAlike> {
         self.google.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The server on an open listener; it runs when awaited. Notifications go out through `http` as long as it runs.
-pub fn serve(shared: Shared, http: Arc<dyn Http>, listener: TcpListener) -> io::Result<Server> {
+pub fn serve(shared: SharedWorld, http: Arc<dyn Http>, listener: TcpListener) -> io::Result<Server> {
     actix_web::rt::spawn(deliver(shared.clone(), http));
     let app = move || {
         let shared = shared.clone();
@@ -58,8 +58,8 @@ pub fn serve(shared: Shared, http: Arc<dyn Http>, listener: TcpListener) -> io::
     Ok(HttpServer::new(app).workers(1).shutdown_timeout(2).disable_signals().listen(listener)?.run())
 }
 
-async fn answer(shared: Shared, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let mut asked = Asked::target(request.method().as_str(), &request.uri().to_string());
+async fn answer(shared: SharedWorld, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    let mut asked = SandboxRequest::target(request.method().as_str(), &request.uri().to_string());
     let headers = request.headers().iter();
     asked.headers =
         headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect();
@@ -88,7 +88,7 @@ fn respond(reply: Reply) -> HttpResponse {
     response.body(reply.body)
 }
 
-async fn deliver(shared: Shared, http: Arc<dyn Http>) {
+async fn deliver(shared: SharedWorld, http: Arc<dyn Http>) {
     let mut tick = tokio::time::interval(LOOK_EVERY);
     loop {
         tick.tick().await;
@@ -101,7 +101,7 @@ async fn deliver(shared: Shared, http: Arc<dyn Http>) {
             actix_web::rt::spawn(async move {
                 let status = match Url::parse(&push.address) {
                     Ok(url) => {
-                        let mut request = Request::new("POST", url);
+                        let mut request = OutgoingRequest::new("POST", url);
                         request.headers =
                             push.headers.iter().map(|(name, value)| (header(name), value.clone())).collect();
                         match tokio::time::timeout(DELIVERY, http.send(request)).await {

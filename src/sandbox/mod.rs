@@ -12,4 +12,4 @@ pub mod google;
 pub mod host;
 pub mod reply;
 
-pub use reply::{Asked, Reply};
+pub use reply::{Reply, SandboxRequest};

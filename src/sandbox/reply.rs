@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// What was asked.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
+pub struct SandboxRequest {
     /// `GET`, `POST`, …
     pub method: String,
     /// The path, its pieces still escaped.
@@ -19,7 +19,7 @@ pub struct Asked {
     pub body: Vec<u8>,
 }
 
-impl Asked {
+impl SandboxRequest {
     /// Reads a request target such as `/a/b?c=d`.
     #[must_use]
     pub fn target(method: &str, target: &str) -> Self {

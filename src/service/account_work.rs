@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 use super::{
     Refusal, Services,
     note_account::AccountNote,
-    port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
+    port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, SweepKind, WorkError},
 };
 use crate::{
     domain::{
@@ -235,13 +235,13 @@ impl AccountWork for UseCases {
         Ok(ids)
     }
 
-    async fn sweep(&self, sweep: Sweep) -> Result<(), WorkError> {
+    async fn sweep(&self, sweep: SweepKind) -> Result<(), WorkError> {
         match sweep {
-            Sweep::Reminders => {
+            SweepKind::Reminders => {
                 self.services.remind_of_conflicts().await?;
                 Ok(self.services.ask_about_stale().await?)
             }
-            Sweep::Retention => Ok(self.services.sweep().await?),
+            SweepKind::Retention => Ok(self.services.sweep().await?),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     engine::round::calendars::new_calendar,
     provider::{
         catalogue::{ConnectedBy, facts},
-        registry::Access,
+        registry::AccountAccess,
     },
     store::Mode,
 };
@@ -137,7 +137,7 @@ impl Services {
             let why = format!("{name} is connected by its owner's consent: POST /v1/connect/{kind}/start");
             return Err(Refusal::Invalid { field: "provider", why });
         }
-        let access = Access {
+        let access = AccountAccess {
             kind: asked.provider,
             granted: Vec::new(),
             url: asked.url.clone(),

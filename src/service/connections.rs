@@ -36,7 +36,7 @@ impl Connections {
     }
 
     /// Opens a provider without keeping it: to try credentials.
-    pub fn try_out(&self, access: registry::Access) -> Result<Arc<dyn Provider>, ProviderError> {
+    pub fn try_out(&self, access: registry::AccountAccess) -> Result<Arc<dyn Provider>, ProviderError> {
         registry::open(access, &self.endpoints, Arc::clone(&self.http), &self.world)
     }
 
@@ -54,7 +54,7 @@ impl Connections {
         let open = |kind| -> Result<Option<Secret>, VaultError> {
             secrets.iter().find(|sealed| sealed.kind == kind).map(|sealed| vault.open(sealed)).transpose()
         };
-        let access = registry::Access {
+        let access = registry::AccountAccess {
             kind: account.provider,
             url: account.url.clone(),
             username: open(SecretKind::Username)?,

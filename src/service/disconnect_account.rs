@@ -22,7 +22,7 @@ use crate::{
         outbox::WriteOp,
         person::Scope,
     },
-    provider::Target,
+    provider::WriteTarget,
     store::{Mode, StoreError, Tx},
 };
 
@@ -102,7 +102,7 @@ impl Services {
                 after = Some(last.id);
                 for (mapping, _) in page.iter().filter(|(mapping, _)| mapping.created_by_us) {
                     let Some(revision) = &mapping.revision else { continue };
-                    let target = Target {
+                    let target = WriteTarget {
                         calendar: &calendar.remote_id,
                         id: &mapping.remote_id,
                         revision,
@@ -120,7 +120,7 @@ impl Services {
 
 /// What becomes of an event when its home calendar is no longer kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum EventOutcome {
     /// It came from there and goes with it.
     Goes,
     /// It has a copy in another calendar, which is its home from now on.
@@ -131,11 +131,11 @@ enum Fate {
 }
 
 /// `theirs`: it came from there, and what is there is what came. `needed`: without it something would be lost or doubled.
-fn fate(theirs: bool, elsewhere: Option<CalendarId>, needed: bool) -> Fate {
+fn fate(theirs: bool, elsewhere: Option<CalendarId>, needed: bool) -> EventOutcome {
     match elsewhere {
-        Some(home) => Fate::Moves(home),
-        None if theirs && !needed => Fate::Goes,
-        None => Fate::Stays,
+        Some(home) => EventOutcome::Moves(home),
+        None if theirs && !needed => EventOutcome::Goes,
+        None => EventOutcome::Stays,
     }
 }
 
@@ -187,15 +187,17 @@ pub(super) async fn detach_calendar(
             // A copy that we made again may not show all that the event says.
             let theirs = event.origin == Origin::Remote && !mapping.created_by_us;
             let fate = at_home.then(|| fate(theirs, elsewhere.get(&event.id).copied(), needed.contains(&event.id)));
-            if reason == DetachReason::Forgotten || fate == Some(Fate::Goes) {
+            if reason == DetachReason::Forgotten || fate == Some(EventOutcome::Goes) {
                 mapped.push(mapping.id);
             }
             match fate {
-                Some(Fate::Goes) => gone.push(event.id),
-                Some(Fate::Moves(home)) if reason != DetachReason::OnlyTakes => {
+                Some(EventOutcome::Goes) => gone.push(event.id),
+                Some(EventOutcome::Moves(home)) if reason != DetachReason::OnlyTakes => {
                     tx.rehome_event(event.id, Some(home)).await?;
                 }
-                Some(Fate::Stays) if reason != DetachReason::OnlyTakes => tx.rehome_event(event.id, None).await?,
+                Some(EventOutcome::Stays) if reason != DetachReason::OnlyTakes => {
+                    tx.rehome_event(event.id, None).await?;
+                }
                 _ => {}
             }
         }
@@ -216,10 +218,10 @@ mod tests {
     #[test]
     fn only_what_came_from_there_and_lives_nowhere_else_goes() {
         let elsewhere = CalendarId::from(uuid::Uuid::from_u128(1));
-        assert_eq!(fate(true, None, false), Fate::Goes);
-        assert_eq!(fate(true, None, true), Fate::Stays);
-        assert_eq!(fate(false, None, false), Fate::Stays);
-        assert_eq!(fate(true, Some(elsewhere), false), Fate::Moves(elsewhere));
-        assert_eq!(fate(false, Some(elsewhere), true), Fate::Moves(elsewhere));
+        assert_eq!(fate(true, None, false), EventOutcome::Goes);
+        assert_eq!(fate(true, None, true), EventOutcome::Stays);
+        assert_eq!(fate(false, None, false), EventOutcome::Stays);
+        assert_eq!(fate(true, Some(elsewhere), false), EventOutcome::Moves(elsewhere));
+        assert_eq!(fate(false, Some(elsewhere), true), EventOutcome::Moves(elsewhere));
     }
 }

@@ -14,7 +14,7 @@ use super::{
     Services,
     answer_hold::said_about,
     promises,
-    sync_round::{Opened, form},
+    sync_round::{OpenedAccount, form},
 };
 use crate::{
     domain::{
@@ -27,10 +27,10 @@ use crate::{
     engine::backoff::OUTBOX_WAIT_MAX,
     engine::{
         drain::{Answer, Ask, Delivery, Ended, EntryChange, Place, Reads, Request, Stored, Surroundings},
-        round::changes::Planned,
+        round::changes::DryRunLine,
         sync::plan::Reason,
     },
-    provider::{self, EventWriter, Target},
+    provider::{self, EventWriter, WriteTarget},
     service::Refusal,
     store::{Mode, StoreError, Tx},
 };
@@ -65,7 +65,7 @@ async fn due(services: &Services, account: AccountId) -> Result<Vec<OutboxEntry>
 }
 
 /// What a dry run says of the queue.
-pub async fn planned(services: &Services, opened: &Opened) -> Result<Vec<Planned>, Refusal> {
+pub async fn planned(services: &Services, opened: &OpenedAccount) -> Result<Vec<DryRunLine>, Refusal> {
     let name = |entry: &OutboxEntry| {
         opened.calendars.iter().find(|held| held.id == entry.calendar_id).map_or_else(String::new, |c| c.name.clone())
     };
@@ -74,7 +74,7 @@ pub async fn planned(services: &Services, opened: &Opened) -> Result<Vec<Planned
         WriteOp::Update => "update there",
         WriteOp::Delete => "delete there",
     };
-    let line = |entry: &OutboxEntry| Planned {
+    let line = |entry: &OutboxEntry| DryRunLine {
         calendar: name(entry),
         remote_id: entry.key.0.clone(),
         what: what(entry),
@@ -84,7 +84,7 @@ pub async fn planned(services: &Services, opened: &Opened) -> Result<Vec<Planned
 }
 
 /// Sends what is owed and due.
-pub async fn drain(services: &Services, opened: &Opened) -> Result<Drained, Refusal> {
+pub async fn drain(services: &Services, opened: &OpenedAccount) -> Result<Drained, Refusal> {
     let mut drained = Drained::default();
     let Some(writer) = opened.provider.writer() else { return Ok(drained) };
     let drain = Drain { services, opened, writer };
@@ -122,7 +122,7 @@ pub async fn drain(services: &Services, opened: &Opened) -> Result<Drained, Refu
 #[derive(Clone, Copy)]
 struct Drain<'a> {
     services: &'a Services,
-    opened: &'a Opened,
+    opened: &'a OpenedAccount,
     writer: &'a dyn EventWriter,
 }
 
@@ -188,11 +188,11 @@ impl Drain<'_> {
                 Some(writer.make_again(calendar, &key, &remains, &content).await?)
             }
             Request::Update { id, revision, content } => {
-                let target = Target { calendar, id: &id, revision: &revision, raw: delivery.raw() };
+                let target = WriteTarget { calendar, id: &id, revision: &revision, raw: delivery.raw() };
                 Some(writer.update(target, &content).await?)
             }
             Request::Delete { id, revision } => {
-                writer.delete(Target { calendar, id: &id, revision: &revision, raw: delivery.raw() }).await?;
+                writer.delete(WriteTarget { calendar, id: &id, revision: &revision, raw: delivery.raw() }).await?;
                 None
             }
             Request::Read { id } => writer.read(calendar, &id).await?,

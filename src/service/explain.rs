@@ -28,14 +28,14 @@ pub struct Explanation {
     /// Whether it is deleted here.
     pub deleted: bool,
     /// Where it lives.
-    pub places: Vec<Place>,
+    pub places: Vec<EventPlace>,
     /// Disagreements about it, latest first.
     pub conflicts: Vec<PastConflict>,
 }
 
 /// One place an event lives in, or is on its way to.
 #[derive(Clone, Debug, Serialize)]
-pub struct Place {
+pub struct EventPlace {
     /// The account.
     pub account_id: AccountId,
     /// The calendar.
@@ -79,7 +79,7 @@ pub struct PastConflict {
 
 impl Services {
     /// Gives an event a copy in one more calendar, and says how it stands there.
-    pub async fn link(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<Place, Refusal> {
+    pub async fn link(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<EventPlace, Refusal> {
         let before: Vec<_> = self.explain(scope, id).await?.places.iter().map(|place| place.calendar_id).collect();
         self.link_event(scope, id, calendar).await?;
         // A read-only calendar's copy goes to the one it is paired with.
@@ -120,7 +120,7 @@ impl Services {
                 (None, true, true) => WAITS.to_owned(),
                 (None, true, false) => summary(mapping.is_some(), entry.as_ref(), deleted),
             };
-            places.push(Place {
+            places.push(EventPlace {
                 account_id: calendar.account_id,
                 calendar_id,
                 calendar: calendar.name.clone(),

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Refusal, Services, sync_round::Opened};
+use super::{Refusal, Services, sync_round::OpenedAccount};
 use crate::{
     domain::{
         account::Account,
@@ -157,7 +157,7 @@ impl Services {
     }
 
     /// Closes every channel of an account that is going: best effort.
-    pub(super) async fn close_channels(&self, opened: &Opened) -> Result<(), Refusal> {
+    pub(super) async fn close_channels(&self, opened: &OpenedAccount) -> Result<(), Refusal> {
         let Some(keeper) = opened.provider.channels() else { return Ok(()) };
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let held = tx.channels_of(opened.account.id).await?;
@@ -172,7 +172,7 @@ impl Services {
     /// that another takes its place. `unheard`: calendars with a change that a channel should have announced, and its time.
     pub async fn channels_short(
         &self,
-        opened: &Opened,
+        opened: &OpenedAccount,
         unheard: &[(CalendarId, DateTime<Utc>)],
     ) -> Result<bool, Refusal> {
         if opened.provider.channels().is_none() || self.notified_at(&opened.account).is_none() {
@@ -208,7 +208,7 @@ impl Services {
 }
 
 /// The calendars whose changes are wanted.
-fn watchable(opened: &Opened) -> impl Iterator<Item = &Calendar> {
+fn watchable(opened: &OpenedAccount) -> impl Iterator<Item = &Calendar> {
     opened.calendars.iter().filter(|held| held.selected && held.gone_at.is_none() && held.direction.inbound())
 }
 

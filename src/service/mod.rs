@@ -69,7 +69,7 @@ use crate::{
     vault::KeyRing,
 };
 use connections::Connections;
-use planning::{compute::Computing, pace::Pace};
+use planning::{compute::Computing, pace::PlanPace};
 
 /// What the operator chose, as far as the use cases need it.
 #[derive(Clone, Debug)]
@@ -124,12 +124,12 @@ pub struct Services {
     pub settings: Arc<Settings>,
     /// Where plans are computed.
     pub computing: Computing,
-    pace: Arc<Pace>,
+    pace: Arc<PlanPace>,
     wakes: Arc<OnceLock<Arc<dyn Wakes>>>,
     under_way: Arc<promises::UnderWay>,
     proof: Arc<readiness::Proof>,
     /// The request all of this is done for, if it is one that may be repeated.
-    work: Option<Arc<repeat_request::Work>>,
+    work: Option<Arc<repeat_request::RequestWork>>,
 }
 
 impl Services {
@@ -137,7 +137,7 @@ impl Services {
     #[must_use]
     pub fn new(store: Store, world: World, vault: Arc<KeyRing>, connections: Connections, settings: Settings) -> Self {
         let offload = offload::Offload::new(store.blocking());
-        let pace = Arc::new(Pace::new(settings.plans_per_minute));
+        let pace = Arc::new(PlanPace::new(settings.plans_per_minute));
         Self {
             offload,
             computing: Computing::default(),
@@ -156,7 +156,7 @@ impl Services {
 
     /// The same use cases, whose changes become durable together with the answer to a request.
     #[must_use]
-    pub fn within(&self, work: &Arc<repeat_request::Work>) -> Self {
+    pub fn within(&self, work: &Arc<repeat_request::RequestWork>) -> Self {
         Self {
             offload: self.offload.clone(),
             computing: self.computing.clone(),

@@ -1,7 +1,7 @@
 //! Work that takes a processor for a while, away from the threads that answer requests.
 //!
 //! Whoever sends a request, serves a feed or owns an event may mean harm. So work is bounded where it is decided, in counts and not
-//! in time: an expansion is paid from a [`Budget`](crate::engine::recurrence::Budget) that all events of a request share, a list
+//! in time: an expansion is paid from a [`ExpansionBudget`](crate::engine::recurrence::ExpansionBudget) that all events of a request share, a list
 //! keeps the rows of its page ([`crate::engine::listing`]), busy time keeps joined stretches. What a budget left out is said: a
 //! page has `truncated`, and availability counts what is not known as busy.
 //!

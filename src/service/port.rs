@@ -13,7 +13,7 @@ use crate::{
         ids::AccountId,
         round::{Cause, Outcome, Progress, Tally},
     },
-    engine::account::{ChannelEnd, CredentialKind, Pace, Past, RefreshEnd, RoundEnd},
+    engine::account::{ChannelEnd, CredentialKind, Past, PollPace, RefreshEnd, RoundEnd},
     provider::push::Notification,
 };
 
@@ -63,7 +63,7 @@ pub struct AccountStart {
 impl AccountStart {
     /// How often it looks by itself.
     #[must_use]
-    pub fn pace(&self) -> Pace {
+    pub fn pace(&self) -> PollPace {
         pace(self.auto_sync, self.poll_every_s, self.watched_every_s, self.provider_interval_s)
     }
 
@@ -103,9 +103,9 @@ pub fn pace(
     poll_every_s: u32,
     watched_every_s: Option<u32>,
     provider_interval_s: Option<u32>,
-) -> Pace {
+) -> PollPace {
     let seconds = |s: u32| Duration::from_secs(u64::from(s));
-    Pace {
+    PollPace {
         every: auto_sync.then(|| seconds(poll_every_s)),
         at_least: provider_interval_s.map(seconds),
         watched: watched_every_s.map(seconds),
@@ -197,7 +197,7 @@ impl ProgressSink {
 
 /// What the janitor sweeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sweep {
+pub enum SweepKind {
     /// What waits for a person, conflicts and stale tasks: every 30 minutes.
     Reminders,
     /// What is kept for a time only, and secrets to re-seal: daily.
@@ -236,7 +236,7 @@ pub trait AccountWork: Send + Sync + 'static {
     async fn account_ids(&self) -> Result<Vec<AccountId>, WorkError>;
 
     /// The janitor's work.
-    async fn sweep(&self, sweep: Sweep) -> Result<(), WorkError>;
+    async fn sweep(&self, sweep: SweepKind) -> Result<(), WorkError>;
 
     /// The time zones that somebody lives in: each has an actor for its change of day.
     async fn zones(&self) -> Result<Vec<Tz>, WorkError> {

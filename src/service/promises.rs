@@ -28,9 +28,9 @@ pub struct UnderWay(Mutex<BTreeSet<AccountId>>);
 
 impl UnderWay {
     /// Begins a round; `None`: one is under way already.
-    pub fn begin(&self, account: AccountId) -> Option<Alone<'_>> {
+    pub fn begin(&self, account: AccountId) -> Option<RoundGuard<'_>> {
         // Made only when it began: to drop it is to end the round.
-        if self.held().insert(account) { Some(Alone { all: self, account }) } else { None }
+        if self.held().insert(account) { Some(RoundGuard { all: self, account }) } else { None }
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, BTreeSet<AccountId>> {
@@ -40,12 +40,12 @@ impl UnderWay {
 
 /// A round that is under way; it ends when this is dropped, a panic included.
 #[derive(Debug)]
-pub struct Alone<'a> {
+pub struct RoundGuard<'a> {
     all: &'a UnderWay,
     account: AccountId,
 }
 
-impl Drop for Alone<'_> {
+impl Drop for RoundGuard<'_> {
     fn drop(&mut self) {
         self.all.held().remove(&self.account);
     }

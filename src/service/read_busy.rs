@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Refusal, Services, sync_round::Opened};
+use super::{Refusal, Services, sync_round::OpenedAccount};
 use crate::{
     domain::{
         availability::{Busy, BusySpan},
@@ -22,7 +22,7 @@ const SPANS_MAX: u32 = 5_000;
 
 impl Services {
     /// Reads the busy time of the account's selected calendars again: of those that changed, and of those read long ago.
-    pub async fn refresh_busy(&self, opened: &Opened, changed: &[CalendarId], all: bool) -> Result<(), Refusal> {
+    pub async fn refresh_busy(&self, opened: &OpenedAccount, changed: &[CalendarId], all: bool) -> Result<(), Refusal> {
         let Some(source) = opened.provider.free_busy() else { return Ok(()) };
         let selected: Vec<_> = opened.calendars.iter().filter(|held| held.selected && held.gone_at.is_none()).collect();
         let ids: Vec<_> = selected.iter().map(|held| held.id).collect();

@@ -20,7 +20,7 @@ use crate::{
     },
     engine::{
         listing::Listing,
-        recurrence::{Bounds, Budget, expand},
+        recurrence::{Bounds, ExpansionBudget, expand},
     },
     ical,
     store::{Mode, Tx},
@@ -202,7 +202,8 @@ impl Services {
         let window = window(wanted, user.time_zone)?;
         let page = if wanted.expand {
             let near = near(window, wanted.after.as_ref().and_then(Mark::at));
-            let mut reader = Reader::new(&mut tx, scope, &wanted.user_id, wanted.calendar_id, near, user.time_zone);
+            let mut reader =
+                EventReader::new(&mut tx, scope, &wanted.user_id, wanted.calendar_id, near, user.time_zone);
             self.occurrences(&mut reader, window, wanted).await?
         } else {
             let after = wanted.after.as_ref().and_then(|mark| Some((mark.at()?, mark.1)));
@@ -220,12 +221,12 @@ impl Services {
     /// before the last event read, no event still unread can come before it.
     async fn occurrences(
         &self,
-        reader: &mut Reader<'_>,
+        reader: &mut EventReader<'_>,
         window: Window,
         wanted: &EventsWanted,
     ) -> Result<EventsPage, Refusal> {
         let enough = usize::try_from(wanted.limit).unwrap_or(usize::MAX).saturating_add(1);
-        let mut listing = Listing::new(window, wanted.after.clone(), enough, Budget::REQUEST);
+        let mut listing = Listing::new(window, wanted.after.clone(), enough, ExpansionBudget::REQUEST);
         let mut unread = true;
         for _ in 0..BATCHES_MAX {
             let Some(batch) = reader.next().await? else {
@@ -287,14 +288,14 @@ fn window(wanted: &EventsWanted, zone: Tz) -> Result<Window, Refusal> {
 }
 
 /// Some events, each with the zone its floating times are read in.
-pub(super) struct Batch {
+pub(super) struct EventBatch {
     pub(super) events: Vec<(Event, Tz)>,
     /// The stored begin of the last of them.
     last_at: DateTime<Utc>,
 }
 
 /// Reads a person's events, batch after batch, by their first instant.
-pub(super) struct Reader<'a> {
+pub(super) struct EventReader<'a> {
     tx: &'a mut Tx,
     scope: &'a Scope,
     user: &'a UserId,
@@ -306,7 +307,7 @@ pub(super) struct Reader<'a> {
     ended: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> EventReader<'a> {
     pub(super) fn new(
         tx: &'a mut Tx,
         scope: &'a Scope,
@@ -319,7 +320,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next events; `None`: there are no more.
-    pub(super) async fn next(&mut self) -> Result<Option<Batch>, Refusal> {
+    pub(super) async fn next(&mut self) -> Result<Option<EventBatch>, Refusal> {
         if self.ended {
             return Ok(None);
         }
@@ -333,7 +334,7 @@ impl<'a> Reader<'a> {
             let zone = self.floating_in(event.calendar_id).await?;
             events.push((event, zone));
         }
-        Ok(Some(Batch { events, last_at }))
+        Ok(Some(EventBatch { events, last_at }))
     }
 
     /// Where the floating times of a calendar are read.

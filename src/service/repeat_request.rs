@@ -71,12 +71,12 @@ pub enum Recalled {
 
 /// The work of one request that may come again.
 #[derive(Default)]
-pub struct Work {
+pub struct RequestWork {
     pub(super) unit: UnitOfWork,
     put_off: Mutex<Vec<Consequence>>,
 }
 
-impl Work {
+impl RequestWork {
     /// Notes what follows once the work is durable.
     pub(super) fn put_off(&self, consequence: Consequence) {
         let mut held = self.put_off.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +115,12 @@ impl Services {
 
     /// Makes the work of a request durable, together with its answer; `false`: another process has answered the same request
     /// meanwhile, and nothing of this work happened.
-    pub async fn end_with(&self, work: &Arc<Work>, asked: &Repeatable, answer: Answered) -> Result<bool, Refusal> {
+    pub async fn end_with(
+        &self,
+        work: &Arc<RequestWork>,
+        asked: &Repeatable,
+        answer: Answered,
+    ) -> Result<bool, Refusal> {
         let now = self.world.now();
         let services = self.within(work);
         let mut tx = services.begin_write(&Scope::Whole).await?;
@@ -139,7 +144,7 @@ impl Services {
     }
 
     /// Makes the work of a request durable whose answer is not kept.
-    pub async fn end(&self, work: &Arc<Work>) -> Result<(), Refusal> {
+    pub async fn end(&self, work: &Arc<RequestWork>) -> Result<(), Refusal> {
         work.unit.commit().await?;
         let put_off = std::mem::take(&mut *work.put_off.lock().unwrap_or_else(PoisonError::into_inner));
         for consequence in put_off {

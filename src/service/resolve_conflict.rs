@@ -13,7 +13,7 @@ use crate::{
         round::Cause,
     },
     engine::{
-        conflict::{Standing, bring_up_to_date, settled, standing},
+        conflict::{Resolution, bring_up_to_date, resolution, settled},
         round::changes::to_read_again,
     },
     store::{StoreError, Tx},
@@ -77,15 +77,15 @@ impl Services {
         let event = tx.event(scope, conflict.event_id).await?.ok_or(Refusal::NotFound("event"))?;
         let home = event.calendar_id == Some(conflict.calendar_id);
         let stands = match conflict.winner {
-            Some(Winner::Local) => standing(&conflict, Winner::Remote, level, home),
-            Some(Winner::Remote) => standing(&conflict, Winner::Local, level, home),
+            Some(Winner::Local) => resolution(&conflict, Winner::Remote, level, home),
+            Some(Winner::Remote) => resolution(&conflict, Winner::Local, level, home),
             None => {
                 let why = "this conflict waits for a decision; resolve it instead".to_owned();
                 return Err(Refusal::Invalid { field: "status", why });
             }
         };
         conflict.status = ConflictStatus::Restored;
-        if let (Standing::Says(_), None) = (&stands, event.deleted_at) {
+        if let (Resolution::Says(_), None) = (&stands, event.deleted_at) {
             displace(&mut conflict, &event.content);
         }
         tx.update_conflict(&conflict).await?;
@@ -99,23 +99,23 @@ impl Services {
         tx: &mut WriteTx<'_>,
         mut event: Event,
         conflict: &Conflict,
-        stands: Standing,
+        stands: Resolution,
     ) -> Result<(), Refusal> {
         let user = tx.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let now = self.world.now();
         match stands {
-            Standing::Says(content) => {
+            Resolution::Says(content) => {
                 event.content = content;
                 if event.deleted_at.take().is_some() {
                     let copies: Vec<_> = tx.mappings_of_event(event.id).await?.into_iter().map(to_read_again).collect();
                     tx.put_mappings(&copies).await?;
                 }
             }
-            Standing::Deleted => event.deleted_at = Some(now),
-            Standing::CopyAgain | Standing::NoCopy => {
+            Resolution::Deleted => event.deleted_at = Some(now),
+            Resolution::CopyAgain | Resolution::NoCopy => {
                 let calendar = tx.calendar(&Scope::Whole, conflict.calendar_id).await?;
                 let calendar = calendar.ok_or(Refusal::NotFound("calendar"))?;
-                if stands == Standing::CopyAgain && event.deleted_at.is_none() {
+                if stands == Resolution::CopyAgain && event.deleted_at.is_none() {
                     tx.owe_copy(&event, &calendar, user.time_zone).await?;
                 } else {
                     tx.withdraw_copy(&event, &calendar, user.time_zone).await?;

@@ -21,23 +21,23 @@ const ROOM_BYTES: usize = 256 * 1024;
 /// The right to be the one service on this database, held until dropped or until the process ends.
 ///
 /// On PostgreSQL it may be lost with its connection; until it is held again no transaction begins.
-pub struct InstanceLock(Held);
+pub struct InstanceLock(LockKind);
 
-enum Held {
+enum LockKind {
     File(Option<File>),
     Session(Keeper),
 }
 
 impl InstanceLock {
     pub(super) fn session(keeper: Keeper) -> Self {
-        Self(Held::Session(keeper))
+        Self(LockKind::Session(keeper))
     }
 
     /// Takes the lock of a SQLite database, or is [`StoreError::Busy`].
     pub(super) fn of_file(database: &Path) -> Result<Self, StoreError> {
         let file = File::open(database).map_err(|error| failed(database, &error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(Held::File(Some(file)))),
+            Ok(()) => Ok(Self(LockKind::File(Some(file)))),
             Err(refused) => {
                 keep_open(file);
                 match refused {
@@ -51,15 +51,15 @@ impl InstanceLock {
     /// Waits until another process has taken the right. What is being done must stop then.
     pub async fn lost(&self) {
         match &self.0 {
-            Held::File(_) => std::future::pending().await,
-            Held::Session(keeper) => keeper.lost().await,
+            LockKind::File(_) => std::future::pending().await,
+            LockKind::Session(keeper) => keeper.lost().await,
         }
     }
 }
 
 impl Drop for InstanceLock {
     fn drop(&mut self) {
-        if let Held::File(held) = &mut self.0
+        if let LockKind::File(held) = &mut self.0
             && let Some(file) = held.take()
         {
             // The end of the process unlocks as well: a failure here changes nothing.

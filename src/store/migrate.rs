@@ -13,11 +13,11 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _, async_connecti
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
-    StoreConfig, Target,
+    DatabaseTarget, StoreConfig,
     error::StoreError,
     lock,
     postgres::tls::Server,
-    standing::{self, Standing},
+    schema_state::{self, SchemaState},
 };
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -29,20 +29,20 @@ const ADVISORY_KEY: i64 = 0x6361_6c77_6172_6465;
 /// Runs what is pending and returns the names of what ran, oldest first.
 pub async fn migrate(config: &StoreConfig) -> Result<Vec<String>, StoreError> {
     match config.target() {
-        Target::Postgres(url) => {
-            Standing::of(&standing::of_postgres(&url).await?, &known(false)?).not_ahead()?;
+        DatabaseTarget::Postgres(url) => {
+            SchemaState::of(&schema_state::of_postgres(&url).await?, &known(false)?).not_ahead()?;
             let mut conn = Server::parse(&url)?.connect().await?;
             // Session locks are the connection's: they end with it, however this goes.
             conn.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_KEY})")).await?;
             // Not `AsyncMigrationHarness`: it uses `block_in_place`, which panics on actix's runtimes.
             off_the_runtime(move || run(&mut AsyncConnectionWrapper::<AsyncPgConnection>::from(conn), POSTGRES)).await
         }
-        Target::Sqlite(path) => {
+        DatabaseTarget::Sqlite(path) => {
             let data_dir = config.data_dir.clone();
             off_the_runtime(move || {
                 lock::prepare(&data_dir, &path)?;
                 let held = lock::wait(&lock::beside(&path, ".migrate"))?;
-                Standing::of(&standing::of_sqlite(&path)?, &known(true)?).not_ahead()?;
+                SchemaState::of(&schema_state::of_sqlite(&path)?, &known(true)?).not_ahead()?;
                 let mut conn = SqliteConnection::establish(&path.display().to_string())?;
                 // A server may be writing, or somebody may look: wait for them, as every other connection does. The file remembers
                 // the write-ahead log. It is switched to under the lock: of two that switch at once SQLite refuses one, without waiting.

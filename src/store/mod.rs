@@ -17,8 +17,8 @@ mod postgres;
 mod records;
 mod rows;
 mod schema;
+mod schema_state;
 mod sqlite;
-mod standing;
 mod tx;
 mod types;
 
@@ -31,8 +31,8 @@ pub use self::{
     error::StoreError,
     lock::InstanceLock,
     migrate::migrate,
-    records::{BusyRead, ConflictFilter, Counts, IdempotencyRow, Span},
-    standing::{Standing, back_up, standing},
+    records::{BusyRead, ConflictFilter, Counts, EventSpan, IdempotencyRow},
+    schema_state::{SchemaState, back_up, schema_state},
     tx::{Tx, UnitOfWork},
 };
 use crate::domain::{
@@ -73,7 +73,7 @@ pub struct StoreConfig {
 }
 
 /// The two kinds of database.
-pub(crate) enum Target {
+pub(crate) enum DatabaseTarget {
     Sqlite(PathBuf),
     Postgres(String),
 }
@@ -83,18 +83,18 @@ impl StoreConfig {
     #[must_use]
     pub fn unencrypted(&self) -> Option<String> {
         match self.target() {
-            Target::Postgres(url) => postgres::tls::unencrypted(&url),
-            Target::Sqlite(_) => None,
+            DatabaseTarget::Postgres(url) => postgres::tls::unencrypted(&url),
+            DatabaseTarget::Sqlite(_) => None,
         }
     }
 
-    pub(crate) fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> DatabaseTarget {
         match self.url.as_deref() {
-            None => Target::Sqlite(self.data_dir.join("calwarden.db")),
+            None => DatabaseTarget::Sqlite(self.data_dir.join("calwarden.db")),
             Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Target::Postgres(url.to_owned())
+                DatabaseTarget::Postgres(url.to_owned())
             }
-            Some(path) => Target::Sqlite(path.strip_prefix("sqlite://").unwrap_or(path).into()),
+            Some(path) => DatabaseTarget::Sqlite(path.strip_prefix("sqlite://").unwrap_or(path).into()),
         }
     }
 }
@@ -111,7 +111,7 @@ pub struct Store {
 #[derive(Clone)]
 enum Backend {
     Sqlite { path: PathBuf, writer: sqlite::writer::Writer, readers: Pool<sqlite::Conn> },
-    Postgres(Arc<postgres::Database>),
+    Postgres(Arc<postgres::PostgresDatabase>),
 }
 
 impl Store {
@@ -119,13 +119,15 @@ impl Store {
     /// and ends with the last clone.
     pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
         let backend = match config.target() {
-            Target::Sqlite(path) => {
+            DatabaseTarget::Sqlite(path) => {
                 lock::prepare(&config.data_dir, &path)?;
                 let readers = sqlite::readers(&path, config.blocking, config.readers)?;
                 let writer = sqlite::writer::Writer::start(path.clone(), config.blocking);
                 Backend::Sqlite { path, writer, readers }
             }
-            Target::Postgres(url) => Backend::Postgres(Arc::new(postgres::Database::open(&url, config.readers).await?)),
+            DatabaseTarget::Postgres(url) => {
+                Backend::Postgres(Arc::new(postgres::PostgresDatabase::open(&url, config.readers).await?))
+            }
         };
         Ok(Self { backend, blocking: config.blocking, unit: None })
     }

@@ -12,7 +12,7 @@ use crate::domain::{
 };
 
 /// Where an event lies in time: its first instant, and its last (exclusive; `None`: a series without end).
-pub type Span = (DateTime<Utc>, Option<DateTime<Utc>>);
+pub type EventSpan = (DateTime<Utc>, Option<DateTime<Utc>>);
 
 /// When a calendar's busy time was last read, and how far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable)]

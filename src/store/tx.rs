@@ -7,7 +7,7 @@ use diesel_async::{SimpleAsyncConnection, pooled_connection::deadpool::Object};
 use super::{
     error::StoreError,
     postgres,
-    records::{BusyRead, ConflictFilter, Span},
+    records::{BusyRead, ConflictFilter, EventSpan},
     sqlite,
 };
 use crate::domain::{
@@ -34,16 +34,16 @@ use crate::domain::{
 /// After a query that failed, or whose future was dropped half-way, only dropping is left: every further query and the commit
 /// are [`StoreError::Backend`]. Values that cannot be read ([`StoreError::Corrupt`]) leave it usable.
 pub struct Tx {
-    held: Option<Held>,
+    held: Option<TxConn>,
     /// Set while a query runs, and left set when it fails or is cancelled.
     spoilt: bool,
     /// The unit of work it is a part of.
     part: Option<Part>,
 }
 
-enum Held {
+enum TxConn {
     Writer(sqlite::writer::Lease),
-    Reader(sqlite::Reader),
+    Reader(sqlite::ReadConn),
     Postgres(Box<postgres::Pooled>),
 }
 
@@ -59,15 +59,15 @@ fn over() -> StoreError {
 
 impl Tx {
     pub(super) fn writing(lease: sqlite::writer::Lease) -> Self {
-        Self { held: Some(Held::Writer(lease)), spoilt: false, part: None }
+        Self { held: Some(TxConn::Writer(lease)), spoilt: false, part: None }
     }
 
-    pub(super) fn reading(reader: sqlite::Reader) -> Self {
-        Self { held: Some(Held::Reader(reader)), spoilt: false, part: None }
+    pub(super) fn reading(reader: sqlite::ReadConn) -> Self {
+        Self { held: Some(TxConn::Reader(reader)), spoilt: false, part: None }
     }
 
     pub(super) fn postgres(pooled: postgres::Pooled) -> Self {
-        Self { held: Some(Held::Postgres(Box::new(pooled))), spoilt: false, part: None }
+        Self { held: Some(TxConn::Postgres(Box::new(pooled))), spoilt: false, part: None }
     }
 
     fn link(&mut self) -> Result<Link<'_>, StoreError> {
@@ -75,9 +75,9 @@ impl Tx {
             return Err(over());
         }
         match self.held.as_mut() {
-            Some(Held::Writer(lease)) => lease.conn().map(Link::Sqlite).ok_or_else(over),
-            Some(Held::Reader(reader)) => Ok(Link::Sqlite(reader)),
-            Some(Held::Postgres(pooled)) => Ok(Link::Postgres(pooled)),
+            Some(TxConn::Writer(lease)) => lease.conn().map(Link::Sqlite).ok_or_else(over),
+            Some(TxConn::Reader(reader)) => Ok(Link::Sqlite(reader)),
+            Some(TxConn::Postgres(pooled)) => Ok(Link::Postgres(pooled)),
             None => Err(over()),
         }
     }
@@ -101,12 +101,12 @@ impl Tx {
         }
         // A pooled connection is left in place until its COMMIT has succeeded, so that any other end throws it away.
         match self.held.as_mut() {
-            Some(Held::Reader(reader)) => reader.batch_execute("COMMIT").await?,
-            Some(Held::Postgres(pooled)) => pooled.batch_execute("COMMIT").await?,
-            Some(Held::Writer(_)) | None => {}
+            Some(TxConn::Reader(reader)) => reader.batch_execute("COMMIT").await?,
+            Some(TxConn::Postgres(pooled)) => pooled.batch_execute("COMMIT").await?,
+            Some(TxConn::Writer(_)) | None => {}
         }
         match self.held.take() {
-            Some(Held::Writer(lease)) => lease.commit().await,
+            Some(TxConn::Writer(lease)) => lease.commit().await,
             _ => Ok(()),
         }
     }
@@ -119,10 +119,10 @@ impl Drop for Tx {
             return part.give_up(looked, self.spoilt);
         }
         match self.held.take() {
-            Some(Held::Reader(reader)) => drop(Object::take(reader)),
-            Some(Held::Postgres(pooled)) => drop(Object::take(*pooled)),
+            Some(TxConn::Reader(reader)) => drop(Object::take(reader)),
+            Some(TxConn::Postgres(pooled)) => drop(Object::take(*pooled)),
             // The writer rolls the savepoint back itself.
-            Some(Held::Writer(lease)) => drop(lease),
+            Some(TxConn::Writer(lease)) => drop(lease),
             None => {}
         }
     }
@@ -297,7 +297,7 @@ queries! {
     }
     events {
         /// Adds events or overwrites them by id, each with its span. What has no partner in the other list is left out.
-        fn put_events(written: &[Event], spans: &[Span]) -> ();
+        fn put_events(written: &[Event], spans: &[EventSpan]) -> ();
         /// An event, deleted or not.
         fn event(scope: &Scope, id: EventId) -> Option<Event>;
         /// Those of these events that exist, deleted or not, in the order of their ids.

@@ -37,7 +37,7 @@ pub(super) struct KeyFile {
 
 /// What distinguishes one state of the file from the next. Every change is a new file, so the inode alone would almost do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct FileStamp {
     inode: u64,
     bytes: u64,
     modified: Option<SystemTime>,
@@ -64,9 +64,9 @@ impl KeyFile {
     }
 
     /// What the file looks like now; `None`: there is none.
-    pub(super) fn stamp(&self) -> Result<Option<Stamp>, VaultError> {
+    pub(super) fn stamp(&self) -> Result<Option<FileStamp>, VaultError> {
         match fs::metadata(&self.path) {
-            Ok(held) => Ok(Some(Stamp { inode: held.ino(), bytes: held.len(), modified: held.modified().ok() })),
+            Ok(held) => Ok(Some(FileStamp { inode: held.ino(), bytes: held.len(), modified: held.modified().ok() })),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(why) => Err(self.failed(why)),
         }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{
     VaultError, aead,
     key::{KEY_BYTES, Key, bytes_of},
-    key_file::{KeyFile, Stamp},
+    key_file::{FileStamp, KeyFile},
 };
 use crate::domain::{
     account::{SealedSecret, SecretKind},
@@ -51,9 +51,9 @@ pub struct KeyInfo {
 
 /// The keys, as last read.
 #[derive(Clone)]
-struct Held {
+struct KeysRead {
     keys: Arc<[Key]>,
-    stamp: Option<Stamp>,
+    stamp: Option<FileStamp>,
 }
 
 /// Seals and opens; cheap to share. Sees by itself when the key file changes.
@@ -61,7 +61,7 @@ pub struct KeyRing {
     file: KeyFile,
     from_environment: Vec<Key>,
     world: World,
-    held: RwLock<Held>,
+    held: RwLock<KeysRead>,
 }
 
 impl fmt::Debug for KeyRing {
@@ -181,7 +181,7 @@ impl KeyRing {
         Ok(keys)
     }
 
-    fn held(&self) -> Held {
+    fn held(&self) -> KeysRead {
         self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -191,7 +191,7 @@ impl KeyRing {
 }
 
 /// The environment's keys, then the file's, each once.
-fn read(file: &KeyFile, from_environment: &[Key]) -> Result<Held, VaultError> {
+fn read(file: &KeyFile, from_environment: &[Key]) -> Result<KeysRead, VaultError> {
     // The stamp is taken first: a file replaced in between is read again, never missed.
     let stamp = file.stamp()?;
     let mut keys = from_environment.to_vec();
@@ -206,7 +206,7 @@ fn read(file: &KeyFile, from_environment: &[Key]) -> Result<Held, VaultError> {
             once.push(key);
         }
     }
-    Ok(Held { keys: once.into(), stamp })
+    Ok(KeysRead { keys: once.into(), stamp })
 }
 
 fn new_key(world: &World) -> Result<Key, VaultError> {

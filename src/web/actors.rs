@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::problem::{Code, Problem};
+use super::problem::{Problem, ProblemCode};
 use crate::{
-    actor::{ActorHealth, Handle, PanicIn, Refused},
+    actor::{ActorHealth, CommandRefused, Handle, PanicIn},
     domain::ids::AccountId,
     provider::push::Notification,
     service::port::{AccountWork, WorkError},
@@ -14,7 +14,7 @@ use crate::{
 
 /// An order to an account's actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum ActorOrder {
     /// Wait.
     Pause,
     /// Go on; out of quarantine too.
@@ -46,7 +46,7 @@ pub trait Actors: Send + Sync {
     /// Hears a notification of a provider.
     async fn notify(&self, notification: Notification) -> Result<(), Problem>;
     /// Gives an order.
-    async fn order(&self, account: AccountId, order: Order) -> Result<(), Problem>;
+    async fn order(&self, account: AccountId, order: ActorOrder) -> Result<(), Problem>;
 }
 
 /// The actors of this process.
@@ -57,17 +57,17 @@ pub struct Front {
     pub work: Arc<dyn AccountWork>,
 }
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
+impl From<CommandRefused> for Problem {
+    fn from(refused: CommandRefused) -> Self {
         let detail = match refused {
-            Refused::Unknown => "the account's actor is not there yet; try again in a minute",
-            Refused::Stopped => "the service is stopping",
-            Refused::DrillsAreOff => {
+            CommandRefused::Unknown => "the account's actor is not there yet; try again in a minute",
+            CommandRefused::Stopped => "the service is stopping",
+            CommandRefused::DrillsAreOff => {
                 let detail = "failures are rehearsed only where the setting allow_fault_injection is on";
-                return Problem::new(Code::ForbiddenScope, detail);
+                return Problem::new(ProblemCode::ForbiddenScope, detail);
             }
         };
-        Problem::new(Code::Unavailable, detail).header("Retry-After", &60)
+        Problem::new(ProblemCode::Unavailable, detail).header("Retry-After", &60)
     }
 }
 
@@ -89,24 +89,27 @@ impl Actors for Front {
         self.handle
             .notify(notification)
             .await
-            .map_err(|why| Problem::new(Code::Unavailable, why.to_string()).header("Retry-After", &30))
+            .map_err(|why| Problem::new(ProblemCode::Unavailable, why.to_string()).header("Retry-After", &30))
     }
 
-    async fn order(&self, account: AccountId, order: Order) -> Result<(), Problem> {
+    async fn order(&self, account: AccountId, order: ActorOrder) -> Result<(), Problem> {
         let handle = &self.handle;
         match order {
-            Order::Pause => handle.pause(account).await?,
-            Order::Resume => handle.resume(account).await?,
-            Order::Restart => handle.restart(account).await?,
-            Order::Disconnect { delete_events } => handle.disconnect(account, delete_events).await?,
-            Order::Reauthorised => handle.reauthorised(account).await?,
-            Order::Panic => handle.inject_panic(account, PanicIn::Handler).await?,
-            Order::ScheduleChanged => {
+            ActorOrder::Pause => handle.pause(account).await?,
+            ActorOrder::Resume => handle.resume(account).await?,
+            ActorOrder::Restart => handle.restart(account).await?,
+            ActorOrder::Disconnect { delete_events } => handle.disconnect(account, delete_events).await?,
+            ActorOrder::Reauthorised => handle.reauthorised(account).await?,
+            ActorOrder::Panic => handle.inject_panic(account, PanicIn::Handler).await?,
+            ActorOrder::ScheduleChanged => {
                 let start = self.work.load(account).await.map_err(|error| match error {
                     WorkError::NotFound => Problem::not_found("account"),
                     WorkError::Failed(cause) => Problem {
                         cause: Some(cause),
-                        ..Problem::new(Code::Unavailable, "the schedule is stored; it holds from the next start on")
+                        ..Problem::new(
+                            ProblemCode::Unavailable,
+                            "the schedule is stored; it holds from the next start on",
+                        )
                     },
                 })?;
                 handle.schedule_changed(account, start.pace()).await?;

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** every answer bears a request id, and a failure of ours is logged once, here, under that id.
 //! **Invariant:** a request is carried through even when its caller hangs up: no transaction is dropped half-way, and no change is
-//! half done. What only computes learns of it ([`Ask::gone`]) and ends.
+//! half done. What only computes learns of it ([`ApiRequest::gone`]) and ends.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -18,13 +18,12 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AppState,
-    ask::Ask,
-    gate,
+    AppState, gate,
     idempotency::{self, IDEMPOTENCY_KEY},
-    problem::{Code, Problem, internal},
-    route::{Answer, Route},
-    session::Access,
+    problem::{Problem, ProblemCode, internal},
+    request::ApiRequest,
+    route::{HandlerResult, Route},
+    session::RouteAccess,
 };
 use crate::domain::ids::RoundId;
 
@@ -69,7 +68,7 @@ fn request_id(app: &AppState) -> String {
     app.services.world.new_id::<RoundId>().to_string()
 }
 
-fn finish(answered: Answer, id: &str, method: &str, path: &str) -> HttpResponse {
+fn finish(answered: HandlerResult, id: &str, method: &str, path: &str) -> HttpResponse {
     let mut response = answered.unwrap_or_else(|problem| {
         if let Some(cause) = &problem.cause {
             let code = problem.code.as_str();
@@ -88,13 +87,13 @@ fn finish(answered: Answer, id: &str, method: &str, path: &str) -> HttpResponse 
     response
 }
 
-async fn attend(app: &Arc<AppState>, route: &Route, request: HttpRequest, payload: web::Payload) -> Answer {
+async fn attend(app: &Arc<AppState>, route: &Route, request: HttpRequest, payload: web::Payload) -> HandlerResult {
     let caller = gate::admit(app, route, &request).await?;
     // Read whatever a POST brings, wanted or not: an unread body makes the server close the connection.
     let body = if route.method == Method::GET {
         Bytes::new()
     } else {
-        let (has_key, max) = (route.access != Access::Open, app.settings.body_bytes_max);
+        let (has_key, max) = (route.access != RouteAccess::Open, app.settings.body_bytes_max);
         app.intake.read(request.headers(), payload, has_key, max).await?
     };
     if route.takes.is_some() {
@@ -103,7 +102,7 @@ async fn attend(app: &Arc<AppState>, route: &Route, request: HttpRequest, payloa
     if route.honours_key() && request.headers().contains_key(IDEMPOTENCY_KEY) {
         return idempotency::answer(app, route, &caller, &request, &body).await;
     }
-    (route.handler)(Ask::new(Arc::clone(app), caller, request, body, route)?).await
+    (route.handler)(ApiRequest::new(Arc::clone(app), caller, request, body, route)?).await
 }
 
 /// A body without a media type is taken for JSON; so is one that curl calls a form because nobody set another.
@@ -113,5 +112,5 @@ fn is_json(request: &HttpRequest) -> Result<(), Problem> {
     if json || name.is_empty() || name == "application/x-www-form-urlencoded" {
         return Ok(());
     }
-    Err(Problem::new(Code::UnsupportedMediaType, "send application/json"))
+    Err(Problem::new(ProblemCode::UnsupportedMediaType, "send application/json"))
 }

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::problem::{Code, Problem};
+use super::problem::{Problem, ProblemCode};
 
 /// Arrays and objects inside one another.
 const DEPTH_MAX: usize = 64;
@@ -12,7 +12,10 @@ const NUL_SPELT: &[u8] = br"\u0000";
 /// Reads a body. Unknown fields are refused by the types themselves (`deny_unknown_fields`).
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if depth(bytes) > DEPTH_MAX {
-        return Err(Problem::new(Code::MalformedJson, format!("more than {DEPTH_MAX} levels inside one another")));
+        return Err(Problem::new(
+            ProblemCode::MalformedJson,
+            format!("more than {DEPTH_MAX} levels inside one another"),
+        ));
     }
     // serde would take a list for an object, its items for the fields in the order of our source.
     if bytes.trim_ascii_start().starts_with(b"[") {
@@ -23,7 +26,7 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refused(&error))?;
-    json.end().map_err(|_| Problem::new(Code::MalformedJson, "there is something after the JSON value"))?;
+    json.end().map_err(|_| Problem::new(ProblemCode::MalformedJson, "there is something after the JSON value"))?;
     Ok(value)
 }
 
@@ -59,7 +62,7 @@ fn refused(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     if !inner.is_data() {
         let what = if words.starts_with("EOF") { "the body ends too early" } else { "the body is not JSON" };
         let place = format!("{what} (line {}, column {})", inner.line(), inner.column());
-        return Problem::new(Code::MalformedJson, place);
+        return Problem::new(ProblemCode::MalformedJson, place);
     }
     // serde's words, without their place in the text: the path says more.
     let words = words.split(" at line ").next().unwrap_or_default().to_owned();
@@ -147,7 +150,7 @@ mod tests {
         for bad in ["", "{", "{}x", "nonsense"] {
             assert_eq!(
                 read::<serde_json::Value>(bad.as_bytes()).expect_err("refused").code,
-                Code::MalformedJson,
+                ProblemCode::MalformedJson,
                 "{bad}"
             );
         }
@@ -158,7 +161,7 @@ mod tests {
         let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
         assert!(read::<serde_json::Value>(nested(DEPTH_MAX).as_bytes()).is_ok());
         let problem = read::<serde_json::Value>(nested(DEPTH_MAX + 1).as_bytes()).expect_err("refused");
-        assert_eq!(problem.code, Code::MalformedJson);
+        assert_eq!(problem.code, ProblemCode::MalformedJson);
         assert!(read::<serde_json::Value>(format!("\"{}\"", "[\\\"".repeat(100)).as_bytes()).is_ok());
     }
 }

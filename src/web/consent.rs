@@ -16,14 +16,14 @@ use maud::{DOCTYPE, Markup, html};
 use url::Url;
 
 use super::{
-    actors::Order,
-    ask::Ask,
+    actors::ActorOrder,
     problem::{Problem, internal},
-    route::{Answer, Param},
+    request::ApiRequest,
+    route::{HandlerResult, Param},
 };
 use crate::{
     domain::{account::ProviderKind, failure::FailureClass, secret::Secret},
-    service::consent::{Connected, ConsentError, GOOD_FOR, Invitation, Returned, Unconnected},
+    service::consent::{Connected, ConsentError, ConsentReturn, GOOD_FOR, Invitation, Unconnected},
 };
 
 const COOKIE: &str = "calwarden_consent";
@@ -73,9 +73,9 @@ fn asked_cookie(invitation: &Invitation) -> (String, &str) {
 }
 
 /// `GET /connect/google/begin`: names whose account it will be, and asks.
-pub async fn begin_google(ask: Ask) -> Answer {
-    let ticket: String = ask.param("ticket")?.unwrap_or_default();
-    match ask.services().invitation(&ticket).await {
+pub async fn begin_google(request: ApiRequest) -> HandlerResult {
+    let ticket: String = request.param("ticket")?.unwrap_or_default();
+    match request.services().invitation(&ticket).await {
         Ok(invitation) => {
             let mut answer = question(&invitation, &ticket);
             let (name, proof) = asked_cookie(&invitation);
@@ -88,18 +88,18 @@ pub async fn begin_google(ask: Ask) -> Answer {
 }
 
 /// `POST /connect/google/begin`: the person goes on; of several browsers with one link, the first.
-pub async fn go_on_to_google(ask: Ask) -> Answer {
-    let ticket = ask.form().remove("ticket").unwrap_or_default();
-    let invitation = match ask.services().invitation(&ticket).await {
+pub async fn go_on_to_google(request: ApiRequest) -> HandlerResult {
+    let ticket = request.form().remove("ticket").unwrap_or_default();
+    let invitation = match request.services().invitation(&ticket).await {
         Ok(invitation) => invitation,
         Err(why) => return Ok(refused(&why)),
     };
     let (name, proof) = asked_cookie(&invitation);
-    if ask.cookie(&name).as_deref() != Some(proof) {
+    if request.cookie(&name).as_deref() != Some(proof) {
         let words = "This browser was not asked yet, or keeps no cookies. Open the link again and go on from there.";
         return Ok(page(StatusCode::BAD_REQUEST, "Not connected", words, "Nothing was stored."));
     }
-    match ask.services().exchange_ticket(&ticket).await {
+    match request.services().exchange_ticket(&ticket).await {
         Ok(begun) => {
             let mut answer = go_to(&begun.authorization_url);
             give_cookie(&mut answer, &begun.cookie, begun.secure)?;
@@ -110,18 +110,18 @@ pub async fn go_on_to_google(ask: Ask) -> Answer {
 }
 
 /// `GET /connect/google/callback`
-pub async fn google_callback(ask: Ask) -> Answer {
-    let back = Returned {
-        state: ask.param("state")?.unwrap_or_default(),
-        code: ask.param::<String>("code")?.map(Secret::new),
-        error: ask.param("error")?,
-        cookie: ask.cookie(COOKIE),
+pub async fn google_callback(request: ApiRequest) -> HandlerResult {
+    let back = ConsentReturn {
+        state: request.param("state")?.unwrap_or_default(),
+        code: request.param::<String>("code")?.map(Secret::new),
+        error: request.param("error")?,
+        cookie: request.cookie(COOKIE),
     };
-    let mut answer = match ask.services().finish_consent(ProviderKind::Google, back).await {
+    let mut answer = match request.services().finish_consent(ProviderKind::Google, back).await {
         Ok(connected) => {
             if connected.again {
                 // What is stored holds; an actor that is not there reads it when it is built.
-                let _ = ask.app.actors.order(connected.account, Order::Reauthorised).await;
+                let _ = request.app.actors.order(connected.account, ActorOrder::Reauthorised).await;
             }
             welcome(&connected)
         }

@@ -8,9 +8,9 @@ use chrono::Duration;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
-    ask::Ask,
     problem::{Problem, internal},
-    route::Answer,
+    request::ApiRequest,
+    route::HandlerResult,
 };
 use crate::{
     domain::{
@@ -43,13 +43,13 @@ const STYLE: &str = "body{font:1rem/1.45 system-ui,sans-serif;margin:0;color-sch
     table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .6rem;border-top:1px solid #8884;vertical-align:top}\
     small{opacity:.7}@media(max-width:50rem){main{grid-template-columns:1fr}}";
 
-fn demo(ask: &Ask) -> Result<Demo, Problem> {
-    ask.app.demo.get().cloned().ok_or_else(|| Problem::not_found("demonstration here; calwarden demo runs one"))
+fn demo(request: &ApiRequest) -> Result<Demo, Problem> {
+    request.app.demo.get().cloned().ok_or_else(|| Problem::not_found("demonstration here; calwarden demo runs one"))
 }
 
 /// `GET /demo`
-pub async fn page(ask: Ask) -> Answer {
-    let demo = demo(&ask)?;
+pub async fn page(request: ApiRequest) -> HandlerResult {
+    let demo = demo(&request)?;
     let body = html! {
         header {
             h1 { "Calwarden, both sides" }
@@ -76,9 +76,9 @@ pub async fn page(ask: Ask) -> Answer {
 }
 
 /// `GET /demo/events`
-pub async fn events(ask: Ask) -> Answer {
-    let demo = demo(&ask)?;
-    let services = ask.services();
+pub async fn events(request: ApiRequest) -> HandlerResult {
+    let demo = demo(&request)?;
+    let services = request.services();
     let mut rows = Vec::new();
     for user in &demo.users {
         let now = services.world.now();
@@ -112,25 +112,25 @@ pub async fn events(ask: Ask) -> Answer {
 }
 
 /// `POST /demo/events`
-pub async fn add(ask: Ask) -> Answer {
-    let demo = demo(&ask)?;
-    let form: std::collections::BTreeMap<String, String> = ask.form();
+pub async fn add(request: ApiRequest) -> HandlerResult {
+    let demo = demo(&request)?;
+    let form: std::collections::BTreeMap<String, String> = request.form();
     let given = |name: &str| form.get(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let title = given("title").ok_or_else(|| Problem::invalid("title", "say what it is"))?;
     let user = demo.users.iter().find(|user| given("user").as_deref() == Some(user.as_str()));
     let user = user.ok_or_else(|| Problem::invalid("user", "somebody of the household"))?;
     let zone = chrono_tz::Europe::Paris;
-    let tomorrow = ask.services().world.now().with_timezone(&zone).date_naive() + Duration::days(1);
+    let tomorrow = request.services().world.now().with_timezone(&zone).date_naive() + Duration::days(1);
     let noon = tomorrow.and_hms_opt(12, 0, 0).ok_or_else(|| internal(&"no noon"))?;
     let facts = Facts::new(title, EventTime::zoned(noon, zone), EventTime::zoned(noon + Duration::hours(1), zone));
-    let accounts = ask.services().accounts(&Scope::Whole, Some(user), None, 1).await?;
+    let accounts = request.services().accounts(&Scope::Whole, Some(user), None, 1).await?;
     let calendar = accounts.iter().flat_map(|facts| &facts.calendars).find(|calendar| calendar.selected);
     let new = NewEvent {
         user_id: user.clone(),
         calendar_id: calendar.map(|calendar| calendar.id),
         content: EventContent::single(facts),
     };
-    ask.services().create_event(&Scope::Whole, new).await.map_err(Problem::from)?;
+    request.services().create_event(&Scope::Whole, new).await.map_err(Problem::from)?;
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "/demo")).finish())
 }
 

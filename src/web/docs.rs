@@ -8,10 +8,10 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use super::{
-    ask::Ask,
     openapi::document,
-    problem::{Code, internal},
-    route::Answer,
+    problem::{ProblemCode, internal},
+    request::ApiRequest,
+    route::HandlerResult,
 };
 
 const STYLE: &str = include_str!("docs.css");
@@ -21,13 +21,13 @@ const POLICY: &str =
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// `GET /docs/style.css`
-pub async fn style(_: Ask) -> Answer {
+pub async fn style(_: ApiRequest) -> HandlerResult {
     let mut answer = HttpResponse::Ok();
     Ok(answer.content_type("text/css; charset=utf-8").insert_header((CACHE_CONTROL, "max-age=3600")).body(STYLE))
 }
 
 /// `GET /docs`
-pub async fn page(_: Ask) -> Answer {
+pub async fn page(_: ApiRequest) -> HandlerResult {
     let document = serde_json::to_value(document()).map_err(|error| internal(&error))?;
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
@@ -155,7 +155,7 @@ fn codes() -> Markup {
         section aria-labelledby="codes" {
             h2 id="codes" { "Codes of refusals" }
             table {
-                @for code in Code::ALL {
+                @for code in ProblemCode::ALL {
                     tr id=(code.as_str()) {
                         th scope="row" { code { (code.as_str()) } }
                         td { (code.status()) }

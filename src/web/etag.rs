@@ -1,6 +1,6 @@
 //! Versions as entity tags (RFC 9110 §8.8.3, §13.1.1): `"v7"`, strong, one per change.
 
-use super::problem::{Code, Problem};
+use super::problem::{Problem, ProblemCode};
 
 /// The entity tag of a version, quotes included.
 #[must_use]
@@ -30,9 +30,10 @@ impl IfMatch {
     /// Refuses another version than the expected one.
     pub fn admit(self, version: i64) -> Result<(), Problem> {
         match self {
-            Self::Version(expected) if expected != version => {
-                Err(Problem::new(Code::Stale, "it has changed since it was read; read it again and repeat the change"))
-            }
+            Self::Version(expected) if expected != version => Err(Problem::new(
+                ProblemCode::Stale,
+                "it has changed since it was read; read it again and repeat the change",
+            )),
             Self::Version(_) | Self::Any => Ok(()),
         }
     }

@@ -20,9 +20,9 @@ use chrono::{DateTime, Utc};
 use super::{
     AppState,
     limit::Allowance,
-    problem::{Code, Problem},
+    problem::{Problem, ProblemCode},
     route::Route,
-    session::{Access, Caller, recognise},
+    session::{Caller, RouteAccess, recognise},
 };
 use crate::domain::{ids::ApiKeyId, person::Scope};
 
@@ -35,13 +35,13 @@ const FREE: [&str; 3] = ["/health/live", "/health/ready", "/sync/providers/{prov
 
 /// How many requests a minute a caller may send; nought: as many as they like.
 #[derive(Debug)]
-pub struct Pace<K> {
+pub struct RequestPace<K> {
     per_minute: u32,
     /// When each caller's allowance is whole again, in microseconds.
     whole_at: Mutex<(BTreeMap<K, i64>, i64)>,
 }
 
-impl<K: Ord> Pace<K> {
+impl<K: Ord> RequestPace<K> {
     /// So many a minute.
     #[must_use]
     pub fn new(per_minute: u32) -> Self {
@@ -77,7 +77,7 @@ impl<K: Ord> Pace<K> {
         }
         let wait_s = ((next - now - MINUTE_US).max(0) + 999_999) / 1_000_000;
         let detail = format!("{} requests a minute are answered; wait as long as `Retry-After` says", self.per_minute);
-        let mut problem = Problem::new(Code::RateLimited, detail).header("Retry-After", &wait_s.max(1));
+        let mut problem = Problem::new(ProblemCode::RateLimited, detail).header("Retry-After", &wait_s.max(1));
         problem.headers.extend(allowance.headers());
         Err(problem)
     }
@@ -86,15 +86,15 @@ impl<K: Ord> Pace<K> {
 /// The allowances of all callers.
 #[derive(Debug)]
 pub struct Gate {
-    keys: Pace<ApiKeyId>,
-    addresses: Pace<IpAddr>,
+    keys: RequestPace<ApiKeyId>,
+    addresses: RequestPace<IpAddr>,
 }
 
 impl Gate {
     /// With so many requests a minute for each key and for each address.
     #[must_use]
     pub fn new(key_per_minute: u32, address_per_minute: u32) -> Self {
-        Self { keys: Pace::new(key_per_minute), addresses: Pace::new(address_per_minute) }
+        Self { keys: RequestPace::new(key_per_minute), addresses: RequestPace::new(address_per_minute) }
     }
 }
 
@@ -105,7 +105,7 @@ pub async fn admit(app: &AppState, route: &Route, request: &HttpRequest) -> Resu
         Some(peer) if !FREE.contains(&route.path) => app.gate.addresses.admit(network(peer.ip()), now),
         _ => Ok(None),
     };
-    let Access::Key(wanted) = route.access else {
+    let RouteAccess::Key(wanted) = route.access else {
         note(request, by_address()?);
         return Ok(nobody());
     };
@@ -115,7 +115,7 @@ pub async fn admit(app: &AppState, route: &Route, request: &HttpRequest) -> Resu
             Ok(caller)
         }
         Err(problem) => {
-            if problem.code == Code::Unauthorised {
+            if problem.code == ProblemCode::Unauthorised {
                 by_address()?;
             }
             Err(problem)
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_minutes_requests_may_come_at_once_and_come_back_one_by_one() {
-        let pace = Pace::new(60);
+        let pace = RequestPace::new(60);
         for left in (0..60).rev() {
             let allowance = pace.admit(1, start()).expect("allowed").expect("counted");
             assert_eq!((allowance.limit, allowance.remaining), (60, left));
@@ -180,12 +180,12 @@ mod tests {
         assert!(pace.admit(2, start()).is_ok(), "others have their own");
         let second = start() + Duration::seconds(1);
         assert!(pace.admit(1, second).is_ok() && pace.admit(1, second).is_err(), "one came back");
-        assert!(Pace::new(0).admit(1, start()).expect("no limit").is_none());
+        assert!(RequestPace::new(0).admit(1, start()).expect("no limit").is_none());
     }
 
     #[test]
     fn a_clock_set_back_keeps_nobody_out_for_more_than_a_minute() {
-        let pace = Pace::new(1);
+        let pace = RequestPace::new(1);
         assert!(pace.admit(1, start()).is_ok());
         let before = start() - Duration::days(1);
         assert!(pace.admit(1, before).is_err());
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn however_many_callers_there_are_few_are_remembered() {
-        let pace = Pace::new(2);
+        let pace = RequestPace::new(2);
         let many = i64::try_from(CALLERS_MAX).expect("a number") * 2;
         let refused = (0..many).filter(|who| pace.admit(*who, start()).is_err()).count();
         assert_eq!(pace.whole_at.lock().expect("a lock").0.len(), CALLERS_MAX);

@@ -8,9 +8,9 @@ use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
 use super::{
-    ask::{Ask, json},
-    problem::{Code, Problem},
-    route::Answer,
+    problem::{Problem, ProblemCode},
+    request::{ApiRequest, json},
+    route::HandlerResult,
 };
 
 /// What health checks read.
@@ -21,19 +21,19 @@ pub struct HealthView {
 }
 
 /// The process answers.
-pub async fn live(_: Ask) -> Answer {
+pub async fn live(_: ApiRequest) -> HandlerResult {
     json(200, &HealthView { status: "live" })
 }
 
 /// The database takes writes, and somebody keeps the accounts in step.
-pub async fn ready(ask: Ask) -> Answer {
-    if !ask.app.actors.alive() {
-        return Err(Problem::new(Code::Unavailable, "the actors have stopped; restart the service"));
+pub async fn ready(request: ApiRequest) -> HandlerResult {
+    if !request.app.actors.alive() {
+        return Err(Problem::new(ProblemCode::Unavailable, "the actors have stopped; restart the service"));
     }
-    ask.services().ready().await.map_err(|failure| {
+    request.services().ready().await.map_err(|failure| {
         let cause = Problem::from(failure).cause;
         let detail = "the database takes no writes; the service works again as soon as it does";
-        Problem { cause, ..Problem::new(Code::Unavailable, detail).header("Retry-After", &5) }
+        Problem { cause, ..Problem::new(ProblemCode::Unavailable, detail).header("Retry-After", &5) }
     })?;
     json(200, &HealthView { status: "ready" })
 }
@@ -46,15 +46,15 @@ pub struct Counted(Mutex<Option<(DateTime<Utc>, Bytes)>>);
 const FIGURES_LAST: TimeDelta = TimeDelta::seconds(1);
 
 /// The figures, in Prometheus' text format. What the database holds is counted when it is asked for, once a second at most.
-pub async fn figures(ask: Ask) -> Answer {
+pub async fn figures(request: ApiRequest) -> HandlerResult {
     // Whoever comes while they are counted waits for that count.
-    let mut counted = ask.app.counted.0.lock().await;
-    let now = ask.services().world.now();
+    let mut counted = request.app.counted.0.lock().await;
+    let now = request.services().world.now();
     let text = match &*counted {
         Some((at, text)) if (TimeDelta::zero()..FIGURES_LAST).contains(&(now - *at)) => text.clone(),
         _ => {
-            count(&ask).await;
-            let text = Bytes::from((ask.app.figures)());
+            count(&request).await;
+            let text = Bytes::from((request.app.figures)());
             *counted = Some((now, text.clone()));
             text
         }
@@ -62,23 +62,23 @@ pub async fn figures(ask: Ask) -> Answer {
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 
-async fn count(ask: &Ask) {
+async fn count(request: &ApiRequest) {
     // Without its database the service still reports what it knows by itself.
-    if let Ok(counts) = ask.services().counts().await {
+    if let Ok(counts) = request.services().counts().await {
         for (status, number) in counts.accounts {
             set("calwarden_accounts", "status", status.as_str(), number);
         }
         for (state, number) in counts.outbox {
             set("calwarden_outbox_depth", "state", state.as_str(), number);
         }
-        let now = ask.services().world.now();
+        let now = request.services().world.now();
         let age = counts.oldest_outbox.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
         metrics::gauge!("calwarden_outbox_oldest_seconds").set(age);
         metrics::gauge!("calwarden_conflicts_unresolved").set(float(counts.unresolved_conflicts));
         metrics::gauge!("calwarden_events").set(float(counts.events));
     }
     let mut states = std::collections::BTreeMap::<&'static str, u64>::new();
-    for health in ask.app.actors.all() {
+    for health in request.app.actors.all() {
         *states.entry(health.state.as_str()).or_default() += 1;
     }
     for phase in crate::engine::account::status::Phase::ALL {

@@ -25,16 +25,16 @@ use sha2::{Digest, Sha256};
 
 use super::{
     AppState,
-    ask::{Ask, Orders},
-    problem::{Code, Problem, internal},
-    route::{Answer, Route},
+    problem::{Problem, ProblemCode, internal},
+    request::{ApiRequest, Orders},
+    route::{HandlerResult, Route},
     session::Caller,
 };
 use crate::{
     domain::ids::{ApiKeyId, UserId},
     service::{
         RETRIES_MAX, Refusal,
-        repeat_request::{Answered, Recalled, Repeatable, Work},
+        repeat_request::{Answered, Recalled, Repeatable, RequestWork},
     },
     store::StoreError,
 };
@@ -54,7 +54,7 @@ const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub struct Answering(Mutex<BTreeSet<(ApiKeyId, String)>>);
 
 /// A request with a key that is being answered; lets the next one in when dropped.
-struct Turn<'a> {
+struct KeyInUse<'a> {
     answering: &'a Answering,
     place: (ApiKeyId, String),
 }
@@ -68,7 +68,7 @@ enum Attempt {
 }
 
 /// What makes two requests the same.
-pub struct Asked<'a> {
+pub struct RequestFingerprint<'a> {
     /// Method.
     pub method: &'a Method,
     /// Path and query.
@@ -77,7 +77,7 @@ pub struct Asked<'a> {
     pub body: &'a [u8],
 }
 
-impl Asked<'_> {
+impl RequestFingerprint<'_> {
     fn hash(&self, caller: &Caller) -> Vec<u8> {
         let user = caller.user.as_ref().map_or("", |user| user.as_str());
         let mut hash = Sha256::new();
@@ -96,14 +96,14 @@ pub async fn answer(
     caller: &Caller,
     request: &HttpRequest,
     body: &Bytes,
-) -> Answer {
+) -> HandlerResult {
     let key =
         request.headers().get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     if !(1..=KEY_BYTES_MAX).contains(&key.len()) {
         return Err(Problem::invalid(IDEMPOTENCY_KEY, format!("1 to {KEY_BYTES_MAX} characters of ASCII")));
     }
     let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();
-    let request_hash = Asked { method: &route.method, target: &target, body }.hash(caller);
+    let request_hash = RequestFingerprint { method: &route.method, target: &target, body }.hash(caller);
     let asked = Repeatable { api_key: caller.key, key, request_hash };
     let _turn = app.answering.take((asked.api_key, asked.key.clone()))?;
     for _ in 0..=RETRIES_MAX {
@@ -111,8 +111,8 @@ pub async fn answer(
         if let Some(answer) = recalled(app.services.recall_answer(&asked).await?)? {
             return again(answer);
         }
-        let ask = Ask::new(Arc::clone(app), caller.clone(), request.clone(), body.clone(), route)?;
-        match attempt(app, route, &asked, ask).await? {
+        let request = ApiRequest::new(Arc::clone(app), caller.clone(), request.clone(), body.clone(), route)?;
+        match attempt(app, route, &asked, request).await? {
             Attempt::Done(response) => return Ok(response),
             Attempt::Lost => {}
         }
@@ -121,10 +121,10 @@ pub async fn answer(
 }
 
 /// Does the work, and makes it durable together with its answer.
-async fn attempt(app: &AppState, route: &Route, asked: &Repeatable, ask: Ask) -> Result<Attempt, Problem> {
-    let (work, orders) = (Arc::new(Work::default()), Orders::default());
+async fn attempt(app: &AppState, route: &Route, asked: &Repeatable, request: ApiRequest) -> Result<Attempt, Problem> {
+    let (work, orders) = (Arc::new(RequestWork::default()), Orders::default());
     let services = Arc::new(app.services.within(&work));
-    let answered = (route.handler)(ask.within(services, orders.clone())).await;
+    let answered = (route.handler)(request.within(services, orders.clone())).await;
     if work.is_lost() {
         return match answered {
             Err(refusal) if refusal.code.status() < 500 => Err(refusal),
@@ -157,11 +157,11 @@ fn recalled(known: Recalled) -> Result<Option<Answered>, Problem> {
         Recalled::Answer(answer) => Ok(Some(answer)),
         Recalled::Emptied => {
             let detail = "this request was done, and is not done again; its answer went when a user was erased";
-            Err(Problem::new(Code::AnswerNotKept, detail))
+            Err(Problem::new(ProblemCode::AnswerNotKept, detail))
         }
         Recalled::OtherRequest => {
             let detail = "this key was used for another request within 24 hours; choose a new one for each request";
-            let reused = Problem::new(Code::IdempotencyKeyReused, detail);
+            let reused = Problem::new(ProblemCode::IdempotencyKeyReused, detail);
             Err(Problem { field: Some(IDEMPOTENCY_KEY.to_owned()), ..reused })
         }
     }
@@ -193,7 +193,7 @@ fn whose(body: &[u8]) -> Option<UserId> {
     serde_json::from_slice::<Owned>(body).ok().map(|owned| owned.user_id)
 }
 
-fn again(answer: Answered) -> Answer {
+fn again(answer: Answered) -> HandlerResult {
     let status = StatusCode::from_u16(answer.status).map_err(|error| internal(&error))?;
     let mut response = HttpResponse::build(status).body(answer.body);
     let headers = response.headers_mut();
@@ -207,12 +207,12 @@ fn again(answer: Answered) -> Answer {
 }
 
 impl Answering {
-    fn take(&self, place: (ApiKeyId, String)) -> Result<Turn<'_>, Problem> {
+    fn take(&self, place: (ApiKeyId, String)) -> Result<KeyInUse<'_>, Problem> {
         if self.lock().insert(place.clone()) {
-            return Ok(Turn { answering: self, place });
+            return Ok(KeyInUse { answering: self, place });
         }
-        let detail = "a request with this idempotency key is being answered; ask again in a second";
-        Err(Problem::new(Code::RequestInProgress, detail).header("Retry-After", &1))
+        let detail = "a request with this idempotency key is being answered; try again in a second";
+        Err(Problem::new(ProblemCode::RequestInProgress, detail).header("Retry-After", &1))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<(ApiKeyId, String)>> {
@@ -221,7 +221,7 @@ impl Answering {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for KeyInUse<'_> {
     fn drop(&mut self) {
         self.answering.lock().remove(&self.place);
     }
@@ -236,7 +236,7 @@ mod tests {
         let answering = Answering::default();
         let place = || (ApiKeyId(uuid::Uuid::nil()), "k".to_owned());
         let turn = answering.take(place()).expect("free");
-        assert_eq!(answering.take(place()).err().map(|problem| problem.code), Some(Code::RequestInProgress));
+        assert_eq!(answering.take(place()).err().map(|problem| problem.code), Some(ProblemCode::RequestInProgress));
         drop(turn);
         assert!(answering.take(place()).is_ok());
     }
@@ -248,7 +248,7 @@ mod tests {
             user: user.map(|id| id.parse().expect("an id")),
             scope: crate::domain::person::Scope::Whole,
         };
-        let asked = |target, body| Asked { method: &Method::POST, target, body };
+        let asked = |target, body| RequestFingerprint { method: &Method::POST, target, body };
         let first = asked("/v1/events", b"{}".as_slice()).hash(&caller(None));
         assert_eq!(first, asked("/v1/events", b"{}".as_slice()).hash(&caller(None)));
         assert_ne!(first, asked("/v1/events", b"{ }".as_slice()).hash(&caller(None)));

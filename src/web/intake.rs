@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::problem::{Code, Problem};
+use super::problem::{Problem, ProblemCode};
 
 /// Longest body of a request that needs no key, in bytes.
 pub const OPEN_BODY_BYTES_MAX: usize = 64 * 1024;
@@ -76,12 +76,12 @@ impl Intake {
 }
 
 fn full() -> Problem {
-    Problem::new(Code::Unavailable, "too many bodies are on their way; send it again in a moment")
+    Problem::new(ProblemCode::Unavailable, "too many bodies are on their way; send it again in a moment")
         .header("Retry-After", &1)
 }
 
 fn too_large(max: usize) -> Problem {
-    Problem::new(Code::BodyTooLarge, format!("a body is {max} bytes long at most"))
+    Problem::new(ProblemCode::BodyTooLarge, format!("a body is {max} bytes long at most"))
 }
 
 /// How long the body may become, as its headers say.
@@ -101,7 +101,8 @@ async fn receive(mut payload: web::Payload, max: usize) -> Result<Bytes, Problem
         let period = async {
             while body.len() < enough {
                 let Some(chunk) = payload.next().await else { return Ok(true) };
-                let chunk = chunk.map_err(|_| Problem::new(Code::MalformedJson, "the body did not arrive whole"))?;
+                let chunk =
+                    chunk.map_err(|_| Problem::new(ProblemCode::MalformedJson, "the body did not arrive whole"))?;
                 if body.len().saturating_add(chunk.len()) > max {
                     return Err(too_large(max));
                 }
@@ -109,8 +110,12 @@ async fn receive(mut payload: web::Payload, max: usize) -> Result<Bytes, Problem
             }
             Ok(false)
         };
-        let late =
-            || Problem::new(Code::BodyTooSlow, "the body came too slowly; send at least 64 kB in 10 s, or all of it");
+        let late = || {
+            Problem::new(
+                ProblemCode::BodyTooSlow,
+                "the body came too slowly; send at least 64 kB in 10 s, or all of it",
+            )
+        };
         ended = timeout(PERIOD, period).await.map_err(|_| late())??;
     }
     Ok(body.freeze())
@@ -138,7 +143,7 @@ mod tests {
         assert_eq!(declared(&headers(CONTENT_LENGTH, "65536"), OPEN_BODY_BYTES_MAX).expect("fits"), Some(65_536));
         for length in ["65537", "99999999999999999999", "many"] {
             let refused = declared(&headers(CONTENT_LENGTH, length), OPEN_BODY_BYTES_MAX).expect_err(length);
-            assert_eq!(refused.code, Code::BodyTooLarge);
+            assert_eq!(refused.code, ProblemCode::BodyTooLarge);
         }
         assert_eq!(declared(&HeaderMap::new(), 10).expect("none"), None);
         let unknown = declared(&headers(TRANSFER_ENCODING, "chunked"), 10).expect("allowed");
@@ -150,7 +155,7 @@ mod tests {
         let intake = Intake::default();
         let long = payload(vec![b'x'; OPEN_BODY_BYTES_MAX + 1]).await;
         let read = intake.read(&headers(TRANSFER_ENCODING, "chunked"), long, false, 1024 * 1024).await;
-        assert_eq!(read.expect_err("too long").code, Code::BodyTooLarge);
+        assert_eq!(read.expect_err("too long").code, ProblemCode::BodyTooLarge);
         let fits = payload(vec![b'x'; OPEN_BODY_BYTES_MAX + 1]).await;
         let read = intake.read(&headers(TRANSFER_ENCODING, "chunked"), fits, true, 1024 * 1024).await;
         assert_eq!(read.expect("with a key").len(), OPEN_BODY_BYTES_MAX + 1);
@@ -161,7 +166,7 @@ mod tests {
         let intake = Intake::default();
         let taken: Vec<_> = (0..OPEN_BODIES_MAX).map(|_| intake.open_place().expect("a place")).collect();
         let read = intake.read(&headers(CONTENT_LENGTH, "2"), payload(b"{}".to_vec()).await, false, 1_000).await;
-        assert_eq!(read.expect_err("full").code, Code::Unavailable);
+        assert_eq!(read.expect_err("full").code, ProblemCode::Unavailable);
         let read = intake.read(&headers(CONTENT_LENGTH, "0"), payload(Vec::new()).await, false, 1_000).await;
         assert_eq!(read.expect("a notification"), Bytes::new());
         drop(taken);
@@ -193,7 +198,7 @@ mod tests {
         let intake = Intake::default();
         let read =
             timeout(Duration::from_mins(1), intake.read(&headers(CONTENT_LENGTH, "10"), stalled, false, 1_000)).await;
-        assert_eq!(read.expect("given up in time").expect_err("too slow").code, Code::BodyTooSlow);
+        assert_eq!(read.expect("given up in time").expect_err("too slow").code, ProblemCode::BodyTooSlow);
         assert_eq!(intake.open.available_permits(), OPEN_BODIES_MAX, "and its place is free");
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::problem::{Code, Problem};
+use super::problem::{Problem, ProblemCode};
 use crate::domain::ids::AccountId;
 
 /// Accounts remembered before those without a recent request are forgotten.
@@ -77,7 +77,7 @@ impl SyncLimit {
         }
         let detail =
             format!("an account may be asked to sync {} times an hour; it also does so by itself", self.per_hour);
-        let mut problem = Problem::new(Code::RateLimited, detail).header("Retry-After", &reset_s);
+        let mut problem = Problem::new(ProblemCode::RateLimited, detail).header("Retry-After", &reset_s);
         problem.headers.extend(allowance.headers());
         Err(problem)
     }

@@ -8,7 +8,6 @@
 mod actors;
 mod answer;
 pub mod api;
-mod ask;
 mod body;
 mod consent;
 mod demo;
@@ -22,6 +21,7 @@ mod limit;
 pub mod openapi;
 mod paging;
 pub mod problem;
+mod request;
 pub mod route;
 pub mod session;
 mod webhooks;
@@ -38,7 +38,7 @@ use std::{
 
 use actix_web::{App, HttpRequest, HttpServer, dev::Server, middleware::Compress, web};
 
-pub use actors::{Actors, Front, Order};
+pub use actors::{ActorOrder, Actors, Front};
 pub use answer::REQUEST_ID;
 pub use demo::Demo;
 
@@ -70,9 +70,9 @@ use api::{
     users::{self, UserBody, UserView},
 };
 use health::HealthView;
-use problem::{Code, Problem};
+use problem::{Problem, ProblemCode};
 use route::{Param, Route, delete, get, patch, post, put};
-use session::Access::Open;
+use session::RouteAccess::Open;
 
 /// What the operator chose, as far as HTTP is concerned.
 #[derive(Clone, Copy, Debug)]
@@ -356,7 +356,7 @@ pub fn configure(app: &Arc<AppState>) -> impl FnOnce(&mut web::ServiceConfig) + 
             }
             let app = Arc::clone(&app);
             config.service(resource.default_service(web::to(move |request: HttpRequest| {
-                let problem = Problem::new(Code::MethodNotAllowed, format!("this knows {}", allowed.join(", ")));
+                let problem = Problem::new(ProblemCode::MethodNotAllowed, format!("this knows {}", allowed.join(", ")));
                 ready(answer::refuse(&app, problem.header("Allow", &allowed.join(", ")), &request))
             })));
         }

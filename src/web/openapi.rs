@@ -18,12 +18,12 @@ use utoipa::{
 
 use super::{
     api::events::TruncatedView,
-    ask::Ask,
     idempotency::IDEMPOTENCY_KEY,
-    problem::{Code, PROBLEM_JSON, ProblemView, internal},
-    route::{Answer, Gives, Route, Shape},
+    problem::{PROBLEM_JSON, ProblemCode, ProblemView, internal},
+    request::ApiRequest,
+    route::{Gives, HandlerResult, JsonShape, Route},
     routes,
-    session::{ACTS_FOR, Access},
+    session::{ACTS_FOR, RouteAccess},
 };
 
 /// What the document says of the API as a whole.
@@ -36,7 +36,7 @@ const ABOUT: &str = "Calendars of many providers in two-way step. Send `Authoriz
 const KEY: &str = "api_key";
 
 /// `GET /openapi.json`
-pub async fn serve(_: Ask) -> Answer {
+pub async fn serve(_: ApiRequest) -> HandlerResult {
     let text = document().to_json().map_err(|error| internal(&error))?;
     Ok(HttpResponse::Ok().content_type("application/json").insert_header(("Cache-Control", "max-age=300")).body(text))
 }
@@ -46,10 +46,10 @@ pub async fn serve(_: Ask) -> Answer {
 pub fn document() -> OpenApi {
     let table = routes();
     let mut schemas = BTreeMap::new();
-    learn(&mut schemas, Shape::of::<ProblemView>());
+    learn(&mut schemas, JsonShape::of::<ProblemView>());
     let mut paths = Paths::new();
     for route in &table {
-        let truncated = route.truncates.then(Shape::of::<TruncatedView>);
+        let truncated = route.truncates.then(JsonShape::of::<TruncatedView>);
         for shape in route.takes.into_iter().chain(given(route)).chain(truncated) {
             learn(&mut schemas, shape);
         }
@@ -76,14 +76,14 @@ fn topics(table: &[Route]) -> Vec<Tag> {
     names.into_iter().map(|name| TagBuilder::new().name(name).build()).collect()
 }
 
-fn given(route: &Route) -> Option<Shape> {
+fn given(route: &Route) -> Option<JsonShape> {
     match route.gives {
         Gives::One(shape) | Gives::Page(shape) => Some(shape),
         Gives::Nothing | Gives::Text(_) => None,
     }
 }
 
-fn learn(schemas: &mut BTreeMap<String, RefOr<Schema>>, shape: Shape) {
+fn learn(schemas: &mut BTreeMap<String, RefOr<Schema>>, shape: JsonShape) {
     let mut others = Vec::new();
     (shape.others)(&mut others);
     schemas.extend(others);
@@ -104,7 +104,7 @@ fn text() -> Schema {
     ObjectBuilder::new().schema_type(Type::String).into()
 }
 
-fn refer(shape: Shape) -> RefOr<Schema> {
+fn refer(shape: JsonShape) -> RefOr<Schema> {
     Ref::from_schema_name((shape.name)()).into()
 }
 
@@ -121,7 +121,7 @@ fn operation(route: &Route) -> Operation {
     for param in route.params {
         operation = operation.parameter(parameter(param.name, ParameterIn::Query, param.about));
     }
-    if let Access::Key(scope) = route.access {
+    if let RouteAccess::Key(scope) = route.access {
         operation = operation.security(SecurityRequirement::new(KEY, [scope.as_str()])).parameter(parameter(
             ACTS_FOR,
             ParameterIn::Header,
@@ -177,7 +177,7 @@ fn success(route: &Route) -> Response {
                 .property("next_cursor", ObjectBuilder::new().schema_type(nullable))
                 .required("next_cursor");
             if route.truncates {
-                page = page.property("truncated", refer(Shape::of::<TruncatedView>()));
+                page = page.property("truncated", refer(JsonShape::of::<TruncatedView>()));
             }
             response.description(route.about).content("application/json", json(page.into())).build()
         }
@@ -186,7 +186,8 @@ fn success(route: &Route) -> Response {
 }
 
 fn problem() -> Response {
-    let codes: Vec<_> = Code::ALL.iter().map(|code| format!("`{}` ({})", code.as_str(), code.status())).collect();
+    let codes: Vec<_> =
+        ProblemCode::ALL.iter().map(|code| format!("`{}` ({})", code.as_str(), code.status())).collect();
     let schema = Ref::from_schema_name(ProblemView::name()).into();
     ResponseBuilder::new()
         .description(format!("Refused. `code` is one of {}.", codes.join(", ")))

@@ -15,11 +15,11 @@ macro_rules! codes {
     ($($variant:ident = $status:literal $word:literal $title:literal),+ $(,)?) => {
         /// Why a request was refused. The word never changes; the text of a problem may.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Code {
+        pub enum ProblemCode {
             $(#[doc = $title] $variant,)+
         }
 
-        impl Code {
+        impl ProblemCode {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
@@ -74,7 +74,7 @@ codes! {
 #[derive(Clone, Debug)]
 pub struct Problem {
     /// The stable code.
-    pub code: Code,
+    pub code: ProblemCode,
     /// What is wrong and what to do, for the caller.
     pub detail: String,
     /// The field, query parameter or header at fault.
@@ -119,20 +119,20 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 impl Problem {
     /// A refusal with words for the caller.
     #[must_use]
-    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), field: None, account: None, headers: Vec::new(), cause: None }
     }
 
     /// A field that is wrong.
     #[must_use]
     pub fn invalid(field: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..Self::new(Code::Invalid, why) }
+        Self { field: Some(field.into()), ..Self::new(ProblemCode::Invalid, why) }
     }
 
     /// A thing that is not there, or not this caller's: the two are not distinguished.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
-        Self::new(Code::NotFound, format!("there is no such {what}"))
+        Self::new(ProblemCode::NotFound, format!("there is no such {what}"))
     }
 
     /// The same with a header.
@@ -142,7 +142,7 @@ impl Problem {
         self
     }
 
-    fn caused(code: Code, detail: &str, cause: &impl ToString) -> Self {
+    fn caused(code: ProblemCode, detail: &str, cause: &impl ToString) -> Self {
         Self { cause: Some(cause.to_string()), ..Self::new(code, detail) }
     }
 
@@ -169,7 +169,7 @@ impl Problem {
         for (name, value) in &self.headers {
             response.insert_header((*name, value.as_str()));
         }
-        if self.code == Code::Unauthorised {
+        if self.code == ProblemCode::Unauthorised {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         response.content_type(PROBLEM_JSON);
@@ -182,11 +182,10 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound => Self::not_found("thing"),
             StoreError::Stale => stale(),
-            StoreError::Busy => {
-                Self::caused(Code::Unavailable, "the database is busy; try again", &error).header("Retry-After", &1)
-            }
+            StoreError::Busy => Self::caused(ProblemCode::Unavailable, "the database is busy; try again", &error)
+                .header("Retry-After", &1),
             StoreError::Backend(_) => {
-                Self::caused(Code::Unavailable, "the database does not answer; try again", &error)
+                Self::caused(ProblemCode::Unavailable, "the database does not answer; try again", &error)
                     .header("Retry-After", &5)
             }
             StoreError::Corrupt(_) => internal(&error),
@@ -200,18 +199,20 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Stale => stale(),
-            Refusal::ReadOnly => Self::new(Code::ReadOnly, words),
-            Refusal::Fixed(_) => Self::new(Code::EventFixed, words),
+            Refusal::ReadOnly => Self::new(ProblemCode::ReadOnly, words),
+            Refusal::Fixed(_) => Self::new(ProblemCode::EventFixed, words),
             Refusal::Invalid { field, why } => Self::invalid(field, why),
             Refusal::Busy { retry_after_s, .. } => {
-                Self::new(Code::Unavailable, words).header("Retry-After", &retry_after_s)
+                Self::new(ProblemCode::Unavailable, words).header("Retry-After", &retry_after_s)
             }
-            Refusal::AlreadyConnected(held) => Self { account: Some(held), ..Self::new(Code::AlreadyConnected, words) },
-            Refusal::CredentialsRefused => Self::new(Code::CredentialsRefused, words),
-            Refusal::Unreachable(_) => Self::new(Code::ProviderUnreachable, words),
-            Refusal::AddressNotAllowed(_) => Self::new(Code::AddressNotAllowed, words),
+            Refusal::AlreadyConnected(held) => {
+                Self { account: Some(held), ..Self::new(ProblemCode::AlreadyConnected, words) }
+            }
+            Refusal::CredentialsRefused => Self::new(ProblemCode::CredentialsRefused, words),
+            Refusal::Unreachable(_) => Self::new(ProblemCode::ProviderUnreachable, words),
+            Refusal::AddressNotAllowed(_) => Self::new(ProblemCode::AddressNotAllowed, words),
             Refusal::Provider(error) => {
-                Self::caused(Code::ProviderUnreachable, "the calendar server cannot be used just now", &error)
+                Self::caused(ProblemCode::ProviderUnreachable, "the calendar server cannot be used just now", &error)
             }
             Refusal::Vault(vault) => internal(&vault),
             Refusal::Store(store) => store.into(),
@@ -220,13 +221,13 @@ impl From<Refusal> for Problem {
 }
 
 fn stale() -> Problem {
-    Problem::new(Code::Stale, "it has changed since it was read; read it again and repeat the change")
+    Problem::new(ProblemCode::Stale, "it has changed since it was read; read it again and repeat the change")
 }
 
 /// A fault of ours.
 #[must_use]
 pub fn internal(cause: &impl ToString) -> Problem {
-    Problem::caused(Code::Internal, "something failed here; name the request_id when asking for help", cause)
+    Problem::caused(ProblemCode::Internal, "something failed here; name the request_id when asking for help", cause)
 }
 
 #[cfg(test)]
@@ -235,9 +236,9 @@ mod tests {
 
     #[test]
     fn a_code_has_one_word_and_a_status_that_is_an_error() {
-        let words: std::collections::BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(words.len(), Code::ALL.len());
-        assert!(Code::ALL.iter().all(|code| (400..600).contains(&code.status())));
+        let words: std::collections::BTreeSet<_> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), ProblemCode::ALL.len());
+        assert!(ProblemCode::ALL.iter().all(|code| (400..600).contains(&code.status())));
     }
 
     #[test]

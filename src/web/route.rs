@@ -8,12 +8,12 @@ use utoipa::{
     openapi::{RefOr, schema::Schema},
 };
 
-use super::{ask::Ask, problem::Problem, session::Access};
+use super::{problem::Problem, request::ApiRequest, session::RouteAccess};
 use crate::domain::person::KeyScope;
 
 /// What a handler answers.
-pub type Answer = Result<HttpResponse, Problem>;
-type Handler = Rc<dyn Fn(Ask) -> Pin<Box<dyn Future<Output = Answer>>>>;
+pub type HandlerResult = Result<HttpResponse, Problem>;
+type Handler = Rc<dyn Fn(ApiRequest) -> Pin<Box<dyn Future<Output = HandlerResult>>>>;
 
 /// A parameter in the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Param {
 
 /// A JSON shape, for the OpenAPI document.
 #[derive(Clone, Copy)]
-pub struct Shape {
+pub struct JsonShape {
     /// Its name among the components.
     pub name: fn() -> Cow<'static, str>,
     /// Its schema.
@@ -35,7 +35,7 @@ pub struct Shape {
     pub others: fn(&mut Vec<(String, RefOr<Schema>)>),
 }
 
-impl Shape {
+impl JsonShape {
     /// The shape of a type.
     #[must_use]
     pub fn of<T: ToSchema>() -> Self {
@@ -49,9 +49,9 @@ pub enum Gives {
     /// Nothing: 204.
     Nothing,
     /// One JSON object.
-    One(Shape),
+    One(JsonShape),
     /// A page of them.
-    Page(Shape),
+    Page(JsonShape),
     /// Another media type.
     Text(&'static str),
 }
@@ -65,7 +65,7 @@ pub struct Route {
     /// `/v1/accounts/{id}`
     pub path: &'static str,
     /// Who may.
-    pub access: Access,
+    pub access: RouteAccess,
     /// What it does, in one line.
     pub about: &'static str,
     /// What may stand in the query; anything else is refused.
@@ -75,7 +75,7 @@ pub struct Route {
     /// Whether it changes something although it is a `GET`.
     pub acts: bool,
     /// The body.
-    pub takes: Option<Shape>,
+    pub takes: Option<JsonShape>,
     /// The status when all is well.
     pub status: u16,
     /// What comes with it.
@@ -93,12 +93,12 @@ pub struct Route {
 macro_rules! methods {
     ($($(#[$about:meta])* $name:ident = $method:ident;)+) => {$(
         $(#[$about])*
-        pub fn $name<F, Fut>(path: &'static str, access: impl Into<Access>, handler: F, about: &'static str) -> Route
+        pub fn $name<F, Fut>(path: &'static str, access: impl Into<RouteAccess>, handler: F, about: &'static str) -> Route
         where
-            F: Fn(Ask) -> Fut + 'static,
-            Fut: Future<Output = Answer> + 'static,
+            F: Fn(ApiRequest) -> Fut + 'static,
+            Fut: Future<Output = HandlerResult> + 'static,
         {
-            Route::new(Method::$method, path, access.into(), Rc::new(move |ask| Box::pin(handler(ask))), about)
+            Route::new(Method::$method, path, access.into(), Rc::new(move |request| Box::pin(handler(request))), about)
         }
     )+};
 }
@@ -117,7 +117,7 @@ methods! {
 }
 
 impl Route {
-    fn new(method: Method, path: &'static str, access: Access, handler: Handler, about: &'static str) -> Self {
+    fn new(method: Method, path: &'static str, access: RouteAccess, handler: Handler, about: &'static str) -> Self {
         Self {
             method,
             path,
@@ -139,19 +139,19 @@ impl Route {
     /// Takes a JSON body.
     #[must_use]
     pub fn takes<T: ToSchema>(self) -> Self {
-        Self { takes: Some(Shape::of::<T>()), ..self }
+        Self { takes: Some(JsonShape::of::<T>()), ..self }
     }
 
     /// Gives one JSON object.
     #[must_use]
     pub fn gives<T: ToSchema>(self, status: u16) -> Self {
-        Self { status, gives: Gives::One(Shape::of::<T>()), ..self }
+        Self { status, gives: Gives::One(JsonShape::of::<T>()), ..self }
     }
 
     /// Gives a page of JSON objects.
     #[must_use]
     pub fn lists<T: ToSchema>(self) -> Self {
-        Self { status: 200, gives: Gives::Page(Shape::of::<T>()), ..self }
+        Self { status: 200, gives: Gives::Page(JsonShape::of::<T>()), ..self }
     }
 
     /// Gives a text.
@@ -199,7 +199,7 @@ impl Route {
     /// Whether an `Idempotency-Key` is honoured. Where nobody is recognised it is not: a stranger's answers would fill the disk.
     #[must_use]
     pub fn honours_key(&self) -> bool {
-        let changes = matches!(self.access, Access::Key(scope) if scope != KeyScope::Read);
+        let changes = matches!(self.access, RouteAccess::Key(scope) if scope != KeyScope::Read);
         self.method == Method::POST && changes && !self.harmless_twice
     }
 

@@ -4,7 +4,7 @@
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 
-use super::problem::{Code, Problem};
+use super::problem::{Problem, ProblemCode};
 use crate::{
     domain::{
         ids::{ApiKeyId, UserId},
@@ -18,14 +18,14 @@ pub const ACTS_FOR: &str = "Calwarden-User";
 
 /// What a route asks of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum RouteAccess {
     /// Nothing.
     Open,
     /// A key with this scope.
     Key(KeyScope),
 }
 
-impl From<KeyScope> for Access {
+impl From<KeyScope> for RouteAccess {
     fn from(scope: KeyScope) -> Self {
         Self::Key(scope)
     }
@@ -54,13 +54,13 @@ impl Caller {
 pub async fn recognise(services: &Services, headers: &HeaderMap, wanted: KeyScope) -> Result<Caller, Problem> {
     let refused = || {
         let detail = "send `Authorization: Bearer <key>` with a key that is neither expired nor revoked";
-        Problem::new(Code::Unauthorised, detail)
+        Problem::new(ProblemCode::Unauthorised, detail)
     };
     let secret = headers.get(AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?)).ok_or_else(refused)?;
     let key = services.recognise_api_key(secret).await?.ok_or_else(refused)?;
     if !key.scopes.contains(&wanted) {
         let detail = format!("this needs a key with the scope `{wanted}`");
-        return Err(Problem::new(Code::ForbiddenScope, detail));
+        return Err(Problem::new(ProblemCode::ForbiddenScope, detail));
     }
     let Some(header) = headers.get(ACTS_FOR) else {
         return Ok(Caller { key: key.id, user: None, scope: Scope::Whole });
@@ -75,7 +75,7 @@ pub async fn recognise(services: &Services, headers: &HeaderMap, wanted: KeyScop
         .ok_or_else(|| Problem::invalid(ACTS_FOR, crate::domain::ids::IdRefused.to_string()))?;
     let scope = services.scope_of(&user).await.map_err(|failure| {
         let problem = Problem::from(failure);
-        Problem { field: (problem.code == Code::NotFound).then(|| ACTS_FOR.to_owned()), ..problem }
+        Problem { field: (problem.code == ProblemCode::NotFound).then(|| ACTS_FOR.to_owned()), ..problem }
     })?;
     Ok(Caller { key: key.id, user: Some(user), scope })
 }

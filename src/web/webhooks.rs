@@ -5,22 +5,22 @@
 
 use actix_web::HttpResponse;
 
-use super::{ask::Ask, problem::Problem, route::Answer};
+use super::{problem::Problem, request::ApiRequest, route::HandlerResult};
 use crate::{
     domain::account::ProviderKind,
     provider::{catalogue::facts, registry},
 };
 
 /// `POST /sync/providers/{provider}/webhook`
-pub async fn notified(ask: Ask) -> Answer {
-    let provider: ProviderKind = ask.id("provider", "provider")?;
+pub async fn notified(request: ApiRequest) -> HandlerResult {
+    let provider: ProviderKind = request.id("provider", "provider")?;
     if facts(provider).notified_at.is_none() {
         return Err(Problem::not_found("provider"));
     }
-    match registry::notifications(provider, |name| ask.header(name)) {
+    match registry::notifications(provider, |name| request.header(name)) {
         Ok(notifications) => {
             for notification in notifications {
-                ask.app.actors.notify(notification).await?;
+                request.app.actors.notify(notification).await?;
             }
         }
         Err(_) => metrics::counter!("calwarden_notifications_total", "verdict" => "unreadable").increment(1),

@@ -27,7 +27,7 @@ use calwarden::{
             plan::{Local, Remote, plan},
         },
     },
-    ical::{self, Limits, decode, encode},
+    ical::{self, TextLimits, decode, encode},
     provider::{
         Next, PageToken, Provider, Pull,
         caldav::{Caldav, CaldavConfig},
@@ -35,7 +35,7 @@ use calwarden::{
         feed::{Feed, FeedConfig},
         google::{Google, GoogleConfig, push},
         transport::{
-            Http, Request, Response,
+            Http, OutgoingRequest, Response,
             guard::{AddressPolicy, check_url},
             retry_after,
         },
@@ -88,7 +88,7 @@ struct Parrot(Vec<u8>, u16, &'static str);
 
 #[async_trait]
 impl Http for Parrot {
-    async fn send(&self, request: Request) -> calwarden::provider::Result<Response> {
+    async fn send(&self, request: OutgoingRequest) -> calwarden::provider::Result<Response> {
         let headers = vec![("content-type".into(), self.2.into()), ("etag".into(), "\"1\"".into())];
         Ok(Response { status: self.1, headers, body: self.0.clone().into(), url: request.url })
     }
@@ -108,24 +108,24 @@ fn survives(uid: &Uid, content: &EventContent) {
     let bounds = Bounds { instances_max: 200, steps_max: 20_000 };
     let _ = expand(content, window(), Paris, &bounds);
     let written = encode::create(uid, content, Still.now());
-    let again = decode::resource(&written, &Limits::default()).expect("what we wrote can be read");
+    let again = decode::resource(&written, &TextLimits::default()).expect("what we wrote can be read");
     assert_eq!(again.content, ical::canonical(content), "it says the same");
 }
 
 pub fn ics(data: &[u8]) {
-    if let Ok(read) = decode::resource(data, &Limits::default()) {
+    if let Ok(read) = decode::resource(data, &TextLimits::default()) {
         survives(&read.uid, &read.content);
         let mut edited = read.content;
         edited.facts.title.push_str(" edited");
         if let Ok(written) = encode::edit(data, &edited, Still.now()) {
-            let again = decode::resource(&written, &Limits::default()).expect("what we edited can be read");
+            let again = decode::resource(&written, &TextLimits::default()).expect("what we edited can be read");
             assert_eq!(again.content.facts.title, ical::canonical(&edited).facts.title, "the edit is in it");
         }
     }
 }
 
 pub fn subscribed(data: &[u8]) {
-    if let Ok(feed) = decode::feed(data, &Limits::default()) {
+    if let Ok(feed) = decode::feed(data, &TextLimits::default()) {
         for event in feed.events.iter().take(20) {
             let _ = expand(&event.content, window(), Paris, &Bounds { instances_max: 200, steps_max: 20_000 });
         }

@@ -10,8 +10,9 @@ use std::{
 use calwarden::{
     domain::round::{Cause, Outcome},
     engine::account::{
-        Account, Alarm, Channel, ChannelEnd, Credential, CredentialKind, Effect, Finished, Input, LAPSES_NOTIFIED,
-        Life, Moment, Pace, Past, RefreshEnd, RetryAt, Round, RoundEnd, Work, alarms, deadline, step,
+        AccountMachine, Alarm, ChannelEnd, ChannelLife, CredentialKind, CredentialState, Effect, Finished, Input,
+        LAPSES_NOTIFIED, Life, Moment, Past, PollPace, RefreshEnd, RetryAt, RoundEnd, RoundState, Work, alarms,
+        deadline, step,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,7 +20,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// A world is an account, the work in flight, and what the outside is still owed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct World {
-    account: Account,
+    account: AccountMachine,
     in_flight: BTreeSet<Kind>,
     /// The owner was asked to connect again since the credential last worked.
     told: bool,
@@ -56,11 +57,11 @@ fn later() -> DateTime<Utc> {
     noon() + TimeDelta::minutes(5)
 }
 
-const PACE: Pace = Pace { every: Some(Duration::from_mins(10)), at_least: None, watched: None };
-const ASLEEP: Pace = Pace { every: None, at_least: None, watched: None };
+const PACE: PollPace = PollPace { every: Some(Duration::from_mins(10)), at_least: None, watched: None };
+const ASLEEP: PollPace = PollPace { every: None, at_least: None, watched: None };
 
 /// Replaces every instant of the account; `None` of `place` keeps nothing that may be absent.
-fn with_instants(mut account: Account, place: impl Fn(Alarm) -> DateTime<Utc>) -> Account {
+fn with_instants(mut account: AccountMachine, place: impl Fn(Alarm) -> DateTime<Utc>) -> AccountMachine {
     account.failures = account.failures.min(1);
     account.seen = noon();
     account.outbox_due = account.outbox_due.map(|_| place(Alarm::Outbox));
@@ -70,28 +71,28 @@ fn with_instants(mut account: Account, place: impl Fn(Alarm) -> DateTime<Utc>) -
         *at = at.map(|_| place(Alarm::CleanUp));
     }
     match &mut account.round {
-        Round::Idle { poll_at } => *poll_at = poll_at.map(|_| place(Alarm::Poll)),
-        Round::BackingOff { until, .. } => *until = place(Alarm::Retry),
-        Round::Owed { .. } | Round::Running { .. } => {}
+        RoundState::Idle { poll_at } => *poll_at = poll_at.map(|_| place(Alarm::Poll)),
+        RoundState::BackingOff { until, .. } => *until = place(Alarm::Retry),
+        RoundState::Owed { .. } | RoundState::Running { .. } => {}
     }
     match &mut account.channel {
-        Channel::Open { until, renew_at } => (*until, *renew_at) = (later(), place(Alarm::Renew)),
-        Channel::Lapsed { retry, .. } => *retry = place(Alarm::Renew),
-        Channel::Unsupported | Channel::Absent { .. } | Channel::Opening { .. } => {}
+        ChannelLife::Open { until, renew_at } => (*until, *renew_at) = (later(), place(Alarm::Renew)),
+        ChannelLife::Lapsed { retry, .. } => *retry = place(Alarm::Renew),
+        ChannelLife::Unsupported | ChannelLife::Absent { .. } | ChannelLife::Opening { .. } => {}
     }
-    if let Credential::Fresh { expires, refresh_at, .. } = &mut account.credential {
+    if let CredentialState::Fresh { expires, refresh_at, .. } = &mut account.credential {
         *expires = expires.map(|_| later());
         *refresh_at = refresh_at.map(|_| place(Alarm::Refresh));
     }
     account
 }
 
-fn all_later(account: Account) -> Account {
+fn all_later(account: AccountMachine) -> AccountMachine {
     with_instants(account, |_| later())
 }
 
 /// The same account with one alarm due, and once more with all of them due.
-fn ringing(account: &Account) -> Vec<Account> {
+fn ringing(account: &AccountMachine) -> Vec<AccountMachine> {
     let kinds: BTreeSet<Alarm> = alarms(account).map(|(alarm, _)| alarm).collect();
     let mut worlds: Vec<_> =
         kinds.iter().map(|due| with_instants(*account, |alarm| if alarm == *due { noon() } else { later() })).collect();
@@ -167,8 +168,9 @@ fn next(world: &World) -> Vec<(World, Input)> {
 }
 
 /// A password that was refused once.
-fn is_doubted(account: &Account) -> bool {
-    matches!(account.credential, Credential::Fresh { refusals: 1.., .. }) && account.kind == CredentialKind::Lasting
+fn is_doubted(account: &AccountMachine) -> bool {
+    matches!(account.credential, CredentialState::Fresh { refusals: 1.., .. })
+        && account.kind == CredentialKind::Lasting
 }
 
 fn apply(world: &World, input: Input) -> World {
@@ -182,7 +184,7 @@ fn apply(world: &World, input: Input) -> World {
     let woken = matches!(input, Input::Wake(_)) || matches!(input, Input::OutboxDue(at) if at <= noon());
     new.unserved |= woken && world.account.live();
     new.unserved &= account.live();
-    new.told &= account.credential == Credential::Revoked;
+    new.told &= account.credential == CredentialState::Revoked;
     for effect in effects {
         match effect {
             Effect::Begin(work) => {
@@ -208,7 +210,7 @@ fn apply(world: &World, input: Input) -> World {
             }
             Effect::NotifyUnwatched => {
                 let told =
-                    matches!(world.account.channel, Channel::Opening { lapses } if lapses + 1 == LAPSES_NOTIFIED);
+                    matches!(world.account.channel, ChannelLife::Opening { lapses } if lapses + 1 == LAPSES_NOTIFIED);
                 assert!(told, "A13 told too early, or again: {}", why());
             }
             Effect::Stop => assert_eq!(account.life, Life::Closed, "A10 stopped but not closed: {}", why()),
@@ -222,24 +224,28 @@ fn check(world: &World, from: &World, input: Input) {
     let account = &world.account;
     let rings: Vec<Alarm> = alarms(account).map(|(alarm, _)| alarm).collect();
     if account.live() {
-        let asleep = account.pace.every.is_none() && matches!(account.round, Round::Idle { .. });
+        let asleep = account.pace.every.is_none() && matches!(account.round, RoundState::Idle { .. });
         assert!(asleep || !world.in_flight.is_empty() || !rings.is_empty(), "A3 wedged: {}", why());
-        let waits = matches!(account.credential, Credential::Refreshing { .. }) || rings.contains(&Alarm::Quiet);
-        assert!(!matches!(account.round, Round::Owed { .. }) || waits, "A4 owed, and waiting for nothing: {}", why());
-        assert!(!world.unserved || !matches!(account.round, Round::Idle { .. }), "A5 a wake was lost: {}", why());
-        let polls = !matches!(account.round, Round::Idle { .. }) || rings.contains(&Alarm::Poll);
+        let waits = matches!(account.credential, CredentialState::Refreshing { .. }) || rings.contains(&Alarm::Quiet);
+        assert!(
+            !matches!(account.round, RoundState::Owed { .. }) || waits,
+            "A4 owed, and waiting for nothing: {}",
+            why()
+        );
+        assert!(!world.unserved || !matches!(account.round, RoundState::Idle { .. }), "A5 a wake was lost: {}", why());
+        let polls = !matches!(account.round, RoundState::Idle { .. }) || rings.contains(&Alarm::Poll);
         assert!(account.pace.every.is_none() || polls, "A3 it polls no more: {}", why());
     } else {
         let only_clean_up = rings.iter().all(|alarm| *alarm == Alarm::CleanUp);
         assert!(only_clean_up, "A7 alarms of an account that is not live: {}", why());
     }
-    if matches!(account.life, Life::Active | Life::Paused) && account.credential == Credential::Revoked {
+    if matches!(account.life, Life::Active | Life::Paused) && account.credential == CredentialState::Revoked {
         assert!(world.told, "A6 revoked and nobody told: {}", why());
     }
     for (state, kind) in [
         (account.running(), Kind::Round),
-        (matches!(account.channel, Channel::Opening { .. }), Kind::OpenChannel),
-        (matches!(account.credential, Credential::Refreshing { .. }), Kind::Refresh),
+        (matches!(account.channel, ChannelLife::Opening { .. }), Kind::OpenChannel),
+        (matches!(account.credential, CredentialState::Refreshing { .. }), Kind::Refresh),
         (matches!(account.life, Life::Cleaning { retry: RetryAt { at: None, .. }, .. }), Kind::CleanUp),
     ] {
         assert_eq!(state, world.in_flight.contains(&kind), "A8 the state and {kind:?} in flight differ: {}", why());
@@ -272,7 +278,7 @@ fn check_no_hot_loop(world: &World) {
         world.account.quiet_until = None;
         world = apply(&world, Input::Finished(end));
         world.account.quiet_until = None;
-        if world.account.live() && matches!(world.account.round, Round::Owed { .. }) {
+        if world.account.live() && matches!(world.account.round, RoundState::Owed { .. }) {
             world = apply(&world, Input::Tick);
         }
     }
@@ -335,7 +341,7 @@ fn pasts() -> Vec<Past> {
 fn every_reachable_world_keeps_the_invariants() {
     let mut all = 0;
     for past in pasts() {
-        let account = Account::remembered(&past, moment());
+        let account = AccountMachine::remembered(&past, moment());
         let start = World { account, in_flight: BTreeSet::new(), told: past.revoked, unserved: false };
         let (worlds, transitions) = walk(&start);
         println!("{worlds} worlds, {transitions} transitions from {past:?}");
@@ -346,12 +352,12 @@ fn every_reachable_world_keeps_the_invariants() {
 
 #[test]
 fn a_single_refusal_of_a_password_is_checked_before_its_owner_is_asked() {
-    let refused = |account: Account, now| {
+    let refused = |account: AccountMachine, now| {
         let end = ended(Outcome::Unauthorised);
         step(account, Input::Finished(Finished::Round(end)), Moment { now, fraction: 0.0 })
     };
     let past = pasts().remove(0);
-    let (account, effects) = step(Account::remembered(&past, moment()), Input::Started { owed: None }, moment());
+    let (account, effects) = step(AccountMachine::remembered(&past, moment()), Input::Started { owed: None }, moment());
     assert_eq!(effects, [Effect::Begin(Work::Round { cause: Cause::Started })]);
     let (account, effects) = refused(account, noon());
     assert_eq!(effects, []);
@@ -369,7 +375,7 @@ fn asked_after(kind: CredentialKind, burst: TimeDelta, eager: bool) -> Option<Ti
     let past = Past { kind, ..pasts().remove(0) };
     let mut now = noon();
     let (mut account, mut effects) =
-        step(Account::remembered(&past, moment()), Input::Started { owed: None }, moment());
+        step(AccountMachine::remembered(&past, moment()), Input::Started { owed: None }, moment());
     while now < noon() + TimeDelta::hours(6) {
         let mut end = None;
         for effect in std::mem::take(&mut effects) {
@@ -410,7 +416,7 @@ fn a_burst_of_refusals_strands_nobody_and_a_lasting_refusal_is_told_within_minut
 #[test]
 fn a_clock_set_back_by_a_day_costs_one_poll_interval_at_most() {
     let past = Past { next_round_at: Some(later()), ..pasts().remove(0) };
-    let account = Account::remembered(&past, moment());
+    let account = AccountMachine::remembered(&past, moment());
     let yesterday = Moment { now: noon() - TimeDelta::days(1), fraction: 0.5 };
     let (account, _) = step(account, Input::Tick, yesterday);
     let wait = deadline(&account).expect("a poll") - yesterday.now;
@@ -420,7 +426,7 @@ fn a_clock_set_back_by_a_day_costs_one_poll_interval_at_most() {
 #[test]
 fn nobody_shortens_the_wait_that_a_provider_asked_for() {
     let past = pasts().remove(0);
-    let (account, _) = step(Account::remembered(&past, moment()), Input::Started { owed: None }, moment());
+    let (account, _) = step(AccountMachine::remembered(&past, moment()), Input::Started { owed: None }, moment());
     let end = RoundEnd { retry_after: Some(Duration::from_mins(20)), ..ended(Outcome::Failed) };
     let (account, _) = step(account, Input::Finished(Finished::Round(end)), moment());
     let soon = Moment { now: noon() + TimeDelta::minutes(1), fraction: 0.5 };
@@ -430,13 +436,14 @@ fn nobody_shortens_the_wait_that_a_provider_asked_for() {
 }
 
 /// How long the account waits, from a moment on.
-fn wait_from(account: &Account, moment: Moment) -> TimeDelta {
+fn wait_from(account: &AccountMachine, moment: Moment) -> TimeDelta {
     deadline(account).expect("an alarm") - moment.now
 }
 
 #[test]
 fn every_wait_keeps_its_length_when_a_clock_that_was_ahead_is_set_back() {
-    let (started, _) = step(Account::remembered(&pasts().remove(0), moment()), Input::Started { owed: None }, moment());
+    let (started, _) =
+        step(AccountMachine::remembered(&pasts().remove(0), moment()), Input::Started { owed: None }, moment());
     for (end, longest) in [
         // A pause between rounds, and somebody who asks.
         (ended(Outcome::Ok), TimeDelta::seconds(1)),
@@ -467,6 +474,6 @@ fn a_stored_wait_is_no_longer_than_any_wait_may_be() {
         next_outbox_at: Some(noon() + TimeDelta::days(30)),
         ..pasts().remove(0)
     };
-    let (account, _) = step(Account::remembered(&past, moment()), Input::Tick, moment());
+    let (account, _) = step(AccountMachine::remembered(&past, moment()), Input::Tick, moment());
     assert!(wait_from(&account, moment()) <= TimeDelta::hours(7), "{}", wait_from(&account, moment()));
 }

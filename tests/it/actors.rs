@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix::System;
 use calwarden::{
-    actor::{Config, Handle, PanicIn, Refused},
+    actor::{ActorLimits, CommandRefused, Handle, PanicIn},
     domain::{
         account::AccountStatus,
         round::{Cause, Outcome},
@@ -26,13 +26,13 @@ fn secs(n: u64) -> Duration {
 
 /// Runs a story on one thread in virtual time.
 fn story<F: Future<Output = ()>>(seed: u64, accounts: u8, tell: impl FnOnce(Ledger, Handle) -> F) -> Vec<String> {
-    story_with(seed, accounts, Config { allow_fault_injection: true, ..Config::default() }, tell)
+    story_with(seed, accounts, ActorLimits { allow_fault_injection: true, ..ActorLimits::default() }, tell)
 }
 
 fn story_with<F: Future<Output = ()>>(
     seed: u64,
     accounts: u8,
-    config: Config,
+    config: ActorLimits,
     tell: impl FnOnce(Ledger, Handle) -> F,
 ) -> Vec<String> {
     let paused =

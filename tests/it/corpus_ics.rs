@@ -13,7 +13,7 @@ use calwarden::{
         event::{EventContent, EventStatus, Override},
         ids::Uid,
     },
-    ical::{self, Limits, Resource, decode, encode},
+    ical::{self, Resource, TextLimits, decode, encode},
 };
 use chrono::{DateTime, Utc};
 
@@ -40,7 +40,7 @@ fn unfolded(bytes: &[u8]) -> Vec<String> {
 }
 
 fn read_again(file: &str, bytes: &[u8]) -> Resource {
-    decode::resource(bytes, &Limits::default())
+    decode::resource(bytes, &TextLimits::default())
         .unwrap_or_else(|why| panic!("{file}: not read again: {why}\n{}", String::from_utf8_lossy(bytes)))
 }
 
@@ -48,7 +48,7 @@ fn read_again(file: &str, bytes: &[u8]) -> Resource {
 fn what_parses_survives_being_written_and_read_again() {
     let mut survived = 0;
     for (file, bytes) in files() {
-        let Ok(feed) = decode::feed(&bytes, &Limits::default()) else { continue };
+        let Ok(feed) = decode::feed(&bytes, &TextLimits::default()) else { continue };
         for (at, event) in feed.events.into_iter().enumerate() {
             let uid = event.uid.unwrap_or_else(|| Uid(format!("made-{at}")));
             let canonical = ical::canonical(&event.content);
@@ -68,7 +68,7 @@ fn what_parses_survives_being_written_and_read_again() {
 fn an_edit_to_the_same_content_changes_no_byte_and_a_real_one_changes_no_other_line() {
     let (mut same, mut edited) = (0, 0);
     for (file, bytes) in files() {
-        let Ok(resource) = decode::resource(&bytes, &Limits::default()) else { continue };
+        let Ok(resource) = decode::resource(&bytes, &TextLimits::default()) else { continue };
         let unchanged = encode::edit(&bytes, &resource.content, stamp()).unwrap_or_else(|why| panic!("{file}: {why}"));
         assert!(unchanged == bytes, "{file}: bytes changed");
         same += 1;
@@ -105,7 +105,7 @@ fn an_event_begins_when_the_zone_of_its_own_file_says() {
     let texts: Vec<_> = files.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect();
     let mut compared = 0;
     for ((file, bytes), rows) in files.iter().zip(by_their_own_zones(&texts)) {
-        let Ok(feed) = decode::feed(bytes, &Limits::default()) else { continue };
+        let Ok(feed) = decode::feed(bytes, &TextLimits::default()) else { continue };
         for (uid, wall, instant) in rows {
             let Some(event) = feed.events.iter().find(|event| event.uid.as_ref().is_some_and(|held| held.0 == uid))
             else {
@@ -203,7 +203,7 @@ fn excused(text: &str) -> bool {
 
 #[test]
 fn what_is_refused_is_refused_with_a_reason() {
-    let limits = Limits::default();
+    let limits = TextLimits::default();
     let (mut asked, mut excused_files, mut whole, mut events, mut unreadable) = (0, 0, 0, 0, 0);
     for (file, bytes) in files() {
         let text = String::from_utf8_lossy(&bytes);
@@ -268,7 +268,7 @@ fn damaged(bytes: &[u8], other: &[u8], seed: u64) -> Vec<u8> {
 #[test]
 fn no_damage_to_a_calendar_panics_or_spoils_an_edit() {
     let files = files();
-    let limits = Limits::default();
+    let limits = TextLimits::default();
     let mut still_read = 0;
     for (at, (file, bytes)) in files.iter().enumerate() {
         for seed in 0..12 {

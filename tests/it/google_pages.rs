@@ -16,7 +16,7 @@ use calwarden::{
         Next, PageToken, Provider, ProviderError, Pull, Result, Unreadable,
         change::Nothing,
         google::{Google, GoogleConfig},
-        transport::{Http, Request, Response, client::ClientConfig},
+        transport::{Http, OutgoingRequest, Response, client::ClientConfig},
     },
 };
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ impl Large {
 
 #[async_trait]
 impl Http for Large {
-    async fn send(&self, request: Request) -> Result<Response> {
+    async fn send(&self, request: OutgoingRequest) -> Result<Response> {
         let query: BTreeMap<_, _> = request.url.query_pairs().into_owned().collect();
         let number = |name: &str| query.get(name).map_or(0, |text| text.parse::<usize>().expect("a number"));
         let (size, from, outline) = (number("maxResults"), number("pageToken"), query.contains_key("fields"));

@@ -14,8 +14,8 @@ use std::{
 };
 
 use calwarden::engine::scheduling::{
-    Action, Block, Broken, Budget, Busy, BusyWith, Change, Plan, Previous, Problem, Reason, Span, Task, check, plan,
-    score,
+    Block, BlockDiff, Broken, BusyTicks, BusyWith, Plan, PlanProblem, Previous, SearchBudget, SuggestedAction,
+    TaskToPlace, TickSpan, UnplacedReason, check, plan, score,
 };
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ use crate::support::planning;
 
 struct Instance {
     id: String,
-    problem: Problem,
+    problem: PlanProblem,
     /// The stored schedule, and its `[M, U, J]`.
     known: Vec<Block>,
     best: [u64; 3],
@@ -38,16 +38,16 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn span(value: &Value) -> Span {
-    Span { start: number(&value[0]), end: number(&value[1]) }
+fn span(value: &Value) -> TickSpan {
+    TickSpan { start: number(&value[0]), end: number(&value[1]) }
 }
 
 /// What is to be solved, without what is known about it.
-fn problem(file: &Value) -> Problem {
+fn problem(file: &Value) -> PlanProblem {
     let ids: Vec<&Value> = list(&file["tasks"]).iter().map(|task| &task["id"]).collect();
     let index = |id: &Value| ids.iter().position(|known| *known == id).expect("a task");
     let windows = file["windows"].as_object().expect("time maps");
-    let task = |task: &Value| Task {
+    let task = |task: &Value| TaskToPlace {
         work: Some(number(&task["dur"])),
         release: number(&task["release"]),
         due: task["due"].as_u64().map(|_| number(&task["due"])),
@@ -59,13 +59,13 @@ fn problem(file: &Value) -> Problem {
         after: list(&task["after"]).iter().map(index).collect(),
     };
     let previous = |value: &Value| Previous { block: block(file, value), move_cost: number(&value["move_cost"]) };
-    Problem {
+    PlanProblem {
         now: number(&file["now"]),
         horizon: number(&file["horizon"]),
         gap: number(&file["gap"]),
         split_cost: number(&file["alpha"]),
         maps: windows.values().map(|map| list(map).iter().map(span).collect()).collect(),
-        busy: list(&file["busy"]).iter().map(|busy| Busy { span: span(busy), with: BusyWith::Event }).collect(),
+        busy: list(&file["busy"]).iter().map(|busy| BusyTicks { span: span(busy), with: BusyWith::Event }).collect(),
         caps: Vec::new(),
         tasks: list(&file["tasks"]).iter().map(task).collect(),
         previous: list(&file["previous"]).iter().map(previous).collect(),
@@ -112,7 +112,7 @@ fn hundred() -> (PathBuf, Value) {
     (path.clone(), read(&path))
 }
 
-fn scored(problem: &Problem, blocks: &[Block]) -> [u64; 3] {
+fn scored(problem: &PlanProblem, blocks: &[Block]) -> [u64; 3] {
     let (score, parts) = score(problem, blocks);
     assert_eq!(score.cost, parts.flow + u64::from(problem.split_cost) * parts.extra_blocks + parts.moves);
     [score.missed, score.unplaced, score.cost]
@@ -141,7 +141,7 @@ fn rule(broken: &Broken) -> &'static str {
 }
 
 /// A change of a schedule and the rule that it breaks; none, if the schedule has no place for it.
-type Mutation = (&'static str, fn(&Problem, Vec<Block>) -> Option<Vec<Block>>);
+type Mutation = (&'static str, fn(&PlanProblem, Vec<Block>) -> Option<Vec<Block>>);
 
 /// The blocks with one of them changed.
 fn with(mut blocks: Vec<Block>, at: Option<usize>, change: impl Fn(&mut Block)) -> Option<Vec<Block>> {
@@ -246,7 +246,7 @@ struct Planned {
 
 fn all_planned() -> Vec<Planned> {
     let planned = |one: Instance| {
-        let plan = plan(&one.problem, Budget::Interactive).unwrap_or_else(|why| panic!("{}: {why}", one.id));
+        let plan = plan(&one.problem, SearchBudget::Interactive).unwrap_or_else(|why| panic!("{}: {why}", one.id));
         Planned { one, plan }
     };
     instances().into_iter().map(planned).collect()
@@ -295,7 +295,7 @@ fn reasons_hold(one: &Instance, plan: &Plan) {
         let (ticks, end) = &mut placed[block.task];
         (*ticks, *end) = (*ticks + block.span().len(), block.end.max(*end));
     }
-    let fits = |(task, (ticks, end)): (&Task, &(u32, u32))| {
+    let fits = |(task, (ticks, end)): (&TaskToPlace, &(u32, u32))| {
         Some(*ticks) == task.work && task.due.is_none_or(|due| due > problem.horizon || *end <= due)
     };
     let misfits: Vec<usize> =
@@ -304,7 +304,7 @@ fn reasons_hold(one: &Instance, plan: &Plan) {
     assert_eq!(told, misfits, "{}", one.id);
     for misfit in &plan.misfits {
         assert!(!misfit.actions.is_empty(), "{}: {misfit:?}", one.id);
-        if let Reason::Overloaded(overload) = &misfit.reason {
+        if let UnplacedReason::Overloaded(overload) = &misfit.reason {
             assert!(overload.tasks.contains(&misfit.task), "{}: {misfit:?}", one.id);
             let until = |at: usize| {
                 let due = problem.tasks[at].due.filter(|due| *due <= problem.horizon);
@@ -318,22 +318,22 @@ fn reasons_hold(one: &Instance, plan: &Plan) {
             assert_eq!((supply, demand), (overload.supply, overload.demand), "{}: {misfit:?}", one.id);
             assert!(most < demand, "{}: {most} of {demand} can flow after all: {misfit:?}", one.id);
         }
-        if let Reason::Outranked { by } = &misfit.reason {
+        if let UnplacedReason::Outranked { by } = &misfit.reason {
             assert!(!by.is_empty(), "{}: {misfit:?}", one.id);
         }
-        let names_itself = |action: &Action| *action == Action::LetSlip { task: misfit.task };
+        let names_itself = |action: &SuggestedAction| *action == SuggestedAction::LetSlip { task: misfit.task };
         assert!(!misfit.actions.iter().any(names_itself), "{}: {misfit:?}", one.id);
     }
     let mut of_either = BTreeMap::new();
     for change in &plan.changes {
         let (old, new) = match change {
-            Change::Kept(block) => (Some(*block), Some(*block)),
-            Change::Moved { from, to, actions, .. } => {
+            BlockDiff::Kept(block) => (Some(*block), Some(*block)),
+            BlockDiff::Moved { from, to, actions, .. } => {
                 assert!(!actions.is_empty(), "{}: {change:?}", one.id);
                 (Some(*from), Some(*to))
             }
-            Change::Added(block) => (None, Some(*block)),
-            Change::Dropped(block) => (Some(*block), None),
+            BlockDiff::Added(block) => (None, Some(*block)),
+            BlockDiff::Dropped(block) => (Some(*block), None),
         };
         for (block, which) in old.map(|block| (block, 0)).into_iter().chain(new.map(|block| (block, 1))) {
             of_either.entry(block).or_insert([0, 0])[which] += 1;
@@ -349,9 +349,9 @@ fn reasons_hold(one: &Instance, plan: &Plan) {
 
 /// Free ticks that any of these tasks may use, how much of their work can be done in them, one tick at a time, and how much
 /// it is.
-fn counted(problem: &Problem, tasks: &[usize], until: impl Fn(usize) -> u32) -> (u32, u32, u32) {
+fn counted(problem: &PlanProblem, tasks: &[usize], until: impl Fn(usize) -> u32) -> (u32, u32, u32) {
     let free = |map: usize, tick: u32| {
-        let at = Span { start: tick, end: tick + 1 };
+        let at = TickSpan { start: tick, end: tick + 1 };
         tick >= problem.now
             && tick < problem.horizon
             && problem.maps[map].iter().any(|hours| hours.overlaps(at))
@@ -407,23 +407,23 @@ fn an_event_that_nothing_depends_on_moves_nothing() {
     let mut tried = 0;
     for Planned { one, plan: first } in all_planned() {
         let problem = &one.problem;
-        let in_hours = |span: Span| problem.maps.iter().flatten().any(|hours| hours.overlaps(span));
-        let is_busy = |span: Span| problem.busy.iter().any(|busy| busy.span.overlaps(span));
-        let spans = (problem.now..problem.horizon).map(|tick| Span { start: tick, end: tick + 1 });
+        let in_hours = |span: TickSpan| problem.maps.iter().flatten().any(|hours| hours.overlaps(span));
+        let is_busy = |span: TickSpan| problem.busy.iter().any(|busy| busy.span.overlaps(span));
+        let spans = (problem.now..problem.horizon).map(|tick| TickSpan { start: tick, end: tick + 1 });
         let mut irrelevant = spans.filter(|span| {
             in_hours(*span) && !is_busy(*span) && first.blocks.iter().all(|block| !block.span().overlaps(*span))
         });
         let Some(span) = irrelevant.nth(tried % 3) else { continue };
         let mut again = problem.clone();
-        again.busy.push(Busy { span, with: BusyWith::Event });
+        again.busy.push(BusyTicks { span, with: BusyWith::Event });
         let move_cost = |block: &Block| if block.start < problem.now + 96 { 256 } else { 64 };
         let in_force = first.blocks.iter().map(|block| Previous { block: *block, move_cost: move_cost(block) });
         again.previous = in_force.collect();
-        let second = plan(&again, Budget::Interactive).expect("a valid problem");
+        let second = plan(&again, SearchBudget::Interactive).expect("a valid problem");
         tried += 1;
         let (kept, now) = (scored(&again, &first.blocks), scored(&again, &second.blocks));
         assert_eq!(second.blocks, first.blocks, "{}: {span:?} {kept:?} {now:?}", one.id);
-        assert!(second.changes.iter().all(|change| matches!(change, Change::Kept(_))), "{}", one.id);
+        assert!(second.changes.iter().all(|change| matches!(change, BlockDiff::Kept(_))), "{}", one.id);
     }
     assert!(tried > 50, "{tried}");
 }
@@ -438,7 +438,7 @@ fn a_hundred_tasks_over_ten_days_are_placed_or_told_why_not() {
         best: [0; 3],
         proven: false,
     };
-    let plan = plan(&one.problem, Budget::Interactive).expect("a valid problem");
+    let plan = plan(&one.problem, SearchBudget::Interactive).expect("a valid problem");
     assert_eq!(check(&one.problem, &plan.blocks), []);
     assert_eq!(scored(&one.problem, &plan.blocks), [plan.score.missed, plan.score.unplaced, plan.score.cost]);
     reasons_hold(&one, &plan);

@@ -12,7 +12,7 @@ use calwarden::{
         person::{Scope, WorkingHours},
         secret::Secret,
     },
-    sandbox::reply::Asked,
+    sandbox::reply::SandboxRequest,
     service::{Refusal, change_calendar::CalendarChange, connect_account::Connect, consent::Begin, people::UserFacts},
     store::Mode,
 };
@@ -125,7 +125,7 @@ async fn consent(
     let asked =
         Begin { user_id: user.clone(), space_id: None, access: Access::Write, account_id: account, return_to: None };
     let now = alive.world.now();
-    let ask = |asked: &Asked| outside.borrow_mut().google.google.answer(now, asked);
+    let ask = |asked: &SandboxRequest| outside.borrow_mut().google.google.answer(now, asked);
     consent_as(&alive.services, &email(signs_in_as), asked, ask).await.expect("connected").account
 }
 

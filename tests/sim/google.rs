@@ -10,8 +10,8 @@ use calwarden::{
     },
     provider::{self, Known, ProviderError},
     sandbox::{
-        google::Google,
-        reply::{Asked, Reply},
+        google::GoogleLookAlike,
+        reply::{Reply, SandboxRequest},
     },
 };
 use chrono::{DateTime, Duration, Utc};
@@ -33,7 +33,7 @@ const THEIRS: &str = "5";
 
 /// The world there.
 pub struct Side {
-    pub google: Google,
+    pub google: GoogleLookAlike,
     /// Promises that a request broke.
     pub broken: Vec<String>,
     /// Occurrences that were not what their series says when it was erased, by the series.
@@ -42,7 +42,7 @@ pub struct Side {
 
 impl Side {
     pub fn new(seed: u64, people: &[&str]) -> Self {
-        let mut side = Self { google: Google::new(seed), broken: Vec::new(), erased: BTreeMap::new() };
+        let mut side = Self { google: GoogleLookAlike::new(seed), broken: Vec::new(), erased: BTreeMap::new() };
         for person in people {
             side.google.add_person(&email(person), "Europe/Paris");
         }
@@ -54,7 +54,7 @@ impl Side {
     }
 
     /// One request of the process under test, judged.
-    pub fn answer(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
+    pub fn answer(&mut self, now: DateTime<Utc>, asked: &SandboxRequest) -> Reply {
         if tells_what_is_private(&String::from_utf8_lossy(&asked.body)) {
             self.broken
                 .push(Promise::NothingPrivate.broken(format!("{} {} tells what is private", asked.method, asked.path)));
@@ -79,7 +79,7 @@ impl Side {
     }
 
     /// What a request meets under a fault.
-    pub fn handle(&mut self, now: DateTime<Utc>, asked: &Asked, fault: Fault) -> Outcome<Reply> {
+    pub fn handle(&mut self, now: DateTime<Utc>, asked: &SandboxRequest, fault: Fault) -> Outcome<Reply> {
         match fault {
             Fault::None => Outcome::Answer(self.answer(now, asked)),
             Fault::Status(status) => Outcome::Answer(refusal(status, "backendError")),
@@ -113,7 +113,7 @@ impl Side {
     }
 
     pub fn control(&mut self, now: DateTime<Utc>, method: &str, path: &str, body: &Value) -> Value {
-        let mut asked = Asked::target(method, &format!("/control/{path}"));
+        let mut asked = SandboxRequest::target(method, &format!("/control/{path}"));
         asked.body = body.to_string().into_bytes();
         let reply = self.google.answer(now, &asked);
         assert_eq!(reply.status, 200, "{path}");
@@ -128,7 +128,7 @@ impl Side {
 
     fn call(&mut self, now: DateTime<Utc>, person: &str, method: &str, path: &str, body: &Value) -> Value {
         let made = self.control(now, "POST", "users", &json!({ "email": email(person) }));
-        let mut asked = Asked::target(method, &format!("{API}/calendars/primary/events{path}"));
+        let mut asked = SandboxRequest::target(method, &format!("{API}/calendars/primary/events{path}"));
         let token = made["access_token"].as_str().expect("a token");
         asked.headers.insert("authorization".to_owned(), format!("Bearer {token}"));
         if !body.is_null() {

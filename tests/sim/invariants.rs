@@ -17,9 +17,9 @@ use calwarden::{
         recurrence::{Bounds, expand},
         sync::plan::Reason,
     },
-    ical::{self, Limits},
+    ical::{self, TextLimits},
     provider::{Next, PageToken, Pull},
-    sandbox::google::Google,
+    sandbox::google::GoogleLookAlike,
     service::Services,
     store::{ConflictFilter, Mode},
 };
@@ -78,7 +78,11 @@ fn is_unread(known: Option<&Option<Revision>>, calendar: &Calendar) -> bool {
 }
 
 /// The same of a Google account: the look-alike says what a token has read past.
-pub async fn google_cursor_is_covered(services: &Services, account: AccountId, google: &Google) -> Vec<String> {
+pub async fn google_cursor_is_covered(
+    services: &Services,
+    account: AccountId,
+    google: &GoogleLookAlike,
+) -> Vec<String> {
     let mut broken = Vec::new();
     let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.expect("a transaction");
     for calendar in tx.calendars_of(account).await.expect("calendars") {
@@ -247,7 +251,8 @@ impl Rest {
     fn remote(&mut self, server: &Server, href: &str) -> BTreeMap<String, String> {
         let mut there = BTreeMap::new();
         for (href, object) in server.calendars.get(href).into_iter().flat_map(|held| &held.objects) {
-            let read = ical::decode::resource(object.body.as_bytes(), &Limits::default()).expect("a readable object");
+            let read =
+                ical::decode::resource(object.body.as_bytes(), &TextLimits::default()).expect("a readable object");
             self.kept.extend(numbers(&object.body));
             if object.body.contains("@there") && !object.body.contains("X-THEIRS;X-P=\"a,b\":kept") {
                 self.broken.push(

@@ -36,7 +36,7 @@ use calwarden::{
         Services, Settings,
         account_work::{PollIntervals, UseCases},
         connections::Connections,
-        port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
+        port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, SweepKind, WorkError},
     },
     store::{self, Blocking, Store, StoreConfig},
     vault::KeyRing,
@@ -135,7 +135,7 @@ impl AccountWork for Counted {
         self.work.account_ids().await
     }
 
-    async fn sweep(&self, sweep: Sweep) -> Result<(), WorkError> {
+    async fn sweep(&self, sweep: SweepKind) -> Result<(), WorkError> {
         self.work.sweep(sweep).await
     }
 
@@ -276,9 +276,9 @@ async fn begin(birth: &Birth<'_>, world: World) -> Alive {
     let work = UseCases::new(Arc::clone(&services), birth.pace);
     let counted = Counted { work, running: Mutex::default(), overlaps: Arc::clone(&birth.overlaps) };
     let spawner = Spawner::on(tokio::runtime::Handle::current());
-    let limits = actor::Config { start_spread: Duration::from_secs(5), ..actor::Config::default() };
+    let limits = actor::ActorLimits { start_spread: Duration::from_secs(5), ..actor::ActorLimits::default() };
     let seldom = birth.pace.caldav_s / BUSY.caldav_s;
-    let limits = actor::Config { census_every: limits.census_every * seldom, ..limits };
+    let limits = actor::ActorLimits { census_every: limits.census_every * seldom, ..limits };
     let handle = actor::start(Arc::new(counted), world.clone(), spawner, limits);
     services.set_wakes(Arc::new(handle.clone()));
     Alive { services, handle, world }

@@ -165,7 +165,8 @@ async fn one_of_google(
     began: tokio::time::Instant,
     life: usize,
 ) -> Result<Response<Body>, std::io::Error> {
-    let mut asked = calwarden::sandbox::reply::Asked::target(request.method().as_str(), &request.uri().to_string());
+    let mut asked =
+        calwarden::sandbox::reply::SandboxRequest::target(request.method().as_str(), &request.uri().to_string());
     let headers = request.headers().iter();
     asked.headers =
         headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect();

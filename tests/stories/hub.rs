@@ -21,7 +21,7 @@ use calwarden::{
         ports::{Clock, Random, World},
     },
     engine::{
-        conflict::{Standing, bring_up_to_date, settled},
+        conflict::{Resolution, bring_up_to_date, settled},
         drain::Surroundings,
         outbox::{Owes, joined, missed, owes},
         round::{
@@ -430,18 +430,18 @@ impl Hub {
         let now = setting.world.now();
         let event = self.events.get_mut(&copy.0).expect("it is there");
         match stands {
-            Standing::Says(content) => {
+            Resolution::Says(content) => {
                 event.content = content;
                 if event.deleted_at.take().is_some() {
                     self.read_again(copy.0, None);
                 }
             }
-            Standing::Deleted => event.deleted_at = Some(now),
-            Standing::CopyAgain if event.deleted_at.is_none() => {
+            Resolution::Deleted => event.deleted_at = Some(now),
+            Resolution::CopyAgain if event.deleted_at.is_none() => {
                 let event = event.clone();
                 return self.link(setting, &event, copy.1);
             }
-            Standing::CopyAgain | Standing::NoCopy => return,
+            Resolution::CopyAgain | Resolution::NoCopy => return,
         }
         let event = self.events.get_mut(&copy.0).expect("it is there");
         event.version += 1;

@@ -8,11 +8,11 @@ use calwarden::{
     provider::{
         ProviderError, oauth,
         registry::Endpoints,
-        transport::{Credential, Http, Request, Response},
+        transport::{Credential, Http, OutgoingRequest, Response},
     },
     sandbox::{
-        google::Google,
-        reply::{Asked, Reply},
+        google::GoogleLookAlike,
+        reply::{Reply, SandboxRequest},
     },
 };
 use futures_util::future::BoxFuture;
@@ -26,7 +26,7 @@ const API: &str = "/google/calendar/v3";
 
 /// The way there.
 pub struct Wire {
-    google: Mutex<Google>,
+    google: Mutex<GoogleLookAlike>,
     world: World,
     strangers: Mutex<Vec<String>>,
     meanwhile: Mutex<Option<(&'static str, BoxFuture<'static, ()>)>>,
@@ -35,7 +35,7 @@ pub struct Wire {
 impl Wire {
     pub fn new(seed: u64, world: World) -> Arc<Self> {
         Arc::new(Self {
-            google: Mutex::new(Google::new(seed)),
+            google: Mutex::new(GoogleLookAlike::new(seed)),
             world,
             strangers: Mutex::default(),
             meanwhile: Mutex::default(),
@@ -52,12 +52,12 @@ impl Wire {
         held.take_if(|(part, _)| path.contains(*part)).map(|(_, then)| then)
     }
 
-    pub fn google(&self) -> MutexGuard<'_, Google> {
+    pub fn google(&self) -> MutexGuard<'_, GoogleLookAlike> {
         self.google.lock().expect("no panic")
     }
 
     /// Asks it; what its document does not know is kept for [`Wire::held`].
-    pub fn ask(&self, asked: &Asked) -> Reply {
+    pub fn ask(&self, asked: &SandboxRequest) -> Reply {
         let reply = self.google().answer(self.world.now(), asked);
         if let Some(path) = asked.path.strip_prefix(API) {
             let mut wrong = document().request(&asked.method, path, &asked.query, &asked.body);
@@ -80,7 +80,7 @@ impl Wire {
 
     /// `/control`.
     pub fn control(&self, method: &str, path: &str, body: &Value) -> Value {
-        let mut asked = Asked::target(method, &format!("/control/{path}"));
+        let mut asked = SandboxRequest::target(method, &format!("/control/{path}"));
         asked.body = body.to_string().into_bytes();
         let reply = self.ask(&asked);
         assert_eq!(reply.status, 200, "{path}: {}", String::from_utf8_lossy(&reply.body));
@@ -94,7 +94,7 @@ impl Wire {
 
     /// One request of somebody else's client.
     pub fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
-        let mut asked = Asked::target(method, &format!("{API}{path}"));
+        let mut asked = SandboxRequest::target(method, &format!("{API}{path}"));
         asked.headers.insert("authorization".to_owned(), format!("Bearer {token}"));
         if !body.is_null() {
             asked.body = body.to_string().into_bytes();
@@ -117,12 +117,12 @@ pub struct Port(pub Arc<Wire>);
 
 #[async_trait]
 impl Http for Port {
-    async fn send(&self, request: Request) -> Result<Response, ProviderError> {
+    async fn send(&self, request: OutgoingRequest) -> Result<Response, ProviderError> {
         let target = match request.url.query() {
             Some(query) => format!("{}?{query}", request.url.path()),
             None => request.url.path().to_owned(),
         };
-        let mut asked = Asked::target(request.method, &target);
+        let mut asked = SandboxRequest::target(request.method, &target);
         asked.headers = request.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
         if let Some(Credential::Bearer(token)) = &request.credential {
             asked.headers.insert("authorization".to_owned(), format!("Bearer {}", token.expose()));

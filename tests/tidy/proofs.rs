@@ -47,6 +47,32 @@ fn paths_are_told_from_the_root() {
 }
 
 #[test]
+fn a_type_name_that_stands_twice_is_told() {
+    let doubled = |texts: &[(&str, &str)]| {
+        one_name_one_type(&texts.iter().map(|(path, text)| file(path, text)).collect::<Vec<_>>())
+    };
+    let plan = ("src/engine/plan.rs", "pub struct Plan {\n    a: u8,\n}");
+    for other in [
+        ("src/app/cli.rs", "enum Plan {}"),
+        ("src/app/cli.rs", "pub(in crate::app) type Plan = u8;"),
+        ("src/app/cli.rs", "pub trait Plan<'a> {}"),
+        ("src/domain/plan.rs", "words! {\n    /// What.\n    Plan {\n        A = \"a\",\n    }\n}"),
+        ("src/app/cli.rs", "struct Plan(u8);"),
+    ] {
+        let found = doubled(&[plan, other]);
+        assert!(found.iter().any(|line| line.contains("`Plan`") && line.contains(other.0)), "{other:?}: {found:?}");
+    }
+    for other in [
+        ("src/engine/plan/tests.rs", "struct Plan;"),
+        ("src/app/cli.rs", "#[cfg(test)]\nmod tests {\n    struct Plan;\n}"),
+        ("src/app/cli.rs", "// struct Plan;\nstruct Planned;\nimpl Plan for Planned {\n    type Plan = u8;\n}"),
+        ("tests/it/main.rs", "struct Plan;"),
+    ] {
+        assert_eq!(doubled(&[plan, other]), Vec::<String>::new(), "{other:?}");
+    }
+}
+
+#[test]
 fn an_import_upwards_is_told() {
     proves(
         layers,

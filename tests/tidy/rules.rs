@@ -1,6 +1,6 @@
 //! The rules, each from one file to what is wrong with it: a sentence that names the place and what to do.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use crate::source::Source;
 
@@ -287,6 +287,49 @@ pub fn names(file: &Source) -> Vec<String> {
     let empty = |part: &&str| NAMES_THAT_SAY_NOTHING.contains(&part.split('.').next().unwrap_or(part));
     let told = |part: &str| format!("{}: `{part}` does not say what is inside: name it after that", file.path);
     file.path.split('/').filter(empty).map(told).collect()
+}
+
+/// The types that a file defines outside its tests, each with its line: with a keyword of the language at the beginning of a line, or
+/// with `words!`.
+fn types(file: &Source) -> Vec<(String, usize)> {
+    let tests = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
+    if tests || !file.path.starts_with("src/") || !file.is_rust() {
+        return Vec::new();
+    }
+    let end = file.code.find("#[cfg(test)]\nmod tests {").unwrap_or(file.code.len());
+    let name = |words: &mut dyn Iterator<Item = &str>| {
+        words
+            .next()
+            .map(|word| word.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(word).to_owned())
+    };
+    let mut found = Vec::new();
+    let mut within_words = false;
+    for (at, line) in file.code[..end].lines().enumerate() {
+        let mut words =
+            line.split_whitespace().skip_while(|word| word.starts_with("pub") || *word == "in" || word.ends_with(')'));
+        let defines =
+            !line.starts_with(' ') && matches!(words.next(), Some("struct" | "enum" | "trait" | "type" | "union"));
+        let listed = within_words && line.starts_with("    ") && !line.starts_with("     ") && line.ends_with('{');
+        if defines {
+            found.extend(name(&mut words).map(|name| (name, at + 1)));
+        } else if listed {
+            found.extend(name(&mut line.split_whitespace().filter(|word| *word != "pub")).map(|name| (name, at + 1)));
+        }
+        within_words = line == "words! {" || within_words && line != "}";
+    }
+    found
+}
+
+/// A type has its name for itself: who reads one need not ask which.
+pub fn one_name_one_type(files: &[Source]) -> Vec<String> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files {
+        for (name, line) in types(file) {
+            all.entry(name).or_default().push(format!("{}:{line}", file.path));
+        }
+    }
+    let doubled = all.into_iter().filter(|(_, places)| places.len() > 1);
+    doubled.map(|(name, places)| format!("`{name}` is more than one type: {}", places.join(", "))).collect()
 }
 
 /// Every module says first what it is for.

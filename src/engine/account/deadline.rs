@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    state::{Account, Channel, Credential, Life, Moment, RetryAt, Round},
+    state::{AccountMachine, ChannelLife, CredentialState, Life, Moment, RetryAt, RoundState},
     step::{CHANNEL_RETRY_MAX, ROUND_GAP},
 };
 use crate::engine::backoff::RETRY_AFTER_MAX;
@@ -36,12 +36,12 @@ pub enum Alarm {
 
 /// When the state wants to be looked at; `None`: only an input can move it.
 #[must_use]
-pub fn deadline(account: &Account) -> Option<DateTime<Utc>> {
+pub fn deadline(account: &AccountMachine) -> Option<DateTime<Utc>> {
     alarms(account).map(|(_, at)| at).min()
 }
 
 /// Every alarm the state has.
-pub fn alarms(account: &Account) -> impl Iterator<Item = (Alarm, DateTime<Utc>)> + use<> {
+pub fn alarms(account: &AccountMachine) -> impl Iterator<Item = (Alarm, DateTime<Utc>)> + use<> {
     let clean_up = match account.life {
         Life::Cleaning { retry, .. } => retry.at,
         _ => None,
@@ -50,27 +50,27 @@ pub fn alarms(account: &Account) -> impl Iterator<Item = (Alarm, DateTime<Utc>)>
     let mut outbox = None;
     if account.live() {
         found[1] = match account.round {
-            Round::Idle { poll_at } => (Alarm::Poll, poll_at),
-            Round::BackingOff { until, .. } => (Alarm::Retry, Some(until)),
-            Round::Owed { .. } => (Alarm::Quiet, account.quiet_until),
-            Round::Running { .. } => (Alarm::Poll, None),
+            RoundState::Idle { poll_at } => (Alarm::Poll, poll_at),
+            RoundState::BackingOff { until, .. } => (Alarm::Retry, Some(until)),
+            RoundState::Owed { .. } => (Alarm::Quiet, account.quiet_until),
+            RoundState::Running { .. } => (Alarm::Poll, None),
         };
         found[2].1 = match account.channel {
-            Channel::Open { renew_at, .. } => Some(renew_at),
-            Channel::Lapsed { retry, .. } => Some(retry),
-            Channel::Unsupported | Channel::Absent { .. } | Channel::Opening { .. } => None,
+            ChannelLife::Open { renew_at, .. } => Some(renew_at),
+            ChannelLife::Lapsed { retry, .. } => Some(retry),
+            ChannelLife::Unsupported | ChannelLife::Absent { .. } | ChannelLife::Opening { .. } => None,
         };
         found[3].1 = match account.credential {
-            Credential::Fresh { refresh_at, .. } => refresh_at,
-            Credential::Stale { .. } | Credential::Refreshing { .. } | Credential::Revoked => None,
+            CredentialState::Fresh { refresh_at, .. } => refresh_at,
+            CredentialState::Stale { .. } | CredentialState::Refreshing { .. } | CredentialState::Revoked => None,
         };
         // A provider that is failing is not troubled with writes before its retry.
-        outbox = account.outbox_due.filter(|_| matches!(account.round, Round::Idle { .. }));
+        outbox = account.outbox_due.filter(|_| matches!(account.round, RoundState::Idle { .. }));
     }
     found.into_iter().chain([(Alarm::Outbox, outbox)]).filter_map(|(alarm, at)| Some((alarm, at?)))
 }
 
-impl Account {
+impl AccountMachine {
     /// Brings every alarm into reach. A wall clock that was set back would otherwise leave the account waiting for an
     /// instant that lies days ahead: what was a pause of a second stays one, and nothing waits longer than it ever may.
     pub(super) fn within_reach(&mut self, moment: Moment) {
@@ -84,11 +84,11 @@ impl Account {
         self.outbox_due = self.outbox_due.map(|at| at.min(latest));
         let latest_poll = self.latest_poll(moment);
         match &mut self.round {
-            Round::Idle { poll_at: Some(at) } => *at = (*at).min(latest_poll.unwrap_or(*at)),
-            Round::BackingOff { until, .. } => *until = (*until).min(latest),
-            Round::Idle { poll_at: None } | Round::Owed { .. } | Round::Running { .. } => {}
+            RoundState::Idle { poll_at: Some(at) } => *at = (*at).min(latest_poll.unwrap_or(*at)),
+            RoundState::BackingOff { until, .. } => *until = (*until).min(latest),
+            RoundState::Idle { poll_at: None } | RoundState::Owed { .. } | RoundState::Running { .. } => {}
         }
-        if let Channel::Lapsed { retry, .. } = &mut self.channel {
+        if let ChannelLife::Lapsed { retry, .. } = &mut self.channel {
             *retry = (*retry).min(moment.after(CHANNEL_RETRY_MAX));
         }
         if let Life::Cleaning { retry: RetryAt { at: Some(at), .. }, .. } = &mut self.life {
@@ -102,14 +102,14 @@ impl Account {
         let waits = [self.quiet_until.as_mut(), self.outbox_due.as_mut()];
         waits.into_iter().flatten().for_each(earlier);
         match &mut self.round {
-            Round::Idle { poll_at: Some(at) } | Round::BackingOff { until: at, .. } => earlier(at),
-            Round::Idle { poll_at: None } | Round::Owed { .. } | Round::Running { .. } => {}
+            RoundState::Idle { poll_at: Some(at) } | RoundState::BackingOff { until: at, .. } => earlier(at),
+            RoundState::Idle { poll_at: None } | RoundState::Owed { .. } | RoundState::Running { .. } => {}
         }
         match &mut self.channel {
-            Channel::Open { renew_at: at, .. } | Channel::Lapsed { retry: at, .. } => earlier(at),
-            Channel::Unsupported | Channel::Absent { .. } | Channel::Opening { .. } => {}
+            ChannelLife::Open { renew_at: at, .. } | ChannelLife::Lapsed { retry: at, .. } => earlier(at),
+            ChannelLife::Unsupported | ChannelLife::Absent { .. } | ChannelLife::Opening { .. } => {}
         }
-        if let Credential::Fresh { refresh_at: Some(at), .. } = &mut self.credential {
+        if let CredentialState::Fresh { refresh_at: Some(at), .. } = &mut self.credential {
             earlier(at);
         }
         if let Life::Cleaning { retry: RetryAt { at: Some(at), .. }, .. } = &mut self.life {

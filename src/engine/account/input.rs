@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::state::Pace;
+use super::state::PollPace;
 use crate::domain::round::{Cause, Outcome};
 
 /// Work that takes time; at most one of each kind is in flight.
@@ -110,7 +110,7 @@ pub enum Input {
         delete_events: bool,
     },
     /// Its owner, or its provider, changed how often it polls.
-    ScheduleChanged(Pace),
+    ScheduleChanged(PollPace),
 }
 
 /// What the shell must do.

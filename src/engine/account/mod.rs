@@ -18,7 +18,7 @@ mod step;
 pub use deadline::{Alarm, alarms, deadline};
 pub use input::{ChannelEnd, Effect, Finished, Input, RefreshEnd, RoundEnd, Work};
 pub use state::{
-    Account, Channel, Credential, CredentialKind, LAPSES_NOTIFIED, Life, Moment, POLL_EVERY_MIN, Pace, Past, RetryAt,
-    Round,
+    AccountMachine, ChannelLife, CredentialKind, CredentialState, LAPSES_NOTIFIED, Life, Moment, POLL_EVERY_MIN, Past,
+    PollPace, RetryAt, RoundState,
 };
 pub use step::{CHANNEL_LEAD, CONFIRM_AFTER, OUTBOX_GAP, ROUND_GAP, joined, step};

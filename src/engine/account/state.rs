@@ -88,7 +88,7 @@ impl CredentialKind {
 
 /// What is known of the credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Credential {
+pub enum CredentialState {
     /// It may be used.
     Fresh {
         /// How often it was refused since it last worked or was entered. Only the last of `CredentialKind::refusals_believed` is
@@ -119,7 +119,7 @@ pub enum Credential {
     Revoked,
 }
 
-impl Credential {
+impl CredentialState {
     /// A lasting credential, just entered by its owner.
     pub(super) const ENTERED: Self = Self::Fresh { refusals: 0, expires: None, refresh_at: None };
 
@@ -158,7 +158,7 @@ impl Credential {
 
 /// The watch channel, through which the provider asks us to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Channel {
+pub enum ChannelLife {
     /// The provider has none: polls alone.
     Unsupported,
     /// None is open, or not enough.
@@ -189,7 +189,7 @@ pub enum Channel {
 
 /// The round: one pass of sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Round {
+pub enum RoundState {
     /// Nothing to do before the poll.
     Idle {
         /// When the poll is due; `None`: only a wake starts a round.
@@ -218,7 +218,7 @@ pub enum Round {
 
 /// How often an account looks for changes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Pace {
+pub struct PollPace {
     /// Time between polls; `None`: auto-sync is off.
     pub every: Option<Duration>,
     /// What the provider asks for: polls come no more often.
@@ -227,7 +227,7 @@ pub struct Pace {
     pub watched: Option<Duration>,
 }
 
-impl Pace {
+impl PollPace {
     /// Time between polls within its bounds; `None`: no polls.
     #[must_use]
     pub fn period(self, watching: bool) -> Option<Duration> {
@@ -247,7 +247,7 @@ pub struct Past {
     /// Whether the provider can notify us of changes.
     pub channels: bool,
     /// How often it looks by itself.
-    pub pace: Pace,
+    pub pace: PollPace,
     /// Its owner or an operator said wait.
     pub paused: bool,
     /// Its owner was asked to connect again, and has not.
@@ -264,19 +264,19 @@ pub struct Past {
 
 /// One connected account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Account {
+pub struct AccountMachine {
     /// Whether it takes part at all.
     pub life: Life,
     /// Whether its credential can be renewed without its owner.
     pub kind: CredentialKind,
     /// What is known of the credential.
-    pub credential: Credential,
+    pub credential: CredentialState,
     /// The watch channel.
-    pub channel: Channel,
+    pub channel: ChannelLife,
     /// The round.
-    pub round: Round,
+    pub round: RoundState,
     /// How often it looks by itself.
-    pub pace: Pace,
+    pub pace: PollPace,
     /// Rounds failed in a row.
     pub failures: u32,
     /// When the first queued write may be tried; `None`: nothing waits.
@@ -288,7 +288,7 @@ pub struct Account {
     pub seen: DateTime<Utc>,
 }
 
-impl Account {
+impl AccountMachine {
     /// The account as the store remembers it. A round that was due meanwhile is owed; none runs before its time just
     /// because the process started (I-23).
     #[must_use]
@@ -298,23 +298,24 @@ impl Account {
             None if past.paused => Life::Paused,
             None => Life::Active,
         };
-        let credential = if past.revoked { Credential::Revoked } else { Credential::stored(past.expires, moment) };
+        let credential =
+            if past.revoked { CredentialState::Revoked } else { CredentialState::stored(past.expires, moment) };
         let due_later = past.next_round_at.filter(|at| *at > moment.now);
         let round = match (due_later, past.failures) {
-            (Some(until), 1..) => Round::BackingOff { again: None, until },
-            (Some(at), 0) if past.pace.every.is_some() => Round::Idle { poll_at: Some(at) },
-            (None, 1..) => Round::Owed { cause: Cause::Retry },
+            (Some(until), 1..) => RoundState::BackingOff { again: None, until },
+            (Some(at), 0) if past.pace.every.is_some() => RoundState::Idle { poll_at: Some(at) },
+            (None, 1..) => RoundState::Owed { cause: Cause::Retry },
             // Auto-sync is off: a round runs only when one was asked for and has not ended.
             _ if past.pace.every.is_none() && (due_later.is_some() || past.next_round_at.is_none()) => {
-                Round::Idle { poll_at: None }
+                RoundState::Idle { poll_at: None }
             }
-            _ => Round::Owed { cause: Cause::Started },
+            _ => RoundState::Owed { cause: Cause::Started },
         };
         let mut account = Self {
             life,
             kind: past.kind,
             credential,
-            channel: if past.channels { Channel::Absent { lapses: 0 } } else { Channel::Unsupported },
+            channel: if past.channels { ChannelLife::Absent { lapses: 0 } } else { ChannelLife::Unsupported },
             round,
             pace: past.pace,
             failures: past.failures,
@@ -324,7 +325,7 @@ impl Account {
             seen: moment.now,
         };
         if !account.live() {
-            account.round = Round::Idle { poll_at: None };
+            account.round = RoundState::Idle { poll_at: None };
         }
         account
     }
@@ -332,12 +333,12 @@ impl Account {
     /// Active, with a credential that may be used or renewed.
     #[must_use]
     pub fn live(&self) -> bool {
-        self.life == Life::Active && self.credential != Credential::Revoked
+        self.life == Life::Active && self.credential != CredentialState::Revoked
     }
 
     /// When the next poll is due after a round that ends now.
     pub(super) fn next_poll(&self, moment: Moment) -> Option<DateTime<Utc>> {
-        let watching = matches!(self.channel, Channel::Open { .. });
+        let watching = matches!(self.channel, ChannelLife::Open { .. });
         let jitter = 1.0 + POLL_JITTER * moment.fraction.clamp(0.0, 1.0);
         self.pace.period(watching).map(|period| moment.after(period.mul_f64(jitter)))
     }
@@ -350,12 +351,12 @@ impl Account {
     /// Whether a round is in flight.
     #[must_use]
     pub fn running(&self) -> bool {
-        matches!(self.round, Round::Running { .. })
+        matches!(self.round, RoundState::Running { .. })
     }
 
     /// Whether nothing is in flight that clean-up would have to wait for.
     pub(super) fn quiet(&self) -> bool {
-        let refreshing = matches!(self.credential, Credential::Refreshing { .. });
-        !self.running() && !refreshing && !matches!(self.channel, Channel::Opening { .. })
+        let refreshing = matches!(self.credential, CredentialState::Refreshing { .. });
+        !self.running() && !refreshing && !matches!(self.channel, ChannelLife::Opening { .. })
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::state::{Account, Credential, Life, Round};
+use super::state::{AccountMachine, CredentialState, Life, RoundState};
 use crate::{domain::account::AccountStatus, words};
 
 words! {
@@ -35,7 +35,7 @@ words! {
 
 /// What an owner sees, and what a restart begins from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct AccountStanding {
     /// In one word.
     pub status: AccountStatus,
     /// Rounds failed in a row.
@@ -46,35 +46,35 @@ pub struct Standing {
 
 /// What operators see.
 #[must_use]
-pub fn phase(account: &Account) -> Phase {
+pub fn phase(account: &AccountMachine) -> Phase {
     match (account.life, account.credential, account.round) {
         (Life::Closed, ..) => Phase::Closed,
         (Life::Cleaning { .. }, ..) => Phase::Cleaning,
         (Life::Draining { .. }, ..) => Phase::Draining,
         // A pause does not break off a round, so a running one is still shown.
-        (_, _, Round::Running { .. }) => Phase::Running,
+        (_, _, RoundState::Running { .. }) => Phase::Running,
         (Life::Paused, ..) => Phase::Paused,
-        (_, Credential::Revoked, _) => Phase::ReconnectRequired,
-        (_, _, Round::Owed { .. }) => Phase::Owed,
-        (_, _, Round::BackingOff { .. }) => Phase::BackingOff,
-        (_, _, Round::Idle { .. }) => Phase::Idle,
+        (_, CredentialState::Revoked, _) => Phase::ReconnectRequired,
+        (_, _, RoundState::Owed { .. }) => Phase::Owed,
+        (_, _, RoundState::BackingOff { .. }) => Phase::BackingOff,
+        (_, _, RoundState::Idle { .. }) => Phase::Idle,
     }
 }
 
 /// What owners see.
 #[must_use]
-pub fn standing(account: &Account) -> Standing {
+pub fn standing(account: &AccountMachine) -> AccountStanding {
     let status = match (account.life, account.credential) {
         (Life::Draining { .. } | Life::Cleaning { .. } | Life::Closed, _) => AccountStatus::Disconnecting,
         (Life::Paused, _) => AccountStatus::Paused,
-        (Life::Active, Credential::Revoked) => AccountStatus::ReconnectRequired,
+        (Life::Active, CredentialState::Revoked) => AccountStatus::ReconnectRequired,
         (Life::Active, _) if account.failures > 0 => AccountStatus::Error,
         (Life::Active, _) => AccountStatus::Active,
     };
     let next_round_at = account.live().then(|| match account.round {
-        Round::Idle { poll_at } => [poll_at, account.outbox_due].into_iter().flatten().min(),
-        Round::BackingOff { until, .. } => Some(until),
-        Round::Owed { .. } | Round::Running { .. } => None,
+        RoundState::Idle { poll_at } => [poll_at, account.outbox_due].into_iter().flatten().min(),
+        RoundState::BackingOff { until, .. } => Some(until),
+        RoundState::Owed { .. } | RoundState::Running { .. } => None,
     });
-    Standing { status, failures: account.failures, next_round_at: next_round_at.flatten() }
+    AccountStanding { status, failures: account.failures, next_round_at: next_round_at.flatten() }
 }

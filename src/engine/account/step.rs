@@ -9,7 +9,10 @@ use chrono::{DateTime, Utc};
 use super::{
     deadline::{Alarm, alarms},
     input::{ChannelEnd, Effect, Finished, Input, RefreshEnd, RoundEnd, Work},
-    state::{Account, Channel, Credential, CredentialKind, LAPSES_NOTIFIED, Life, Moment, Pace, RetryAt, Round},
+    state::{
+        AccountMachine, ChannelLife, CredentialKind, CredentialState, LAPSES_NOTIFIED, Life, Moment, PollPace, RetryAt,
+        RoundState,
+    },
 };
 use crate::{
     domain::round::{Cause, Outcome},
@@ -34,7 +37,7 @@ const RENEW_EVERY_MIN: Duration = Duration::from_mins(1);
 
 /// One input: the next state, and what to do. Total: an input that means nothing in a state changes nothing.
 #[must_use]
-pub fn step(mut account: Account, input: Input, moment: Moment) -> (Account, Vec<Effect>) {
+pub fn step(mut account: AccountMachine, input: Input, moment: Moment) -> (AccountMachine, Vec<Effect>) {
     let mut effects = Vec::new();
     account.within_reach(moment);
     match input {
@@ -63,7 +66,7 @@ pub fn step(mut account: Account, input: Input, moment: Moment) -> (Account, Vec
     (account, effects)
 }
 
-impl Account {
+impl AccountMachine {
     /// Begins whatever is owed and allowed: the only place work begins.
     fn settle(&mut self, moment: Moment, effects: &mut Vec<Effect>) {
         match self.life {
@@ -81,23 +84,23 @@ impl Account {
             return;
         }
         let quiet = self.quiet_until.is_none_or(|at| at <= moment.now);
-        if let Credential::Stale { refused, refusals } = self.credential
+        if let CredentialState::Stale { refused, refusals } = self.credential
             && (quiet || !self.credential.is_doubted(self.kind))
         {
-            self.credential = Credential::Refreshing { refused, refusals, superseded: false };
+            self.credential = CredentialState::Refreshing { refused, refusals, superseded: false };
             effects.push(Effect::Begin(Work::Refresh));
         }
         if !self.credential.is_fresh() {
             return;
         }
-        if let Channel::Absent { lapses } = self.channel {
-            self.channel = Channel::Opening { lapses };
+        if let ChannelLife::Absent { lapses } = self.channel {
+            self.channel = ChannelLife::Opening { lapses };
             effects.push(Effect::Begin(Work::OpenChannel));
         }
-        if let Round::Owed { cause } = self.round
+        if let RoundState::Owed { cause } = self.round
             && quiet
         {
-            self.round = Round::Running { again: None, superseded: false };
+            self.round = RoundState::Running { again: None, superseded: false };
             // The round tries every write that is due, and its end says when the next one is.
             self.outbox_due = None;
             effects.push(Effect::Begin(Work::Round { cause }));
@@ -110,18 +113,22 @@ impl Account {
             return;
         }
         self.round = match self.round {
-            Round::Idle { .. } => Round::Owed { cause },
-            Round::Owed { cause: first } => Round::Owed { cause: joined(Some(first), cause) },
-            Round::Running { again, superseded } => Round::Running { again: Some(joined(again, cause)), superseded },
+            RoundState::Idle { .. } => RoundState::Owed { cause },
+            RoundState::Owed { cause: first } => RoundState::Owed { cause: joined(Some(first), cause) },
+            RoundState::Running { again, superseded } => {
+                RoundState::Running { again: Some(joined(again, cause)), superseded }
+            }
             // Somebody is waiting for the answer: only the provider's own wait holds it back (`quiet_until`).
-            Round::BackingOff { .. } if cause == Cause::Requested => Round::Owed { cause },
-            Round::BackingOff { again, until } => Round::BackingOff { again: Some(joined(again, cause)), until },
+            RoundState::BackingOff { .. } if cause == Cause::Requested => RoundState::Owed { cause },
+            RoundState::BackingOff { again, until } => {
+                RoundState::BackingOff { again: Some(joined(again, cause)), until }
+            }
         };
     }
 
     fn started_owing(&mut self, cause: Cause) {
-        if self.live() && matches!(self.round, Round::Owed { .. }) {
-            self.round = Round::Owed { cause };
+        if self.live() && matches!(self.round, RoundState::Owed { .. }) {
+            self.round = RoundState::Owed { cause };
         }
         self.owe(cause);
     }
@@ -135,7 +142,7 @@ impl Account {
                     self.outbox_due = None;
                     self.owe(Cause::LocalEdit);
                 }
-                Alarm::Retry => self.round = Round::Owed { cause: self.again().unwrap_or(Cause::Retry) },
+                Alarm::Retry => self.round = RoundState::Owed { cause: self.again().unwrap_or(Cause::Retry) },
                 Alarm::Renew => self.renew_channel(),
                 Alarm::Refresh => self.stale(),
                 // `settle` looks at the instant itself.
@@ -146,8 +153,8 @@ impl Account {
 
     fn again(&self) -> Option<Cause> {
         match self.round {
-            Round::Running { again, .. } | Round::BackingOff { again, .. } => again,
-            Round::Idle { .. } | Round::Owed { .. } => None,
+            RoundState::Running { again, .. } | RoundState::BackingOff { again, .. } => again,
+            RoundState::Idle { .. } | RoundState::Owed { .. } => None,
         }
     }
 
@@ -160,10 +167,10 @@ impl Account {
     }
 
     fn round_ended(&mut self, end: RoundEnd, moment: Moment, effects: &mut Vec<Effect>) {
-        let Round::Running { again, superseded } = self.round else { return };
+        let RoundState::Running { again, superseded } = self.round else { return };
         self.pace.at_least = end.poll_at_least.or(self.pace.at_least);
-        if end.unwatched && matches!(self.channel, Channel::Open { .. } | Channel::Unsupported) {
-            self.channel = Channel::Absent { lapses: 0 };
+        if end.unwatched && matches!(self.channel, ChannelLife::Open { .. } | ChannelLife::Unsupported) {
+            self.channel = ChannelLife::Absent { lapses: 0 };
         }
         if let Some(at) = end.next_outbox_at {
             let at = at.max(moment.after(OUTBOX_GAP));
@@ -173,40 +180,42 @@ impl Account {
         match end.outcome {
             Outcome::Ok | Outcome::Partial | Outcome::Held => {
                 self.failures = 0;
-                if let Credential::Fresh { refusals, .. } = &mut self.credential
+                if let CredentialState::Fresh { refusals, .. } = &mut self.credential
                     && !superseded
                 {
                     *refusals = 0;
                 }
                 self.round = match again {
-                    Some(cause) => Round::Owed { cause },
-                    None => Round::Idle { poll_at: self.next_poll(moment) },
+                    Some(cause) => RoundState::Owed { cause },
+                    None => RoundState::Idle { poll_at: self.next_poll(moment) },
                 };
             }
             Outcome::Failed => self.back_off(again, end.retry_after, moment),
             Outcome::Unauthorised if superseded => {
-                self.round = Round::Owed { cause: again.unwrap_or(Cause::Retry) };
+                self.round = RoundState::Owed { cause: again.unwrap_or(Cause::Retry) };
             }
             Outcome::Unauthorised => self.refused(again, moment, effects),
         }
         if !self.live() {
-            self.round = Round::Idle { poll_at: None };
+            self.round = RoundState::Idle { poll_at: None };
         }
     }
 
     fn back_off(&mut self, again: Option<Cause>, retry_after: Option<Duration>, moment: Moment) {
         self.failures = self.failures.saturating_add(1);
         let until = moment.after(round_wait(self.failures, retry_after, moment.fraction));
-        self.round = Round::BackingOff { again, until };
+        self.round = RoundState::BackingOff { again, until };
     }
 
     /// The provider refused the credential the round used.
     fn refused(&mut self, again: Option<Cause>, moment: Moment, effects: &mut Vec<Effect>) {
-        let retry = Round::Owed { cause: again.unwrap_or(Cause::Retry) };
+        let retry = RoundState::Owed { cause: again.unwrap_or(Cause::Retry) };
         match self.credential {
-            Credential::Fresh { refusals, .. } if refusals + 1 >= self.kind.refusals_believed() => self.revoke(effects),
-            Credential::Fresh { refusals, expires, refresh_at } => {
-                self.credential = Credential::Fresh { refusals: refusals + 1, expires, refresh_at };
+            CredentialState::Fresh { refusals, .. } if refusals + 1 >= self.kind.refusals_believed() => {
+                self.revoke(effects);
+            }
+            CredentialState::Fresh { refusals, expires, refresh_at } => {
+                self.credential = CredentialState::Fresh { refusals: refusals + 1, expires, refresh_at };
                 self.round = retry;
                 if self.kind == CredentialKind::Refreshable {
                     self.stale();
@@ -214,56 +223,59 @@ impl Account {
                 if self.credential.is_doubted(self.kind) {
                     self.failures = self.failures.saturating_add(1);
                     let until = moment.after(CONFIRM_AFTER.mul_f64(1.0 + moment.fraction.clamp(0.0, 1.0)));
-                    self.round = Round::BackingOff { again, until };
+                    self.round = RoundState::BackingOff { again, until };
                     // Whoever asks meanwhile would only meet the same refusal, and it would be believed.
                     self.quiet_until = Some(self.quiet_until.map_or(until, |at| at.max(until)));
                 }
             }
-            Credential::Stale { .. } | Credential::Refreshing { .. } => self.round = retry,
-            Credential::Revoked => {}
+            CredentialState::Stale { .. } | CredentialState::Refreshing { .. } => self.round = retry,
+            CredentialState::Revoked => {}
         }
     }
 
     /// A credential that may be used is to be renewed first.
     fn stale(&mut self) {
-        if let Credential::Fresh { refusals, .. } = self.credential {
-            self.credential = Credential::Stale { refused: false, refusals };
+        if let CredentialState::Fresh { refusals, .. } = self.credential {
+            self.credential = CredentialState::Stale { refused: false, refusals };
         }
     }
 
     fn revoke(&mut self, effects: &mut Vec<Effect>) {
-        self.credential = Credential::Revoked;
+        self.credential = CredentialState::Revoked;
         if matches!(self.life, Life::Active | Life::Paused) {
             effects.push(Effect::AskReconnect);
         }
     }
 
     fn refresh_ended(&mut self, end: RefreshEnd, moment: Moment, effects: &mut Vec<Effect>) {
-        let Credential::Refreshing { refused, refusals, superseded } = self.credential else { return };
+        let CredentialState::Refreshing { refused, refusals, superseded } = self.credential else { return };
         if superseded {
-            self.credential = Credential::given(self.kind);
+            self.credential = CredentialState::given(self.kind);
             return;
         }
         match end {
             RefreshEnd::Done { expires } => {
-                self.credential =
-                    Credential::Fresh { refusals, expires, refresh_at: expires.map(|end| refresh_before(end, moment)) };
-                if let Round::Running { superseded, .. } = &mut self.round {
+                self.credential = CredentialState::Fresh {
+                    refusals,
+                    expires,
+                    refresh_at: expires.map(|end| refresh_before(end, moment)),
+                };
+                if let RoundState::Running { superseded, .. } = &mut self.round {
                     *superseded = true;
                 }
             }
             RefreshEnd::Refused if refused => {
                 self.revoke(effects);
                 if !self.running() {
-                    self.round = Round::Idle { poll_at: None };
+                    self.round = RoundState::Idle { poll_at: None };
                 }
             }
-            RefreshEnd::Refused => self.credential = Credential::Stale { refused: true, refusals },
+            RefreshEnd::Refused => self.credential = CredentialState::Stale { refused: true, refusals },
             RefreshEnd::Failed => {
                 // The old one may yet serve; its refusal brings us back here.
                 let retry = moment.after(round_wait(self.failures.max(1), None, moment.fraction));
-                self.credential = Credential::Fresh { refusals: 0, expires: None, refresh_at: Some(retry) };
-                if let Round::Owed { cause } = self.round {
+                self.credential = CredentialState::Fresh { refusals: 0, expires: None, refresh_at: Some(retry) };
+                if let RoundState::Owed { cause } = self.round {
                     self.back_off(Some(cause), None, moment);
                 }
             }
@@ -271,25 +283,25 @@ impl Account {
     }
 
     fn channel_ended(&mut self, end: ChannelEnd, moment: Moment, effects: &mut Vec<Effect>) {
-        let Channel::Opening { lapses } = self.channel else { return };
+        let ChannelLife::Opening { lapses } = self.channel else { return };
         self.channel = match end {
             ChannelEnd::Open { until } => {
                 let lead = CHANNEL_LEAD.min(lifetime(until, moment) / 2);
-                Channel::Open { until, renew_at: renewal(until, lead, moment) }
+                ChannelLife::Open { until, renew_at: renewal(until, lead, moment) }
             }
-            ChannelEnd::Unsupported => Channel::Unsupported,
+            ChannelEnd::Unsupported => ChannelLife::Unsupported,
             ChannelEnd::Failed => {
                 let more = lapses.saturating_add(1).min(LAPSES_NOTIFIED);
                 if more == LAPSES_NOTIFIED && lapses < LAPSES_NOTIFIED {
                     effects.push(Effect::NotifyUnwatched);
                 }
                 let wait = CHANNEL_RETRY.saturating_mul(1 << (more - 1)).min(CHANNEL_RETRY_MAX);
-                Channel::Lapsed { lapses: more, retry: moment.after(wait) }
+                ChannelLife::Lapsed { lapses: more, retry: moment.after(wait) }
             }
         };
-        if let (Round::Idle { poll_at: Some(at) }, Some(latest)) = (self.round, self.latest_poll(moment)) {
+        if let (RoundState::Idle { poll_at: Some(at) }, Some(latest)) = (self.round, self.latest_poll(moment)) {
             // Without a channel the next look is sooner.
-            self.round = Round::Idle { poll_at: Some(at.min(latest)) };
+            self.round = RoundState::Idle { poll_at: Some(at.min(latest)) };
         }
     }
 
@@ -311,10 +323,14 @@ impl Account {
             self.quiet_until = None;
         }
         self.credential = match self.credential {
-            Credential::Refreshing { refused, .. } => Credential::Refreshing { refused, refusals: 0, superseded: true },
-            Credential::Fresh { .. } | Credential::Stale { .. } | Credential::Revoked => Credential::given(self.kind),
+            CredentialState::Refreshing { refused, .. } => {
+                CredentialState::Refreshing { refused, refusals: 0, superseded: true }
+            }
+            CredentialState::Fresh { .. } | CredentialState::Stale { .. } | CredentialState::Revoked => {
+                CredentialState::given(self.kind)
+            }
         };
-        if let Round::Running { superseded, .. } = &mut self.round {
+        if let RoundState::Running { superseded, .. } = &mut self.round {
             *superseded = true;
         }
         self.renew_channel();
@@ -323,18 +339,18 @@ impl Account {
 
     fn renew_channel(&mut self) {
         self.channel = match self.channel {
-            Channel::Open { .. } => Channel::Absent { lapses: 0 },
-            Channel::Lapsed { lapses, .. } => Channel::Absent { lapses },
+            ChannelLife::Open { .. } => ChannelLife::Absent { lapses: 0 },
+            ChannelLife::Lapsed { lapses, .. } => ChannelLife::Absent { lapses },
             other => other,
         };
     }
 
-    fn schedule(&mut self, pace: Pace, moment: Moment) {
+    fn schedule(&mut self, pace: PollPace, moment: Moment) {
         self.pace = pace;
-        if let Round::Idle { poll_at } = self.round {
+        if let RoundState::Idle { poll_at } = self.round {
             let next = self.next_poll(moment);
             // A shorter interval counts at once; a longer one from the next round on.
-            self.round = Round::Idle { poll_at: next.map(|next| poll_at.map_or(next, |at| at.min(next))) };
+            self.round = RoundState::Idle { poll_at: next.map(|next| poll_at.map_or(next, |at| at.min(next))) };
         }
     }
 }

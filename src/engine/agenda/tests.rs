@@ -7,7 +7,7 @@ use crate::{
     },
     engine::{
         samples::{at, block, block_id, date, hours, monday, task, task_id, task_with},
-        scheduling::{Budget, check, plan},
+        scheduling::{SearchBudget, check, plan},
     },
 };
 
@@ -46,7 +46,7 @@ impl World {
     /// What a plan would change, as times of that Monday.
     fn moves(&self) -> Vec<(TaskId, Change)> {
         let compiled = self.compiled();
-        let made = plan(&compiled.problem, Budget::Interactive).expect("a plan");
+        let made = plan(&compiled.problem, SearchBudget::Interactive).expect("a plan");
         assert_eq!(check(&compiled.problem, &made.blocks), []);
         moves(&compiled, &made).into_iter().map(|one| (one.task, one.change)).collect()
     }

@@ -24,8 +24,8 @@ fn event(number: u128, span: Window, rule: Option<&str>) -> Event {
     }
 }
 
-fn busy(events: &[Event], window: Window) -> (Vec<Window>, Vec<EventId>, Budget) {
-    let mut time = BusyTime::new(window, Budget::PERSON);
+fn busy(events: &[Event], window: Window) -> (Vec<Window>, Vec<EventId>, ExpansionBudget) {
+    let mut time = BusyTime::new(window, ExpansionBudget::PERSON);
     for event in events {
         time.add(event, Tz::UTC);
     }
@@ -53,8 +53,8 @@ fn a_flood_of_events_of_a_second_is_busy_time_and_costs_little() {
     let (spans, unfinished, left) = busy(&flood, window);
     assert_eq!(spans, [Window { from: second.from, to: window.to }], "never free where it is not known");
     assert_eq!(unfinished.first(), Some(&EventId(Uuid::from_u128(1))), "and it is reported");
-    assert!(left.steps > Budget::PERSON.steps / 2 || left.instances == 0, "{left:?}");
+    assert!(left.steps > ExpansionBudget::PERSON.steps / 2 || left.instances == 0, "{left:?}");
     let moments: Vec<_> =
         (1..=600).map(|number| event(number, Window { to: second.from, ..second }, Some("FREQ=SECONDLY"))).collect();
-    assert_eq!(busy(&moments, window), (Vec::new(), Vec::new(), Budget::PERSON), "moments take no time");
+    assert_eq!(busy(&moments, window), (Vec::new(), Vec::new(), ExpansionBudget::PERSON), "moments take no time");
 }

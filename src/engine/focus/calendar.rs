@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, DurationRound, Utc};
 
-use super::{Ahead, BLOCK_MAX, Effect, FocusContext, GROUP_GAP, SNAP, STEP};
+use super::{Ahead, BLOCK_MAX, FocusContext, FocusEffect, GROUP_GAP, SNAP, STEP};
 use crate::domain::{
     block::{BlockState, TimeBlock},
     focus::{Focus, FocusState},
@@ -18,12 +18,12 @@ pub(super) fn settle(
     fresh: BlockId,
     context: &FocusContext<'_>,
     now: DateTime<Utc>,
-    effects: &mut Vec<Effect>,
+    effects: &mut Vec<FocusEffect>,
 ) {
     match context.block.filter(|block| focus.block_id == Some(block.id)) {
         Some(block) if block.start <= now && now < block.end => {
             if block.state != BlockState::InProgress {
-                effects.push(Effect::Stretch(block.id, block.span()));
+                effects.push(FocusEffect::Stretch(block.id, block.span()));
             }
         }
         Some(block) if block.end <= now && focus.started_at < block.end => {
@@ -33,7 +33,7 @@ pub(super) fn settle(
         Some(block) => {
             let length = block.span().length();
             if let Some(span) = room(context, now, length) {
-                effects.push(Effect::Stretch(block.id, span));
+                effects.push(FocusEffect::Stretch(block.id, span));
                 push_aside(context, span, length, effects);
             }
         }
@@ -41,7 +41,7 @@ pub(super) fn settle(
             let length = chunk(focus, context, now);
             if let Some(span) = room(context, now, length) {
                 focus.block_id = Some(fresh);
-                effects.push(Effect::Place(fresh, span));
+                effects.push(FocusEffect::Place(fresh, span));
                 push_aside(context, span, length, effects);
             }
         }
@@ -71,12 +71,12 @@ fn room(context: &FocusContext<'_>, now: DateTime<Utc>, length: Duration) -> Opt
 }
 
 /// What must be planned again because the block is here now.
-fn push_aside(context: &FocusContext<'_>, span: Window, wanted: Duration, effects: &mut Vec<Effect>) {
+fn push_aside(context: &FocusContext<'_>, span: Window, wanted: Duration, effects: &mut Vec<FocusEffect>) {
     if span.length() < wanted {
-        effects.push(Effect::Replan(PlanCause::CutShort));
+        effects.push(FocusEffect::Replan(PlanCause::CutShort));
     }
     if meets_flexible(context, span) {
-        effects.push(Effect::Replan(PlanCause::Pushed));
+        effects.push(FocusEffect::Replan(PlanCause::Pushed));
     }
 }
 
@@ -86,7 +86,7 @@ fn lengthen(
     block: &TimeBlock,
     context: &FocusContext<'_>,
     now: DateTime<Utc>,
-    effects: &mut Vec<Effect>,
+    effects: &mut Vec<FocusEffect>,
 ) {
     if focus.overrun {
         return;
@@ -100,14 +100,14 @@ fn lengthen(
         .fold(longest, DateTime::<Utc>::min);
     let span = Window { from: block.start, to: wanted.min(free_until) };
     if span.to > block.end {
-        effects.push(Effect::Stretch(block.id, span));
+        effects.push(FocusEffect::Stretch(block.id, span));
         if meets_flexible(context, Window { from: block.end, to: span.to }) {
-            effects.push(Effect::Replan(PlanCause::Pushed));
+            effects.push(FocusEffect::Replan(PlanCause::Pushed));
         }
     }
     if span.to < wanted {
         focus.overrun = true;
-        effects.extend([Effect::Overrun, Effect::Replan(PlanCause::Overrun)]);
+        effects.extend([FocusEffect::Overrun, FocusEffect::Replan(PlanCause::Overrun)]);
     }
 }
 
@@ -117,7 +117,7 @@ pub(super) fn leave(
     focus: &mut Focus,
     context: &FocusContext<'_>,
     now: DateTime<Utc>,
-    effects: &mut Vec<Effect>,
+    effects: &mut Vec<FocusEffect>,
 ) -> Option<DateTime<Utc>> {
     focus.overrun = false;
     if context.block.is_none_or(|block| block.end > now) {
@@ -134,7 +134,7 @@ pub(super) fn close(
     focus: &Focus,
     context: &FocusContext<'_>,
     now: DateTime<Utc>,
-    effects: &mut Vec<Effect>,
+    effects: &mut Vec<FocusEffect>,
 ) -> Option<DateTime<Utc>> {
     let reached = |block: &&TimeBlock| block.start <= now || block.state == BlockState::InProgress;
     let block = context.block.filter(|block| focus.block_id == Some(block.id)).filter(reached)?;
@@ -144,19 +144,19 @@ pub(super) fn close(
     let last = focus.worked.last().map_or(block.start, |segment| segment.to);
     let span = Window { from: block.start, to: round_up(last, Duration::minutes(1)).min(block.end) };
     if worked < Duration::minutes(1) || span.from >= span.to {
-        effects.push(Effect::Drop(block.id));
+        effects.push(FocusEffect::Drop(block.id));
         return None;
     }
-    effects.push(Effect::Close(block.id, span));
+    effects.push(FocusEffect::Close(block.id, span));
     Some(span.to)
 }
 
 /// After a task was finished: its other blocks go, and the blocks that follow without a gap move up, up to the first that is
 /// locked or may not be earlier.
-pub(super) fn close_up(focus: &Focus, context: &FocusContext<'_>, now: DateTime<Utc>, effects: &mut Vec<Effect>) {
+pub(super) fn close_up(focus: &Focus, context: &FocusContext<'_>, now: DateTime<Utc>, effects: &mut Vec<FocusEffect>) {
     debug_assert_eq!(focus.state, FocusState::Done);
     let others = context.ahead.iter().filter(|ahead| ahead.block.task_id == focus.task_id);
-    effects.extend(others.map(|ahead| Effect::Drop(ahead.block.id)));
+    effects.extend(others.map(|ahead| FocusEffect::Drop(ahead.block.id)));
     let Some(block) = context.block.filter(|block| block.start <= now && now < block.end) else { return };
     let (mut free_from, mut edge) = (round_up(now, SNAP), block.end);
     for ahead in context.ahead {
@@ -169,11 +169,11 @@ pub(super) fn close_up(focus: &Focus, context: &FocusContext<'_>, now: DateTime<
         }
         let gap = (ahead.block.start - edge).max(Duration::zero());
         let Some(span) = pulled(context, ahead, free_from + gap) else { break };
-        effects.push(Effect::Pull(ahead.block.id, span));
+        effects.push(FocusEffect::Pull(ahead.block.id, span));
         (free_from, edge) = (span.to, ahead.block.end.max(edge));
     }
     if free_from < edge {
-        effects.push(Effect::Freed(Window { from: free_from, to: edge }));
+        effects.push(FocusEffect::Freed(Window { from: free_from, to: edge }));
     }
 }
 

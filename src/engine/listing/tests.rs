@@ -49,7 +49,7 @@ fn window(from: &str, to: &str) -> Window {
 fn walked(events: &[Arc<Event>], window: Window, limit: usize) -> Vec<Mark> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let mut listing = Listing::new(window, after.clone(), limit + 1, Budget::REQUEST);
+        let mut listing = Listing::new(window, after.clone(), limit + 1, ExpansionBudget::REQUEST);
         for event in events {
             listing.add(event, PARIS);
         }
@@ -87,16 +87,20 @@ fn a_flood_of_occurrences_costs_the_rows_that_are_wanted() {
         .map(|number| event(number, content("2026-03-02T00:00:00", "2026-03-02T01:00:00", &["FREQ=SECONDLY"])))
         .collect();
     for (enough, most) in [(2, 2_000), (501, 10_000)] {
-        let mut listing =
-            Listing::new(window("2026-03-02T08:00:00Z", "2027-03-02T08:00:00Z"), None, enough, Budget::REQUEST);
+        let mut listing = Listing::new(
+            window("2026-03-02T08:00:00Z", "2027-03-02T08:00:00Z"),
+            None,
+            enough,
+            ExpansionBudget::REQUEST,
+        );
         for event in &flood {
             listing.add(event, PARIS);
         }
         let left = listing.budget();
         assert!(listing.unfinished().is_empty());
-        let named = Budget::REQUEST.instances - left.instances;
+        let named = ExpansionBudget::REQUEST.instances - left.instances;
         assert!(named <= most, "{named} occurrences for {enough} rows");
-        assert!(Budget::REQUEST.steps - left.steps < 500_000, "{left:?}");
+        assert!(ExpansionBudget::REQUEST.steps - left.steps < 500_000, "{left:?}");
         assert_eq!(listing.into_rows().len(), enough);
     }
 }
@@ -107,7 +111,8 @@ fn what_the_budget_leaves_out_is_named() {
     let mut silent = content("2026-03-02T00:00:00", "2026-03-02T00:00:01", &["FREQ=SECONDLY;COUNT=30000000"]);
     silent.recurrence.excluded_rules = vec!["FREQ=SECONDLY".to_owned()];
     let lesson = event(1, content("2026-03-02T10:00:00", "2026-03-02T11:00:00", &["FREQ=DAILY"]));
-    let mut listing = Listing::new(window("2026-03-02T00:00:00Z", "2026-03-12T00:00:00Z"), None, 101, Budget::REQUEST);
+    let mut listing =
+        Listing::new(window("2026-03-02T00:00:00Z", "2026-03-12T00:00:00Z"), None, 101, ExpansionBudget::REQUEST);
     listing.add(&event(2, silent.clone()), PARIS);
     listing.add(&lesson, PARIS);
     assert_eq!(listing.unfinished(), [EventId(Uuid::from_u128(2))]);

@@ -25,7 +25,7 @@ pub(crate) struct Frame {
 
 /// What an `EXDATE` or a `RECURRENCE-ID` points at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Key {
+pub(crate) enum InstanceKey {
     Moment(DateTime<Utc>),
     Day(NaiveDate),
 }
@@ -100,13 +100,13 @@ impl Frame {
         }
     }
 
-    pub(crate) fn key(&self, time: &EventTime) -> Key {
+    pub(crate) fn key(&self, time: &EventTime) -> InstanceKey {
         match time {
-            _ if self.is_all_day() || !is_computable(time) => Key::Day(time.wall().date()),
-            EventTime::Date(day) => Key::Day(*day),
+            _ if self.is_all_day() || !is_computable(time) => InstanceKey::Day(time.wall().date()),
+            EventTime::Date(day) => InstanceKey::Day(*day),
             // A floating time beside a zoned series is read in the series' zone.
-            EventTime::DateTime { local, zone: Zone::Floating } => Key::Moment(self.at(*local)),
-            EventTime::DateTime { .. } => Key::Moment(time.instant(self.floating_in)),
+            EventTime::DateTime { local, zone: Zone::Floating } => InstanceKey::Moment(self.at(*local)),
+            EventTime::DateTime { .. } => InstanceKey::Moment(time.instant(self.floating_in)),
         }
     }
 
@@ -162,8 +162,8 @@ impl Keys {
         let mut keys = Self::default();
         for time in times.filter(|time| is_computable(time)) {
             match frame.key(time) {
-                Key::Moment(at) => keys.moments.insert(at),
-                Key::Day(day) => keys.days.insert(day),
+                InstanceKey::Moment(at) => keys.moments.insert(at),
+                InstanceKey::Day(day) => keys.days.insert(day),
             };
         }
         keys

@@ -46,7 +46,7 @@ use crate::domain::time::{EventTime, Window};
 pub use rule::{RULE_BYTES_MAX, RuleRefused};
 pub use set::RULES_MAX;
 
-pub(in crate::engine) use frame::{Frame, Key, Keys};
+pub(in crate::engine) use frame::{Frame, InstanceKey, Keys};
 pub(in crate::engine) use set::Set;
 pub(in crate::engine) use set::Stretch;
 pub(in crate::engine) use walk::Steps;
@@ -85,14 +85,14 @@ impl Default for Bounds {
 
 /// What is left of the work that one request, or one transaction, may cause by expanding: over all of its events together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
+pub struct ExpansionBudget {
     /// Occurrences that may still be named.
     pub instances: usize,
     /// Steps that may still be spent, as in [`Bounds::steps_max`].
     pub steps: u64,
 }
 
-impl Budget {
+impl ExpansionBudget {
     /// What a request may cause: about a tenth of a second.
     pub const REQUEST: Self = Self { instances: 100_000, steps: 10_000_000 };
     /// What is spent on one person's busy time.
@@ -103,7 +103,7 @@ impl Budget {
 
 /// Which occurrences are wanted.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+pub struct WantedOccurrences {
     /// Those that share an instant with this window.
     pub window: Window,
     /// Of these, those that start no earlier.
@@ -131,7 +131,7 @@ pub struct Slot<'a> {
 
 /// The first wanted occurrences.
 #[derive(Clone, Debug, Default)]
-pub struct Slots<'a> {
+pub struct FirstOccurrences<'a> {
     /// By start.
     pub slots: Vec<Slot<'a>>,
     /// There are more wanted ones, all after these.
@@ -157,8 +157,8 @@ pub fn expand<'a>(
     floating_in: Tz,
     bounds: &Bounds,
 ) -> Result<Expansion<'a>, RuleRefused> {
-    let wanted = Wanted { window, starts_from: None, first: bounds.instances_max };
-    let mut budget = Budget { instances: usize::MAX, steps: bounds.steps_max };
+    let wanted = WantedOccurrences { window, starts_from: None, first: bounds.instances_max };
+    let mut budget = ExpansionBudget { instances: usize::MAX, steps: bounds.steps_max };
     let found = slots(content, &wanted, floating_in, bounds, &mut budget)?;
     let occurrences = found.slots.into_iter().map(|slot| Occurrence {
         recurrence_id: slot.recurrence_id,
@@ -172,21 +172,21 @@ pub fn expand<'a>(
 /// The first wanted occurrences, as [`expand`] has them, paid from a budget.
 pub fn first_slots<'a>(
     content: &'a EventContent,
-    wanted: &Wanted,
+    wanted: &WantedOccurrences,
     floating_in: Tz,
-    budget: &mut Budget,
-) -> Result<Slots<'a>, RuleRefused> {
+    budget: &mut ExpansionBudget,
+) -> Result<FirstOccurrences<'a>, RuleRefused> {
     slots(content, wanted, floating_in, &Bounds::default(), budget)
 }
 
 fn slots<'a>(
     content: &'a EventContent,
-    wanted: &Wanted,
+    wanted: &WantedOccurrences,
     floating_in: Tz,
     bounds: &Bounds,
-    budget: &mut Budget,
-) -> Result<Slots<'a>, RuleRefused> {
-    let wanted = Wanted { window: wanted.window.within_years(), ..*wanted };
+    budget: &mut ExpansionBudget,
+) -> Result<FirstOccurrences<'a>, RuleRefused> {
+    let wanted = WantedOccurrences { window: wanted.window.within_years(), ..*wanted };
     let shows = |at, end| {
         wanted.window.touches(at, end) && wanted.starts_from.is_none_or(|earliest: DateTime<Utc>| at >= earliest)
     };
@@ -201,7 +201,7 @@ fn slots<'a>(
         return Ok(finished(found, &wanted, (false, false), budget));
     }
     if budget.steps == 0 {
-        return Ok(Slots { unfinished: true, ..Slots::default() });
+        return Ok(FirstOccurrences { unfinished: true, ..FirstOccurrences::default() });
     }
     let set = Set::new(content, floating_in)?;
     let overridden = Keys::new(&frame, content.overrides.iter().map(|o| &o.recurrence_id));
@@ -221,10 +221,10 @@ fn slots<'a>(
 /// In order, the wanted number of them. The search said whether there are more, and whether it was cut short.
 fn finished<'a>(
     mut found: Vec<Slot<'a>>,
-    wanted: &Wanted,
+    wanted: &WantedOccurrences,
     (more, cut): (bool, bool),
-    budget: &mut Budget,
-) -> Slots<'a> {
+    budget: &mut ExpansionBudget,
+) -> FirstOccurrences<'a> {
     found.sort_by_key(|slot| (slot.start, slot.recurrence_id.map(|id| id.wall()), slot.end));
     // A reader who goes on from an instant has seen some of those that start there, and only the reader knows which.
     let border = found.iter().filter(|slot| Some(slot.start) == wanted.starts_from).count();
@@ -233,7 +233,7 @@ fn finished<'a>(
     let (more, short) = (more || found.len() > affordable, affordable < first);
     found.truncate(affordable);
     budget.instances -= found.len();
-    Slots { slots: found, more, unfinished: cut || (more && short) }
+    FirstOccurrences { slots: found, more, unfinished: cut || (more && short) }
 }
 
 /// Without a master there are only the single occurrences that we were given.
@@ -295,7 +295,7 @@ fn unique(mut originals: Vec<Original>) -> Vec<Original> {
 }
 
 /// The walls that could matter to what is wanted.
-fn stretch(set: &Set<'_>, wanted: &Wanted) -> Stretch {
+fn stretch(set: &Set<'_>, wanted: &WantedOccurrences) -> Stretch {
     let longest = match set.length {
         // One more, since days with a clock change are longer than others.
         Length::Days(days) => Duration::try_days(days.saturating_add(1)).unwrap_or(Duration::MAX),

@@ -1,6 +1,6 @@
 //! A rule made ready to walk: what it leaves unsaid is filled in from `DTSTART` (RFC 5545 §3.3.10), on wall clock.
 //!
-//! **Invariant:** a [`Plan`] alone decides whether a day or a time belongs; it knows no zone.
+//! **Invariant:** a [`CompleteRule`] alone decides whether a day or a time belongs; it knows no zone.
 
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
 
@@ -8,7 +8,7 @@ use super::rule::{ByDay, Freq, Rule, RuleRefused, Skip};
 
 /// A rule with nothing left unsaid.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct CompleteRule {
     pub freq: Freq,
     pub interval: i64,
     pub week_start: Weekday,
@@ -26,7 +26,7 @@ pub(crate) struct Plan {
     days: Vec<ByDay>,
 }
 
-impl Plan {
+impl CompleteRule {
     /// `all_day` drops the `BYHOUR`, `BYMINUTE` and `BYSECOND` that a date has no use for, as the RFC asks.
     pub(crate) fn new(rule: &Rule, start: NaiveDateTime, all_day: bool) -> Result<Self, RuleRefused> {
         if all_day && rule.freq > Freq::Daily {

@@ -111,7 +111,7 @@ impl Rule {
         if !text.is_ascii() {
             return refuse("RRULE", "holds a character that is not ASCII");
         }
-        let mut parts = Parts::default();
+        let mut parts = RuleParts::default();
         for part in text.trim().to_ascii_uppercase().split(';').filter(|part| !part.is_empty()) {
             let Some((name, value)) = part.split_once('=') else {
                 return refuse("RRULE", "has a part without `=`; a rule reads FREQ=WEEKLY;BYDAY=MO");
@@ -162,7 +162,7 @@ impl Rule {
 }
 
 #[derive(Default)]
-struct Parts {
+struct RuleParts {
     seen: Vec<&'static str>,
     rscale: bool,
     freq: Option<Freq>,
@@ -182,7 +182,7 @@ struct Parts {
     positions: Vec<i16>,
 }
 
-impl Parts {
+impl RuleParts {
     fn take(&mut self, name: &str, value: &str) -> Result<(), RuleRefused> {
         let name = known(name.trim())?;
         if self.seen.contains(&name) {

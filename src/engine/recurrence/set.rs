@@ -14,8 +14,8 @@ use chrono_tz::Tz;
 use crate::domain::event::{AddedDate, EventContent};
 use crate::domain::time::{EventTime, Zone};
 
-use super::frame::{Frame, Key, Keys, Length, is_computable};
-use super::plan::Plan;
+use super::frame::{Frame, InstanceKey, Keys, Length, is_computable};
+use super::plan::CompleteRule;
 use super::rule::{Rule, RuleRefused, Until};
 use super::walk::{End, Steps, walk};
 
@@ -41,8 +41,8 @@ pub(crate) struct Original {
 
 /// One rule with its end.
 #[derive(Clone, Debug)]
-pub(crate) struct Bounded {
-    pub plan: Plan,
+pub(crate) struct BoundedRule {
+    pub plan: CompleteRule,
     pub count: Option<u32>,
     /// No wall after this one.
     pub last: NaiveDateTime,
@@ -73,8 +73,8 @@ pub(crate) struct Set<'a> {
     pub content: &'a EventContent,
     pub frame: Frame,
     pub length: Length,
-    pub rules: Vec<Bounded>,
-    excluded_rules: Vec<Bounded>,
+    pub rules: Vec<BoundedRule>,
+    excluded_rules: Vec<BoundedRule>,
     excluded: Keys,
     /// No rule names DTSTART.
     pub start_is_extra: bool,
@@ -89,7 +89,7 @@ impl<'a> Set<'a> {
             if rules.len() > RULES_MAX {
                 return Err(RuleRefused { part: "RRULE", why: "appears more than 16 times" });
             }
-            rules.iter().map(|rule| Bounded::new(&Rule::parse(rule)?, &frame)).collect::<Result<Vec<_>, _>>()
+            rules.iter().map(|rule| BoundedRule::new(&Rule::parse(rule)?, &frame)).collect::<Result<Vec<_>, _>>()
         };
         let recurrence = &content.recurrence;
         let rules = read(&recurrence.rules)?;
@@ -133,7 +133,8 @@ impl<'a> Set<'a> {
         let single = self.single_members().filter(|original| !barred.contains(&original.wall));
         let mut members = Members { found: single.filter(|original| keep(original)).collect(), more: false, cut };
         for rule in &self.rules {
-            let mut search = Search { max, looks: Looks::within(*steps), latest: DateTime::<Utc>::MIN_UTC, new: 0 };
+            let mut search =
+                RuleSearch { max, looks: WallBudget::within(*steps), latest: DateTime::<Utc>::MIN_UTC, new: 0 };
             let missing = rule.walk(stretch, self.start_is_extra, steps, |wall| {
                 if !search.looks.one_more() {
                     members.cut = true;
@@ -160,7 +161,7 @@ impl<'a> Set<'a> {
     fn barred(&self, stretch: Stretch, steps: &mut Steps) -> (BTreeSet<NaiveDateTime>, bool) {
         let (mut barred, mut cut) = (BTreeSet::new(), false);
         for rule in &self.excluded_rules {
-            let mut looks = Looks::within(*steps);
+            let mut looks = WallBudget::within(*steps);
             let missing = rule.walk(stretch, false, steps, |wall| {
                 if !looks.one_more() {
                     cut = true;
@@ -176,16 +177,16 @@ impl<'a> Set<'a> {
     }
 
     /// Whether a key names a member; none when the steps do not reach.
-    pub(crate) fn has(&self, key: Key, steps: &mut Steps) -> Option<bool> {
+    pub(crate) fn has(&self, key: InstanceKey, steps: &mut Steps) -> Option<bool> {
         let stretch = match key {
-            Key::Moment(at) => {
+            InstanceKey::Moment(at) => {
                 Stretch { from: self.frame.wall_before(at), to: self.frame.wall_after(at + Duration::seconds(1)) }
             }
-            Key::Day(day) => Stretch { from: day.and_time(NaiveTime::MIN), to: day.and_time(end_of_day()) },
+            InstanceKey::Day(day) => Stretch { from: day.and_time(NaiveTime::MIN), to: day.and_time(end_of_day()) },
         };
         let (found, truncated) = self.members(stretch, 1, steps, |original| match key {
-            Key::Moment(at) => original.at == at,
-            Key::Day(day) => original.wall.date() == day,
+            InstanceKey::Moment(at) => original.at == at,
+            InstanceKey::Day(day) => original.wall.date() == day,
         });
         if found.is_empty() && truncated { None } else { Some(!found.is_empty()) }
     }
@@ -225,16 +226,16 @@ impl<'a> Set<'a> {
 }
 
 /// How far the search for the first members of one rule has come.
-struct Search {
+struct RuleSearch {
     max: usize,
-    looks: Looks,
+    looks: WallBudget,
     /// The latest instant that was found.
     latest: DateTime<Utc>,
     /// How many found members were later than all before them.
     new: usize,
 }
 
-impl Search {
+impl RuleSearch {
     /// Whether those found before this member are the first `max`, and no later wall can come before them: where clocks go
     /// forward, walls of the gap share their instants with the walls after it.
     fn has_enough(&mut self, at: DateTime<Utc>, is_in_gap: impl FnOnce() -> bool) -> bool {
@@ -250,12 +251,12 @@ impl Search {
 }
 
 /// Walls that may still be turned into instants.
-struct Looks {
+struct WallBudget {
     left: usize,
     done: u64,
 }
 
-impl Looks {
+impl WallBudget {
     fn within(steps: Steps) -> Self {
         let affordable = usize::try_from(steps.0.div_ceil(LOOK_STEPS)).unwrap_or(LOOKED_AT_MAX);
         Self { left: affordable.min(LOOKED_AT_MAX), done: 0 }
@@ -272,10 +273,10 @@ impl Looks {
     }
 }
 
-impl Bounded {
+impl BoundedRule {
     fn new(rule: &Rule, frame: &Frame) -> Result<Self, RuleRefused> {
         let start = frame.start.wall();
-        let plan = Plan::new(rule, start, frame.is_all_day())?;
+        let plan = CompleteRule::new(rule, start, frame.is_all_day())?;
         let (mut last, mut until, mut count) = (NaiveDateTime::MAX, None, rule.count);
         match rule.until {
             Some(Until::Date(day)) => last = day.and_time(end_of_day()),

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
-use super::plan::{Plan, first_week, week_year, weeks_in};
+use super::plan::{CompleteRule, first_week, week_year, weeks_in};
 use super::rule::Freq;
 
 /// Last year that an occurrence may start in.
@@ -41,7 +41,7 @@ pub(crate) enum End {
 
 /// Shows `visit` every wall of the plan that is in `from..=to`.
 pub(crate) fn walk(
-    plan: &Plan,
+    plan: &CompleteRule,
     from: NaiveDateTime,
     to: NaiveDateTime,
     steps: &mut Steps,
@@ -60,7 +60,7 @@ pub(crate) fn walk(
 }
 
 struct Walker<'a, F> {
-    plan: &'a Plan,
+    plan: &'a CompleteRule,
     from: NaiveDateTime,
     to: NaiveDateTime,
     steps: &'a mut Steps,

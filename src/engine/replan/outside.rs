@@ -31,7 +31,7 @@ pub enum Outside<'a> {
 
 /// What is known here of the block's task.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen {
+pub struct SeenTask {
     /// The task that the block's work is for now: its own while that is open, else the open instance that goes on with it.
     pub task: Option<TaskId>,
     /// The copy said the task's title, so whoever changed it saw it.
@@ -42,7 +42,7 @@ pub struct Seen {
 
 /// What is done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum BlockAnswer {
     /// Nothing: it is our own echo, or says nothing about the work.
     Nothing,
     /// The block goes where its event went.
@@ -86,26 +86,26 @@ pub enum Answer {
 ///   wrote there is the event's own matter.
 /// - *Free or busy*: a choice, which stands until somebody makes another.
 #[must_use]
-pub fn answer(block: &TimeBlock, outside: Outside<'_>, seen: &Seen) -> Answer {
+pub fn answer(block: &TimeBlock, outside: Outside<'_>, seen: &SeenTask) -> BlockAnswer {
     if block.state == BlockState::Proposed {
-        return Answer::Nothing;
+        return BlockAnswer::Nothing;
     }
     match outside {
-        Outside::Moved(span) if span == block.span() => Answer::Nothing,
+        Outside::Moved(span) if span == block.span() => BlockAnswer::Nothing,
         Outside::Moved(span) if span.length() <= Duration::zero() || span.length() > SLOT_MAX => deleted(block, seen),
         Outside::Moved(span) => moved(block, span, seen),
         Outside::Deleted => deleted(block, seen),
         Outside::Renamed(title) => match title.trim() {
-            "" => Answer::Nothing,
-            title if seen.title_was_visible => Answer::Rename(title.to_owned()),
-            _ => Answer::Nothing,
+            "" => BlockAnswer::Nothing,
+            title if seen.title_was_visible => BlockAnswer::Rename(title.to_owned()),
+            _ => BlockAnswer::Nothing,
         },
-        Outside::Shown(shown) => Answer::Show(shown),
+        Outside::Shown(shown) => BlockAnswer::Show(shown),
     }
 }
 
-fn moved(block: &TimeBlock, span: Window, seen: &Seen) -> Answer {
-    let history = |state| Answer::Follow {
+fn moved(block: &TimeBlock, span: Window, seen: &SeenTask) -> BlockAnswer {
+    let history = |state| BlockAnswer::Follow {
         span,
         state,
         lock: block.lock,
@@ -114,7 +114,7 @@ fn moved(block: &TimeBlock, span: Window, seen: &Seen) -> Answer {
         leaves_clock: false,
         replan: None,
     };
-    let planned = |task, leaves_clock| Answer::Follow {
+    let planned = |task, leaves_clock| BlockAnswer::Follow {
         span,
         state: BlockState::Tentative,
         lock: BlockLock::External,
@@ -129,7 +129,7 @@ fn moved(block: &TimeBlock, span: Window, seen: &Seen) -> Answer {
         (BlockState::Missed, _) => history(BlockState::Missed),
         (state, None) => history(state),
         // Its length was changed, or its place by a little: somebody works on it all the same.
-        (BlockState::InProgress, Some(task)) if span.from <= seen.now && seen.now < span.to => Answer::Follow {
+        (BlockState::InProgress, Some(task)) if span.from <= seen.now && seen.now < span.to => BlockAnswer::Follow {
             span,
             state: BlockState::InProgress,
             lock: BlockLock::Started,
@@ -142,11 +142,11 @@ fn moved(block: &TimeBlock, span: Window, seen: &Seen) -> Answer {
     }
 }
 
-fn deleted(block: &TimeBlock, seen: &Seen) -> Answer {
+fn deleted(block: &TimeBlock, seen: &SeenTask) -> BlockAnswer {
     match block.state {
-        BlockState::Done | BlockState::Missed | BlockState::InProgress => Answer::Unlink,
+        BlockState::Done | BlockState::Missed | BlockState::InProgress => BlockAnswer::Unlink,
         BlockState::Proposed | BlockState::Tentative | BlockState::Confirmed => {
-            Answer::GiveUp { avoid: block.span(), replan: seen.task.map(|_| PlanCause::DeletedOutside) }
+            BlockAnswer::GiveUp { avoid: block.span(), replan: seen.task.map(|_| PlanCause::DeletedOutside) }
         }
     }
 }

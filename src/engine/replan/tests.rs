@@ -3,8 +3,8 @@ use crate::domain::block::{BlockLock as Lock, BlockState as State};
 use crate::domain::task::{Priority, TaskStatus};
 use crate::engine::samples::{Dice, block, block_id, hours, monday, task, task_id};
 
-fn standing(blocks: &[Window], wanting: bool) -> Standing {
-    Standing::new(blocks.iter().copied(), wanting, hours("06:00", "20:00"), 0)
+fn standing(blocks: &[Window], wanting: bool) -> PlanInForce {
+    PlanInForce::new(blocks.iter().copied(), wanting, hours("06:00", "20:00"), 0)
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn time_that_is_taken_from_a_block_calls_for_a_plan_and_any_other_does_not() {
     ] {
         assert_eq!(plan.judge(News::Taken(taken)), cause, "{taken:?}");
     }
-    let careful = Standing::new([hours("09:00", "10:00")].into_iter(), false, hours("06:00", "20:00"), 10);
+    let careful = PlanInForce::new([hours("09:00", "10:00")].into_iter(), false, hours("06:00", "20:00"), 10);
     assert_eq!(careful.judge(News::Taken(hours("10:05", "11:00"))), Some(PlanCause::Collision), "the buffer is kept");
     assert_eq!(careful.judge(News::Taken(hours("10:10", "11:00"))), None);
 }
@@ -148,15 +148,15 @@ fn a_block_says_free_while_the_task_fits_in_another_way_as_well() {
     }
 }
 
-fn seen(task: Option<u128>) -> Seen {
-    Seen { task: task.map(task_id), title_was_visible: true, now: monday("12:00") }
+fn seen(task: Option<u128>) -> SeenTask {
+    SeenTask { task: task.map(task_id), title_was_visible: true, now: monday("12:00") }
 }
 
 #[test]
 fn a_block_that_was_moved_outside_follows_and_waits_for_a_yes() {
     let there = hours("17:00", "18:30");
     let mut one = block(1, 1, hours("15:00", "16:00"));
-    let follow = Answer::Follow {
+    let follow = BlockAnswer::Follow {
         span: there,
         state: BlockState::Tentative,
         lock: BlockLock::External,
@@ -166,7 +166,7 @@ fn a_block_that_was_moved_outside_follows_and_waits_for_a_yes() {
         replan: Some(PlanCause::MovedOutside),
     };
     assert_eq!(answer(&one, Outside::Moved(there), &seen(Some(1))), follow);
-    assert_eq!(answer(&one, Outside::Moved(one.span()), &seen(Some(1))), Answer::Nothing, "our own echo");
+    assert_eq!(answer(&one, Outside::Moved(one.span()), &seen(Some(1))), BlockAnswer::Nothing, "our own echo");
     (one.state, one.lock) = (BlockState::Tentative, BlockLock::External);
     assert_eq!(confirmed(&one), Some((BlockState::Confirmed, BlockLock::User)));
     (one.state, one.lock) = (BlockState::Confirmed, BlockLock::User);
@@ -178,16 +178,19 @@ fn a_block_that_was_moved_outside_follows_and_waits_for_a_yes() {
 fn history_follows_without_a_question_and_a_missed_block_moved_ahead_is_work_of_the_open_instance() {
     let mut one = block(1, 1, hours("09:00", "10:00"));
     one.state = BlockState::Done;
-    let Answer::Follow { state, asks, replan, .. } = answer(&one, Outside::Moved(hours("08:00", "09:00")), &seen(None))
+    let BlockAnswer::Follow { state, asks, replan, .. } =
+        answer(&one, Outside::Moved(hours("08:00", "09:00")), &seen(None))
     else {
         panic!("it follows")
     };
     assert_eq!((state, asks, replan), (BlockState::Done, false, None));
     one.state = BlockState::Missed;
     let ahead = Outside::Moved(hours("17:00", "18:00"));
-    let Answer::Follow { state, lock, task, .. } = answer(&one, ahead, &seen(Some(2))) else { panic!("it follows") };
+    let BlockAnswer::Follow { state, lock, task, .. } = answer(&one, ahead, &seen(Some(2))) else {
+        panic!("it follows")
+    };
     assert_eq!((state, lock, task), (BlockState::Tentative, BlockLock::External, task_id(2)));
-    let Answer::Follow { state, asks, .. } = answer(&one, Outside::Moved(hours("08:00", "09:00")), &seen(Some(2)))
+    let BlockAnswer::Follow { state, asks, .. } = answer(&one, Outside::Moved(hours("08:00", "09:00")), &seen(Some(2)))
     else {
         panic!("it follows")
     };
@@ -199,7 +202,7 @@ fn the_block_at_work_may_change_its_length_and_leaves_its_clock_when_it_goes_els
     let mut one = block(1, 1, hours("11:00", "12:30"));
     (one.state, one.lock) = (BlockState::InProgress, BlockLock::Started);
     let go = |span| match answer(&one, Outside::Moved(span), &seen(Some(1))) {
-        Answer::Follow { state, lock, leaves_clock, .. } => (state, lock, leaves_clock),
+        BlockAnswer::Follow { state, lock, leaves_clock, .. } => (state, lock, leaves_clock),
         other => panic!("it follows: {other:?}"),
     };
     assert_eq!(go(hours("11:00", "13:30")), (BlockState::InProgress, BlockLock::Started, false));
@@ -209,18 +212,18 @@ fn the_block_at_work_may_change_its_length_and_leaves_its_clock_when_it_goes_els
 #[test]
 fn a_deleted_block_gives_its_time_up_and_keeps_its_task() {
     let mut one = block(1, 1, hours("15:00", "16:00"));
-    let given_up = Answer::GiveUp { avoid: one.span(), replan: Some(PlanCause::DeletedOutside) };
+    let given_up = BlockAnswer::GiveUp { avoid: one.span(), replan: Some(PlanCause::DeletedOutside) };
     assert_eq!(answer(&one, Outside::Deleted, &seen(Some(1))), given_up);
     let whole_week = Window { from: monday("00:00"), to: monday("00:00") + Duration::days(7) };
     assert_eq!(answer(&one, Outside::Moved(whole_week), &seen(Some(1))), given_up, "no slot any more");
     assert_eq!(
         answer(&one, Outside::Deleted, &seen(None)),
-        Answer::GiveUp { avoid: one.span(), replan: None },
+        BlockAnswer::GiveUp { avoid: one.span(), replan: None },
         "nothing is left to plan"
     );
     for state in [BlockState::Done, BlockState::Missed, BlockState::InProgress] {
         one.state = state;
-        assert_eq!(answer(&one, Outside::Deleted, &seen(Some(1))), Answer::Unlink, "{state}");
+        assert_eq!(answer(&one, Outside::Deleted, &seen(Some(1))), BlockAnswer::Unlink, "{state}");
     }
     assert_eq!(one.id, block_id(1));
 }
@@ -228,10 +231,10 @@ fn a_deleted_block_gives_its_time_up_and_keeps_its_task() {
 #[test]
 fn a_new_title_is_the_tasks_unless_the_copy_did_not_show_it() {
     let one = block(1, 1, hours("15:00", "16:00"));
-    assert_eq!(answer(&one, Outside::Renamed(" Taxes "), &seen(Some(1))), Answer::Rename("Taxes".into()));
-    assert_eq!(answer(&one, Outside::Renamed("  "), &seen(Some(1))), Answer::Nothing);
-    let hidden = Seen { title_was_visible: false, ..seen(Some(1)) };
-    assert_eq!(answer(&one, Outside::Renamed("Taxes"), &hidden), Answer::Nothing);
+    assert_eq!(answer(&one, Outside::Renamed(" Taxes "), &seen(Some(1))), BlockAnswer::Rename("Taxes".into()));
+    assert_eq!(answer(&one, Outside::Renamed("  "), &seen(Some(1))), BlockAnswer::Nothing);
+    let hidden = SeenTask { title_was_visible: false, ..seen(Some(1)) };
+    assert_eq!(answer(&one, Outside::Renamed("Taxes"), &hidden), BlockAnswer::Nothing);
     let busy = Outside::Shown(Transparency::Opaque);
-    assert_eq!(answer(&one, busy, &seen(Some(1))), Answer::Show(Transparency::Opaque));
+    assert_eq!(answer(&one, busy, &seen(Some(1))), BlockAnswer::Show(Transparency::Opaque));
 }

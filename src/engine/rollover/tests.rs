@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::engine::{
     day::restated,
-    focus::{Past, past},
+    focus::{PastBlock, past},
     samples::{at, block, block_id, date, task, task_id},
     ticks::work_days,
 };
@@ -23,7 +23,7 @@ fn berlin() -> Days {
 }
 
 /// The begin of Tuesday, the fifth of May 2026, in Berlin.
-fn tuesday() -> Turn {
+fn tuesday() -> DayChange {
     due(berlin(), date("2026-05-04"), at("2026-05-04T22:00:00Z")).expect("the day has begun")
 }
 
@@ -36,13 +36,13 @@ fn monday_at_ten() -> Window {
     span("2026-05-04T08:00:00Z", "2026-05-04T09:00:00Z")
 }
 
-fn found<'a>(task: &'a Task, blocks: &'a [TimeBlock]) -> Found<'a> {
-    Found { task, blocks, worked: &[], clock: Clock::Idle, session_min: 0, owed: false }
+fn found<'a>(task: &'a Task, blocks: &'a [TimeBlock]) -> FoundTask<'a> {
+    FoundTask { task, blocks, worked: &[], clock: FocusClock::Idle, session_min: 0, owed: false }
 }
 
-fn ending(found: &Found<'_>) -> Ending {
+fn ending(found: &FoundTask<'_>) -> Ending {
     match fate(found, tuesday()) {
-        Fate::Ends(ending) => ending,
+        TaskOutcome::Ends(ending) => ending,
         other => panic!("it ends: {other:?}"),
     }
 }
@@ -55,7 +55,9 @@ fn after_a_weekend_without_the_server_there_is_one_change_of_day() {
     assert_eq!(turn.to, date("2026-05-04"));
     assert_eq!(turn.skipped, Some((date("2026-05-02"), date("2026-05-03"))));
     let (work, blocks) = (task(1), [block(1, 1, span("2026-05-01T08:00:00Z", "2026-05-01T09:00:00Z"))]);
-    let Fate::Ends(Ending { next: Some(next), .. }) = fate(&found(&work, &blocks), turn) else { panic!("carried") };
+    let TaskOutcome::Ends(Ending { next: Some(next), .. }) = fate(&found(&work, &blocks), turn) else {
+        panic!("carried")
+    };
     assert_eq!(next.carry_count, 1, "one, not three");
     assert_eq!(due(days, turn.to, at("2026-05-04T06:00:01Z")), None);
 }
@@ -94,8 +96,8 @@ fn a_running_clock_keeps_its_own_task_until_it_stops_and_no_other() {
     let mut at_work = block(1, 1, span("2026-05-04T21:00:00Z", "2026-05-04T22:15:00Z"));
     at_work.state = BlockState::InProgress;
     let blocks = [at_work];
-    let running = Found { clock: Clock::Running, ..found(&work, &blocks) };
-    assert_eq!(fate(&running, tuesday()), Fate::Waits);
+    let running = FoundTask { clock: FocusClock::Running, ..found(&work, &blocks) };
+    assert_eq!(fate(&running, tuesday()), TaskOutcome::Waits);
     let others = [block(2, 2, monday_at_ten())];
     assert_eq!(ending(&found(&other, &others)).status, TaskStatus::Carried);
     // It stops at 00:40; the focus session has cut its block.
@@ -105,13 +107,13 @@ fn a_running_clock_keeps_its_own_task_until_it_stops_and_no_other() {
     let mut history = blocks[0].clone();
     (history.end, history.state) = (at("2026-05-04T22:40:00Z"), BlockState::Done);
     let history = [history];
-    let stopped = Found { owed: true, ..found(&worked, &history) };
+    let stopped = FoundTask { owed: true, ..found(&worked, &history) };
     let next = ending(&stopped).next.expect("carried");
     assert_eq!(next.carried_actual_min, 100, "what was worked after midnight counts for what is left");
     assert_eq!(next.rest, Some(Rest { minutes: 80, exceeded: false }));
     let mut finished = worked.clone();
     finished.facts.status = TaskStatus::Done;
-    assert_eq!(fate(&Found { task: &finished, ..stopped }, tuesday()), Fate::Stays(WhyStays::Closed));
+    assert_eq!(fate(&FoundTask { task: &finished, ..stopped }, tuesday()), TaskOutcome::Stays(WhyStays::Closed));
 }
 
 #[test]
@@ -119,7 +121,7 @@ fn a_clock_that_stands_still_does_not_keep_its_task() {
     let (work, mut begun) = (task(1), block(1, 1, monday_at_ten()));
     begun.state = BlockState::InProgress;
     let (blocks, worked) = ([begun], [span("2026-05-04T08:05:00Z", "2026-05-04T08:25:00Z")]);
-    let paused = Found { clock: Clock::Paused, session_min: 20, worked: &worked, ..found(&work, &blocks) };
+    let paused = FoundTask { clock: FocusClock::Paused, session_min: 20, worked: &worked, ..found(&work, &blocks) };
     let ending = ending(&paused);
     assert_eq!(ending.session_min, Some(20));
     let next = ending.next.expect("carried");
@@ -133,12 +135,12 @@ fn a_block_over_midnight_is_missed_at_its_own_end_and_not_at_midnight() {
     let work = task(1);
     let late = block(1, 1, span("2026-05-04T21:30:00Z", "2026-05-04T22:30:00Z"));
     let blocks = [late.clone()];
-    assert_eq!(fate(&found(&work, &blocks), tuesday()), Fate::Stays(WhyStays::BlockAhead));
+    assert_eq!(fate(&found(&work, &blocks), tuesday()), TaskOutcome::Stays(WhyStays::BlockAhead));
     assert_eq!(past(&late, false, PastPolicy::Missed, at("2026-05-04T22:00:00Z")), None);
     // From half past midnight on it is over, and half an hour later, with nobody's word for it, missed.
     let judged = past(&late, false, PastPolicy::Missed, at("2026-05-04T22:30:00Z"));
-    assert_eq!(judged, Some(Past::Waiting(at("2026-05-04T23:00:00Z"))));
-    assert_eq!(past(&late, false, PastPolicy::Missed, at("2026-05-04T23:00:00Z")), Some(Past::Missed));
+    assert_eq!(judged, Some(PastBlock::Waiting(at("2026-05-04T23:00:00Z"))));
+    assert_eq!(past(&late, false, PastPolicy::Missed, at("2026-05-04T23:00:00Z")), Some(PastBlock::Missed));
 }
 
 #[test]
@@ -147,7 +149,7 @@ fn yesterdays_task_that_is_finished_at_five_past_midnight_withdraws_its_new_inst
     (new.carried_from, new.carry_count) = (Some(task_id(1)), 1);
     let mut worked_block = block(3, 2, span("2026-05-05T07:00:00Z", "2026-05-05T07:30:00Z"));
     let planned = block(2, 2, span("2026-05-05T08:00:00Z", "2026-05-05T09:00:00Z"));
-    let end = |new: &Task, blocks: &[TimeBlock]| withdraw(task_id(1), &[Late { task: new, blocks }]);
+    let end = |new: &Task, blocks: &[TimeBlock]| withdraw(task_id(1), &[LateInstance { task: new, blocks }]);
     let ends = end(&new, std::slice::from_ref(&planned));
     assert_eq!(ends, [LateEnd { task: task_id(2), status: TaskStatus::Cancelled, dropped: vec![block_id(2)] }]);
     new.actual_min = 30;
@@ -166,7 +168,7 @@ fn yesterdays_task_that_is_finished_at_five_past_midnight_withdraws_its_new_inst
 fn a_block_that_was_moved_outside_before_the_change_of_day_keeps_its_task_where_it_is() {
     let (work, mut moved) = (task(1), block(1, 1, span("2026-05-05T12:00:00Z", "2026-05-05T13:00:00Z")));
     (moved.lock, moved.state) = (BlockLock::External, BlockState::Tentative);
-    assert_eq!(fate(&found(&work, &[moved]), tuesday()), Fate::Stays(WhyStays::BlockAhead));
+    assert_eq!(fate(&found(&work, &[moved]), tuesday()), TaskOutcome::Stays(WhyStays::BlockAhead));
 }
 
 #[test]
@@ -179,7 +181,7 @@ fn after_a_restart_in_the_middle_the_second_run_finds_nothing_to_do() {
     // It did not: the same decision again, from the same rows.
     assert_eq!(fate(&found(&work, &blocks), turn), fate(&found(&work, &blocks), turn));
     work.facts.status = TaskStatus::Carried;
-    assert_eq!(fate(&found(&work, &blocks), turn), Fate::Stays(WhyStays::Closed));
+    assert_eq!(fate(&found(&work, &blocks), turn), TaskOutcome::Stays(WhyStays::Closed));
 }
 
 #[test]
@@ -244,7 +246,7 @@ fn a_clock_that_steps_back_begins_no_day_twice_and_the_users_zone_decides() {
     // The block's calendar is in Lisbon, where it is still Monday: it is Tuesday for who lives in Berlin.
     let (work, mut elsewhere) = (task(1), block(1, 1, monday_at_ten()));
     elsewhere.zone = Tz::Europe__Lisbon;
-    assert!(matches!(fate(&found(&work, &[elsewhere]), tuesday()), Fate::Ends(_)));
+    assert!(matches!(fate(&found(&work, &[elsewhere]), tuesday()), TaskOutcome::Ends(_)));
 }
 
 #[test]
@@ -282,7 +284,7 @@ fn history_is_cut_to_what_was_worked_and_what_was_only_offered_goes() {
         span("2026-05-04T08:30:00Z", "2026-05-04T08:40:00Z"),
         span("2026-05-04T10:55:00Z", "2026-05-04T11:10:00Z"),
     ];
-    let ending = ending(&Found { worked: &worked, ..found(&work, &blocks) });
+    let ending = ending(&FoundTask { worked: &worked, ..found(&work, &blocks) });
     assert_eq!(
         ending.blocks,
         [
@@ -318,10 +320,10 @@ fn a_day_that_begins_at_four_changes_at_four() {
 #[test]
 fn what_was_never_planned_or_is_over_has_nothing_to_do_with_midnight() {
     let mut work = task(1);
-    assert_eq!(fate(&found(&work, &[]), tuesday()), Fate::Stays(WhyStays::Unplanned));
+    assert_eq!(fate(&found(&work, &[]), tuesday()), TaskOutcome::Stays(WhyStays::Unplanned));
     let mut offered = block(1, 1, monday_at_ten());
     offered.state = BlockState::Proposed;
-    assert_eq!(fate(&found(&work, &[offered]), tuesday()), Fate::Stays(WhyStays::Unplanned));
+    assert_eq!(fate(&found(&work, &[offered]), tuesday()), TaskOutcome::Stays(WhyStays::Unplanned));
     work.facts.status = TaskStatus::Done;
-    assert_eq!(fate(&found(&work, &[block(1, 1, monday_at_ten())]), tuesday()), Fate::Stays(WhyStays::Closed));
+    assert_eq!(fate(&found(&work, &[block(1, 1, monday_at_ten())]), tuesday()), TaskOutcome::Stays(WhyStays::Closed));
 }

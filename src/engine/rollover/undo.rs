@@ -126,7 +126,7 @@ fn kept(after: &Afterwards<'_>) -> Option<WhyKept> {
 
 /// An instance that goes on with a task that turns out to be done.
 #[derive(Clone, Copy, Debug)]
-pub struct Late<'a> {
+pub struct LateInstance<'a> {
     /// The instance.
     pub task: &'a Task,
     /// Its blocks.
@@ -147,7 +147,7 @@ pub struct LateEnd {
 /// What a task that is finished "for yesterday" (or marked as done late at the provider) means for the instances that were
 /// made of it since. Nothing, the second time. `instances`: those of one person, in any order.
 #[must_use]
-pub fn withdraw(finished: TaskId, instances: &[Late<'_>]) -> Vec<LateEnd> {
+pub fn withdraw(finished: TaskId, instances: &[LateInstance<'_>]) -> Vec<LateEnd> {
     let mut ends = Vec::new();
     let mut from = finished;
     // Each step finds another instance, so that even a ring of them ends.

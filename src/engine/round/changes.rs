@@ -29,7 +29,7 @@ use crate::{
 
 /// One line of a dry run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
+pub struct DryRunLine {
     /// Which calendar.
     pub calendar: String,
     /// Which remote event; never its title.
@@ -70,7 +70,7 @@ pub struct Changes {
     /// What was done, in numbers.
     pub tally: Tally,
     /// The same, line by line, for a dry run.
-    pub planned: Vec<Planned>,
+    pub planned: Vec<DryRunLine>,
 }
 
 impl Changes {
@@ -115,7 +115,7 @@ impl Changes {
         reason: Reason,
     ) {
         let calendar = context.calendar.name.clone();
-        self.planned.push(Planned { calendar, remote_id: remote_id.0.clone(), what, reason });
+        self.planned.push(DryRunLine { calendar, remote_id: remote_id.0.clone(), what, reason });
     }
 
     /// A remote event was read: settles it with the mapping it has, or with the local event that it is taken to be; else it is

@@ -19,7 +19,7 @@ use crate::{
     engine::{
         recurrence::span,
         sync::{
-            brake::{Held, Loss},
+            brake::{HoldReason, Loss},
             hold::{Answers, Picture, Sorted, follow},
         },
     },
@@ -80,7 +80,7 @@ impl Missing {
 
     /// Sorts it by what the brake says.
     #[must_use]
-    pub fn judged(self, stopped: Option<Held>) -> Judged {
+    pub fn judged(self, stopped: Option<HoldReason>) -> Judged {
         let sorted = self.picture.sorted(stopped.is_some());
         Judged { missing: self, sorted, stopped }
     }
@@ -92,7 +92,7 @@ pub struct Judged {
     /// The calendar, and what is gone there.
     pub missing: Missing,
     sorted: Sorted,
-    stopped: Option<Held>,
+    stopped: Option<HoldReason>,
 }
 
 /// What the transaction that ends a calendar's round reads: as it is then, for an edit made meanwhile turns a deletion into a conflict.
@@ -218,7 +218,7 @@ impl Judged {
     fn hold(&self, context: &CalendarContext<'_>) -> Hold {
         let Missing { calendar, pulled, .. } = &self.missing;
         // The picture that somebody was asked about has changed while it waited.
-        let reason = self.stopped.map_or("a part of them was held before and waits for an answer", Held::reason);
+        let reason = self.stopped.map_or("a part of them was held before and waits for an answer", HoldReason::reason);
         Hold {
             id: context.world.new_id(),
             space_id: calendar.space_id.clone(),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::changes::Planned;
+use super::changes::DryRunLine;
 use crate::{
     domain::{
         ids::{RemoteEventId, SyncCursor},
@@ -43,7 +43,7 @@ pub struct Pulled {
     /// What was done so far.
     pub tally: Tally,
     /// The same, line by line, for a dry run.
-    pub planned: Vec<Planned>,
+    pub planned: Vec<DryRunLine>,
     /// Something was changed there since the last pull.
     pub changed: bool,
     /// When the newest of these changes was made, as the provider says.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{changes::Planned, pulled::Pulled};
+use super::{changes::DryRunLine, pulled::Pulled};
 use crate::domain::{
     failure::{FailureClass, ProviderError},
     ids::CalendarId,
@@ -34,11 +34,11 @@ pub struct RoundSummary {
 
 /// What a round has done so far.
 #[derive(Debug, Default)]
-pub struct Sum {
+pub struct RoundTotals {
     /// In numbers.
     pub tally: Tally,
     /// Line by line, for a dry run.
-    pub planned: Vec<Planned>,
+    pub planned: Vec<DryRunLine>,
     /// Calendars read, or found to be as they were.
     pub calendars_ok: usize,
     /// Not every calendar is watched that should be.
@@ -49,7 +49,7 @@ pub struct Sum {
     changed: Vec<(CalendarId, Option<DateTime<Utc>>)>,
 }
 
-impl Sum {
+impl RoundTotals {
     /// A calendar was read.
     pub fn pulled(&mut self, calendar: CalendarId, pulled: &Pulled) {
         self.calendars_ok += 1;

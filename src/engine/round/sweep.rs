@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::{
     batch::Batch,
-    changes::{Changes, Planned},
+    changes::{Changes, DryRunLine},
     pulled::{Awaited, Pulled},
 };
 use crate::{
@@ -161,7 +161,7 @@ pub struct Sweep {
     expected: Option<u32>,
     interval_s: Option<u32>,
     tally: Tally,
-    planned: Vec<Planned>,
+    planned: Vec<DryRunLine>,
     any: bool,
     newest: Option<DateTime<Utc>>,
 }

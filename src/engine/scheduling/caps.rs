@@ -1,7 +1,7 @@
 //! How much may be worked in a day, all time maps together.
 
 use super::{
-    problem::{Problem, Span, Tick},
+    problem::{PlanProblem, Tick, TickSpan},
     slots::Free,
 };
 
@@ -18,7 +18,7 @@ pub struct Caps {
 
 impl Caps {
     /// The days of a valid problem.
-    pub fn of(problem: &Problem) -> Self {
+    pub fn of(problem: &PlanProblem) -> Self {
         let mut caps = Self::default();
         let Some(first) = problem.caps.first() else { return caps };
         let before = (first.from > 0).then_some((0, Tick::MAX));
@@ -71,12 +71,12 @@ impl Caps {
     }
 
     /// Ticks that may be worked of a span, each day by its cap and by what is free.
-    pub fn supply(&self, free: &Free, within: Span) -> Tick {
+    pub fn supply(&self, free: &Free, within: TickSpan) -> Tick {
         let (mut start, mut sum): (Tick, Tick) = (within.start, 0);
         while let Some(day) = self.day(start).filter(|_| start < within.end) {
             let end = self.end(day).min(within.end);
             let cap = self.ticks.get(day).copied().unwrap_or(0);
-            sum = sum.saturating_add(free.ticks(Span { start, end }).min(cap));
+            sum = sum.saturating_add(free.ticks(TickSpan { start, end }).min(cap));
             start = end;
         }
         sum

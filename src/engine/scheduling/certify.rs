@@ -2,12 +2,12 @@
 
 use super::{
     flow::{Demand, Flow},
-    insert::{Inserter, Order},
+    insert::{InsertOrder, Inserter},
     meter::{Meter, Unstopped, work},
     piece::NONE,
-    problem::{Block, Problem, Span, Task, Tick},
-    score::{self, Progress, Score},
-    sequence::{Job, Prepared},
+    problem::{Block, PlanProblem, TaskToPlace, Tick, TickSpan},
+    score::{self, Score, TaskProgress},
+    sequence::{Prepared, SearchTask},
     slots::{self, Free},
 };
 
@@ -15,7 +15,7 @@ use super::{
 /// left out of it, which makes it lower.
 pub fn bound(prepared: &Prepared, meter: &Meter<'_>) -> Score {
     let alone = if prepared.caps.is_empty() { alone(prepared, meter) } else { alone(&prepared.without_caps(), meter) };
-    let late = |(job, alone): &(&Job, &Alone)| job.due != NONE && (alone.rest > 0 || alone.end > job.due);
+    let late = |(job, alone): &(&SearchTask, &TaskAlone)| job.due != NONE && (alone.rest > 0 || alone.end > job.due);
     let certain: u64 = prepared.jobs.iter().zip(&alone).filter(late).map(|(job, _)| job.weight).sum();
     if meter.is_over() {
         return Score::default();
@@ -30,7 +30,7 @@ pub fn bound(prepared: &Prepared, meter: &Meter<'_>) -> Score {
 
 /// How far a task comes if it has all free time for itself.
 #[derive(Clone, Copy, Debug)]
-struct Alone {
+struct TaskAlone {
     /// Ticks that cannot be placed.
     rest: Tick,
     /// Earliest end, if nothing rests.
@@ -39,14 +39,21 @@ struct Alone {
     cost: u64,
 }
 
-fn alone(prepared: &Prepared, meter: &Meter<'_>) -> Vec<Alone> {
+fn alone(prepared: &Prepared, meter: &Meter<'_>) -> Vec<TaskAlone> {
     let mut inserter = Inserter::new(meter);
-    let mut one = |task: u32, job: &Job, split_cost| {
+    let mut one = |task: u32, job: &SearchTask, split_cost| {
         if meter.is_over() {
             return (0, 0, 0);
         }
-        let order =
-            Order { task, ticks: job.work, from: prepared.now, until: job.until, split_cost, whim: 0, whole: false };
+        let order = InsertOrder {
+            task,
+            ticks: job.work,
+            from: prepared.now,
+            until: job.until,
+            split_cost,
+            whim: 0,
+            whole: false,
+        };
         let rest = job.work - inserter.insert(prepared, &[], &order);
         let end = inserter.found.last().map_or(0, |(start, length)| start + length);
         (rest, end, u64::try_from(inserter.found.len()).unwrap_or(0))
@@ -62,15 +69,15 @@ fn alone(prepared: &Prepared, meter: &Meter<'_>) -> Vec<Alone> {
         } else {
             never.min(flow(cheap) + u64::from(prepared.split_cost) * blocks.saturating_sub(1))
         };
-        Alone { rest, end, cost }
+        TaskAlone { rest, end, cost }
     })
     .collect()
 }
 
 /// The least weight of deadlines, of those that can be kept alone, that cannot all be kept together.
-fn missed(prepared: &Prepared, alone: &[Alone], meter: &Meter<'_>) -> u64 {
-    let possible = |job: &Job, alone: &Alone| job.due != NONE && alone.rest == 0 && alone.end <= job.due;
-    let chosen: Vec<&Job> =
+fn missed(prepared: &Prepared, alone: &[TaskAlone], meter: &Meter<'_>) -> u64 {
+    let possible = |job: &SearchTask, alone: &TaskAlone| job.due != NONE && alone.rest == 0 && alone.end <= job.due;
+    let chosen: Vec<&SearchTask> =
         prepared.jobs.iter().zip(alone).filter(|(job, alone)| possible(job, alone)).map(|(job, _)| job).collect();
     let demands: Vec<Demand> = chosen.iter().map(|job| demand(prepared, job, job.due)).collect();
     let Some(mut flow) = Flow::new(&prepared.free, &demands, meter) else { return 0 };
@@ -92,7 +99,7 @@ fn missed(prepared: &Prepared, alone: &[Alone], meter: &Meter<'_>) -> u64 {
             continue;
         }
         tight.rows.iter().for_each(|task| seen.get_mut(*task).into_iter().for_each(|seen| *seen = true));
-        let members: Vec<&Job> = tight.rows.iter().filter_map(|task| chosen.get(*task).copied()).collect();
+        let members: Vec<&SearchTask> = tight.rows.iter().filter_map(|task| chosen.get(*task).copied()).collect();
         let ticks: Tick = members.iter().map(|job| job.work).sum();
         sum += least_weight(&members, ticks.saturating_sub(tight.supply), meter);
     }
@@ -100,7 +107,7 @@ fn missed(prepared: &Prepared, alone: &[Alone], meter: &Meter<'_>) -> u64 {
 }
 
 /// The least weight of some of these tasks that together have at least so much work.
-fn least_weight(jobs: &[&Job], ticks: Tick, meter: &Meter<'_>) -> u64 {
+fn least_weight(jobs: &[&SearchTask], ticks: Tick, meter: &Meter<'_>) -> u64 {
     meter.spend(work(jobs.len() * (ticks as usize + 1)));
     if meter.is_over() {
         return 0;
@@ -122,7 +129,7 @@ fn least_weight(jobs: &[&Job], ticks: Tick, meter: &Meter<'_>) -> u64 {
 
 /// The least weight of ticks that do not fit. The heaviest task flows first: that is best, as sets of ticks that can flow
 /// together have the exchange property.
-fn unplaced(prepared: &Prepared, alone: &[Alone], meter: &Meter<'_>) -> u64 {
+fn unplaced(prepared: &Prepared, alone: &[TaskAlone], meter: &Meter<'_>) -> u64 {
     let demands: Vec<Demand> = prepared.jobs.iter().map(|job| demand(prepared, job, job.until)).collect();
     let certain = prepared.jobs.iter().zip(alone).map(|(job, alone)| job.weight * u64::from(alone.rest)).sum();
     let Some(mut flow) = Flow::new(&prepared.free, &demands, meter) else { return certain };
@@ -137,8 +144,8 @@ fn unplaced(prepared: &Prepared, alone: &[Alone], meter: &Meter<'_>) -> u64 {
     sum
 }
 
-fn demand(prepared: &Prepared, job: &Job, end: Tick) -> Demand {
-    let within = Span { start: job.release.max(prepared.now), end: end.min(prepared.horizon) };
+fn demand(prepared: &Prepared, job: &SearchTask, end: Tick) -> Demand {
+    let within = TickSpan { start: job.release.max(prepared.now), end: end.min(prepared.horizon) };
     Demand { map: job.map, within, chunk_min: job.chunk_min }
 }
 
@@ -146,7 +153,7 @@ fn demand(prepared: &Prepared, job: &Job, end: Tick) -> Demand {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overload {
     /// The time in question.
-    pub within: Span,
+    pub within: TickSpan,
     /// Free ticks that any of the tasks may use before it must be done.
     pub supply: Tick,
     /// Ticks of work of the tasks.
@@ -173,20 +180,21 @@ pub struct Certificate<'a> {
 impl<'a> Certificate<'a> {
     /// Lets everything flow that a schedule completes. Of some tasks it may be asked why they cannot be done before a tick.
     pub fn new(
-        problem: &Problem,
+        problem: &PlanProblem,
         free: &[Free],
-        progress: &[Progress],
+        progress: &[TaskProgress],
         asked: &[(usize, Tick)],
         meter: &'a Meter<'a>,
     ) -> Self {
         let row = |at: usize, until: Tick| {
             let task = problem.tasks.get(at);
             let start = task.map_or(0, |task| task.release).max(problem.now);
-            let within = Span { start, end: until.min(problem.horizon) };
+            let within = TickSpan { start, end: until.min(problem.horizon) };
             Demand { map: task.map_or(0, |task| task.map), within, chunk_min: task.map_or(0, |task| task.chunk_min) }
         };
-        let kept =
-            |(task, done): (&Task, &Progress)| task.due.filter(|due| done.end <= *due).unwrap_or(problem.horizon);
+        let kept = |(task, done): (&TaskToPlace, &TaskProgress)| {
+            task.due.filter(|due| done.end <= *due).unwrap_or(problem.horizon)
+        };
         let ends = problem.tasks.iter().zip(progress).map(kept);
         let all = ends.enumerate().chain(asked.iter().copied()).map(|(at, until)| row(at, until));
         let mut flow = Flow::new(free, &all.collect::<Vec<_>>(), meter);
@@ -232,11 +240,11 @@ impl<'a> Certificate<'a> {
 /// none) while every task that is on time now can still be. None: it is not on time, or too much to be counted. A task with
 /// little slack holds its time; one with much could be somewhere else.
 #[must_use]
-pub fn slack(problem: &Problem, blocks: &[Block]) -> Vec<Option<Tick>> {
+pub fn slack(problem: &PlanProblem, blocks: &[Block]) -> Vec<Option<Tick>> {
     let progress = score::progress(problem, blocks);
     let meter = Meter::new(SLACK_WORK, &Unstopped);
     let certificate = Certificate::new(problem, &slots::free(problem, |_| true), &progress, &[], &meter);
-    let one = |(at, (task, done)): (usize, (&Task, &Progress))| {
+    let one = |(at, (task, done)): (usize, (&TaskToPlace, &TaskProgress))| {
         let on_time = done.rest == 0 && done.blocks > 0 && task.due.is_none_or(|due| done.end <= due);
         let slack = if on_time { Some(certificate.copy()?.add(at, problem.horizon)) } else { None };
         // Less than that may be all that there was time to count.

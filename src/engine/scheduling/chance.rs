@@ -3,7 +3,7 @@
 //! **Invariant:** a problem always gives the same numbers, on every machine and in every build: the digest is our own and
 //! covers the fields one by one, not a hash of the standard library, whose result may change with it.
 
-use super::problem::{BusyWith, Problem};
+use super::problem::{BusyWith, PlanProblem};
 
 /// A stream of numbers (`SplitMix64`: an odd step, two multiplications).
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ const fn mixed(value: u64) -> u64 {
 }
 
 /// A digest of all that a plan follows from.
-pub fn seed(problem: &Problem) -> u64 {
+pub fn seed(problem: &PlanProblem) -> u64 {
     let mut digest = 0x2545_f491_4f6c_dd1d;
     let mut add = |value: u64| digest = mixed(digest ^ value.wrapping_mul(0x9e37_79b9_7f4a_7c15)).rotate_left(7);
     let optional = |value: Option<u32>| value.map_or(u64::MAX, u64::from);

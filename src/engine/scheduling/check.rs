@@ -1,7 +1,7 @@
 //! Whether a schedule keeps the rules. It shares no line with what makes schedules, so that it can judge them.
 
 use super::{
-    problem::{Block, Cap, Problem, Tick},
+    problem::{Block, Cap, PlanProblem, Tick},
     score, slots,
 };
 
@@ -35,7 +35,7 @@ pub enum Broken {
 }
 
 /// All that a schedule does against the rules; nothing, if it may stand.
-pub fn check(problem: &Problem, blocks: &[Block]) -> Vec<Broken> {
+pub fn check(problem: &PlanProblem, blocks: &[Block]) -> Vec<Broken> {
     let free = slots::free(problem, |_| true);
     let mut broken = Vec::new();
     let mut sorted = blocks.to_vec();

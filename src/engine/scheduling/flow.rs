@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use super::{
     meter::{Meter, work},
-    problem::{Span, Tick},
+    problem::{Tick, TickSpan},
     slots::Free,
 };
 
@@ -23,7 +23,7 @@ pub struct Demand {
     /// Index of its time map.
     pub map: usize,
     /// When it may be worked on.
-    pub within: Span,
+    pub within: TickSpan,
     /// Its shortest block: a free span that is shorter is of no use to it.
     pub chunk_min: Tick,
 }
@@ -33,7 +33,7 @@ pub struct Demand {
 #[derive(Clone, Debug)]
 pub struct Flow<'a> {
     meter: &'a Meter<'a>,
-    parts: Vec<Span>,
+    parts: Vec<TickSpan>,
     /// Ticks of each part that nothing flows into.
     left: Vec<Tick>,
     /// For each task and part: whether it may flow there.
@@ -51,7 +51,7 @@ pub struct Tight {
     /// Ticks of free time that any of them may use.
     pub supply: Tick,
     /// From the first of these ticks to behind the last.
-    pub within: Span,
+    pub within: TickSpan,
 }
 
 impl<'a> Flow<'a> {
@@ -61,15 +61,15 @@ impl<'a> Flow<'a> {
         let mut cuts: Vec<Tick> = spans.flat_map(|span| [span.start, span.end]).collect();
         cuts.sort_unstable();
         cuts.dedup();
-        let between = cuts.iter().zip(cuts.iter().skip(1)).map(|(start, end)| Span { start: *start, end: *end });
-        let parts: Vec<Span> = between.filter(|part| free.iter().any(|free| free.holds(*part))).collect();
+        let between = cuts.iter().zip(cuts.iter().skip(1)).map(|(start, end)| TickSpan { start: *start, end: *end });
+        let parts: Vec<TickSpan> = between.filter(|part| free.iter().any(|free| free.holds(*part))).collect();
         meter.spend(work(parts.len() * demands.len()));
         if parts.len().saturating_mul(demands.len()) > CELLS_MAX || meter.is_over() {
             return None;
         }
-        let may = |demand: &Demand, part: &Span| {
+        let may = |demand: &Demand, part: &TickSpan| {
             let Some(span) = free.get(demand.map).and_then(|free| free.after(part.start).first()) else { return false };
-            let usable = Span { start: span.start.max(demand.within.start), end: span.end.min(demand.within.end) };
+            let usable = TickSpan { start: span.start.max(demand.within.start), end: span.end.min(demand.within.end) };
             usable.start <= part.start && part.end <= usable.end && usable.len() >= demand.chunk_min
         };
         let allowed: Vec<bool> =
@@ -134,11 +134,11 @@ impl<'a> Flow<'a> {
         rows.push(task);
         rows.sort_unstable();
         rows.dedup();
-        let parts: Vec<Span> =
+        let parts: Vec<TickSpan> =
             self.parts.iter().zip(&reached.parts).filter_map(|(part, from)| from.map(|_| *part)).collect();
         let start = parts.iter().map(|part| part.start).min().unwrap_or(0);
         let end = parts.iter().map(|part| part.end).max().unwrap_or(0);
-        Tight { rows, supply: parts.iter().map(|part| part.len()).sum(), within: Span { start, end } }
+        Tight { rows, supply: parts.iter().map(|part| part.len()).sum(), within: TickSpan { start, end } }
     }
 
     /// Searches from a task to a part that has ticks left: over parts it may use, to tasks that flow there, and so on.

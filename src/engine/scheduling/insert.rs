@@ -10,8 +10,8 @@ use super::{
     chance::Chance,
     meter::{LOOK, Meter, work},
     piece::Piece,
-    problem::{Span, Tick},
-    sequence::{Job, Prepared},
+    problem::{Tick, TickSpan},
+    sequence::{Prepared, SearchTask},
 };
 
 /// Not reachable. Every cost is below, as there are no more blocks than [`HORIZON_MAX`](super::problem::HORIZON_MAX), and its
@@ -25,7 +25,7 @@ const COLUMNS: usize = 4;
 
 /// How a task is to be inserted.
 #[derive(Clone, Copy, Debug)]
-pub struct Order {
+pub struct InsertOrder {
     /// Index of the task.
     pub task: u32,
     /// Ticks to place; nought, or at least its shortest block.
@@ -42,9 +42,9 @@ pub struct Order {
     pub whole: bool,
 }
 
-impl Order {
+impl InsertOrder {
     /// What a tick of completion is worth.
-    const fn weight(&self, job: &Job) -> u64 {
+    const fn weight(&self, job: &SearchTask) -> u64 {
         if self.whim == 0 { job.weight } else { 0 }
     }
 }
@@ -56,9 +56,9 @@ type Cost = (bool, u64);
 #[derive(Debug)]
 pub struct Inserter<'a> {
     meter: &'a Meter<'a>,
-    gaps: Vec<Span>,
+    gaps: Vec<TickSpan>,
     /// The gaps before they are cut to what may be worked of their days.
-    uncut: Vec<Span>,
+    uncut: Vec<TickSpan>,
     /// Of each day, the ticks that may still be worked.
     left: Vec<Tick>,
     /// What a tick in each gap costs.
@@ -80,7 +80,7 @@ impl<'a> Inserter<'a> {
 
     /// Finds the best blocks for a task among placed pieces, which are in order of time. Answers how many ticks have found
     /// a place: all; or else as many as can be placed so that the rest is long enough to be placed another time.
-    pub fn insert(&mut self, prepared: &Prepared, pieces: &[Piece], order: &Order) -> Tick {
+    pub fn insert(&mut self, prepared: &Prepared, pieces: &[Piece], order: &InsertOrder) -> Tick {
         self.found.clear();
         let job = prepared.job(order.task);
         if order.ticks == 0 {
@@ -133,10 +133,10 @@ impl<'a> Inserter<'a> {
     }
 
     /// A task that can be nothing but one block.
-    fn insert_whole(&mut self, job: &Job, order: &Order) -> Tick {
+    fn insert_whole(&mut self, job: &SearchTask, order: &InsertOrder) -> Tick {
         let weight = order.weight(job);
-        let fits = |(gap, _): &(&Span, &u32)| order.ticks <= job.chunk_max && gap.len() >= order.ticks;
-        let cost = |(gap, price): &(&Span, &u32)| {
+        let fits = |(gap, _): &(&TickSpan, &u32)| order.ticks <= job.chunk_max && gap.len() >= order.ticks;
+        let cost = |(gap, price): &(&TickSpan, &u32)| {
             let end = gap.start + order.ticks;
             (end > job.due, weight * u64::from(end) + u64::from(**price) * u64::from(order.ticks))
         };
@@ -148,7 +148,7 @@ impl<'a> Inserter<'a> {
     }
 
     /// Prices from nought to four a tick; half of the gaps cost nothing.
-    fn set_prices(&mut self, order: &Order) {
+    fn set_prices(&mut self, order: &InsertOrder) {
         self.prices.clear();
         let mut chance = Chance::new(order.whim);
         let mut price = || ((chance.bits() >> 61) as u32).saturating_sub(3);
@@ -157,7 +157,7 @@ impl<'a> Inserter<'a> {
     }
 
     /// What is free for the task, in order, as far as its shortest block fits in.
-    fn find_gaps(&mut self, prepared: &Prepared, job: &Job, pieces: &[Piece], order: &Order) {
+    fn find_gaps(&mut self, prepared: &Prepared, job: &SearchTask, pieces: &[Piece], order: &InsertOrder) {
         self.gaps.clear();
         let Some(free) = prepared.free.get(job.map) else { return };
         self.meter.spend(LOOK * work(pieces.len()));
@@ -176,7 +176,7 @@ impl<'a> Inserter<'a> {
                     break;
                 }
                 if taken >= start + job.chunk_min {
-                    self.gaps.push(Span { start, end: taken });
+                    self.gaps.push(TickSpan { start, end: taken });
                 }
                 start = start.max(again);
                 if again > end {
@@ -185,7 +185,7 @@ impl<'a> Inserter<'a> {
                 placed.next();
             }
             if end >= start + job.chunk_min {
-                self.gaps.push(Span { start, end });
+                self.gaps.push(TickSpan { start, end });
             }
         }
         self.meter.spend(LOOK * work(free.after(from).len()));
@@ -193,7 +193,7 @@ impl<'a> Inserter<'a> {
 
     /// Cuts the gaps to what may still be worked in their days, the first gaps of a day first. What is lost by that, a piece
     /// that would rather be later in a day, is found by moving pieces about.
-    fn cap_gaps(&mut self, prepared: &Prepared, job: &Job, pieces: &[Piece]) {
+    fn cap_gaps(&mut self, prepared: &Prepared, job: &SearchTask, pieces: &[Piece]) {
         prepared.left(pieces, &mut self.left);
         std::mem::swap(&mut self.gaps, &mut self.uncut);
         self.meter.spend(LOOK * work(pieces.len() + 2 * self.uncut.len()));
@@ -206,7 +206,7 @@ impl<'a> Inserter<'a> {
                     let room = (*left).min(end - start);
                     if room >= job.chunk_min {
                         *left -= room;
-                        self.gaps.push(Span { start, end: start + room });
+                        self.gaps.push(TickSpan { start, end: start + room });
                     }
                 }
                 start = end;
@@ -219,10 +219,10 @@ impl<'a> Inserter<'a> {
     fn add_gap(
         &mut self,
         prepared: &Prepared,
-        job: &Job,
-        order: &Order,
+        job: &SearchTask,
+        order: &InsertOrder,
         gap: usize,
-        span: Span,
+        span: TickSpan,
     ) -> Option<(Cost, Tick)> {
         let (row, width) = (gap * self.width, self.width);
         self.least.extend_from_within(row..row + width);
@@ -252,7 +252,7 @@ impl<'a> Inserter<'a> {
     }
 
     /// As many ticks as can be placed, when not all can.
-    fn most(&mut self, prepared: &Prepared, job: &Job, order: &Order) -> Tick {
+    fn most(&mut self, prepared: &Prepared, job: &SearchTask, order: &InsertOrder) -> Tick {
         let Some(last) = self.gaps.len().checked_sub(1) else { return 0 };
         let possible = |have: &Tick| self.least_of(last + 1, *have) < NO;
         let most = order.ticks.saturating_sub(job.chunk_min);
@@ -266,7 +266,15 @@ impl<'a> Inserter<'a> {
     }
 
     /// Reads back how `have` ticks came into the gaps up to this one; `last` of them, if given, into it.
-    fn trace(&mut self, prepared: &Prepared, job: &Job, order: &Order, gap: usize, have: Tick, last: Option<Tick>) {
+    fn trace(
+        &mut self,
+        prepared: &Prepared,
+        job: &SearchTask,
+        order: &InsertOrder,
+        gap: usize,
+        have: Tick,
+        last: Option<Tick>,
+    ) {
         let (mut have, mut last) = (have, last);
         for gap in (0..=gap).rev() {
             let (here, price) = (self.least_of(gap + 1, have), self.prices.get(gap).copied().unwrap_or(0));
@@ -299,7 +307,7 @@ impl<'a> Inserter<'a> {
 
 /// What so many ticks in a gap cost; none, if they cannot be cut into blocks.
 #[inline]
-fn costs(job: &Job, order: &Order, price: u32, ticks: Tick) -> Option<i32> {
+fn costs(job: &SearchTask, order: &InsertOrder, price: u32, ticks: Tick) -> Option<i32> {
     let blocks = ticks.div_ceil(job.chunk_max);
     if blocks * job.chunk_min > ticks {
         return None;

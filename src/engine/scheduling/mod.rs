@@ -47,15 +47,15 @@ mod tests;
 
 pub use certify::{Overload, slack};
 pub use check::{Broken, check};
-pub use diff::Change;
+pub use diff::BlockDiff;
 pub use meter::{Stop, Unstopped};
 pub use problem::{
-    AFTER_MAX, Block, Busy, BusyWith, Cap, HORIZON_MAX, HOURS_MAX, MAP_TICKS_MAX, MOVE_COST_MAX, Previous, Problem,
-    ProblemRefused, SPANS_MAX, Span, TASKS_MAX, Task, Tick, WAITS_MAX, WEIGHT_MAX,
+    AFTER_MAX, Block, BusyTicks, BusyWith, Cap, HORIZON_MAX, HOURS_MAX, MAP_TICKS_MAX, MOVE_COST_MAX, PlanProblem,
+    Previous, ProblemRefused, SPANS_MAX, TASKS_MAX, TaskToPlace, Tick, TickSpan, WAITS_MAX, WEIGHT_MAX,
 };
-pub use reason::{Action, Misfit, MoveReason, Reason};
-pub use score::{Parts, Score, score};
-pub use search::{Budget, Work};
+pub use reason::{Misfit, MoveReason, SuggestedAction, UnplacedReason};
+pub use score::{CostParts, Score, score};
+pub use search::{SearchBudget, WorkBudget};
 pub use slots::{merged, without};
 
 use self::{chance::Chance, search::Meters, sequence::Prepared};
@@ -68,9 +68,9 @@ pub struct Plan {
     /// What it costs.
     pub score: Score,
     /// What the cost is made of.
-    pub parts: Parts,
+    pub parts: CostParts,
     /// How it differs from the plan in force: each block of either, once.
-    pub changes: Vec<Change>,
+    pub changes: Vec<BlockDiff>,
     /// Why a task is not, not wholly or not in time done: one for each such task, in order of the tasks.
     pub misfits: Vec<Misfit>,
     /// Whether it was ended from outside: there may be a better one.
@@ -81,17 +81,17 @@ pub struct Plan {
 
 /// Plans. The schedule is the best that the budget finds; every task that does not fit, and every block that moves, comes with
 /// its reason and what could be done about it.
-pub fn plan(problem: &Problem, budget: Budget) -> Result<Plan, ProblemRefused> {
+pub fn plan(problem: &PlanProblem, budget: SearchBudget) -> Result<Plan, ProblemRefused> {
     plan_until(problem, budget, &Unstopped)
 }
 
 /// The same, ended early when somebody says so: then it is the best that was found by that time, and valid.
-pub fn plan_until(problem: &Problem, budget: Budget, stop: &dyn Stop) -> Result<Plan, ProblemRefused> {
+pub fn plan_until(problem: &PlanProblem, budget: SearchBudget, stop: &dyn Stop) -> Result<Plan, ProblemRefused> {
     problem.validate()?;
     Ok(metered(problem, budget, &Meters::new(budget.work(), stop)))
 }
 
-fn metered(problem: &Problem, budget: Budget, meters: &Meters<'_>) -> Plan {
+fn metered(problem: &PlanProblem, budget: SearchBudget, meters: &Meters<'_>) -> Plan {
     let prepared = Prepared::new(problem);
     let mut chance = Chance::new(chance::seed(problem));
     let best = search::search(problem, &prepared, budget, meters, &mut chance);

@@ -7,7 +7,7 @@ use super::{
     piece::Piece,
     problem::Tick,
     rebuild,
-    sequence::{Job, Kept, Prepared},
+    sequence::{Kept, Prepared, SearchTask},
 };
 
 /// Most pieces that a task is cut into anew: a task of more is changed piece by piece.
@@ -229,7 +229,7 @@ fn recut(prepared: &Prepared, pieces: &mut Vec<Piece>, chance: &mut Chance) -> O
     Some(0)
 }
 
-fn with_job<'a>(prepared: &'a Prepared, pieces: &[Piece], at: usize) -> Option<(Piece, &'a Job)> {
+fn with_job<'a>(prepared: &'a Prepared, pieces: &[Piece], at: usize) -> Option<(Piece, &'a SearchTask)> {
     let piece = pieces.get(at).copied()?;
     Some((piece, prepared.job(piece.task)))
 }

@@ -26,14 +26,14 @@ pub const AFTER_MAX: usize = 100;
 
 /// From a tick to another, the last one not included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span {
+pub struct TickSpan {
     /// First tick of it.
     pub start: Tick,
     /// First tick after it.
     pub end: Tick,
 }
 
-impl Span {
+impl TickSpan {
     /// Ticks in it.
     #[must_use]
     pub const fn len(self) -> Tick {
@@ -66,16 +66,16 @@ pub enum BusyWith {
 
 /// Time that is not to be planned into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Busy {
+pub struct BusyTicks {
     /// When.
-    pub span: Span,
+    pub span: TickSpan,
     /// Why.
     pub with: BusyWith,
 }
 
-/// Work to be placed. A task is named by its index in [`Problem::tasks`].
+/// Work to be placed. A task is named by its index in [`PlanProblem::tasks`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Task {
+pub struct TaskToPlace {
     /// Ticks of work that are left. None: nobody has said, so it cannot be placed and costs nothing.
     pub work: Option<Tick>,
     /// No block may start before.
@@ -88,9 +88,9 @@ pub struct Task {
     pub chunk_min: Tick,
     /// Longest block, in ticks. Equal to `work` like `chunk_min`: the task is not split.
     pub chunk_max: Tick,
-    /// Ticks kept free after each of its blocks, up to the next block; none: [`Problem::gap`].
+    /// Ticks kept free after each of its blocks, up to the next block; none: [`PlanProblem::gap`].
     pub gap_after: Option<Tick>,
-    /// Index in [`Problem::maps`]: the hours in which it may lie.
+    /// Index in [`PlanProblem::maps`]: the hours in which it may lie.
     pub map: usize,
     /// Indexes of tasks that must be done first.
     pub after: Vec<usize>,
@@ -112,11 +112,11 @@ pub struct Block {
     pub start: Tick,
     /// First tick after it.
     pub end: Tick,
-    /// Index in [`Problem::tasks`].
+    /// Index in [`PlanProblem::tasks`].
     pub task: usize,
 }
 
-impl Problem {
+impl PlanProblem {
     /// Ticks between a block of one task and the next block, of another or of the same: two pieces of one task that touch would
     /// be one piece, and its length unbounded.
     #[must_use]
@@ -129,8 +129,8 @@ impl Problem {
 impl Block {
     /// When it is.
     #[must_use]
-    pub const fn span(self) -> Span {
-        Span { start: self.start, end: self.end }
+    pub const fn span(self) -> TickSpan {
+        TickSpan { start: self.start, end: self.end }
     }
 }
 
@@ -145,7 +145,7 @@ pub struct Previous {
 
 /// All that a plan follows from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Problem {
+pub struct PlanProblem {
     /// First tick that may be used.
     pub now: Tick,
     /// First tick after those that may be used.
@@ -155,13 +155,13 @@ pub struct Problem {
     /// Cost of each block of a task after its first.
     pub split_cost: u32,
     /// Time maps: the hours, of any order, touching and overlapping as they like.
-    pub maps: Vec<Vec<Span>>,
+    pub maps: Vec<Vec<TickSpan>>,
     /// What is not free, in any order, overlapping as it likes.
-    pub busy: Vec<Busy>,
+    pub busy: Vec<BusyTicks>,
     /// What may be worked of each day, in order. Empty: no day is capped.
     pub caps: Vec<Cap>,
     /// What is to be placed.
-    pub tasks: Vec<Task>,
+    pub tasks: Vec<TaskToPlace>,
     /// The plan in force, in any order. Blocks that may not move are not here but in `busy`.
     pub previous: Vec<Previous>,
 }
@@ -191,7 +191,7 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(
     Err(refuse(field, format!("{value} is not from {} to below {}", allowed.start, allowed.end)))
 }
 
-impl Problem {
+impl PlanProblem {
     /// Looks whether the numbers are such that a plan can be made of them.
     pub fn validate(&self) -> Result<(), ProblemRefused> {
         within("horizon", self.horizon, 1..HORIZON_MAX + 1)?;
@@ -230,7 +230,7 @@ impl Problem {
         }
     }
 
-    fn validate_task(&self, at: usize, task: &Task) -> Result<(), ProblemRefused> {
+    fn validate_task(&self, at: usize, task: &TaskToPlace) -> Result<(), ProblemRefused> {
         let field = |name: &str| format!("tasks[{at}].{name}");
         if let Some(work) = task.work {
             within(field("work"), work, 1..HORIZON_MAX + 1)?;
@@ -282,7 +282,7 @@ impl Problem {
     }
 }
 
-fn ordered(field: impl Fn() -> String, span: Span) -> Result<(), ProblemRefused> {
+fn ordered(field: impl Fn() -> String, span: TickSpan) -> Result<(), ProblemRefused> {
     if span.start >= span.end {
         return Err(refuse(field(), format!("ends ({}) before it begins ({})", span.end, span.start)));
     }

@@ -6,10 +6,10 @@
 
 use super::{
     certify::{Certificate, Overload},
-    insert::{Inserter, Order},
+    insert::{InsertOrder, Inserter},
     meter::{Meter, work},
-    problem::{Block, Busy, BusyWith, Problem, Span, Task, Tick},
-    score::{self, Progress},
+    problem::{Block, BusyTicks, BusyWith, PlanProblem, TaskToPlace, Tick, TickSpan},
+    score::{self, TaskProgress},
     sequence::Prepared,
     slots::Free,
 };
@@ -19,7 +19,7 @@ const LOOKS_A_SPAN: u64 = 8;
 
 /// Why a task is not, not wholly or not in time done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum UnplacedReason {
     /// Nobody has said how long it takes.
     NoEstimate,
     /// It may not begin before the look-ahead ends.
@@ -82,7 +82,7 @@ pub enum MoveReason {
     /// Something else lies there now.
     TimeTaken {
         /// What, and when.
-        by: Busy,
+        by: BusyTicks,
     },
     /// Its task's release, hours or lengths do not allow it any more.
     NotAllowed,
@@ -107,7 +107,7 @@ pub enum MoveReason {
 
 /// What a person may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum SuggestedAction {
     /// Say how long it takes.
     GiveEstimate,
     /// Plan further ahead.
@@ -169,14 +169,14 @@ pub struct Misfit {
     /// Whether it misses its deadline.
     pub late: bool,
     /// Why.
-    pub reason: Reason,
+    pub reason: UnplacedReason,
     /// What may be done about it; at least one, the mildest first.
-    pub actions: Vec<Action>,
+    pub actions: Vec<SuggestedAction>,
 }
 
 /// Every task that does not fit, with its reason. When the meter is over, the dear reasons are not looked for any more: then others
 /// have the time.
-pub fn misfits(problem: &Problem, prepared: &Prepared, blocks: &[Block], meter: &Meter<'_>) -> Vec<Misfit> {
+pub fn misfits(problem: &PlanProblem, prepared: &Prepared, blocks: &[Block], meter: &Meter<'_>) -> Vec<Misfit> {
     let progress = score::progress(problem, blocks);
     let mut cases = Vec::new();
     for (at, (task, done)) in problem.tasks.iter().zip(&progress).enumerate() {
@@ -185,11 +185,11 @@ pub fn misfits(problem: &Problem, prepared: &Prepared, blocks: &[Block], meter: 
         if task.work.is_some() && done.rest == 0 && !late {
             continue;
         }
-        cases.push(Case { problem, prepared, blocks, meter, progress: &progress, at, task, done: *done, late });
+        cases.push(UnplacedTask { problem, prepared, blocks, meter, progress: &progress, at, task, done: *done, late });
     }
     let asked: Vec<(usize, Tick)> = cases.iter().map(|case| (case.at, case.window().end)).collect();
     let certificate = Certificate::new(problem, &prepared.free, &progress, &asked, meter);
-    let misfit = |case: &Case| {
+    let misfit = |case: &UnplacedTask| {
         let reason = case.reason(&certificate);
         let actions = case.actions(&reason);
         Misfit { task: case.at, rest: case.done.rest, late: case.late, reason, actions }
@@ -198,38 +198,38 @@ pub fn misfits(problem: &Problem, prepared: &Prepared, blocks: &[Block], meter: 
 }
 
 /// One task that does not fit.
-struct Case<'a> {
-    problem: &'a Problem,
+struct UnplacedTask<'a> {
+    problem: &'a PlanProblem,
     prepared: &'a Prepared,
     blocks: &'a [Block],
     meter: &'a Meter<'a>,
-    progress: &'a [Progress],
+    progress: &'a [TaskProgress],
     at: usize,
-    task: &'a Task,
-    done: Progress,
+    task: &'a TaskToPlace,
+    done: TaskProgress,
     late: bool,
 }
 
-impl Case<'_> {
+impl UnplacedTask<'_> {
     /// The time in question: until the horizon if it is not done, else until it is due.
-    fn window(&self) -> Span {
+    fn window(&self) -> TickSpan {
         let due = self.task.due.filter(|_| self.done.rest == 0).unwrap_or(self.problem.horizon);
-        Span { start: self.task.release.max(self.problem.now), end: due.min(self.problem.horizon) }
+        TickSpan { start: self.task.release.max(self.problem.now), end: due.min(self.problem.horizon) }
     }
 
-    fn reason(&self, certificate: &Certificate<'_>) -> Reason {
+    fn reason(&self, certificate: &Certificate<'_>) -> UnplacedReason {
         let (problem, task) = (self.problem, self.task);
-        let Some(work) = task.work else { return Reason::NoEstimate };
+        let Some(work) = task.work else { return UnplacedReason::NoEstimate };
         let earliest = task.release.max(problem.now);
         if task.release >= problem.horizon {
-            return Reason::StartsAfterHorizon { release: task.release, horizon: problem.horizon };
+            return UnplacedReason::StartsAfterHorizon { release: task.release, horizon: problem.horizon };
         }
         if let Some(due) = task.due.filter(|due| *due <= earliest && self.done.rest == 0) {
-            return Reason::DeadlinePassed { due, earliest };
+            return UnplacedReason::DeadlinePassed { due, earliest };
         }
         let open = |other: &&usize| self.progress.get(**other).is_none_or(|done| done.rest > 0 || done.blocks == 0);
         if let Some(other) = task.after.iter().find(open) {
-            return Reason::WaitsFor { task: *other };
+            return UnplacedReason::WaitsFor { task: *other };
         }
         if let Some(reason) = self.impossible_alone(work) {
             return reason;
@@ -237,38 +237,40 @@ impl Case<'_> {
         if let Some(last) = task.after.iter().max_by_key(|other| self.progress.get(**other).map(|done| done.end)) {
             let from = self.progress.get(*last).map_or(0, |done| done.end);
             if self.placeable(from, |_| true) < work && !self.meter.is_over() {
-                return Reason::WaitsFor { task: *last };
+                return UnplacedReason::WaitsFor { task: *last };
             }
         }
         if let Some(overload) = certificate.overload(self.at) {
-            return Reason::Overloaded(overload);
+            return UnplacedReason::Overloaded(overload);
         }
         let by = self.holders(self.window());
         if by.is_empty() {
             // Nobody is in its way but its own blocks, by the time that must be free around them.
             return self.gaps_too_small(self.done.placed);
         }
-        Reason::Outranked { by }
+        UnplacedReason::Outranked { by }
     }
 
     /// Why it would not fit even if it were alone, if that is so.
-    fn impossible_alone(&self, work: Tick) -> Option<Reason> {
+    fn impossible_alone(&self, work: Tick) -> Option<UnplacedReason> {
         let placeable = self.placeable(0, |_| true);
         if placeable >= work || self.meter.is_over() {
             return None;
         }
-        let unknown = |busy: &&Busy| matches!(busy.with, BusyWith::Unknown(_)) && busy.span.overlaps(self.window());
-        let is_known = |busy: &Busy| !matches!(busy.with, BusyWith::Unknown(_));
-        if let Some(Busy { with: BusyWith::Unknown(source), .. }) = self.problem.busy.iter().find(unknown)
+        let unknown =
+            |busy: &&BusyTicks| matches!(busy.with, BusyWith::Unknown(_)) && busy.span.overlaps(self.window());
+        let is_known = |busy: &BusyTicks| !matches!(busy.with, BusyWith::Unknown(_));
+        if let Some(BusyTicks { with: BusyWith::Unknown(source), .. }) = self.problem.busy.iter().find(unknown)
             && self.placeable(0, is_known) >= work
         {
-            return Some(Reason::AvailabilityUnknown { source: *source });
+            return Some(UnplacedReason::AvailabilityUnknown { source: *source });
         }
         if self.placeable(0, |busy| !matches!(busy.with, BusyWith::Locked(_))) >= work {
-            let mut locked: Vec<&Busy> = self.problem.busy.iter().filter(|b| b.span.overlaps(self.window())).collect();
+            let mut locked: Vec<&BusyTicks> =
+                self.problem.busy.iter().filter(|b| b.span.overlaps(self.window())).collect();
             locked.sort_unstable();
-            let id = |busy: &&Busy| if let BusyWith::Locked(id) = busy.with { Some(id) } else { None };
-            return Some(Reason::LockedBlocks { ids: locked.iter().filter_map(id).collect() });
+            let id = |busy: &&BusyTicks| if let BusyWith::Locked(id) = busy.with { Some(id) } else { None };
+            return Some(UnplacedReason::LockedBlocks { ids: locked.iter().filter_map(id).collect() });
         }
         if self.meter.is_over() {
             return None;
@@ -276,7 +278,7 @@ impl Case<'_> {
         let supply = self.supply();
         if supply < work {
             let within = self.window();
-            return Some(Reason::Overloaded(Overload { within, supply, demand: work, tasks: vec![self.at] }));
+            return Some(UnplacedReason::Overloaded(Overload { within, supply, demand: work, tasks: vec![self.at] }));
         }
         Some(self.gaps_too_small(placeable))
     }
@@ -287,15 +289,15 @@ impl Case<'_> {
         free.map_or(Tick::MAX, |free| self.prepared.caps.supply(free, self.window()))
     }
 
-    fn gaps_too_small(&self, placeable: Tick) -> Reason {
+    fn gaps_too_small(&self, placeable: Tick) -> UnplacedReason {
         match self.prepared.free.get(self.task.map).map_or(0, |free| self.largest(free)) {
-            0 => Reason::NoAllowedHours,
-            gap => Reason::LargestGapTooSmall { gap, chunk_min: self.task.chunk_min, placeable },
+            0 => UnplacedReason::NoAllowedHours,
+            gap => UnplacedReason::LargestGapTooSmall { gap, chunk_min: self.task.chunk_min, placeable },
         }
     }
 
     /// Ticks of it that fit between a tick and the end of its window, with nothing else there but what `counts`.
-    fn placeable(&self, from: Tick, counts: impl Fn(&Busy) -> bool) -> Tick {
+    fn placeable(&self, from: Tick, counts: impl Fn(&BusyTicks) -> bool) -> Tick {
         let (window, Some(ticks)) = (self.window(), self.task.work) else { return 0 };
         if self.meter.is_over() {
             return 0;
@@ -303,31 +305,31 @@ impl Case<'_> {
         let busy = self.problem.busy.iter().filter(|busy| counts(busy)).copied().collect();
         let hours = self.problem.maps.get(self.task.map).cloned().unwrap_or_default();
         self.meter.spend(u64::from(self.problem.horizon) + work(hours.len() + self.problem.busy.len()) * LOOKS_A_SPAN);
-        let alone = Problem {
+        let alone = PlanProblem {
             busy,
-            tasks: vec![Task { after: Vec::new(), map: 0, ..self.task.clone() }],
+            tasks: vec![TaskToPlace { after: Vec::new(), map: 0, ..self.task.clone() }],
             previous: Vec::new(),
             maps: vec![hours],
             caps: self.problem.caps.clone(),
             ..*self.problem
         };
-        let order = Order { task: 0, ticks, from, until: window.end, split_cost: 0, whim: 0, whole: false };
+        let order = InsertOrder { task: 0, ticks, from, until: window.end, split_cost: 0, whim: 0, whole: false };
         Inserter::new(self.meter).insert(&Prepared::new(&alone), &[], &order)
     }
 
     /// The largest gap in its window.
     fn largest(&self, free: &Free) -> Tick {
         let window = self.window();
-        let clip = |span: &Span| span.end.min(window.end).saturating_sub(span.start.max(window.start));
+        let clip = |span: &TickSpan| span.end.min(window.end).saturating_sub(span.start.max(window.start));
         free.spans().iter().map(clip).max().unwrap_or(0)
     }
 
     /// Who lies in its free hours, or so near that no gap is left, heaviest first; those that weigh as much as it or more, if there are such.
-    fn holders(&self, window: Span) -> Vec<usize> {
+    fn holders(&self, window: TickSpan) -> Vec<usize> {
         let free = self.prepared.free.get(self.task.map);
         let in_the_way = |block: &&Block| {
             let (start, end) = (block.start.saturating_sub(self.problem.gap), block.end + self.problem.gap);
-            let span = Span { start: start.max(window.start), end: end.min(window.end) };
+            let span = TickSpan { start: start.max(window.start), end: end.min(window.end) };
             block.task != self.at && !span.is_empty() && free.is_some_and(|free| free.ticks(span) > 0)
         };
         let weight = |at: &usize| self.problem.tasks.get(*at).map_or(0, |task| task.weight);
@@ -341,61 +343,70 @@ impl Case<'_> {
         by
     }
 
-    fn actions(&self, reason: &Reason) -> Vec<Action> {
+    fn actions(&self, reason: &UnplacedReason) -> Vec<SuggestedAction> {
         let end = Some(self.done.end).filter(|_| self.done.rest == 0);
-        let more_time = if self.done.rest > 0 { Action::LookFurther } else { Action::ExtendDeadline { to: end } };
+        let more_time =
+            if self.done.rest > 0 { SuggestedAction::LookFurther } else { SuggestedAction::ExtendDeadline { to: end } };
         let lightest = |tasks: &[usize]| {
             let others = tasks.iter().copied().filter(|task| *task != self.at);
             let weight = |at: &usize| self.problem.tasks.get(*at).map(|task| task.weight);
-            others.min_by_key(weight).map(|task| Action::LetSlip { task })
+            others.min_by_key(weight).map(|task| SuggestedAction::LetSlip { task })
         };
         match reason {
-            Reason::NoEstimate => vec![Action::GiveEstimate],
-            Reason::StartsAfterHorizon { .. } => vec![Action::LookFurther, Action::StartEarlier],
-            Reason::DeadlinePassed { .. } => vec![Action::ExtendDeadline { to: end }],
-            Reason::WaitsFor { task } => vec![Action::FinishFirst { task: *task }, more_time],
-            Reason::NoAllowedHours => vec![Action::AllowHours, more_time],
-            Reason::AvailabilityUnknown { source } => vec![Action::Reconnect { source: *source }],
-            Reason::LockedBlocks { ids } => {
-                ids.iter().map(|id| Action::Unlock { id: *id }).chain([more_time]).collect()
+            UnplacedReason::NoEstimate => vec![SuggestedAction::GiveEstimate],
+            UnplacedReason::StartsAfterHorizon { .. } => {
+                vec![SuggestedAction::LookFurther, SuggestedAction::StartEarlier]
             }
-            Reason::LargestGapTooSmall { gap, chunk_min, .. } => {
-                let shorter = (gap < chunk_min).then_some(Action::ShortenChunk { to: *gap });
-                shorter.into_iter().chain([Action::AllowHours, more_time]).collect()
+            UnplacedReason::DeadlinePassed { .. } => vec![SuggestedAction::ExtendDeadline { to: end }],
+            UnplacedReason::WaitsFor { task } => vec![SuggestedAction::FinishFirst { task: *task }, more_time],
+            UnplacedReason::NoAllowedHours => vec![SuggestedAction::AllowHours, more_time],
+            UnplacedReason::AvailabilityUnknown { source } => vec![SuggestedAction::Reconnect { source: *source }],
+            UnplacedReason::LockedBlocks { ids } => {
+                ids.iter().map(|id| SuggestedAction::Unlock { id: *id }).chain([more_time]).collect()
             }
-            Reason::Overloaded(overload) => {
+            UnplacedReason::LargestGapTooSmall { gap, chunk_min, .. } => {
+                let shorter = (gap < chunk_min).then_some(SuggestedAction::ShortenChunk { to: *gap });
+                shorter.into_iter().chain([SuggestedAction::AllowHours, more_time]).collect()
+            }
+            UnplacedReason::Overloaded(overload) => {
                 let by = overload.demand.saturating_sub(overload.supply);
                 let shorter = self.task.work.is_some_and(|work| by < work);
-                let shorter = shorter.then_some(Action::ShortenEstimate { by });
-                let first = [more_time, Action::AllowHours];
+                let shorter = shorter.then_some(SuggestedAction::ShortenEstimate { by });
+                let first = [more_time, SuggestedAction::AllowHours];
                 first.into_iter().chain(lightest(&overload.tasks)).chain(shorter).collect()
             }
-            Reason::Outranked { by } => [more_time, Action::RaisePriority].into_iter().chain(lightest(by)).collect(),
+            UnplacedReason::Outranked { by } => {
+                [more_time, SuggestedAction::RaisePriority].into_iter().chain(lightest(by)).collect()
+            }
         }
     }
 }
 
 /// Why a block is not where it was, and what may be done about it.
 pub fn why_moved(
-    problem: &Problem,
+    problem: &PlanProblem,
     prepared: &Prepared,
-    schedule: (&[Block], &[Progress]),
+    schedule: (&[Block], &[TaskProgress]),
     from: Block,
     to: Block,
-) -> (MoveReason, Vec<Action>) {
+) -> (MoveReason, Vec<SuggestedAction>) {
     let reason = move_reason(problem, prepared, schedule, from, to);
     let actions = match &reason {
-        MoveReason::Passed { .. } | MoveReason::TimeTaken { .. } | MoveReason::NotAllowed => vec![Action::HoldHere],
-        MoveReason::WaitsFor { task } => vec![Action::FinishFirst { task: *task }, Action::HoldHere],
-        MoveReason::MadeWayFor { .. } | MoveReason::BetterTime { .. } => vec![Action::PutBack, Action::HoldHere],
+        MoveReason::Passed { .. } | MoveReason::TimeTaken { .. } | MoveReason::NotAllowed => {
+            vec![SuggestedAction::HoldHere]
+        }
+        MoveReason::WaitsFor { task } => vec![SuggestedAction::FinishFirst { task: *task }, SuggestedAction::HoldHere],
+        MoveReason::MadeWayFor { .. } | MoveReason::BetterTime { .. } => {
+            vec![SuggestedAction::PutBack, SuggestedAction::HoldHere]
+        }
     };
     (reason, actions)
 }
 
 fn move_reason(
-    problem: &Problem,
+    problem: &PlanProblem,
     prepared: &Prepared,
-    (blocks, progress): (&[Block], &[Progress]),
+    (blocks, progress): (&[Block], &[TaskProgress]),
     from: Block,
     to: Block,
 ) -> MoveReason {
@@ -405,7 +416,7 @@ fn move_reason(
     if let Some(by) = problem.busy.iter().filter(|busy| busy.span.overlaps(from.span())).min() {
         return MoveReason::TimeTaken { by: *by };
     }
-    let stands = |job: &super::sequence::Job| job.kept.iter().any(|block| block.start == from.start);
+    let stands = |job: &super::sequence::SearchTask| job.kept.iter().any(|block| block.start == from.start);
     if !prepared.jobs.get(from.task).is_some_and(stands) {
         return MoveReason::NotAllowed;
     }
@@ -413,7 +424,7 @@ fn move_reason(
     if let Some(task) = after.iter().find(|at| progress.get(**at).is_some_and(|done| done.end > from.start)) {
         return MoveReason::WaitsFor { task: *task };
     }
-    let near = Span { start: from.start.saturating_sub(problem.gap), end: from.end + problem.gap };
+    let near = TickSpan { start: from.start.saturating_sub(problem.gap), end: from.end + problem.gap };
     let mut tasks: Vec<usize> = blocks
         .iter()
         .filter(|block| block.task != from.task && block.span().overlaps(near))

@@ -2,7 +2,7 @@
 
 use super::{
     chance::Chance,
-    insert::{Inserter, Order},
+    insert::{InsertOrder, Inserter},
     meter::{LOOK, Meter, work},
     piece::{NONE, Piece},
     problem::Tick,
@@ -23,7 +23,7 @@ const WHIM_ONCE_IN: usize = 4;
 
 /// How a task may be put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pass {
+enum PassKind {
     /// Wholly, and before its deadline.
     OnTime,
     /// Wholly.
@@ -43,7 +43,7 @@ pub struct How {
 
 /// What of a task is placed.
 #[derive(Clone, Copy, Debug)]
-struct Done {
+struct PlacedTask {
     /// Ticks.
     ticks: Tick,
     /// First tick of its first piece, or `NONE`.
@@ -52,7 +52,7 @@ struct Done {
     end: Tick,
 }
 
-const NOTHING: Done = Done { ticks: 0, start: NONE, end: 0 };
+const NOTHING: PlacedTask = PlacedTask { ticks: 0, start: NONE, end: 0 };
 
 /// Room for rebuilding, used again and again. All of it is counted on its meter.
 #[derive(Debug)]
@@ -60,11 +60,11 @@ pub struct Rebuilder<'a> {
     meter: &'a Meter<'a>,
     inserter: Inserter<'a>,
     /// By task.
-    done: Vec<Done>,
+    done: Vec<PlacedTask>,
     /// What has found no place, to be put behind everything.
     skipped: Vec<Piece>,
     tasks: Vec<u32>,
-    /// See [`Order::whim`].
+    /// See [`InsertOrder::whim`].
     whim: u64,
 }
 
@@ -132,7 +132,7 @@ impl<'a> Rebuilder<'a> {
     /// Puts the tasks among placed pieces: first those that can be on time, then those that can be done at all, then what can
     /// be of the rest. A late task is missed however late it is, and must not stand in the way of one that is not.
     fn put_all(&mut self, prepared: &Prepared, pieces: &mut Vec<Piece>, split_cost: u32) {
-        for pass in [Pass::OnTime, Pass::Whole, Pass::Part] {
+        for pass in [PassKind::OnTime, PassKind::Whole, PassKind::Part] {
             let mut found = true;
             while found && !self.tasks.is_empty() {
                 let before = self.tasks.len();
@@ -187,11 +187,18 @@ impl<'a> Rebuilder<'a> {
     }
 
     /// Puts one task. False: it cannot be put so.
-    fn put(&mut self, prepared: &Prepared, pieces: &mut Vec<Piece>, task: u32, split_cost: u32, pass: Pass) -> bool {
+    fn put(
+        &mut self,
+        prepared: &Prepared,
+        pieces: &mut Vec<Piece>,
+        task: u32,
+        split_cost: u32,
+        pass: PassKind,
+    ) -> bool {
         let job = prepared.job(task);
         self.meter.spend(LOOK * (1 + work(self.tasks.len() / ROWS_MOVED + job.after.len() + job.before.len())));
         let from = ready(prepared, &self.done, task);
-        if from == NONE && pass != Pass::Part {
+        if from == NONE && pass != PassKind::Part {
             return false;
         }
         let mut until = job.until;
@@ -200,17 +207,17 @@ impl<'a> Rebuilder<'a> {
             until = until.min(job.before.iter().map(start).min().unwrap_or(NONE));
         }
         match pass {
-            Pass::OnTime => until = until.min(job.due),
+            PassKind::OnTime => until = until.min(job.due),
             // There is no more room than there was before.
-            Pass::Whole if !prepared.chained && until <= job.due => return false,
-            Pass::Whole | Pass::Part => {}
+            PassKind::Whole if !prepared.chained && until <= job.due => return false,
+            PassKind::Whole | PassKind::Part => {}
         }
         let ticks = missing(prepared, &self.done, task);
         let whim = self.whim.wrapping_mul(u64::from(task) * 2 + 1);
-        let whole = pass != Pass::Part;
+        let whole = pass != PassKind::Part;
         let placed =
-            self.inserter.insert(prepared, pieces, &Order { task, ticks, from, until, split_cost, whim, whole });
-        if placed < ticks && pass != Pass::Part {
+            self.inserter.insert(prepared, pieces, &InsertOrder { task, ticks, from, until, split_cost, whim, whole });
+        if placed < ticks && pass != PassKind::Part {
             return false;
         }
         for at in 0..self.inserter.found.len() {
@@ -225,12 +232,12 @@ impl<'a> Rebuilder<'a> {
 }
 
 /// Ticks of a task that no piece has.
-fn missing(prepared: &Prepared, done: &[Done], task: u32) -> Tick {
+fn missing(prepared: &Prepared, done: &[PlacedTask], task: u32) -> Tick {
     prepared.job(task).work.saturating_sub(done.get(task as usize).map_or(0, |done| done.ticks))
 }
 
 /// When all is done that a task waits for; `NONE`, if that is not.
-fn ready(prepared: &Prepared, done: &[Done], task: u32) -> Tick {
+fn ready(prepared: &Prepared, done: &[PlacedTask], task: u32) -> Tick {
     let mut from = prepared.now;
     for after in &prepared.job(task).after {
         let done = done.get(*after).copied().unwrap_or(NOTHING);

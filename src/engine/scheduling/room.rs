@@ -5,14 +5,14 @@ use super::{meter::Meter, problem::Tick};
 /// What of a task is read in every step, apart from the rest.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-pub struct Line {
+pub struct TaskLine {
     /// What each tick of its completion costs.
     pub weight: i64,
     /// Of its deadline; nought without one.
     pub missed: u64,
     /// Of an unplaced tick.
     pub tick: u64,
-    /// As in [`Job`](super::sequence::Job), like those that follow.
+    /// As in [`SearchTask`](super::sequence::SearchTask), like those that follow.
     pub work: Tick,
     pub release: Tick,
     pub due: Tick,
@@ -27,7 +27,7 @@ pub struct Line {
 
 /// What the pieces placed so far come to.
 #[derive(Clone, Copy, Debug)]
-pub struct Sum {
+pub struct PlacedSum {
     /// Weights of deadlines that are missed, or whose tasks are not done yet.
     pub missed: u64,
     /// Ends of the tasks that are done, times their weights; less the releases of all.
@@ -38,9 +38,9 @@ pub struct Sum {
     pub done: usize,
 }
 
-impl Sum {
+impl PlacedSum {
     #[inline]
-    pub const fn add(&mut self, line: &Line, end: Tick) {
+    pub const fn add(&mut self, line: &TaskLine, end: Tick) {
         self.ended += line.weight * end as i64;
         self.open -= line.weight;
         self.done += 1;

@@ -5,7 +5,7 @@
 //! The three parts of the third are one sum on purpose. Were they strictly below each other, a tick of completion would
 //! justify shuffling the whole week; summed, each has a rate a person can read.
 
-use super::problem::{Block, Problem, Tick};
+use super::problem::{Block, PlanProblem, Tick};
 
 /// What a schedule costs; less is better, and the order of the fields is the order of comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +25,7 @@ impl Score {
 
 /// What [`Score::cost`] is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Parts {
+pub struct CostParts {
     /// Ticks from release to completion (the horizon, if not complete), each times its task's weight.
     pub flow: u64,
     /// Blocks after the first of their task.
@@ -36,7 +36,7 @@ pub struct Parts {
 
 /// How far one task comes in a schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct TaskProgress {
     /// Ticks placed.
     pub placed: Tick,
     /// Ticks not placed.
@@ -48,9 +48,9 @@ pub struct Progress {
 }
 
 /// How far each task comes.
-pub fn progress(problem: &Problem, blocks: &[Block]) -> Vec<Progress> {
-    let rest = |work: Option<Tick>| Progress { rest: work.unwrap_or(0), ..Progress::default() };
-    let mut all: Vec<Progress> = problem.tasks.iter().map(|task| rest(task.work)).collect();
+pub fn progress(problem: &PlanProblem, blocks: &[Block]) -> Vec<TaskProgress> {
+    let rest = |work: Option<Tick>| TaskProgress { rest: work.unwrap_or(0), ..TaskProgress::default() };
+    let mut all: Vec<TaskProgress> = problem.tasks.iter().map(|task| rest(task.work)).collect();
     for block in blocks {
         if let Some(one) = all.get_mut(block.task) {
             one.placed += block.span().len();
@@ -63,8 +63,8 @@ pub fn progress(problem: &Problem, blocks: &[Block]) -> Vec<Progress> {
 }
 
 /// Scores a schedule that [`check`](super::check::check) accepts.
-pub fn score(problem: &Problem, blocks: &[Block]) -> (Score, Parts) {
-    let (mut score, mut parts) = (Score::default(), Parts::default());
+pub fn score(problem: &PlanProblem, blocks: &[Block]) -> (Score, CostParts) {
+    let (mut score, mut parts) = (Score::default(), CostParts::default());
     for (task, progress) in problem.tasks.iter().zip(progress(problem, blocks)) {
         if task.work.is_none() {
             continue;

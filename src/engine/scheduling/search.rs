@@ -22,7 +22,7 @@ use super::{
     chance::Chance,
     meter::{Meter, Stop},
     piece::Piece,
-    problem::Problem,
+    problem::PlanProblem,
     rebuild::Rebuilder,
     room::Room,
     score::Score,
@@ -32,7 +32,7 @@ use super::{
 
 /// How long to search. The budgets are counts of steps, fewer for larger problems, and of work, never time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Budget {
+pub enum SearchBudget {
     /// Somebody waits: a few milliseconds for a list of some dozens, some tenths of a second for one of hundreds.
     Interactive,
     /// Nobody waits: some ten times that, and no answer is believed before it has come many times.
@@ -41,7 +41,7 @@ pub enum Budget {
 
 /// Work that each part of planning may do, in units of about a nanosecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Work {
+pub struct WorkBudget {
     /// Rules of thumb, of which the first is always tried.
     pub seeds: u64,
     /// What shows that nothing is left to be gained.
@@ -83,17 +83,17 @@ const APART_COST: u64 = 10_000;
 /// Where tasks wait for others, putting them back takes so many times as long.
 const CHAINED_LESS: u64 = 3;
 
-impl Budget {
+impl SearchBudget {
     /// Work, part by part. No problem of some dozens of tasks comes near it.
     #[must_use]
-    pub const fn work(self) -> Work {
+    pub const fn work(self) -> WorkBudget {
         const M: u64 = 1_000_000;
         match self {
             Self::Interactive => {
-                Work { seeds: 50 * M, bounds: 30 * M, search: 80 * M, finish: 30 * M, reasons: 60 * M }
+                WorkBudget { seeds: 50 * M, bounds: 30 * M, search: 80 * M, finish: 30 * M, reasons: 60 * M }
             }
             Self::Background => {
-                Work { seeds: 100 * M, bounds: 100 * M, search: 700 * M, finish: 50 * M, reasons: 100 * M }
+                WorkBudget { seeds: 100 * M, bounds: 100 * M, search: 700 * M, finish: 50 * M, reasons: 100 * M }
             }
         }
     }
@@ -146,7 +146,7 @@ pub struct Meters<'a> {
 
 impl<'a> Meters<'a> {
     /// Nothing is spent yet.
-    pub fn new(work: Work, stop: &'a dyn Stop) -> Self {
+    pub fn new(work: WorkBudget, stop: &'a dyn Stop) -> Self {
         let of = |limit| Meter::new(limit, stop);
         let (seeds, bounds, search) = (of(work.seeds), of(work.bounds), of(work.search));
         Self { seeds, bounds, search, finish: of(work.finish), reasons: of(work.reasons) }
@@ -160,9 +160,9 @@ impl<'a> Meters<'a> {
 
 /// The best sequence that the budget finds.
 pub fn search(
-    problem: &Problem,
+    problem: &PlanProblem,
     prepared: &Prepared,
-    budget: Budget,
+    budget: SearchBudget,
     meters: &Meters<'_>,
     chance: &mut Chance,
 ) -> Best {
@@ -215,7 +215,7 @@ pub fn search(
         last.run(bound, bound, chance);
         best.offer(last.best.score, &last.best.pieces);
     }
-    if budget == Budget::Background && best.score > bound {
+    if budget == SearchBudget::Background && best.score > bound {
         take_apart(prepared, bound, measure, meter, chance, &mut best);
     }
     fill_up(prepared, &meters.finish, &mut best);
@@ -377,7 +377,7 @@ fn fill_up(prepared: &Prepared, meter: &Meter<'_>, best: &mut Best) {
 
 /// Keeps the plan in force, if it may stand as it is and the gain is in the cost alone and small: a plan that changes without
 /// need is worse than one that is a little longer.
-fn stay(problem: &Problem, prepared: &Prepared, meter: &Meter<'_>, best: &mut Best) {
+fn stay(problem: &PlanProblem, prepared: &Prepared, meter: &Meter<'_>, best: &mut Best) {
     let stands: usize = prepared.jobs.iter().map(|job| job.kept.len()).sum();
     if stands < problem.previous.len() || stands == 0 {
         return;

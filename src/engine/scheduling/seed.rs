@@ -15,7 +15,7 @@ use super::{
 
 /// In which order the tasks choose their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rule {
+enum SeedOrder {
     /// What is due first.
     Due,
     /// What weighs most, then what is due first.
@@ -28,8 +28,15 @@ enum Rule {
     Outlook(u64),
 }
 
-const RULES: [Rule; 7] =
-    [Rule::Due, Rule::Weight, Rule::Ratio, Rule::Slack, Rule::Outlook(8), Rule::Outlook(24), Rule::Outlook(64)];
+const RULES: [SeedOrder; 7] = [
+    SeedOrder::Due,
+    SeedOrder::Weight,
+    SeedOrder::Ratio,
+    SeedOrder::Slack,
+    SeedOrder::Outlook(8),
+    SeedOrder::Outlook(24),
+    SeedOrder::Outlook(64),
+];
 
 /// The best of what the rules make; of as many of them as the meter allows, and of one at least.
 pub fn seed(prepared: &Prepared, meter: &Meter<'_>) -> Best {
@@ -53,11 +60,11 @@ pub fn seed(prepared: &Prepared, meter: &Meter<'_>) -> Best {
 
 /// All tasks, those with most weight for their length first.
 pub fn by_ratio(prepared: &Prepared) -> Vec<u32> {
-    order(prepared, Rule::Ratio)
+    order(prepared, SeedOrder::Ratio)
 }
 
 /// All tasks by a rule.
-fn order(prepared: &Prepared, rule: Rule) -> Vec<u32> {
+fn order(prepared: &Prepared, rule: SeedOrder) -> Vec<u32> {
     let count = u32::try_from(prepared.jobs.len()).unwrap_or(0);
     let mean = prepared.jobs.iter().map(|job| u64::from(job.work)).sum::<u64>() / u64::from(count.max(1));
     let mut order: Vec<u32> = (0..count).collect();
@@ -67,13 +74,13 @@ fn order(prepared: &Prepared, rule: Rule) -> Vec<u32> {
         let slack = due.saturating_sub(u64::from(prepared.now.max(job.release)) + u64::from(job.work));
         let ratio = u64::from(job.work) * 10_000 / job.weight.max(1);
         let (first, second) = match rule {
-            Rule::Due => (due, ratio),
-            Rule::Weight => (0, due),
-            Rule::Ratio => (ratio, due),
-            Rule::Slack => (slack, ratio),
-            Rule::Outlook(lengths) => (ratio * (1 + slack / (lengths * mean).max(1)), due),
+            SeedOrder::Due => (due, ratio),
+            SeedOrder::Weight => (0, due),
+            SeedOrder::Ratio => (ratio, due),
+            SeedOrder::Slack => (slack, ratio),
+            SeedOrder::Outlook(lengths) => (ratio * (1 + slack / (lengths * mean).max(1)), due),
         };
-        let heavy = if rule == Rule::Weight { job.weight } else { 0 };
+        let heavy = if rule == SeedOrder::Weight { job.weight } else { 0 };
         (Reverse(heavy), first, second, *task)
     });
     order

@@ -12,14 +12,14 @@ use super::{
     caps::Caps,
     meter::{LOOK, Meter, work},
     piece::{NONE, Piece},
-    problem::{Problem, Span, Tick},
-    room::{Line, Room, Sum},
+    problem::{PlanProblem, Tick, TickSpan},
+    room::{PlacedSum, Room, TaskLine},
     score::Score,
     slots::{self, Free},
 };
 
 /// What lies behind all free time: there everything fits, and nothing may.
-const BEYOND: Span = Span { start: Tick::MAX / 2, end: Tick::MAX };
+const BEYOND: TickSpan = TickSpan { start: Tick::MAX / 2, end: Tick::MAX };
 
 /// What a whole task's unplaced ticks weigh, times its weight, where deadlines are searched alone.
 pub const WHOLE: u64 = 1_000;
@@ -37,7 +37,7 @@ pub struct Kept {
 
 /// A task as the search reads it.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct SearchTask {
     /// Ticks of work; nought, if the search leaves it alone.
     pub work: Tick,
     /// No block starts before.
@@ -76,7 +76,7 @@ pub struct Prepared {
     /// Of each piece after a task's first.
     pub split_cost: u32,
     /// The tasks, by their index in the problem.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<SearchTask>,
     /// Free time by time map.
     pub free: Vec<Free>,
     /// How much may be worked in a day.
@@ -84,22 +84,22 @@ pub struct Prepared {
     /// Whether any task waits for another.
     pub chained: bool,
     /// For each time map and tick: the first free span that ends after it. One look-up where [`Free`] has two.
-    cells: Vec<Span>,
+    cells: Vec<TickSpan>,
     /// Of each task, what is to be placed.
     blank: Vec<Tick>,
     /// Nothing is placed.
-    nothing: Sum,
+    nothing: PlacedSum,
     /// Tasks with work to be placed.
     asked: usize,
     /// By task.
-    lines: Vec<Line>,
+    lines: Vec<TaskLine>,
     /// What it would cost to move every block of the plan in force.
     moves: u64,
 }
 
 impl Prepared {
     /// Reads a problem that is valid.
-    pub fn new(problem: &Problem) -> Self {
+    pub fn new(problem: &PlanProblem) -> Self {
         let free = slots::free(problem, |_| true);
         let caps = Caps::of(problem);
         let width = problem.horizon as usize + 1;
@@ -110,10 +110,10 @@ impl Prepared {
             }
             cells.resize((map + 1) * width, BEYOND);
         }
-        let mut jobs: Vec<Job> = problem
+        let mut jobs: Vec<SearchTask> = problem
             .tasks
             .iter()
-            .map(|task| Job {
+            .map(|task| SearchTask {
                 work: task.work.unwrap_or(0),
                 release: task.release,
                 due: task.due.filter(|due| task.work.is_some() && *due <= problem.horizon).unwrap_or(NONE),
@@ -157,7 +157,7 @@ impl Prepared {
             cells,
             blank: Vec::new(),
             asked: 0,
-            nothing: Sum { missed: 0, ended: 0, open: 0, done: 0 },
+            nothing: PlacedSum { missed: 0, ended: 0, open: 0, done: 0 },
             lines: Vec::new(),
             moves: problem.previous.iter().map(|previous| u64::from(previous.move_cost)).sum(),
         };
@@ -170,7 +170,7 @@ impl Prepared {
         let width = self.horizon + 1;
         let of_map = |free: &Free| free.spans().iter().map(|span| span.len()).max().unwrap_or(0);
         let longest: Vec<Tick> = self.free.iter().map(of_map).collect();
-        let line = |job: &Job| Line {
+        let line = |job: &SearchTask| TaskLine {
             weight: signed(job.weight),
             missed: if job.due == NONE { 0 } else { job.weight },
             tick: job.tick_weight,
@@ -188,8 +188,8 @@ impl Prepared {
         self.blank = self.jobs.iter().map(|job| job.work.max(1)).collect();
         self.lines = self.jobs.iter().map(line).collect();
         self.asked = self.jobs.iter().filter(|job| job.work > 0).count();
-        let released = |line: &Line| line.weight * i64::from(line.release.min(self.horizon));
-        self.nothing = Sum {
+        let released = |line: &TaskLine| line.weight * i64::from(line.release.min(self.horizon));
+        self.nothing = PlacedSum {
             missed: self.lines.iter().map(|line| line.missed).sum(),
             ended: -self.lines.iter().map(released).sum::<i64>(),
             open: self.lines.iter().map(|line| line.weight).sum(),
@@ -233,7 +233,7 @@ impl Prepared {
     /// A task as the search reads it.
     #[expect(clippy::indexing_slicing, reason = "pieces are made of the prepared's own tasks")]
     #[inline]
-    pub fn job(&self, task: u32) -> &Job {
+    pub fn job(&self, task: u32) -> &SearchTask {
         &self.jobs[task as usize]
     }
 
@@ -278,7 +278,7 @@ impl Prepared {
         from: usize,
         limit: i64,
         room: &mut Room<'_>,
-    ) -> Option<Sum> {
+    ) -> Option<PlacedSum> {
         let Room { rests, left, looks, .. } = room;
         let (lines, rests) = (self.lines.as_slice(), &mut rests[..self.lines.len()]);
         if CAPPED {
@@ -342,7 +342,7 @@ impl Prepared {
     /// The earliest start of so many ticks, not before a tick; behind the horizon, if there is none.
     #[expect(clippy::indexing_slicing, reason = "a time map has a cell for each tick up to the horizon")]
     #[inline]
-    fn start(&self, line: &Line, from: Tick, length: Tick, looks: &mut u64) -> Tick {
+    fn start(&self, line: &TaskLine, from: Tick, length: Tick, looks: &mut u64) -> Tick {
         let mut from = from;
         loop {
             *looks += 1;
@@ -356,7 +356,7 @@ impl Prepared {
     }
 
     /// The same, on a day of which so many ticks may still be worked.
-    fn start_in_a_day(&self, line: &Line, from: Tick, length: Tick, left: &[Tick], looks: &mut u64) -> Tick {
+    fn start_in_a_day(&self, line: &TaskLine, from: Tick, length: Tick, left: &[Tick], looks: &mut u64) -> Tick {
         let mut from = from;
         loop {
             let start = self.start(line, from, length, looks);
@@ -404,13 +404,13 @@ impl Prepared {
     }
 
     /// Where a task could start in front of the piece at an index, and the end of the free time there.
-    pub fn room_at(&self, pieces: &[Piece], at: usize, task: u32) -> Option<Span> {
+    pub fn room_at(&self, pieces: &[Piece], at: usize, task: u32) -> Option<TickSpan> {
         let job = self.job(task);
         let before = pieces.get(..at)?.iter().rev().find(|piece| piece.is_placed());
         let from = before.map_or(self.now, |piece| piece.end() + self.apart(piece.task, task)).max(job.release);
         let free = self.free.get(job.map)?;
         let start = free.earliest(from, job.chunk_min)?;
-        Some(Span { start, end: free.after(start).first()?.end.min(job.until) })
+        Some(TickSpan { start, end: free.after(start).first()?.end.min(job.until) })
     }
 }
 

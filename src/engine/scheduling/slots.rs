@@ -1,25 +1,25 @@
 //! Free time: of each time map, the longest spans in which work may lie.
 
-use super::problem::{Busy, Problem, Span, Tick};
+use super::problem::{BusyTicks, PlanProblem, Tick, TickSpan};
 
 /// The free time of one time map.
 #[derive(Clone, Debug)]
 pub struct Free {
     /// Maximal, in order, not touching.
-    spans: Vec<Span>,
+    spans: Vec<TickSpan>,
     /// For each tick up to the horizon: the first span that ends after it.
     first_after: Vec<u32>,
 }
 
 impl Free {
     /// The spans, in order; no two touch.
-    pub fn spans(&self) -> &[Span] {
+    pub fn spans(&self) -> &[TickSpan] {
         &self.spans
     }
 
     /// The first span that ends after a tick, and those that follow it.
     #[inline]
-    pub fn after(&self, tick: Tick) -> &[Span] {
+    pub fn after(&self, tick: Tick) -> &[TickSpan] {
         let at = self.first_after.get(tick as usize).map_or(self.spans.len(), |at| *at as usize);
         self.spans.get(at..).unwrap_or_default()
     }
@@ -35,17 +35,17 @@ impl Free {
 
     /// Whether a span is wholly free.
     #[inline]
-    pub fn holds(&self, span: Span) -> bool {
+    pub fn holds(&self, span: TickSpan) -> bool {
         self.after(span.start).first().is_some_and(|free| free.start <= span.start && span.end <= free.end)
     }
 
     /// Free ticks between two.
-    pub fn ticks(&self, within: Span) -> Tick {
-        let clip = |span: &Span| span.end.min(within.end).saturating_sub(span.start.max(within.start));
+    pub fn ticks(&self, within: TickSpan) -> Tick {
+        let clip = |span: &TickSpan| span.end.min(within.end).saturating_sub(span.start.max(within.start));
         self.after(within.start).iter().take_while(|span| span.start < within.end).map(clip).sum()
     }
 
-    fn of(spans: Vec<Span>, horizon: Tick) -> Self {
+    fn of(spans: Vec<TickSpan>, horizon: Tick) -> Self {
         let mut first_after = Vec::with_capacity(horizon as usize + 1);
         let mut at = 0;
         for (span, upto) in spans.iter().zip(1..) {
@@ -58,11 +58,11 @@ impl Free {
 }
 
 /// The free time of each time map, as far as those busy spans allow which `counts` accepts.
-pub fn free(problem: &Problem, counts: impl Fn(&Busy) -> bool) -> Vec<Free> {
+pub fn free(problem: &PlanProblem, counts: impl Fn(&BusyTicks) -> bool) -> Vec<Free> {
     let busy = merged(problem.busy.iter().filter(|busy| counts(busy)).map(|busy| busy.span));
-    let usable = Span { start: problem.now, end: problem.horizon };
-    let map = |hours: &Vec<Span>| {
-        let clip = |span: &Span| Span { start: span.start.max(usable.start), end: span.end.min(usable.end) };
+    let usable = TickSpan { start: problem.now, end: problem.horizon };
+    let map = |hours: &Vec<TickSpan>| {
+        let clip = |span: &TickSpan| TickSpan { start: span.start.max(usable.start), end: span.end.min(usable.end) };
         Free::of(without(&merged(hours.iter().map(clip)), &busy), problem.horizon)
     };
     problem.maps.iter().map(map).collect()
@@ -70,10 +70,10 @@ pub fn free(problem: &Problem, counts: impl Fn(&Busy) -> bool) -> Vec<Free> {
 
 /// The same time in order, as spans that do not touch.
 #[must_use]
-pub fn merged(spans: impl Iterator<Item = Span>) -> Vec<Span> {
-    let mut sorted: Vec<Span> = spans.filter(|span| !span.is_empty()).collect();
+pub fn merged(spans: impl Iterator<Item = TickSpan>) -> Vec<TickSpan> {
+    let mut sorted: Vec<TickSpan> = spans.filter(|span| !span.is_empty()).collect();
     sorted.sort_unstable();
-    let mut out: Vec<Span> = Vec::with_capacity(sorted.len());
+    let mut out: Vec<TickSpan> = Vec::with_capacity(sorted.len());
     for span in sorted {
         match out.last_mut() {
             Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
@@ -85,7 +85,7 @@ pub fn merged(spans: impl Iterator<Item = Span>) -> Vec<Span> {
 
 /// What is left of spans without others; both in order and not touching.
 #[must_use]
-pub fn without(spans: &[Span], others: &[Span]) -> Vec<Span> {
+pub fn without(spans: &[TickSpan], others: &[TickSpan]) -> Vec<TickSpan> {
     let mut out = Vec::with_capacity(spans.len() + others.len());
     let mut others = others;
     for span in spans {
@@ -95,7 +95,7 @@ pub fn without(spans: &[Span], others: &[Span]) -> Vec<Span> {
                 break;
             }
             if other.start > start {
-                out.push(Span { start, end: other.start });
+                out.push(TickSpan { start, end: other.start });
             }
             start = start.max(other.end);
             if other.end > span.end {
@@ -104,7 +104,7 @@ pub fn without(spans: &[Span], others: &[Span]) -> Vec<Span> {
             others = rest;
         }
         if start < span.end {
-            out.push(Span { start, end: span.end });
+            out.push(TickSpan { start, end: span.end });
         }
     }
     out

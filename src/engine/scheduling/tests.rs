@@ -9,9 +9,9 @@ mod rules;
 use super::*;
 
 /// A problem of one time map without anything else.
-pub fn open_time(hours: &[(Tick, Tick)], horizon: Tick) -> Problem {
-    let spans = hours.iter().map(|(start, end)| Span { start: *start, end: *end }).collect();
-    Problem {
+pub fn open_time(hours: &[(Tick, Tick)], horizon: Tick) -> PlanProblem {
+    let spans = hours.iter().map(|(start, end)| TickSpan { start: *start, end: *end }).collect();
+    PlanProblem {
         now: 0,
         horizon,
         gap: 0,
@@ -25,21 +25,21 @@ pub fn open_time(hours: &[(Tick, Tick)], horizon: Tick) -> Problem {
 }
 
 /// A task that may be cut.
-pub fn task(work: Tick, chunk_min: Tick, chunk_max: Tick) -> Task {
+pub fn task(work: Tick, chunk_min: Tick, chunk_max: Tick) -> TaskToPlace {
     let (work, after) = (Some(work), Vec::new());
-    Task { work, release: 0, due: None, weight: 1, chunk_min, chunk_max, gap_after: None, map: 0, after }
+    TaskToPlace { work, release: 0, due: None, weight: 1, chunk_min, chunk_max, gap_after: None, map: 0, after }
 }
 
 pub fn block(task: usize, start: Tick, end: Tick) -> Block {
     Block { start, end, task }
 }
 
-pub fn busy(start: Tick, end: Tick, with: BusyWith) -> Busy {
-    Busy { span: Span { start, end }, with }
+pub fn busy(start: Tick, end: Tick, with: BusyWith) -> BusyTicks {
+    BusyTicks { span: TickSpan { start, end }, with }
 }
 
-pub fn planned(problem: &Problem) -> Plan {
-    let plan = plan(problem, Budget::Interactive).expect("a valid problem");
+pub fn planned(problem: &PlanProblem) -> Plan {
+    let plan = plan(problem, SearchBudget::Interactive).expect("a valid problem");
     assert_eq!(check(problem, &plan.blocks), [], "{plan:?}");
     plan
 }
@@ -47,7 +47,8 @@ pub fn planned(problem: &Problem) -> Plan {
 #[test]
 fn the_heavier_task_goes_first_and_the_due_one_before_both() {
     let mut problem = open_time(&[(0, 10)], 20);
-    problem.tasks = vec![task(4, 4, 4), Task { weight: 8, ..task(3, 3, 3) }, Task { due: Some(3), ..task(3, 3, 3) }];
+    problem.tasks =
+        vec![task(4, 4, 4), TaskToPlace { weight: 8, ..task(3, 3, 3) }, TaskToPlace { due: Some(3), ..task(3, 3, 3) }];
     assert_eq!(planned(&problem).blocks, [block(2, 0, 3), block(1, 3, 6), block(0, 6, 10)]);
 }
 
@@ -61,9 +62,9 @@ fn a_problem_without_tasks_has_a_plan_without_blocks() {
 fn the_same_problem_gives_the_same_plan() {
     let mut problem = open_time(&[(0, 30), (40, 70)], 100);
     problem.busy = vec![busy(7, 9, BusyWith::Event), busy(50, 55, BusyWith::Event)];
-    problem.tasks = (0..9).map(|at| Task { weight: 1 + at % 4, ..task(4 + at, 2, 6) }).collect();
-    assert_eq!(plan(&problem, Budget::Interactive), plan(&problem, Budget::Interactive));
-    assert_eq!(plan(&problem, Budget::Background), plan(&problem, Budget::Background));
+    problem.tasks = (0..9).map(|at| TaskToPlace { weight: 1 + at % 4, ..task(4 + at, 2, 6) }).collect();
+    assert_eq!(plan(&problem, SearchBudget::Interactive), plan(&problem, SearchBudget::Interactive));
+    assert_eq!(plan(&problem, SearchBudget::Background), plan(&problem, SearchBudget::Background));
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn the_chance_of_a_problem_is_the_same_in_every_build() {
     problem.tasks = vec![task(4, 4, 4)];
     let mut chance = Chance::new(chance::seed(&problem));
     assert_eq!([chance.bits(), chance.bits()], [KNOWN_BITS.0, KNOWN_BITS.1]);
-    let moved = Problem { previous: vec![Previous { block: block(0, 0, 4), move_cost: 1 }], ..problem.clone() };
+    let moved = PlanProblem { previous: vec![Previous { block: block(0, 0, 4), move_cost: 1 }], ..problem.clone() };
     assert_ne!(chance::seed(&moved), chance::seed(&problem));
 }
 
@@ -82,7 +83,7 @@ const KNOWN_BITS: (u64, u64) = (13_131_457_304_855_777_263, 16_622_818_521_948_7
 #[test]
 fn a_plan_in_force_stays_when_a_little_could_be_gained() {
     let mut problem = open_time(&[(0, 100)], 100);
-    problem.tasks = vec![Task { weight: 8, ..task(10, 10, 10) }, task(10, 10, 10)];
+    problem.tasks = vec![TaskToPlace { weight: 8, ..task(10, 10, 10) }, task(10, 10, 10)];
     // A tick of idling costs less than a tenth.
     let stays = [block(0, 0, 10), block(1, 11, 21)];
     problem.previous = stays.map(|block| Previous { block, move_cost: 0 }).to_vec();
@@ -112,9 +113,9 @@ fn each_block_of_either_plan_is_reported_once_and_each_move_with_its_reason() {
     problem.now = 1;
     problem.tasks = vec![
         task(4, 4, 4),
-        Task { weight: 8, release: 10, ..task(4, 4, 4) },
+        TaskToPlace { weight: 8, release: 10, ..task(4, 4, 4) },
         task(4, 2, 4),
-        Task { after: vec![1], ..task(2, 2, 2) },
+        TaskToPlace { after: vec![1], ..task(2, 2, 2) },
         task(2, 2, 2),
     ];
     problem.busy = vec![busy(20, 24, BusyWith::Event)];
@@ -123,7 +124,7 @@ fn each_block_of_either_plan_is_reported_once_and_each_move_with_its_reason() {
     let changes = planned(&problem).changes;
     let reason = |at: usize| {
         changes.iter().find_map(|change| match change {
-            Change::Moved { from, reason, actions, .. } if *from == old[at] => {
+            BlockDiff::Moved { from, reason, actions, .. } if *from == old[at] => {
                 assert!(!actions.is_empty());
                 Some(reason.clone())
             }
@@ -133,7 +134,7 @@ fn each_block_of_either_plan_is_reported_once_and_each_move_with_its_reason() {
     assert_eq!(reason(0), Some(MoveReason::TimeTaken { by: problem.busy[0] }));
     assert_eq!(reason(1), Some(MoveReason::NotAllowed));
     assert!(matches!(reason(2), Some(MoveReason::BetterTime { from: 30, .. })), "{changes:?}");
-    assert!(changes.contains(&Change::Dropped(old[3])), "{changes:?}");
+    assert!(changes.contains(&BlockDiff::Dropped(old[3])), "{changes:?}");
     assert_eq!(reason(5), Some(MoveReason::Passed { now: 1 }));
     assert_eq!(changes.len(), old.len());
 }
@@ -142,8 +143,8 @@ fn each_block_of_either_plan_is_reported_once_and_each_move_with_its_reason() {
 fn a_tasks_own_gap_is_kept_after_each_of_its_blocks_and_only_there() {
     let mut problem = open_time(&[(10, 40)], 40);
     problem.gap = 1;
-    let wide = Task { gap_after: Some(5), weight: 8, due: Some(20), ..task(6, 3, 3) };
-    problem.tasks = vec![wide, Task { gap_after: Some(0), ..task(4, 4, 4) }, task(2, 2, 2)];
+    let wide = TaskToPlace { gap_after: Some(5), weight: 8, due: Some(20), ..task(6, 3, 3) };
+    problem.tasks = vec![wide, TaskToPlace { gap_after: Some(0), ..task(4, 4, 4) }, task(2, 2, 2)];
     let plan = planned(&problem);
     assert_eq!(plan.score.unplaced, 0);
     for pair in plan.blocks.windows(2) {

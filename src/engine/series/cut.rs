@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 use crate::domain::event::{EventContent, EventStatus, Facts};
 use crate::domain::time::{EventTime, Window};
-use crate::engine::recurrence::{Bounds, Key, Keys, Set, Steps, Stretch, calendar, expand};
+use crate::engine::recurrence::{Bounds, InstanceKey, Keys, Set, Steps, Stretch, calendar, expand};
 
 use super::SeriesRefused;
 use super::rewrite::{count, until_before, with_count, with_end};
@@ -31,7 +31,7 @@ const COMPARED_MAX: usize = 400;
 /// Cuts before the occurrence whose original start is `at`, spelt as the series spells its times.
 pub(super) fn cut(content: &EventContent, at: &EventTime, floating_in: Tz) -> Result<Cut, SeriesRefused> {
     let set = Set::new(content, floating_in)?;
-    let here = Place { set: &set, wall: set.frame.wall_of(at), at: at.instant(floating_in) };
+    let here = CutPlace { set: &set, wall: set.frame.wall_of(at), at: at.instant(floating_in) };
     if !here.has_earlier()? {
         return Ok(Cut::AtFirst);
     }
@@ -67,20 +67,20 @@ pub(super) fn cut(content: &EventContent, at: &EventTime, floating_in: Tz) -> Re
 }
 
 /// Where the cut is.
-struct Place<'a> {
+struct CutPlace<'a> {
     set: &'a Set<'a>,
     wall: NaiveDateTime,
     at: DateTime<Utc>,
 }
 
-impl Place<'_> {
+impl CutPlace<'_> {
     /// Whether an original start belongs to the tail.
     fn is_after(&self, time: &EventTime) -> bool {
         match time {
             EventTime::Date(day) => *day >= self.wall.date(),
             EventTime::DateTime { .. } => match self.set.frame.key(time) {
-                Key::Moment(at) => at >= self.at,
-                Key::Day(day) => day >= self.wall.date(),
+                InstanceKey::Moment(at) => at >= self.at,
+                InstanceKey::Day(day) => day >= self.wall.date(),
             },
         }
     }

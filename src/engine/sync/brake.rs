@@ -30,14 +30,14 @@ pub struct Loss {
 
 /// Why a calendar's deletions are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum HoldReason {
     /// The account would lose more than the allowed share.
     ShareOfAccount,
     /// The calendar would lose everything.
     WholeCalendar,
 }
 
-impl Held {
+impl HoldReason {
     /// The words a person reads.
     #[must_use]
     pub fn reason(self) -> &'static str {
@@ -79,7 +79,7 @@ impl Evidence {
 
 /// Judges all calendars of one round together; answers, in the same order, which are held.
 #[must_use]
-pub fn judge(losses: &[Loss], rules: &BrakeRules) -> Vec<Option<Held>> {
+pub fn judge(losses: &[Loss], rules: &BrakeRules) -> Vec<Option<HoldReason>> {
     let mapped: usize = losses.iter().map(|loss| loss.mapped).sum();
     let deleted: usize = losses.iter().map(|loss| loss.deleted).sum();
     #[expect(clippy::cast_precision_loss, reason = "counts of one account, far below 2^52")]
@@ -91,9 +91,9 @@ pub fn judge(losses: &[Loss], rules: &BrakeRules) -> Vec<Option<Held>> {
             let emptied = loss.deleted > 0 && loss.deleted >= loss.mapped;
             let calendar_min = if loss.doubtful { 2 } else { rules.calendar_min };
             if emptied && loss.mapped >= calendar_min {
-                Some(Held::WholeCalendar)
+                Some(HoldReason::WholeCalendar)
             } else if account && loss.deleted > 0 {
-                Some(Held::ShareOfAccount)
+                Some(HoldReason::ShareOfAccount)
             } else {
                 None
             }

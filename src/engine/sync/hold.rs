@@ -28,15 +28,15 @@ pub enum Said {
     Kept,
 }
 
-type Name = (RemoteEventId, EventId, Option<Revision>);
+type DeletionKey = (RemoteEventId, EventId, Option<Revision>);
 
-fn name(deletion: &HeldDeletion) -> Name {
+fn name(deletion: &HeldDeletion) -> DeletionKey {
     (deletion.remote_id.clone(), deletion.event_id, deletion.revision.clone())
 }
 
 /// What people have said about one calendar's deletions.
 #[derive(Clone, Debug, Default)]
-pub struct Answers(BTreeMap<Name, Said>);
+pub struct Answers(BTreeMap<DeletionKey, Said>);
 
 impl Answers {
     /// Reads them from the calendar's holds; one that has ended says nothing.

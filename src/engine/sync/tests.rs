@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    brake::{BrakeRules, Held, Loss, judge},
+    brake::{BrakeRules, HoldReason, Loss, judge},
     echo,
     matching::{Candidates, confidence},
     merge::{merge, overlay},
@@ -252,15 +252,15 @@ fn matching_is_one_to_one_and_only_when_sure() {
 fn the_brake_holds_an_erasing_round() {
     let rules = BrakeRules::default();
     let loss = |mapped, deleted| Loss { mapped, deleted, doubtful: false };
-    assert_eq!(judge(&[loss(10, 6)], &rules), [Some(Held::ShareOfAccount)]);
+    assert_eq!(judge(&[loss(10, 6)], &rules), [Some(HoldReason::ShareOfAccount)]);
     assert_eq!(judge(&[loss(10, 5)], &rules), [None]);
     assert_eq!(judge(&[loss(9, 8)], &rules), [None]);
-    assert_eq!(judge(&[loss(5, 5), loss(100, 0)], &rules), [Some(Held::WholeCalendar), None]);
+    assert_eq!(judge(&[loss(5, 5), loss(100, 0)], &rules), [Some(HoldReason::WholeCalendar), None]);
     assert_eq!(judge(&[loss(4, 4), loss(100, 0)], &rules), [None, None]);
     let several = [loss(4, 4), loss(4, 4), loss(4, 0)];
-    assert_eq!(judge(&several, &rules), [Some(Held::ShareOfAccount), Some(Held::ShareOfAccount), None]);
+    assert_eq!(judge(&several, &rules), [Some(HoldReason::ShareOfAccount), Some(HoldReason::ShareOfAccount), None]);
     let feed = Loss { mapped: 3, deleted: 3, doubtful: true };
-    assert_eq!(judge(&[feed], &rules), [Some(Held::WholeCalendar)]);
+    assert_eq!(judge(&[feed], &rules), [Some(HoldReason::WholeCalendar)]);
 }
 
 #[test]

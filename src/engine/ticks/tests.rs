@@ -13,7 +13,7 @@ fn date(text: &str) -> NaiveDate {
 }
 
 /// The ticks of open days as one list.
-fn window_set(open: &[OpenDay]) -> Vec<Span> {
+fn window_set(open: &[OpenDay]) -> Vec<TickSpan> {
     merged(open.iter().flat_map(|day| day.spans.iter().copied()))
 }
 
@@ -75,7 +75,7 @@ fn a_day_of_23_or_25_hours_has_so_many_ticks_and_its_office_hours_keep_their_clo
         let (days, axis) = quarters(Tz::Europe__Berlin, now, 1);
         assert_eq!(axis.ticks(), ticks);
         let open = axis.open(days, &daily("09:00", "17:00"), &PlanningRules::default());
-        assert_eq!(window_set(&open), [Span { start: nine, end: nine + 32 }], "{now}");
+        assert_eq!(window_set(&open), [TickSpan { start: nine, end: nine + 32 }], "{now}");
         assert_eq!(days.wall(axis.instant(nine)).time(), NaiveTime::from_hms_opt(9, 0, 0).expect("nine"));
     }
 }
@@ -86,8 +86,8 @@ fn hours_that_begin_or_end_in_a_gap_begin_or_end_with_it() {
     let rules = PlanningRules::default();
     let set = |from, to| window_set(&axis.open(days, &daily(from, to), &rules));
     let gap = 8;
-    assert_eq!(set("01:00", "02:30"), [Span { start: 4, end: gap }]);
-    assert_eq!(set("02:30", "04:00"), [Span { start: gap, end: gap + 4 }]);
+    assert_eq!(set("01:00", "02:30"), [TickSpan { start: 4, end: gap }]);
+    assert_eq!(set("02:30", "04:00"), [TickSpan { start: gap, end: gap + 4 }]);
     assert_eq!(set("02:10", "02:50"), [], "the clock shows none of it");
 }
 
@@ -96,8 +96,8 @@ fn of_hours_that_the_clock_shows_twice_the_first_are_meant() {
     let (days, axis) = quarters(Tz::Europe__Berlin, "2026-10-24T22:30:00Z", 1);
     let rules = PlanningRules::default();
     let set = |from, to| window_set(&axis.open(days, &daily(from, to), &rules));
-    assert_eq!(set("02:00", "02:30"), [Span { start: 8, end: 10 }]);
-    assert_eq!(set("02:30", "03:00"), [Span { start: 10, end: 16 }], "an hour and a half until three");
+    assert_eq!(set("02:00", "02:30"), [TickSpan { start: 8, end: 10 }]);
+    assert_eq!(set("02:30", "03:00"), [TickSpan { start: 10, end: 16 }], "an hour and a half until three");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn ticks_and_instants_map_onto_each_other_over_a_clock_change() {
                 assert_eq!(axis.down(instant - second), i64::from(tick) - 1);
                 assert_eq!(axis.up(instant + second), i64::from(tick) + 1);
             }
-            let span = Span { start: 3, end: 70 };
+            let span = TickSpan { start: 3, end: 70 };
             assert_eq!(axis.inwards(axis.window(span)), Some(span));
             assert_eq!(axis.outwards(axis.window(span)), Some(span));
         }
@@ -123,8 +123,8 @@ fn ticks_and_instants_map_onto_each_other_over_a_clock_change() {
 fn what_is_busy_is_rounded_outwards_and_what_is_free_inwards() {
     let (_, axis) = quarters(Tz::UTC, "2026-05-04T08:00:00Z", 1);
     let odd = Window { from: at("2026-05-04T09:05:00Z"), to: at("2026-05-04T10:10:00Z") };
-    assert_eq!(axis.outwards(odd), Some(Span { start: 36, end: 41 }));
-    assert_eq!(axis.inwards(odd), Some(Span { start: 37, end: 40 }));
+    assert_eq!(axis.outwards(odd), Some(TickSpan { start: 36, end: 41 }));
+    assert_eq!(axis.inwards(odd), Some(TickSpan { start: 37, end: 40 }));
     let moment = Window { from: odd.from, to: odd.from };
     assert_eq!(axis.outwards(moment), None);
     assert_eq!(axis.busy([moment].into_iter(), 30), [], "a moment keeps nothing free around it either");
@@ -141,14 +141,14 @@ fn busy_time_is_cut_to_the_axis_joined_and_kept_apart_by_the_buffer() {
         stretch("2026-05-06T12:30:00Z", "2026-05-06T14:00:00Z"),
     ];
     let plain = axis.busy(stretches.into_iter(), 0);
-    assert_eq!(plain, [Span { start: 0, end: 4 }, Span { start: 48, end: 56 }]);
+    assert_eq!(plain, [TickSpan { start: 0, end: 4 }, TickSpan { start: 48, end: 56 }]);
     let wide = axis.busy(stretches.into_iter(), 10);
-    assert_eq!(wide, [Span { start: 0, end: 5 }, Span { start: 47, end: 57 }]);
+    assert_eq!(wide, [TickSpan { start: 0, end: 5 }, TickSpan { start: 47, end: 57 }]);
 }
 
 #[test]
 fn free_time_is_the_windows_without_what_is_busy() {
-    let span = |start, end| Span { start, end };
+    let span = |start, end| TickSpan { start, end };
     let windows = [span(0, 10), span(20, 30), span(40, 44)];
     let busy = [span(2, 4), span(8, 22), span(29, 50)];
     assert_eq!(without(&windows, &busy), [span(0, 2), span(4, 8), span(22, 29)]);
@@ -161,7 +161,7 @@ fn a_holiday_closes_its_own_date_and_not_the_night_that_began_before() {
     let rules = PlanningRules { holidays: [date("2026-05-05")].into(), ..PlanningRules::default() };
     let open = axis.open(days, &daily("22:00", "06:00"), &rules);
     let dates: Vec<_> = open.iter().map(|day| (day.date.to_string(), day.spans.clone())).collect();
-    let span = |start, end| vec![Span { start, end }];
+    let span = |start, end| vec![TickSpan { start, end }];
     assert_eq!(
         dates,
         [
@@ -179,5 +179,5 @@ fn an_exception_replaces_the_hours_of_its_date() {
     let short = HourSpan::try_from(("10:00".to_owned(), "12:00".to_owned())).expect("a span");
     map.exceptions.insert(date("2026-05-05"), vec![short]);
     let set = window_set(&axis.open(days, &map, &PlanningRules::default()));
-    assert_eq!(set, [Span { start: 36, end: 68 }, Span { start: 136, end: 144 }]);
+    assert_eq!(set, [TickSpan { start: 36, end: 68 }, TickSpan { start: 136, end: 144 }]);
 }

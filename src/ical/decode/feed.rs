@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Piece, series};
+use super::{ReadVevent, series};
 use crate::{
     domain::{event::EventContent, ids::Uid, time::Zone},
     ical::{
-        Feed, FeedEvent, FeedUnreadable, Limits, Refused,
-        component::{self, Component, Kind},
+        FeedEvent, FeedSnapshot, FeedUnreadable, TextLimits, TextRefused,
+        component::{self, Component, ComponentKind},
         text, value,
         zone::{self, Zones},
     },
@@ -20,13 +20,13 @@ use crate::{
 ///
 /// # Errors
 /// When the text is no whole calendar, is vCalendar 1.0, or passes a limit.
-pub fn feed(bytes: &[u8], limits: &Limits) -> Result<Feed, Refused> {
+pub fn feed(bytes: &[u8], limits: &TextLimits) -> Result<FeedSnapshot, TextRefused> {
     let calendars = component::calendars(bytes, limits)?;
     let mut zones = Zones::new(&calendars, limits);
     let mut feed = about(&calendars);
     let mut groups = Groups::default();
-    for event in calendars.iter().flat_map(|calendar| calendar.all(&Kind::Event)) {
-        match Piece::read(event, &mut zones, limits) {
+    for event in calendars.iter().flat_map(|calendar| calendar.all(&ComponentKind::Event)) {
+        match ReadVevent::read(event, &mut zones, limits) {
             Ok(piece) => groups.add(piece),
             Err(unreadable) => feed.unreadable.push(unreadable),
         }
@@ -35,11 +35,11 @@ pub fn feed(bytes: &[u8], limits: &Limits) -> Result<Feed, Refused> {
     Ok(feed)
 }
 
-fn about(calendars: &[Component<'_>]) -> Feed {
+fn about(calendars: &[Component<'_>]) -> FeedSnapshot {
     let first = |name: &str| calendars.iter().find_map(|calendar| calendar.line(name));
     let name = first("NAME").or_else(|| first("X-WR-CALNAME"));
     let interval = first("REFRESH-INTERVAL").or_else(|| first("X-PUBLISHED-TTL"));
-    Feed {
+    FeedSnapshot {
         name: name.map(|line| text::unescape(line.value()).trim().to_owned()).filter(|name| !name.is_empty()),
         time_zone: first("X-WR-TIMEZONE").and_then(|line| match zone::resolve(line.value())? {
             Zone::Named(tz) => Some(tz),
@@ -58,12 +58,12 @@ fn about(calendars: &[Component<'_>]) -> Feed {
 /// Components by `UID`, in the order in which the text first names each; those without one stand alone.
 #[derive(Default)]
 struct Groups<'d> {
-    groups: Vec<Vec<Piece<'d>>>,
+    groups: Vec<Vec<ReadVevent<'d>>>,
     by_uid: BTreeMap<Uid, usize>,
 }
 
 impl<'d> Groups<'d> {
-    fn add(&mut self, piece: Piece<'d>) {
+    fn add(&mut self, piece: ReadVevent<'d>) {
         if let Some(uid) = &piece.uid {
             if let Some(group) = self.by_uid.get(uid).and_then(|at| self.groups.get_mut(*at)) {
                 return group.push(piece);
@@ -73,7 +73,7 @@ impl<'d> Groups<'d> {
         self.groups.push(vec![piece]);
     }
 
-    fn finish(self, feed: &mut Feed) {
+    fn finish(self, feed: &mut FeedSnapshot) {
         let broken: Vec<_> = feed.unreadable.iter().filter_map(|unreadable| unreadable.uid.as_ref()).collect();
         let mut is_broken = vec![false; self.groups.len()];
         for uid in broken {
@@ -90,7 +90,7 @@ impl<'d> Groups<'d> {
 }
 
 /// One group's events: one series, and each master of equal rank that says something else, for neither may hide the other.
-fn take(pieces: Vec<Piece<'_>>, feed: &mut Feed) {
+fn take(pieces: Vec<ReadVevent<'_>>, feed: &mut FeedSnapshot) {
     let (winner, lost) = series(pieces);
     let rank = winner.master.as_ref().map(|master| (master.sequence, master.changed_at));
     let (uid, sequence, changed_at) = (winner.uid(), winner.sequence(), winner.changed_at());

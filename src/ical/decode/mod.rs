@@ -5,12 +5,12 @@ mod series;
 mod vevent;
 
 pub use feed::feed;
-pub(super) use series::{Series, identity_for, series};
-pub(super) use vevent::{Known, Piece};
+pub(super) use series::{IcalSeries, identity_for, series};
+pub(super) use vevent::{ReadVevent, VeventLines};
 
 use super::{
-    Limits, Refused, Resource,
-    component::{self, Component, Kind},
+    Resource, TextLimits, TextRefused,
+    component::{self, Component, ComponentKind},
     zone::Zones,
 };
 
@@ -21,11 +21,11 @@ use super::{
 ///
 /// # Errors
 /// When it is no whole calendar, holds no `VEVENT`, several `UID`s or none, or a component that cannot be read.
-pub fn resource(bytes: &[u8], limits: &Limits) -> Result<Resource, Refused> {
+pub fn resource(bytes: &[u8], limits: &TextLimits) -> Result<Resource, TextRefused> {
     let calendars = component::calendars(bytes, limits)?;
     let mut zones = Zones::new(&calendars, limits);
     let (series, _) = only_series(&calendars, &mut zones, limits)?;
-    let uid = series.uid().ok_or_else(|| Refused::because("UID is missing"))?;
+    let uid = series.uid().ok_or_else(|| TextRefused::because("UID is missing"))?;
     let changed_at = series.changed_at();
     Ok(Resource { uid, changed_at, content: series.into_content() })
 }
@@ -34,15 +34,15 @@ pub fn resource(bytes: &[u8], limits: &Limits) -> Result<Resource, Refused> {
 pub(super) fn only_series<'d>(
     calendars: &'d [Component<'d>],
     zones: &mut Zones<'d>,
-    limits: &Limits,
-) -> Result<(Series<'d>, Vec<Piece<'d>>), Refused> {
+    limits: &TextLimits,
+) -> Result<(IcalSeries<'d>, Vec<ReadVevent<'d>>), TextRefused> {
     let mut pieces = Vec::new();
-    for event in calendars.iter().flat_map(|calendar| calendar.all(&Kind::Event)) {
-        pieces.push(Piece::read(event, zones, limits).map_err(|unreadable| Refused(unreadable.why))?);
+    for event in calendars.iter().flat_map(|calendar| calendar.all(&ComponentKind::Event)) {
+        pieces.push(ReadVevent::read(event, zones, limits).map_err(|unreadable| TextRefused(unreadable.why))?);
     }
-    let Some(first) = pieces.first() else { return Err(Refused::because("holds no VEVENT")) };
+    let Some(first) = pieces.first() else { return Err(TextRefused::because("holds no VEVENT")) };
     if pieces.iter().any(|piece| piece.uid != first.uid) {
-        return Err(Refused::because("UID: several in one resource (RFC 4791 §4.1)"));
+        return Err(TextRefused::because("UID: several in one resource (RFC 4791 §4.1)"));
     }
     Ok(series(pieces))
 }

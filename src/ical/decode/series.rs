@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use chrono::{DateTime, Utc};
 
-use super::Piece;
+use super::ReadVevent;
 use crate::{
     domain::{
         event::{EventContent, Override, Recurrence},
@@ -15,18 +15,18 @@ use crate::{
 };
 
 /// The components of one `UID`.
-pub(in crate::ical) struct Series<'d> {
+pub(in crate::ical) struct IcalSeries<'d> {
     /// The component without `RECURRENCE-ID`.
-    pub master: Option<Piece<'d>>,
+    pub master: Option<ReadVevent<'d>>,
     /// The others by their aligned `RECURRENCE-ID`, in order, one for each.
-    pub overrides: Vec<(EventTime, Piece<'d>)>,
+    pub overrides: Vec<(EventTime, ReadVevent<'d>)>,
     /// Older copies of overrides, with the same `RECURRENCE-ID`.
-    pub superseded: Vec<(EventTime, Piece<'d>)>,
+    pub superseded: Vec<(EventTime, ReadVevent<'d>)>,
 }
 
 /// Sorts components of one `UID`: of several with one identity the highest `SEQUENCE` counts, then the latest stamp, then
 /// the first in the text. Gives also the masters that lost.
-pub(in crate::ical) fn series(pieces: Vec<Piece<'_>>) -> (Series<'_>, Vec<Piece<'_>>) {
+pub(in crate::ical) fn series(pieces: Vec<ReadVevent<'_>>) -> (IcalSeries<'_>, Vec<ReadVevent<'_>>) {
     let (mut masters, others): (Vec<_>, Vec<_>) = pieces.into_iter().partition(|piece| piece.recurrence_id.is_none());
     masters.sort_by_key(newest_first);
     let mut masters = masters.into_iter();
@@ -34,7 +34,7 @@ pub(in crate::ical) fn series(pieces: Vec<Piece<'_>>) -> (Series<'_>, Vec<Piece<
     let identified = others.into_iter().filter_map(|piece| Some((identity(&piece, master.as_ref())?, piece)));
     let mut identified: Vec<_> = identified.collect();
     identified.sort_by_cached_key(|(id, piece)| (recurrence::key(id), newest_first(piece)));
-    let mut overrides: Vec<(EventTime, Piece<'_>)> = Vec::with_capacity(identified.len());
+    let mut overrides: Vec<(EventTime, ReadVevent<'_>)> = Vec::with_capacity(identified.len());
     let mut superseded = Vec::new();
     for (id, piece) in identified {
         if overrides.last().is_some_and(|(last, _)| *last == id) {
@@ -43,15 +43,15 @@ pub(in crate::ical) fn series(pieces: Vec<Piece<'_>>) -> (Series<'_>, Vec<Piece<
             overrides.push((id, piece));
         }
     }
-    (Series { master, overrides, superseded }, masters.collect())
+    (IcalSeries { master, overrides, superseded }, masters.collect())
 }
 
-fn newest_first(piece: &Piece<'_>) -> Reverse<(u32, Option<DateTime<Utc>>)> {
+fn newest_first(piece: &ReadVevent<'_>) -> Reverse<(u32, Option<DateTime<Utc>>)> {
     Reverse((piece.sequence, piece.changed_at))
 }
 
 /// The occurrence that an override is about, in the form of the master's own starts; as it stands without a master.
-fn identity(piece: &Piece<'_>, master: Option<&Piece<'_>>) -> Option<EventTime> {
+fn identity(piece: &ReadVevent<'_>, master: Option<&ReadVevent<'_>>) -> Option<EventTime> {
     let id = piece.recurrence_id?;
     let Some(master) = master else { return Some(id) };
     Some(identity_for(piece, id, &master.facts.start, master.own_zone.as_deref()))
@@ -59,7 +59,7 @@ fn identity(piece: &Piece<'_>, master: Option<&Piece<'_>>) -> Option<EventTime> 
 
 /// The same for a given start and the key of its zone's name, if only a `VTIMEZONE` explains that.
 pub(in crate::ical) fn identity_for(
-    piece: &Piece<'_>,
+    piece: &ReadVevent<'_>,
     id: EventTime,
     start: &EventTime,
     own_zone: Option<&str>,
@@ -72,9 +72,9 @@ pub(in crate::ical) fn identity_for(
     recurrence::align(id, start)
 }
 
-impl Series<'_> {
+impl IcalSeries<'_> {
     /// Every component that counts.
-    fn pieces(&self) -> impl Iterator<Item = &Piece<'_>> {
+    fn pieces(&self) -> impl Iterator<Item = &ReadVevent<'_>> {
         self.master.iter().chain(self.overrides.iter().map(|(_, piece)| piece))
     }
 

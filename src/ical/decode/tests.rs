@@ -7,22 +7,22 @@ use crate::{
         time::{EventTime, Zone},
     },
     ical::{
-        Feed,
+        FeedSnapshot,
         samples::{calendar, content, date, paris, stamp, vevent, wall},
     },
 };
 
 fn read(inside: &str) -> EventContent {
     let text = calendar(inside);
-    resource(text.as_bytes(), &Limits::default()).unwrap_or_else(|why| panic!("{why}:\n{text}")).content
+    resource(text.as_bytes(), &TextLimits::default()).unwrap_or_else(|why| panic!("{why}:\n{text}")).content
 }
 
 fn refusal(inside: &str) -> String {
-    resource(calendar(inside).as_bytes(), &Limits::default()).expect_err("refused").0
+    resource(calendar(inside).as_bytes(), &TextLimits::default()).expect_err("refused").0
 }
 
-fn read_feed(inside: &str) -> Feed {
-    feed(calendar(inside).as_bytes(), &Limits::default()).expect("a feed")
+fn read_feed(inside: &str) -> FeedSnapshot {
+    feed(calendar(inside).as_bytes(), &TextLimits::default()).expect("a feed")
 }
 
 fn utc(text: &str) -> EventTime {
@@ -166,7 +166,7 @@ fn a_feed_describes_itself() {
 fn several_calendars_and_byte_order_marks_make_one_feed() {
     let text =
         format!("\u{feff}{}\u{feff}{}", calendar(&vevent("DTSTART:20260301")), calendar(&vevent("DTSTART:20260302")));
-    let feed = feed(text.as_bytes(), &Limits::default()).expect("a feed");
+    let feed = feed(text.as_bytes(), &TextLimits::default()).expect("a feed");
     assert_eq!(feed.events.len(), 2, "equal in rank and different: both are there");
 }
 
@@ -195,7 +195,7 @@ fn a_series_in_a_zone_of_its_own_keeps_its_wall_times_through_the_year() {
 
 /// Nothing here may panic, and an edit of what can be read to itself gives its bytes back.
 fn poke(bytes: &[u8]) {
-    let limits = Limits::default();
+    let limits = TextLimits::default();
     let _ = feed(bytes, &limits);
     if let Ok(resource) = resource(bytes, &limits) {
         let edited = crate::ical::encode::edit(bytes, &resource.content, stamp());

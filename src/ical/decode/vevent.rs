@@ -9,11 +9,11 @@ use crate::{
         time::EventTime,
     },
     ical::{
-        FeedUnreadable, Limits, Refused,
+        FeedUnreadable, TextLimits, TextRefused,
         component::Component,
-        line::Line,
+        line::ContentLine,
         line_too_long,
-        recurrence::{self, Reader},
+        recurrence::{self, RecurrenceReader},
         repair,
         rule::Rigour,
         strict::TimeLines,
@@ -24,32 +24,32 @@ use crate::{
 
 /// The lines of a `VEVENT` that we model, the first of each name; lists keep every line.
 #[derive(Default)]
-pub(in crate::ical) struct Known<'d> {
-    pub uid: Option<&'d Line<'d>>,
-    pub recurrence_id: Option<&'d Line<'d>>,
-    pub start: Option<&'d Line<'d>>,
-    pub end: Option<&'d Line<'d>>,
-    pub duration: Option<&'d Line<'d>>,
-    pub summary: Option<&'d Line<'d>>,
-    pub description: Option<&'d Line<'d>>,
-    pub location: Option<&'d Line<'d>>,
-    pub url: Option<&'d Line<'d>>,
-    pub status: Option<&'d Line<'d>>,
-    pub transparency: Option<&'d Line<'d>>,
-    pub busy_status: Option<&'d Line<'d>>,
-    pub class: Option<&'d Line<'d>>,
-    pub all_day: Option<&'d Line<'d>>,
-    pub sequence: Option<&'d Line<'d>>,
-    pub stamp: Option<&'d Line<'d>>,
-    pub last_modified: Option<&'d Line<'d>>,
+pub(in crate::ical) struct VeventLines<'d> {
+    pub uid: Option<&'d ContentLine<'d>>,
+    pub recurrence_id: Option<&'d ContentLine<'d>>,
+    pub start: Option<&'d ContentLine<'d>>,
+    pub end: Option<&'d ContentLine<'d>>,
+    pub duration: Option<&'d ContentLine<'d>>,
+    pub summary: Option<&'d ContentLine<'d>>,
+    pub description: Option<&'d ContentLine<'d>>,
+    pub location: Option<&'d ContentLine<'d>>,
+    pub url: Option<&'d ContentLine<'d>>,
+    pub status: Option<&'d ContentLine<'d>>,
+    pub transparency: Option<&'d ContentLine<'d>>,
+    pub busy_status: Option<&'d ContentLine<'d>>,
+    pub class: Option<&'d ContentLine<'d>>,
+    pub all_day: Option<&'d ContentLine<'d>>,
+    pub sequence: Option<&'d ContentLine<'d>>,
+    pub stamp: Option<&'d ContentLine<'d>>,
+    pub last_modified: Option<&'d ContentLine<'d>>,
     /// `RRULE`, `EXRULE`, `RDATE`, `EXDATE`.
-    pub recurrence: Vec<&'d Line<'d>>,
+    pub recurrence: Vec<&'d ContentLine<'d>>,
 }
 
 /// Longest name we model, `X-MICROSOFT-CDO-ALLDAYEVENT`, and some.
 const NAME_BYTES_MAX: usize = 32;
 
-impl<'d> Known<'d> {
+impl<'d> VeventLines<'d> {
     pub fn of(component: &'d Component<'d>) -> Self {
         let mut known = Self::default();
         for line in &component.lines {
@@ -58,7 +58,7 @@ impl<'d> Known<'d> {
         known
     }
 
-    fn take(&mut self, line: &'d Line<'d>) {
+    fn take(&mut self, line: &'d ContentLine<'d>) {
         let name = line.name();
         let mut upper = [0; NAME_BYTES_MAX];
         let Some(upper) = upper.get_mut(..name.len()) else { return };
@@ -106,9 +106,9 @@ impl<'d> Known<'d> {
 }
 
 /// One `VEVENT` as read.
-pub(in crate::ical) struct Piece<'d> {
+pub(in crate::ical) struct ReadVevent<'d> {
     pub component: &'d Component<'d>,
-    pub known: Known<'d>,
+    pub known: VeventLines<'d>,
     pub uid: Option<Uid>,
     /// As the text has it: the series aligns it.
     pub recurrence_id: Option<EventTime>,
@@ -121,43 +121,47 @@ pub(in crate::ical) struct Piece<'d> {
     pub own_zone: Option<String>,
 }
 
-impl<'d> Piece<'d> {
+impl<'d> ReadVevent<'d> {
     /// Reads a component.
     ///
     /// # Errors
     /// As much of its identity as could be read, and why the rest could not.
-    pub fn read(component: &'d Component<'d>, zones: &mut Zones<'d>, limits: &Limits) -> Result<Self, FeedUnreadable> {
-        let known = Known::of(component);
+    pub fn read(
+        component: &'d Component<'d>,
+        zones: &mut Zones<'d>,
+        limits: &TextLimits,
+    ) -> Result<Self, FeedUnreadable> {
+        let known = VeventLines::of(component);
         let uid = known.uid.map(|line| text::unescape(line.value())).filter(|uid| !uid.is_empty()).map(Uid);
         let recurrence_id = known.recurrence_id.and_then(|line| zones.time_of(line));
         match Self::read_rest(component, known, zones, limits) {
             Ok(piece) => Ok(Self { uid, recurrence_id, ..piece }),
-            Err(Refused(why)) => Err(FeedUnreadable { uid, recurrence_id, why }),
+            Err(TextRefused(why)) => Err(FeedUnreadable { uid, recurrence_id, why }),
         }
     }
 
     fn read_rest(
         component: &'d Component<'d>,
-        known: Known<'d>,
+        known: VeventLines<'d>,
         zones: &mut Zones<'d>,
-        limits: &Limits,
-    ) -> Result<Self, Refused> {
+        limits: &TextLimits,
+    ) -> Result<Self, TextRefused> {
         if !component.whole {
-            return Err(Refused::because("END:VEVENT is missing"));
+            return Err(TextRefused::because("END:VEVENT is missing"));
         }
         if let Some(line) = known.recurrence_id
             && value::stamp(line.value()).is_none()
         {
-            return Err(Refused::because("RECURRENCE-ID: not a time"));
+            return Err(TextRefused::because("RECURRENCE-ID: not a time"));
         }
-        let start = known.start.ok_or_else(|| Refused::because("DTSTART is missing"))?;
+        let start = known.start.ok_or_else(|| TextRefused::because("DTSTART is missing"))?;
         let own_zone = start.param("TZID");
-        let start = zones.time_of(start).ok_or_else(|| Refused::because("DTSTART: not a time"))?;
+        let start = zones.time_of(start).ok_or_else(|| TextRefused::because("DTSTART: not a time"))?;
         let own_zone = own_zone.filter(|name| zones.is_custom(name)).map(|name| zone::key(&name));
         let end = known.end_for(&start, zones);
         let (start, end) = if known.says_all_day() { repair::all_day_by_flag(start, end) } else { (start, end) };
         let facts = facts(&known, start, end, limits)?;
-        let mut reader = Reader {
+        let mut reader = RecurrenceReader {
             zones,
             start: &start,
             own_zone: own_zone.as_deref(),
@@ -170,8 +174,8 @@ impl<'d> Piece<'d> {
         }
         let mut recurrence = reader.read;
         recurrence::sort(&mut recurrence);
-        let number = |line: &Line<'_>| line.value().trim().parse().ok();
-        let instant = |line: &Line<'_>| value::instant(line.value());
+        let number = |line: &ContentLine<'_>| line.value().trim().parse().ok();
+        let instant = |line: &ContentLine<'_>| value::instant(line.value());
         Ok(Self {
             component,
             uid: None,
@@ -187,7 +191,7 @@ impl<'d> Piece<'d> {
 }
 
 /// A text as it is shown: whole, or its beginning and [`CUT`].
-fn shown(line: &Line<'_>, limits: &Limits) -> String {
+fn shown(line: &ContentLine<'_>, limits: &TextLimits) -> String {
     let mut text = text::unescape(line.value());
     if line.cut || text.chars().nth(limits.text_chars_max).is_some() {
         let room = limits.text_chars_max.saturating_sub(CUT.chars().count());
@@ -200,13 +204,13 @@ fn shown(line: &Line<'_>, limits: &Limits) -> String {
 /// What ends a text that is shown in part. The calendar keeps the whole, as long as this text is not edited.
 const CUT: &str = " […] (too long to be shown here; the calendar holds the whole text)";
 
-fn facts(known: &Known<'_>, start: EventTime, end: EventTime, limits: &Limits) -> Result<Facts, Refused> {
+fn facts(known: &VeventLines<'_>, start: EventTime, end: EventTime, limits: &TextLimits) -> Result<Facts, TextRefused> {
     // A name that is not whole could be another event's.
     if known.uid.is_some_and(|line| line.cut) {
         return Err(line_too_long("UID", limits));
     }
-    let text = |line: Option<&Line<'_>>| line.map(|line| shown(line, limits)).filter(|text| !text.is_empty());
-    let word = |line: Option<&Line<'_>>| line.map(|line| line.value().trim().to_ascii_uppercase());
+    let text = |line: Option<&ContentLine<'_>>| line.map(|line| shown(line, limits)).filter(|text| !text.is_empty());
+    let word = |line: Option<&ContentLine<'_>>| line.map(|line| line.value().trim().to_ascii_uppercase());
     // A part of an address leads nowhere, so it is not shown; the bytes keep the whole.
     let url = known.url.filter(|line| !line.cut).map(|line| line.value().trim().to_owned());
     let url = url.filter(|url| !url.is_empty());

@@ -3,8 +3,8 @@
 use crate::{
     domain::ids::Uid,
     ical::{
-        Limits, Refused,
-        component::{self as tree, Kind},
+        TextLimits, TextRefused,
+        component::{self as tree, ComponentKind},
         encode::CRLF,
         text,
     },
@@ -14,11 +14,11 @@ use crate::{
 ///
 /// # Errors
 /// When the text cannot be read.
-pub fn rename(raw: &[u8], uid: &Uid) -> Result<Vec<u8>, Refused> {
+pub fn rename(raw: &[u8], uid: &Uid) -> Result<Vec<u8>, TextRefused> {
     let mut line = Vec::new();
     text::fold(&format!("UID:{}", text::escape(uid.as_str())), CRLF, &mut line);
-    let calendars = tree::calendars(raw, &Limits::default())?;
-    let events = calendars.iter().flat_map(|calendar| calendar.all(&Kind::Event));
+    let calendars = tree::calendars(raw, &TextLimits::default())?;
+    let events = calendars.iter().flat_map(|calendar| calendar.all(&ComponentKind::Event));
     let mut names: Vec<_> = events.filter_map(|event| Some(event.line("UID")?.raw.clone())).collect();
     names.sort_by_key(|name| name.start);
     let mut out = Vec::with_capacity(raw.len() + 64);

@@ -11,7 +11,7 @@ use crate::{
         time::EventTime,
     },
     ical::{
-        Limits, decode,
+        TextLimits, decode,
         samples::{calendar, content, date, paris, stamp, vevent},
     },
 };
@@ -21,7 +21,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn read(bytes: &[u8]) -> EventContent {
-    decode::resource(bytes, &Limits::default()).unwrap_or_else(|why| panic!("{why}:\n{}", text(bytes))).content
+    decode::resource(bytes, &TextLimits::default()).unwrap_or_else(|why| panic!("{why}:\n{}", text(bytes))).content
 }
 
 fn one() -> Uid {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::ical::samples::{date, paris, wall};
 
-fn parse(lines: &[&str], start: &EventTime) -> Result<Recurrence, Refused> {
+fn parse(lines: &[&str], start: &EventTime) -> Result<Recurrence, TextRefused> {
     let lines: Vec<_> = lines.iter().map(|line| (*line).to_owned()).collect();
     parse_recurrence_lines(&lines, start)
 }
@@ -79,7 +79,7 @@ fn the_line_at_fault_is_named_and_not_quoted() {
         ("RRULE:FREQ=DAILY\nSUMMARY:SECRET", "not a property"),
     ];
     for (line, why) in faults {
-        let Refused(reason) = parse(&["RRULE:FREQ=DAILY", line], &start).expect_err(line);
+        let TextRefused(reason) = parse(&["RRULE:FREQ=DAILY", line], &start).expect_err(line);
         assert!(
             reason.starts_with("line 2: ") && reason.contains(why) && !reason.contains("SECRET"),
             "{line}: {reason}"
@@ -91,6 +91,6 @@ fn the_line_at_fault_is_named_and_not_quoted() {
 fn dates_are_bounded() {
     let start = utc("2026-01-01T00:00:00");
     let line = format!("EXDATE:{}", vec!["20260101T000000Z"; 3_000].join(","));
-    let Refused(reason) = parse_recurrence_lines(&vec![line; 7], &start).expect_err("refused");
+    let TextRefused(reason) = parse_recurrence_lines(&vec![line; 7], &start).expect_err("refused");
     assert!(reason.contains("more than 20000 dates"), "{reason}");
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ical::{Limits, component, zone::explained_offset};
+use crate::ical::{TextLimits, component, zone::explained_offset};
 
 /// The offsets that what is written gives, compared with the database's at every hour of the years and at every second
 /// around a change.
@@ -7,7 +7,7 @@ fn assert_right(tz: Tz, years: (i32, i32)) {
     let mut text = b"BEGIN:VCALENDAR\r\n".to_vec();
     write(Zone::Named(tz), years, "\r\n", &mut text);
     text.extend_from_slice(b"END:VCALENDAR\r\n");
-    let calendars = component::calendars(&text, &Limits::default()).expect("a calendar");
+    let calendars = component::calendars(&text, &TextLimits::default()).expect("a calendar");
     let definition = &calendars[0].children[0];
     assert!(definition.whole);
     let offset = explained_offset(definition, years);

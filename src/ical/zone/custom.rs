@@ -5,9 +5,9 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::windows;
 use crate::ical::{
-    component::{Component, Kind},
-    line::Line,
-    value::{self, Stamp},
+    component::{Component, ComponentKind},
+    line::ContentLine,
+    value::{self, UnzonedTime},
 };
 
 /// Onsets of one `VTIMEZONE` that are kept.
@@ -15,7 +15,7 @@ const ONSETS_MAX: usize = 2_000;
 
 /// From when on an offset holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Onset {
+struct CustomOnset {
     /// In UTC.
     at: NaiveDateTime,
     /// Seconds east of UTC before.
@@ -28,7 +28,7 @@ struct Onset {
 #[derive(Debug)]
 pub(super) struct CustomZone {
     /// By time.
-    onsets: Vec<Onset>,
+    onsets: Vec<CustomOnset>,
     years: (i32, i32),
 }
 
@@ -36,7 +36,7 @@ impl CustomZone {
     /// Reads the rules of a `VTIMEZONE` over some years; `None` when it has none.
     pub fn read(definition: &Component<'_>, years: (i32, i32)) -> Option<Self> {
         let mut onsets = Vec::new();
-        for observance in definition.all(&Kind::Observance) {
+        for observance in definition.all(&ComponentKind::Observance) {
             read_observance(observance, years, &mut onsets);
         }
         onsets.sort_unstable();
@@ -55,7 +55,7 @@ impl CustomZone {
 
     /// Seconds east of UTC at a wall time.
     pub fn offset_at(&self, wall: NaiveDateTime) -> i32 {
-        let begun = |onset: &Onset| onset.at + Duration::seconds(i64::from(onset.from.max(onset.to))) <= wall;
+        let begun = |onset: &CustomOnset| onset.at + Duration::seconds(i64::from(onset.from.max(onset.to))) <= wall;
         let after = self.onsets.partition_point(begun);
         let before = after.checked_sub(1).and_then(|at| self.onsets.get(at)).map(|onset| onset.to);
         before.or_else(|| self.onsets.first().map(|onset| onset.from)).unwrap_or(0)
@@ -82,7 +82,7 @@ impl CustomZone {
     }
 }
 
-fn read_observance(observance: &Component<'_>, years: (i32, i32), onsets: &mut Vec<Onset>) {
+fn read_observance(observance: &Component<'_>, years: (i32, i32), onsets: &mut Vec<CustomOnset>) {
     let offset = |name| observance.line(name).and_then(|line| read_offset(line.value()));
     let Some(to) = offset("TZOFFSETTO") else { return };
     let from = offset("TZOFFSETFROM").unwrap_or(to);
@@ -99,18 +99,18 @@ fn read_observance(observance: &Component<'_>, years: (i32, i32), onsets: &mut V
     }
     let shift = Duration::seconds(i64::from(from));
     let room = ONSETS_MAX.saturating_sub(onsets.len());
-    let read = walls.into_iter().filter_map(|wall| Some(Onset { at: wall.checked_sub_signed(shift)?, from, to }));
+    let read = walls.into_iter().filter_map(|wall| Some(CustomOnset { at: wall.checked_sub_signed(shift)?, from, to }));
     onsets.extend(read.take(room));
 }
 
-fn wall(line: &Line<'_>) -> Option<NaiveDateTime> {
+fn wall(line: &ContentLine<'_>) -> Option<NaiveDateTime> {
     wall_of(value::stamp(line.value())?)
 }
 
-fn wall_of(stamp: Stamp) -> Option<NaiveDateTime> {
+fn wall_of(stamp: UnzonedTime) -> Option<NaiveDateTime> {
     match stamp {
-        Stamp::Local(wall) | Stamp::Utc(wall) => Some(wall),
-        Stamp::Date(day) => day.and_hms_opt(0, 0, 0),
+        UnzonedTime::Local(wall) | UnzonedTime::Utc(wall) => Some(wall),
+        UnzonedTime::Date(day) => day.and_hms_opt(0, 0, 0),
     }
 }
 

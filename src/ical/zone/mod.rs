@@ -18,11 +18,11 @@ use chrono_tz::Tz;
 
 use self::custom::CustomZone;
 use super::{
-    Limits,
-    component::{Component, Kind},
-    line::Line,
+    TextLimits,
+    component::{Component, ComponentKind},
+    line::ContentLine,
     text,
-    value::{self, Stamp},
+    value::{self, UnzonedTime},
 };
 use crate::domain::time::{EventTime, Zone};
 
@@ -169,9 +169,9 @@ pub(super) struct Zones<'d> {
 }
 
 impl<'d> Zones<'d> {
-    pub fn new(calendars: &'d [Component<'d>], limits: &Limits) -> Self {
+    pub fn new(calendars: &'d [Component<'d>], limits: &TextLimits) -> Self {
         let mut definitions = BTreeMap::new();
-        for definition in calendars.iter().flat_map(|calendar| calendar.all(&Kind::Zone)) {
+        for definition in calendars.iter().flat_map(|calendar| calendar.all(&ComponentKind::Zone)) {
             if let Some(line) = definition.line("TZID") {
                 definitions.entry(key(line.value())).or_insert(definition);
             }
@@ -181,17 +181,17 @@ impl<'d> Zones<'d> {
     }
 
     /// The time that a stamp and the `TZID` beside it mean. A `TZID` on a date or a UTC time means nothing.
-    pub fn time(&mut self, stamp: Stamp, tzid: Option<&str>) -> EventTime {
+    pub fn time(&mut self, stamp: UnzonedTime, tzid: Option<&str>) -> EventTime {
         match (stamp, tzid) {
-            (Stamp::Date(day), _) => EventTime::Date(day),
-            (Stamp::Utc(local), _) => EventTime::DateTime { local, zone: Zone::Utc },
-            (Stamp::Local(local), None) => EventTime::DateTime { local, zone: Zone::Floating },
-            (Stamp::Local(local), Some(name)) => EventTime::DateTime { local, zone: self.zone(name, local) },
+            (UnzonedTime::Date(day), _) => EventTime::Date(day),
+            (UnzonedTime::Utc(local), _) => EventTime::DateTime { local, zone: Zone::Utc },
+            (UnzonedTime::Local(local), None) => EventTime::DateTime { local, zone: Zone::Floating },
+            (UnzonedTime::Local(local), Some(name)) => EventTime::DateTime { local, zone: self.zone(name, local) },
         }
     }
 
     /// The time of a line such as `DTSTART`; `None` when it is none. `VALUE=DATE` makes a midnight a date.
-    pub fn time_of(&mut self, line: &Line<'_>) -> Option<EventTime> {
+    pub fn time_of(&mut self, line: &ContentLine<'_>) -> Option<EventTime> {
         let stamp = value::stamp(line.value())?;
         let time = self.time(stamp, line.param("TZID").as_deref());
         Some(if is_date(line) { super::repair::midnight_marked_as_date(time) } else { time })
@@ -251,17 +251,19 @@ impl<'d> Zones<'d> {
 }
 
 /// Whether a line says `VALUE=DATE`.
-pub(super) fn is_date(line: &Line<'_>) -> bool {
+pub(super) fn is_date(line: &ContentLine<'_>) -> bool {
     line.param("VALUE").is_some_and(|value| value.eq_ignore_ascii_case("DATE"))
 }
 
 /// The years that the events of a text begin in, a few more for what recurs, at most 30.
 fn years(calendars: &[Component<'_>]) -> (i32, i32) {
-    let starts =
-        calendars.iter().flat_map(|calendar| calendar.all(&Kind::Event)).filter_map(|event| event.line("DTSTART"));
+    let starts = calendars
+        .iter()
+        .flat_map(|calendar| calendar.all(&ComponentKind::Event))
+        .filter_map(|event| event.line("DTSTART"));
     let years = starts.filter_map(|line| match value::stamp(line.value())? {
-        Stamp::Date(day) => Some(day.year()),
-        Stamp::Local(wall) | Stamp::Utc(wall) => Some(wall.year()),
+        UnzonedTime::Date(day) => Some(day.year()),
+        UnzonedTime::Local(wall) | UnzonedTime::Utc(wall) => Some(wall.year()),
     });
     let (first, last) = years.fold((9999, 1), |(first, last), year| (first.min(year), last.max(year)));
     let first = first.clamp(1970, 2090);

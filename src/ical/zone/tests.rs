@@ -67,9 +67,9 @@ const RULES: &str = "BEGIN:STANDARD\nDTSTART:16010101T030000\nTZOFFSETFROM:+0200
 fn zone_of(definition: &str, tzid: &str, start: &str) -> Zone {
     let event = "BEGIN:VEVENT\nDTSTART:20260101T000000Z\nEND:VEVENT";
     let text = calendar(&format!("BEGIN:VTIMEZONE\nTZID:{tzid}\n{definition}\nEND:VTIMEZONE\n{event}"));
-    let calendars = component::calendars(text.as_bytes(), &Limits::default()).expect("a calendar");
-    let mut zones = Zones::new(&calendars, &Limits::default());
-    zones.time(Stamp::Local(wall(start)), Some(tzid)).zone()
+    let calendars = component::calendars(text.as_bytes(), &TextLimits::default()).expect("a calendar");
+    let mut zones = Zones::new(&calendars, &TextLimits::default());
+    zones.time(UnzonedTime::Local(wall(start)), Some(tzid)).zone()
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn a_definition_is_found_however_its_name_is_spelt() {
     let spelt = |definition: &str, param: &str| {
         let event = format!("BEGIN:VEVENT\nDTSTART;TZID={param}:20260701T090000\nEND:VEVENT");
         let text = calendar(&format!("BEGIN:VTIMEZONE\nTZID:{definition}\n{RULES}\nEND:VTIMEZONE\n{event}"));
-        let calendars = component::calendars(text.as_bytes(), &Limits::default()).expect("a calendar");
-        let mut zones = Zones::new(&calendars, &Limits::default());
-        let event = calendars[0].all(&Kind::Event).next().expect("an event");
+        let calendars = component::calendars(text.as_bytes(), &TextLimits::default()).expect("a calendar");
+        let mut zones = Zones::new(&calendars, &TextLimits::default());
+        let event = calendars[0].all(&ComponentKind::Event).next().expect("an event");
         zones.time_of(event.line("DTSTART").expect("a start")).expect("a time").zone()
     };
     for (definition, param) in [

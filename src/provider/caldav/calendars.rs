@@ -17,12 +17,12 @@ use url::Url;
 
 use super::{
     Caldav,
-    convert::{self, Mark},
+    convert::{self, SyncMark},
     discover,
-    exchange::{Answer, http_date},
+    exchange::{MultistatusAnswer, http_date},
     href,
-    request::{Ask, Depth, propfind},
-    wire::{Kind, Row},
+    request::{Depth, PropfindQuery, propfind},
+    wire::{DavResponse, ResourceKind},
 };
 use crate::{
     domain::{calendar::RemoteCalendar, failure::FailureClass},
@@ -36,7 +36,7 @@ const REST: TimeDelta = TimeDelta::seconds(2);
 
 /// A full look that a short one may confirm.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(super) struct FullLook {
     at: Instant,
     calendars: Vec<RemoteCalendar>,
     touched: Touched,
@@ -48,7 +48,7 @@ type Touched = BTreeMap<String, String>;
 /// What one home lists.
 #[derive(Default)]
 struct Listed {
-    calendars: Vec<(String, RemoteCalendar, Mark)>,
+    calendars: Vec<(String, RemoteCalendar, SyncMark)>,
     /// `None`: a short look would not do.
     touched: Option<Touched>,
 }
@@ -91,7 +91,7 @@ impl Caldav {
         let calendars: Vec<_> = found.into_values().collect();
         let mut memory = self.memory();
         memory.marks = marks;
-        memory.seen = touched.map(|touched| Seen { at, calendars: calendars.clone(), touched });
+        memory.seen = touched.map(|touched| FullLook { at, calendars: calendars.clone(), touched });
         Ok(calendars)
     }
 
@@ -102,7 +102,7 @@ impl Caldav {
         };
         let mut touched = Touched::new();
         for home in homes {
-            let answer = self.look(home, Ask::Touched).await?;
+            let answer = self.look(home, PropfindQuery::Touched).await?;
             for row in answer.body.rows.iter().filter(|row| is_calendar(row)) {
                 touched.insert(key(&answer, main, row).unwrap_or_default(), when(row).unwrap_or_default());
             }
@@ -114,14 +114,14 @@ impl Caldav {
         let tokens = self.memory().tokens;
         let mut answer = None;
         if tokens != Some(true) {
-            let first = self.look(home, Ask::Calendars).await?;
+            let first = self.look(home, PropfindQuery::Calendars).await?;
             let enough = first.body.rows.iter().filter(|row| is_calendar(row)).all(needs_no_token);
             self.memory().tokens = Some(!enough);
             answer = enough.then_some(first);
         }
         let answer = match answer {
             Some(answer) => answer,
-            None => self.look(home, Ask::CalendarsAndTokens).await?,
+            None => self.look(home, PropfindQuery::CalendarsAndTokens).await?,
         };
         let mut listed = Listed { touched: Some(Touched::new()), ..Listed::default() };
         for row in answer.body.rows.iter().filter(|row| is_calendar(row)) {
@@ -131,7 +131,7 @@ impl Caldav {
                 touched.insert(key.clone(), when(row).unwrap_or_default());
             }
             if let Some(mut calendar) = convert::calendar(&answer.url, main, row)
-                && let Some(mut mark) = row.collection().map(Mark::of)
+                && let Some(mut mark) = row.collection().map(SyncMark::of)
             {
                 // What changes in this very second must be asked for again: no stamp that could be equal next time.
                 if mark.may_come_again(answer.date.unwrap_or_else(|| self.exchange.world().now())) {
@@ -144,7 +144,7 @@ impl Caldav {
         Ok(listed)
     }
 
-    async fn look(&self, home: &Url, ask: Ask) -> Result<Answer> {
+    async fn look(&self, home: &Url, ask: PropfindQuery) -> Result<MultistatusAnswer> {
         let depth = if discover::is_calendar(home) { Depth::Zero } else { Depth::One };
         let answer = self.exchange.ask(propfind(home.clone(), depth, ask), "listing the calendars").await?;
         if answer.body.rows.iter().any(|row| row.status == Some(507)) {
@@ -154,29 +154,29 @@ impl Caldav {
     }
 }
 
-fn is_calendar(row: &Row) -> bool {
-    row.is(Kind::Calendar) && !row.is(Kind::Special)
+fn is_calendar(row: &DavResponse) -> bool {
+    row.is(ResourceKind::Calendar) && !row.is(ResourceKind::Special)
 }
 
-fn is_digest(row: &Row) -> bool {
-    row.collection().is_some_and(|held| Mark::of(held).is_digest())
+fn is_digest(row: &DavResponse) -> bool {
+    row.collection().is_some_and(|held| SyncMark::of(held).is_digest())
 }
 
 /// Whether a token would say no more: where there is a digest, or one already, or the server does no sync reports.
-fn needs_no_token(row: &Row) -> bool {
+fn needs_no_token(row: &DavResponse) -> bool {
     is_digest(row) || row.collection().is_none_or(|held| held.sync_token.is_some() || held.syncs == Some(false))
 }
 
-fn key(answer: &Answer, main: &Url, row: &Row) -> Option<String> {
+fn key(answer: &MultistatusAnswer, main: &Url, row: &DavResponse) -> Option<String> {
     href::resolve(&answer.url, &row.href).and_then(|url| href::key(main, url.as_str()))
 }
 
-fn when(row: &Row) -> Option<String> {
+fn when(row: &DavResponse) -> Option<String> {
     row.props.last_modified.clone()
 }
 
 /// Whether nothing was touched in the seconds before the look, by the server's own clock.
-fn at_rest(answer: &Answer, row: &Row) -> bool {
+fn at_rest(answer: &MultistatusAnswer, row: &DavResponse) -> bool {
     let touched = row.props.last_modified.as_deref().and_then(http_date);
     touched.zip(answer.date).is_some_and(|(touched, now)| touched + REST <= now)
 }

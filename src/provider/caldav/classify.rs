@@ -15,7 +15,7 @@ use crate::{
 
 /// What was being done, for the words and for what a lost answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doing {
+pub(super) enum DavAction {
     /// Nothing changes there.
     Reading(&'static str),
     /// Something may have changed there.
@@ -53,7 +53,7 @@ const RIGHTS: [&str; 5] = [
 ];
 
 /// The failure that an unsuccessful answer is.
-pub(super) fn failure(response: &Response, doing: Doing, now: DateTime<Utc>) -> ProviderError {
+pub(super) fn failure(response: &Response, doing: DavAction, now: DateTime<Utc>) -> ProviderError {
     let conditions = if (400..500).contains(&response.status) || response.status == 507 {
         wire::conditions(&response.body)
     } else {
@@ -71,7 +71,7 @@ pub(super) fn failure(response: &Response, doing: Doing, now: DateTime<Utc>) -> 
     } else {
         (by_status(response.status, doing, wait.is_some()), None)
     };
-    let (Doing::Reading(what) | Doing::Writing(what)) = doing;
+    let (DavAction::Reading(what) | DavAction::Writing(what)) = doing;
     if let Some(schemes) = foreign_schemes(response) {
         let detail = format!(
             "{what}: the server wants to be convinced by {schemes}; Basic and Digest (MD5, SHA-256, qop=auth) are what can be offered"
@@ -97,8 +97,8 @@ fn foreign_schemes(response: &Response) -> Option<String> {
 /// Schemes that are named in a failure.
 const SCHEMES_NAMED_MAX: usize = 4;
 
-fn by_status(status: u16, doing: Doing, asks_to_wait: bool) -> FailureClass {
-    let writing = matches!(doing, Doing::Writing(_));
+fn by_status(status: u16, doing: DavAction, asks_to_wait: bool) -> FailureClass {
+    let writing = matches!(doing, DavAction::Writing(_));
     match status {
         401 => FailureClass::Unauthorised,
         403 | 407 | 451 => FailureClass::Forbidden,

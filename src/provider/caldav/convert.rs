@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     href,
-    wire::{Collection, Kind, Privilege, Row},
+    wire::{Collection, DavResponse, Privilege, ResourceKind},
 };
 use crate::{
     domain::{
@@ -15,7 +15,7 @@ use crate::{
         mapping::RemoteEvent,
         time::Zone,
     },
-    ical::{self, Limits},
+    ical::{self, TextLimits},
     provider::Unreadable,
 };
 
@@ -28,7 +28,7 @@ const SAME_SECOND_S: i64 = 2;
 ///
 /// Its text is both the cursor and the calendar's stamp, so that an equal pair means "nothing to ask".
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum SyncMark {
     /// A token of `sync-collection`.
     Sync(String),
     /// A `ctag`: says that something changed, never what.
@@ -37,7 +37,7 @@ pub(super) enum Mark {
     None,
 }
 
-impl Mark {
+impl SyncMark {
     /// What a collection says of itself.
     pub(super) fn of(collection: &Collection) -> Self {
         match (&collection.sync_token, &collection.ctag) {
@@ -111,11 +111,11 @@ pub(super) fn syncs(collection: &Collection) -> bool {
 }
 
 /// The calendar that a row of a listing is; `None`: it is none, or keeps no events.
-pub(super) fn calendar(listing: &Url, main: &Url, row: &Row) -> Option<RemoteCalendar> {
+pub(super) fn calendar(listing: &Url, main: &Url, row: &DavResponse) -> Option<RemoteCalendar> {
     let collection = row.collection()?;
     let usable = row.failed().is_none()
-        && row.is(Kind::Calendar)
-        && !row.is(Kind::Special)
+        && row.is(ResourceKind::Calendar)
+        && !row.is(ResourceKind::Special)
         && collection.takes_events != Some(false);
     if !usable {
         return None;
@@ -123,8 +123,8 @@ pub(super) fn calendar(listing: &Url, main: &Url, row: &Row) -> Option<RemoteCal
     let url = href::resolve(listing, &row.href)?;
     // Ids without an origin are resolved against the first home; one on another host keeps its own.
     let id = if url.origin() == main.origin() { href::name(listing, &row.href)? } else { url.to_string() };
-    let stamp = match Mark::of(collection) {
-        Mark::None => None,
+    let stamp = match SyncMark::of(collection) {
+        SyncMark::None => None,
         mark => Some(mark.text()),
     };
     Some(RemoteCalendar {
@@ -173,7 +173,7 @@ pub(super) enum Converted {
 }
 
 /// Reads one object.
-pub(super) fn object(id: RemoteEventId, revision: Option<Revision>, raw: Vec<u8>, limits: &Limits) -> Converted {
+pub(super) fn object(id: RemoteEventId, revision: Option<Revision>, raw: Vec<u8>, limits: &TextLimits) -> Converted {
     if !has_event(&raw) && line_starting(&raw, b"BEGIN:VCALENDAR").is_some() {
         return Converted::NotAnEvent(id);
     }

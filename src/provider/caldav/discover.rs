@@ -6,10 +6,10 @@
 use url::Url;
 
 use super::{
-    exchange::{Answer, Exchange},
+    exchange::{Exchange, MultistatusAnswer},
     href,
-    request::{Ask, Depth, propfind},
-    wire::{Kind, Principal, Row},
+    request::{Depth, PropfindQuery, propfind},
+    wire::{DavResponse, Principal, ResourceKind},
 };
 use crate::{
     domain::{account::ProviderKind, failure::FailureClass},
@@ -86,9 +86,9 @@ fn candidates(start: &Url, kind: ProviderKind) -> Vec<Url> {
 
 /// What one address leads to; empty: nothing.
 async fn look(exchange: &Exchange, url: Url, typed: bool) -> Result<Vec<Url>> {
-    let answer = exchange.ask(propfind(url, Depth::Zero, Ask::Discovery), "looking for calendars").await?;
+    let answer = exchange.ask(propfind(url, Depth::Zero, PropfindQuery::Discovery), "looking for calendars").await?;
     let Some(row) = subject(&answer) else { return Ok(Vec::new()) };
-    if row.is(Kind::Calendar) {
+    if row.is(ResourceKind::Calendar) {
         return Ok(vec![marked(&answer.url)]);
     }
     let mut homes = homes_in(&answer, row);
@@ -106,11 +106,13 @@ async fn look(exchange: &Exchange, url: Url, typed: bool) -> Result<Vec<Url>> {
         }
     }
     // An address below the root may itself be a home, ours or one that somebody shares with us.
-    let place = row.props.is_collection && !row.is(Kind::Principal) && answer.url.path() != "/";
+    let place = row.props.is_collection && !row.is(ResourceKind::Principal) && answer.url.path() != "/";
     if typed && place && !homes.iter().any(|home| same(home, &answer.url)) {
-        let listing = propfind(answer.url.clone(), Depth::One, Ask::Discovery);
+        let listing = propfind(answer.url.clone(), Depth::One, PropfindQuery::Discovery);
         match exchange.ask(listing, "looking for calendars").await {
-            Ok(inside) if inside.body.rows.iter().any(|row| row.is(Kind::Calendar)) => return Ok(vec![answer.url]),
+            Ok(inside) if inside.body.rows.iter().any(|row| row.is(ResourceKind::Calendar)) => {
+                return Ok(vec![answer.url]);
+            }
             Err(error) if matches!(error.class, FailureClass::Transient | FailureClass::Ambiguous) => {
                 return Err(error);
             }
@@ -122,12 +124,14 @@ async fn look(exchange: &Exchange, url: Url, typed: bool) -> Result<Vec<Url>> {
 
 async fn homes_of_principal(exchange: &Exchange, principal: Url) -> Result<Vec<Url>> {
     // Depth 0: a principal need not be a collection, and iCloud refuses more.
-    let answer = exchange.ask(propfind(principal, Depth::Zero, Ask::Discovery), "asking for the calendar home").await?;
+    let answer = exchange
+        .ask(propfind(principal, Depth::Zero, PropfindQuery::Discovery), "asking for the calendar home")
+        .await?;
     Ok(subject(&answer).map(|row| homes_in(&answer, row)).unwrap_or_default())
 }
 
 /// The response that is about the address itself: the one of its name, else the only one there can be.
-fn subject(answer: &Answer) -> Option<&Row> {
+fn subject(answer: &MultistatusAnswer) -> Option<&DavResponse> {
     let own = href::key(&answer.url, answer.url.as_str());
     let rows = &answer.body.rows;
     rows.iter()
@@ -136,7 +140,7 @@ fn subject(answer: &Answer) -> Option<&Row> {
         .filter(|row| row.failed().is_none())
 }
 
-fn homes_in(answer: &Answer, row: &Row) -> Vec<Url> {
+fn homes_in(answer: &MultistatusAnswer, row: &DavResponse) -> Vec<Url> {
     let mut homes: Vec<Url> = Vec::new();
     for href in row.collection().map(|held| held.homes.as_slice()).unwrap_or_default() {
         if let Some(home) = href::resolve(&answer.url, href)

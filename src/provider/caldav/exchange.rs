@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::{
-    classify::{self, Doing},
+    classify::{self, DavAction},
     href, icloud, request,
     wire::{self, Multistatus},
 };
@@ -19,7 +19,7 @@ use crate::{
     provider::{
         error::{ProviderError, Result},
         transport::{
-            Credential, Http, Request, Response,
+            Credential, Http, OutgoingRequest, Response,
             digest::{Digest, asks_for_digest},
         },
     },
@@ -31,7 +31,7 @@ const CHALLENGES_MAX: u32 = 2;
 const REDIRECTS_MAX: usize = 5;
 
 /// A multistatus and where it came from.
-pub(super) struct Answer {
+pub(super) struct MultistatusAnswer {
     /// What it says.
     pub body: Multistatus,
     /// Its final address: hrefs are resolved against this.
@@ -91,7 +91,7 @@ impl Exchange {
     /// The port follows redirects, but drops the credential on the way to another host, and asks with `GET` after a 303:
     /// where that ended badly the request is sent again to where it ended. A redirect that the port hands back is
     /// followed here. Method and body are kept (RFC 6764 §5 needs that for `PROPFIND`).
-    pub(super) async fn send(&self, mut request: Request) -> Result<Response> {
+    pub(super) async fn send(&self, mut request: OutgoingRequest) -> Result<Response> {
         let mut challenges = 0;
         for _ in 0..=REDIRECTS_MAX {
             self.admit(&request.url)?;
@@ -148,23 +148,23 @@ impl Exchange {
     }
 
     /// The failure an answer is.
-    pub(super) fn failure(&self, response: &Response, doing: Doing) -> ProviderError {
+    pub(super) fn failure(&self, response: &Response, doing: DavAction) -> ProviderError {
         classify::failure(response, doing, self.world.now())
     }
 
     /// Reads a 207; anything else is its failure.
-    pub(super) fn multistatus(&self, response: &Response, what: &'static str) -> Result<Answer> {
+    pub(super) fn multistatus(&self, response: &Response, what: &'static str) -> Result<MultistatusAnswer> {
         if response.status != 207 && response.status != 200 {
-            return Err(self.failure(response, Doing::Reading(what)));
+            return Err(self.failure(response, DavAction::Reading(what)));
         }
         let body = wire::multistatus(&response.body)
             .map_err(|why| ProviderError::new(FailureClass::Malformed, format!("{what}: {why}")))?;
         let date = response.header("date").and_then(http_date);
-        Ok(Answer { body, url: response.url.clone(), date })
+        Ok(MultistatusAnswer { body, url: response.url.clone(), date })
     }
 
     /// Sends a request whose answer is a multistatus.
-    pub(super) async fn ask(&self, request: Request, what: &'static str) -> Result<Answer> {
+    pub(super) async fn ask(&self, request: OutgoingRequest, what: &'static str) -> Result<MultistatusAnswer> {
         let response = self.send(request).await?;
         self.multistatus(&response, what)
     }
@@ -183,7 +183,7 @@ impl Exchange {
                 Ok(Some(Object { raw: response.body, revision }))
             }
             404 | 410 => Ok(None),
-            _ => Err(self.failure(&response, Doing::Reading("reading one event"))),
+            _ => Err(self.failure(&response, DavAction::Reading("reading one event"))),
         }
     }
 }
@@ -200,7 +200,7 @@ pub(super) fn http_date(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Where else to send a request, after an answer.
-fn next_place(request: &Request, response: &Response) -> Option<Url> {
+fn next_place(request: &OutgoingRequest, response: &Response) -> Option<Url> {
     // Its fragment is for who looks at the page.
     let to = || href::resolve(&response.url, response.header("location")?.split('#').next()?);
     let strayed = response.url.origin() != request.url.origin();

@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::{
-    classify::{self, Doing},
-    convert::Mark,
-    exchange::{Answer, Exchange},
+    classify::{self, DavAction},
+    convert::SyncMark,
+    exchange::{Exchange, MultistatusAnswer},
     href,
-    request::{Ask, Depth, propfind, sync_collection},
-    wire::Row,
+    request::{Depth, PropfindQuery, propfind, sync_collection},
+    wire::DavResponse,
 };
 use crate::{
     domain::{
@@ -38,7 +38,7 @@ const ROWS: usize = 5_000;
 const PIECES_MAX: usize = 500;
 
 /// What a listing says.
-pub(super) struct Listing {
+pub(super) struct DavListing {
     /// Whether absence means anything.
     pub kind: PageKind,
     /// Objects to be read.
@@ -61,7 +61,7 @@ enum Member {
     Refused(u16),
 }
 
-type Members = BTreeMap<String, (String, Member)>;
+type DavMembers = BTreeMap<String, (String, Member)>;
 
 /// Where listings are made from.
 pub(super) struct Lister<'a> {
@@ -88,12 +88,12 @@ impl From<ProviderError> for NoSync {
 impl Lister<'_> {
     /// What changed since a mark; an expired one is [`FailureClass::CursorExpired`]. `listed`: the mark that the calendar
     /// was last listed with.
-    pub(super) async fn since(&self, mark: Mark, listed: Option<&Mark>) -> Result<Listing> {
+    pub(super) async fn since(&self, mark: SyncMark, listed: Option<&SyncMark>) -> Result<DavListing> {
         match mark {
             // The server is no longer asked for tokens.
-            Mark::Sync(_) if listed.is_some_and(Mark::is_digest) => self.everything(listed).await,
-            Mark::Sync(token) => match self.sync(&token).await {
-                Ok((members, now)) if members.is_empty() && is_doubtful(&Mark::Sync(token), &now, listed) => {
+            SyncMark::Sync(_) if listed.is_some_and(SyncMark::is_digest) => self.everything(listed).await,
+            SyncMark::Sync(token) => match self.sync(&token).await {
+                Ok((members, now)) if members.is_empty() && is_doubtful(&SyncMark::Sync(token), &now, listed) => {
                     self.everything(listed).await
                 }
                 Ok((members, mark)) => Ok(self.listing(PageKind::Delta, members, &mark)),
@@ -103,25 +103,25 @@ impl Lister<'_> {
                     Err(ProviderError::new(FailureClass::CursorExpired, detail))
                 }
             },
-            Mark::Ctag(_) => {
+            SyncMark::Ctag(_) => {
                 // One that differs is as good as a new one, which would only be younger.
                 let now = match listed {
-                    Some(listed @ Mark::Ctag(_)) if *listed != mark => listed.clone(),
+                    Some(listed @ SyncMark::Ctag(_)) if *listed != mark => listed.clone(),
                     _ => self.ctag().await?,
                 };
                 if now == mark {
-                    return Ok(self.listing(PageKind::Delta, Members::new(), &now));
+                    return Ok(self.listing(PageKind::Delta, DavMembers::new(), &now));
                 }
                 self.members(now).await
             }
-            Mark::None => self.members(listed.cloned().map_or(Mark::None, Mark::only_ctag)).await,
+            SyncMark::None => self.members(listed.cloned().map_or(SyncMark::None, SyncMark::only_ctag)).await,
         }
     }
 
     /// Everything there is; by a sync report where the server does it, else by `ETag`s. `listed`: the mark that the
     /// calendar was last listed with, older than what is read here, as a cursor must be.
-    pub(super) async fn everything(&self, listed: Option<&Mark>) -> Result<Listing> {
-        if matches!(listed, None | Some(Mark::Sync(_))) {
+    pub(super) async fn everything(&self, listed: Option<&SyncMark>) -> Result<DavListing> {
+        if matches!(listed, None | Some(SyncMark::Sync(_))) {
             match self.sync("").await {
                 Ok((mut members, mark)) => {
                     members.retain(|_, (_, member)| !matches!(member, Member::Gone));
@@ -132,15 +132,15 @@ impl Lister<'_> {
             }
         }
         let mark = match listed {
-            Some(mark @ Mark::Ctag(_)) => mark.clone(),
-            Some(Mark::Sync(_) | Mark::None) | None => self.ctag().await?,
+            Some(mark @ SyncMark::Ctag(_)) => mark.clone(),
+            Some(SyncMark::Sync(_) | SyncMark::None) | None => self.ctag().await?,
         };
         self.members(mark).await
     }
 
     /// One sync report, in as many pieces as the server cuts it into (RFC 6578 §3.6).
-    async fn sync(&self, token: &str) -> std::result::Result<(Members, Mark), NoSync> {
-        let mut members = Members::new();
+    async fn sync(&self, token: &str) -> std::result::Result<(DavMembers, SyncMark), NoSync> {
+        let mut members = DavMembers::new();
         let mut token = token.to_owned();
         let mut limit = None;
         let mut was_cut = false;
@@ -166,7 +166,7 @@ impl Lister<'_> {
             // Without a new token there is nothing to go on from, and nothing to keep.
             let Some(next) = answer.body.sync_token else { return Err(NoSync::Unusable) };
             if !truncated {
-                return Ok((members, Mark::Sync(next)));
+                return Ok((members, SyncMark::Sync(next)));
             }
             if next == token {
                 break;
@@ -178,7 +178,7 @@ impl Lister<'_> {
         Err(ProviderError::new(FailureClass::Malformed, detail).into())
     }
 
-    async fn report(&self, token: &str, limit: Option<usize>) -> std::result::Result<Answer, NoSync> {
+    async fn report(&self, token: &str, limit: Option<usize>) -> std::result::Result<MultistatusAnswer, NoSync> {
         const WHAT: &str = "asking what changed";
         let request = || sync_collection(self.collection.clone(), token, limit);
         let mut response: Response = match self.exchange.send(request()).await {
@@ -198,28 +198,28 @@ impl Lister<'_> {
         Ok(self.exchange.multistatus(&response, WHAT)?)
     }
 
-    async fn ctag(&self) -> Result<Mark> {
-        let request = propfind(self.collection.clone(), Depth::Zero, Ask::Ctag);
+    async fn ctag(&self) -> Result<SyncMark> {
+        let request = propfind(self.collection.clone(), Depth::Zero, PropfindQuery::Ctag);
         let answer = self.exchange.ask(request, "asking whether a calendar changed").await?;
-        let ctag = answer.body.rows.first().and_then(Row::collection).and_then(|held| held.ctag.clone());
-        let mark = ctag.map_or(Mark::None, Mark::Ctag);
+        let ctag = answer.body.rows.first().and_then(DavResponse::collection).and_then(|held| held.ctag.clone());
+        let mark = ctag.map_or(SyncMark::None, SyncMark::Ctag);
         let now = answer.date.unwrap_or_else(|| self.exchange.world().now());
-        Ok(if mark.may_come_again(now) { Mark::None } else { mark })
+        Ok(if mark.may_come_again(now) { SyncMark::None } else { mark })
     }
 
     /// Every member with its `ETag`.
-    async fn members(&self, mark: Mark) -> Result<Listing> {
+    async fn members(&self, mark: SyncMark) -> Result<DavListing> {
         let request = |ask| propfind(self.collection.clone(), Depth::One, ask);
-        let response = match self.exchange.send(request(Ask::Members)).await {
+        let response = match self.exchange.send(request(PropfindQuery::Members)).await {
             // What else is there besides events is found when it is read.
-            Err(error) if error.is_too_large() => self.exchange.send(request(Ask::Version)).await?,
+            Err(error) if error.is_too_large() => self.exchange.send(request(PropfindQuery::Version)).await?,
             other => other?,
         };
         if response.status == 507 {
-            return Err(self.exchange.failure(&response, Doing::Reading("listing a calendar")));
+            return Err(self.exchange.failure(&response, DavAction::Reading("listing a calendar")));
         }
         let answer = self.exchange.multistatus(&response, "listing a calendar")?;
-        let mut members = Members::new();
+        let mut members = DavMembers::new();
         let truncated = self.gather(&answer, &mut members)?;
         if !truncated {
             return Ok(self.listing(PageKind::Snapshot, members, &mark));
@@ -238,7 +238,7 @@ impl Lister<'_> {
     }
 
     /// Adds the rows of one answer; whether the server cut it short.
-    fn gather(&self, answer: &Answer, members: &mut Members) -> Result<bool> {
+    fn gather(&self, answer: &MultistatusAnswer, members: &mut DavMembers) -> Result<bool> {
         let own = href::key(self.collection, answer.url.as_str());
         let asked = href::key(self.collection, self.collection.as_str());
         let mut truncated = false;
@@ -263,8 +263,8 @@ impl Lister<'_> {
         Ok(truncated)
     }
 
-    fn listing(&self, kind: PageKind, members: Members, mark: &Mark) -> Listing {
-        let mut listing = Listing {
+    fn listing(&self, kind: PageKind, members: DavMembers, mark: &SyncMark) -> DavListing {
+        let mut listing = DavListing {
             kind,
             pending: Vec::new(),
             present: Vec::new(),
@@ -300,11 +300,11 @@ impl Lister<'_> {
 /// Whether "nothing changed" is not to be believed. A server that has lost its past, or has a calendar made anew under this name,
 /// may take a token that is not its own and answer so, but its own token is another one by then. One in seconds stays the
 /// same while the second lasts.
-fn is_doubtful(held: &Mark, now: &Mark, listed: Option<&Mark>) -> bool {
+fn is_doubtful(held: &SyncMark, now: &SyncMark, listed: Option<&SyncMark>) -> bool {
     now != held || listed.is_some_and(|listed| listed != held) || held.seconds().is_some()
 }
 
-fn member(row: &Row) -> Member {
+fn member(row: &DavResponse) -> Member {
     if row.is_gone() {
         return Member::Gone;
     }

@@ -42,16 +42,16 @@ use url::Url;
 pub use icloud::START as ICLOUD_START;
 
 use self::{
-    calendars::Seen,
-    convert::Mark,
+    calendars::FullLook,
+    convert::SyncMark,
     exchange::Exchange,
     manners::Manners,
-    pull::{Puller, Room},
+    pull::{DavPuller, MultigetSize},
     write::Pen,
 };
 use super::{
-    ChangePage, EventWriter, Found, PageToken, Provider, ProviderError, Pull, Result, Target,
-    catalogue::{self, ConnectedBy, Facts, Looks},
+    ChangePage, EventWriter, Found, PageToken, Provider, ProviderError, Pull, Result, WriteTarget,
+    catalogue::{self, ConnectedBy, Looks, ProviderFacts},
     transport::{Credential, Http},
 };
 use crate::{
@@ -64,7 +64,7 @@ use crate::{
         mapping::{Canonical, Remains, RemoteEvent},
         ports::World,
     },
-    ical::{self, Limits},
+    ical::{self, TextLimits},
 };
 
 /// Objects per multiget. On Radicale, 4,000 events took three quarters of the time that batches of 100 take; what is gained
@@ -72,7 +72,7 @@ use crate::{
 const BATCH: usize = 200;
 
 /// A `CalDAV` server.
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: ProviderFacts = ProviderFacts {
     name: "CalDAV",
     connected_by: ConnectedBy::Password { start: None },
     looks: Looks::Server,
@@ -84,8 +84,8 @@ pub(super) const FACTS: Facts = Facts {
 };
 
 /// iCloud.
-pub(super) const ICLOUD: Facts =
-    Facts { name: "iCloud", connected_by: ConnectedBy::Password { start: Some(ICLOUD_START) }, ..FACTS };
+pub(super) const ICLOUD: ProviderFacts =
+    ProviderFacts { name: "iCloud", connected_by: ConnectedBy::Password { start: Some(ICLOUD_START) }, ..FACTS };
 
 /// How an account reaches its server.
 #[derive(Clone, Debug)]
@@ -103,22 +103,22 @@ pub struct CaldavConfig {
 /// One account on one `CalDAV` server.
 pub struct Caldav {
     exchange: Exchange,
-    limits: Limits,
-    room: Room,
+    limits: TextLimits,
+    room: MultigetSize,
     manners: Manners,
-    memory: Mutex<Memory>,
+    memory: Mutex<CaldavMemory>,
 }
 
 /// What was learnt of the server; all of it can be learnt again.
 #[derive(Debug, Default)]
-struct Memory {
+struct CaldavMemory {
     homes: Option<Vec<Url>>,
     /// How each calendar reports its changes, and how far it is, as last listed.
-    marks: BTreeMap<RemoteCalendarId, Mark>,
+    marks: BTreeMap<RemoteCalendarId, SyncMark>,
     /// Whether the calendars are asked for their sync tokens; `None`: not known yet.
     tokens: Option<bool>,
     /// The last full look, if a cheaper one may stand in for the next.
-    seen: Option<Seen>,
+    seen: Option<FullLook>,
 }
 
 impl Caldav {
@@ -127,11 +127,11 @@ impl Caldav {
         let CaldavConfig { kind, start, credential, home } = config;
         // iCloud's tokens cost nothing, so they need not be done without first.
         let tokens = (kind == ProviderKind::Icloud).then_some(true);
-        let memory = Memory { homes: home.filter(|homes| !homes.is_empty()), tokens, ..Memory::default() };
+        let memory = CaldavMemory { homes: home.filter(|homes| !homes.is_empty()), tokens, ..CaldavMemory::default() };
         Self {
             exchange: Exchange::new(http, world, kind, start, credential),
-            limits: Limits::default(),
-            room: Room::new(BATCH),
+            limits: TextLimits::default(),
+            room: MultigetSize::new(BATCH),
             manners: Manners::default(),
             memory: Mutex::new(memory),
         }
@@ -140,7 +140,7 @@ impl Caldav {
     /// Objects asked for in one multiget.
     #[must_use]
     pub fn with_batch(mut self, batch: usize) -> Self {
-        self.room = Room::new(batch);
+        self.room = MultigetSize::new(batch);
         self
     }
 
@@ -149,7 +149,7 @@ impl Caldav {
         self.memory().homes.clone()
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, CaldavMemory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -182,7 +182,7 @@ impl Caldav {
 
 #[async_trait]
 impl Provider for Caldav {
-    fn facts(&self) -> &'static Facts {
+    fn facts(&self) -> &'static ProviderFacts {
         catalogue::facts(self.exchange.kind())
     }
 
@@ -210,7 +210,7 @@ impl Provider for Caldav {
     async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage> {
         let collection = self.collection(pull.calendar).await?;
         let mark = self.memory().marks.get(pull.calendar).cloned();
-        let puller = Puller {
+        let puller = DavPuller {
             exchange: &self.exchange,
             collection,
             limits: &self.limits,
@@ -258,11 +258,11 @@ impl EventWriter for Caldav {
         self.revive(calendar, key, remains, content).await
     }
 
-    async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent> {
+    async fn update(&self, target: WriteTarget<'_>, content: &EventContent) -> Result<RemoteEvent> {
         self.pen(target.calendar).await?.update(target, content).await
     }
 
-    async fn delete(&self, target: Target<'_>) -> Result<()> {
+    async fn delete(&self, target: WriteTarget<'_>) -> Result<()> {
         self.pen(target.calendar).await?.delete(target).await
     }
 

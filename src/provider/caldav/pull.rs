@@ -12,10 +12,10 @@ use futures_util::{StreamExt, future::try_join_all, stream};
 use url::Url;
 
 use super::{
-    convert::{self, Converted, Mark},
-    exchange::{Answer, Exchange},
+    convert::{self, Converted, SyncMark},
+    exchange::{Exchange, MultistatusAnswer},
     href,
-    listing::{Lister, Listing},
+    listing::{DavListing, Lister},
     request::multiget,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         failure::FailureClass,
         ids::{RemoteEventId, Revision, SyncCursor},
     },
-    ical::Limits,
+    ical::TextLimits,
     provider::{
         ChangePage, Known, Next, PageKind, PageToken, Unreadable,
         error::{ProviderError, Result},
@@ -37,29 +37,29 @@ const SINGLES_IN_FLIGHT: usize = 2;
 /// Objects of one batch that the server may fail to hand out, before it is the server that fails and not the objects.
 const FAILING_MAX: usize = 3;
 
-type Wanted = (RemoteEventId, Revision);
+type WantedMembers = (RemoteEventId, Revision);
 
 /// What a pull needs to know of its calendar.
-pub(super) struct Puller<'a> {
+pub(super) struct DavPuller<'a> {
     pub exchange: &'a Exchange,
     pub collection: Url,
-    pub limits: &'a Limits,
+    pub limits: &'a TextLimits,
     pub known: &'a dyn Known,
     /// What the calendar said of itself when it was last listed; `None`: it was not.
-    pub mark: Option<Mark>,
+    pub mark: Option<SyncMark>,
     /// Objects per multiget.
-    pub room: &'a Room,
+    pub room: &'a MultigetSize,
 }
 
 /// How many objects are asked for in one multiget: half as many after an answer that was too large, twice as many after one
 /// that was not.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct MultigetSize {
     max: usize,
     now: AtomicUsize,
 }
 
-impl Room {
+impl MultigetSize {
     pub(super) fn new(max: usize) -> Self {
         Self { max: max.max(1), now: AtomicUsize::new(max.max(1)) }
     }
@@ -81,7 +81,7 @@ impl Room {
 
 /// What a multiget came to.
 enum Handed {
-    Rows(Answer),
+    Rows(MultistatusAnswer),
     /// The answer is larger than we accept.
     TooMuch,
     /// Each is to be asked for by itself.
@@ -94,24 +94,24 @@ enum Read {
     Vanished(RemoteEventId),
 }
 
-impl Puller<'_> {
+impl DavPuller<'_> {
     /// The first page: the listing, and the first objects with it.
     pub(super) async fn first(&self, cursor: Option<&SyncCursor>, reconcile: bool) -> Result<ChangePage> {
         let lister = Lister { exchange: self.exchange, collection: &self.collection, known: self.known };
-        let listing = match cursor.map(Mark::read) {
+        let listing = match cursor.map(SyncMark::read) {
             None => lister.everything(self.mark.as_ref()).await?,
             Some(None) => {
                 let detail = "the stored cursor is not one of a CalDAV calendar";
                 return Err(ProviderError::new(FailureClass::CursorExpired, detail));
             }
             // A server that keeps a ctag is not asked again whether it does reports.
-            Some(Some(held @ (Mark::Ctag(_) | Mark::None))) if reconcile => {
+            Some(Some(held @ (SyncMark::Ctag(_) | SyncMark::None))) if reconcile => {
                 lister.everything(self.mark.as_ref().or(Some(&held))).await?
             }
             Some(Some(_)) if reconcile => lister.everything(self.mark.as_ref()).await?,
             Some(Some(held)) => lister.since(held, self.mark.as_ref()).await?,
         };
-        let Listing { kind, pending, present, removed, refused, cursor } = listing;
+        let DavListing { kind, pending, present, removed, refused, cursor } = listing;
         let expected = u32::try_from(pending.len() + present.len()).ok();
         let mut page = self.next(kind, cursor, pending.into()).await?;
         page.present.extend(present);
@@ -126,9 +126,9 @@ impl Puller<'_> {
         &self,
         kind: PageKind,
         cursor: Option<SyncCursor>,
-        mut objects: VecDeque<Wanted>,
+        mut objects: VecDeque<WantedMembers>,
     ) -> Result<ChangePage> {
-        let batches: Vec<Vec<Wanted>> = (0..IN_FLIGHT)
+        let batches: Vec<Vec<WantedMembers>> = (0..IN_FLIGHT)
             .map(|_| objects.drain(..objects.len().min(self.room.now())).collect::<Vec<_>>())
             .filter(|batch| !batch.is_empty())
             .collect();
@@ -161,7 +161,7 @@ impl Puller<'_> {
     }
 
     /// Reads a batch, in smaller ones where the answer would be too large, and at last one by one.
-    async fn batch(&self, wanted: Vec<Wanted>) -> Result<Vec<Read>> {
+    async fn batch(&self, wanted: Vec<WantedMembers>) -> Result<Vec<Read>> {
         let (mut read, mut missing) = (Vec::with_capacity(wanted.len()), Vec::new());
         let mut parts = vec![wanted];
         while let Some(mut part) = parts.pop() {
@@ -183,7 +183,7 @@ impl Puller<'_> {
         self.one_by_one(missing, read).await
     }
 
-    async fn multiget(&self, wanted: &[Wanted]) -> Result<Handed> {
+    async fn multiget(&self, wanted: &[WantedMembers]) -> Result<Handed> {
         let request = multiget(self.collection.clone(), wanted.iter().map(|(id, _)| id.as_str()));
         let response = match self.exchange.send(request).await {
             Err(error) if error.is_too_large() => return Ok(Handed::TooMuch),
@@ -209,7 +209,7 @@ impl Puller<'_> {
         }
     }
 
-    async fn one_by_one(&self, missing: Vec<Wanted>, mut read: Vec<Read>) -> Result<Vec<Read>> {
+    async fn one_by_one(&self, missing: Vec<WantedMembers>, mut read: Vec<Read>) -> Result<Vec<Read>> {
         let mut singles = stream::iter(missing).map(|wanted| self.single(wanted)).buffered(SINGLES_IN_FLIGHT);
         let mut failing = 0;
         while let Some(single) = singles.next().await {
@@ -226,7 +226,7 @@ impl Puller<'_> {
     }
 
     /// What a multiget answered, and what it left open.
-    fn sort(&self, wanted: Vec<Wanted>, answer: Answer) -> (Vec<Read>, Vec<Wanted>) {
+    fn sort(&self, wanted: Vec<WantedMembers>, answer: MultistatusAnswer) -> (Vec<Read>, Vec<WantedMembers>) {
         let mut rows = BTreeMap::new();
         for row in answer.body.rows {
             if row.failed().is_none()
@@ -252,7 +252,7 @@ impl Puller<'_> {
         (read, missing)
     }
 
-    async fn single(&self, (id, listed): Wanted) -> Result<Read> {
+    async fn single(&self, (id, listed): WantedMembers) -> Result<Read> {
         let meant = href::unescaped(id.as_str()).map(RemoteEventId);
         let read = self.object(id, listed.clone()).await?;
         let elsewhere = match (&read, meant) {

@@ -10,7 +10,7 @@ use quick_xml::escape::escape;
 use url::Url;
 
 use super::href::Etag;
-use crate::{domain::ids::Uid, provider::transport::Request};
+use crate::{domain::ids::Uid, provider::transport::OutgoingRequest};
 
 const XML: &str = "application/xml; charset=utf-8";
 const ICALENDAR: &str = "text/calendar; charset=utf-8";
@@ -27,7 +27,7 @@ pub(super) enum Depth {
 
 /// What a `PROPFIND` asks for. Always by name: `allprop` need not answer (RFC 4791 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum PropfindQuery {
     /// Who we are, where the calendars are, and whether this is one (RFC 5397, RFC 4791 §6.2.1).
     Discovery,
     /// What a calendar says of itself, its sync token left out: some servers work long for one.
@@ -44,7 +44,7 @@ pub(super) enum Ask {
     Ctag,
 }
 
-impl Ask {
+impl PropfindQuery {
     fn properties(self) -> &'static str {
         match self {
             Self::Discovery => "<d:resourcetype/><d:current-user-principal/><c:calendar-home-set/>",
@@ -67,7 +67,7 @@ impl Ask {
 }
 
 /// `PROPFIND` (RFC 4918 §9.1).
-pub(super) fn propfind(url: Url, depth: Depth, ask: Ask) -> Request {
+pub(super) fn propfind(url: Url, depth: Depth, ask: PropfindQuery) -> OutgoingRequest {
     let body = format!(
         concat!(
             "{}<d:propfind xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\"",
@@ -81,7 +81,7 @@ pub(super) fn propfind(url: Url, depth: Depth, ask: Ask) -> Request {
 }
 
 /// `sync-collection` (RFC 6578 §3.2): `Depth: 0`, level 1, versions only. An empty token asks for everything. `limit`: see above.
-pub(super) fn sync_collection(url: Url, token: &str, limit: Option<usize>) -> Request {
+pub(super) fn sync_collection(url: Url, token: &str, limit: Option<usize>) -> OutgoingRequest {
     let limit = limit.map(|rows| format!("<d:limit><d:nresults>{rows}</d:nresults></d:limit>")).unwrap_or_default();
     let body = format!(
         concat!(
@@ -96,7 +96,7 @@ pub(super) fn sync_collection(url: Url, token: &str, limit: Option<usize>) -> Re
 }
 
 /// `calendar-multiget` (RFC 4791 §7.9). Its `Depth` is to be ignored; some servers want 1.
-pub(super) fn multiget<'a>(url: Url, hrefs: impl Iterator<Item = &'a str>) -> Request {
+pub(super) fn multiget<'a>(url: Url, hrefs: impl Iterator<Item = &'a str>) -> OutgoingRequest {
     let mut body = format!(
         concat!(
             "{}<c:calendar-multiget xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\">",
@@ -112,7 +112,7 @@ pub(super) fn multiget<'a>(url: Url, hrefs: impl Iterator<Item = &'a str>) -> Re
 }
 
 /// `calendar-query` for one `UID` (RFC 4791 §7.8.6). The match may be by substring: the caller compares again.
-pub(super) fn query_uid(url: Url, uid: &Uid) -> Request {
+pub(super) fn query_uid(url: Url, uid: &Uid) -> OutgoingRequest {
     let body = format!(
         concat!(
             "{}<c:calendar-query xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\">",
@@ -128,40 +128,40 @@ pub(super) fn query_uid(url: Url, uid: &Uid) -> Request {
 }
 
 /// `GET`. Unencoded, because proxies that compress also weaken the `ETag`.
-pub(super) fn get(url: Url) -> Request {
+pub(super) fn get(url: Url) -> OutgoingRequest {
     plain("GET", url, vec![("Accept", "text/calendar".to_owned()), ("Accept-Encoding", "identity".to_owned())])
 }
 
 /// `PUT` of an object that must not be there yet.
-pub(super) fn put_new(url: Url, body: Vec<u8>) -> Request {
+pub(super) fn put_new(url: Url, body: Vec<u8>) -> OutgoingRequest {
     put(url, ("If-None-Match", "*".to_owned()), body)
 }
 
 /// `PUT` over exactly this version.
-pub(super) fn put_over(url: Url, version: &Etag, body: Vec<u8>) -> Request {
+pub(super) fn put_over(url: Url, version: &Etag, body: Vec<u8>) -> OutgoingRequest {
     put(url, ("If-Match", version.as_str().to_owned()), body)
 }
 
 /// `DELETE` of exactly this version, without notifying an organizer (RFC 6638 §8.1).
-pub(super) fn delete(url: Url, version: &Etag) -> Request {
+pub(super) fn delete(url: Url, version: &Etag) -> OutgoingRequest {
     let headers = vec![("If-Match", version.as_str().to_owned()), ("Schedule-Reply", "F".to_owned())];
-    Request { writes: true, ..plain("DELETE", url, headers) }
+    OutgoingRequest { writes: true, ..plain("DELETE", url, headers) }
 }
 
-fn put(url: Url, condition: (&'static str, String), body: Vec<u8>) -> Request {
+fn put(url: Url, condition: (&'static str, String), body: Vec<u8>) -> OutgoingRequest {
     let headers = vec![("Content-Type", ICALENDAR.to_owned()), condition];
-    Request { body: Bytes::from(body), writes: true, ..plain("PUT", url, headers) }
+    OutgoingRequest { body: Bytes::from(body), writes: true, ..plain("PUT", url, headers) }
 }
 
-fn xml(method: &'static str, url: Url, depth: Depth, body: String) -> Request {
+fn xml(method: &'static str, url: Url, depth: Depth, body: String) -> OutgoingRequest {
     let depth = match depth {
         Depth::Zero => "0",
         Depth::One => "1",
     };
     let headers = vec![("Content-Type", XML.to_owned()), ("Depth", depth.to_owned())];
-    Request { body: Bytes::from(body), ..plain(method, url, headers) }
+    OutgoingRequest { body: Bytes::from(body), ..plain(method, url, headers) }
 }
 
-fn plain(method: &'static str, url: Url, headers: Vec<(&'static str, String)>) -> Request {
-    Request { headers, ..Request::new(method, url) }
+fn plain(method: &'static str, url: Url, headers: Vec<(&'static str, String)>) -> OutgoingRequest {
+    OutgoingRequest { headers, ..OutgoingRequest::new(method, url) }
 }

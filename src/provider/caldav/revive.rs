@@ -25,7 +25,7 @@ impl Caldav {
         content: &EventContent,
     ) -> Result<RemoteEvent> {
         let pen = self.pen(calendar).await?;
-        let refused = |why: ical::Refused| ProviderError::new(FailureClass::Refused, format!("{REVIVING}: {why}"));
+        let refused = |why: ical::TextRefused| ProviderError::new(FailureClass::Refused, format!("{REVIVING}: {why}"));
         let now = pen.exchange.world().now();
         let bytes = if *key == remains.uid {
             ical::encode::edit(&remains.raw, content, now)

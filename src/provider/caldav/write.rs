@@ -5,12 +5,12 @@
 use url::Url;
 
 use super::{
-    classify::Doing,
+    classify::DavAction,
     convert::{self, Converted},
     exchange::{Exchange, Object},
     href::{self, Etag},
     manners::Manners,
-    request::{Ask, Depth, delete, propfind, put_new, put_over, query_uid},
+    request::{Depth, PropfindQuery, delete, propfind, put_new, put_over, query_uid},
 };
 use crate::{
     domain::{
@@ -19,9 +19,9 @@ use crate::{
         ids::{RemoteCalendarId, RemoteEventId, Revision, Uid},
         mapping::RemoteEvent,
     },
-    ical::{self, Limits},
+    ical::{self, TextLimits},
     provider::{
-        Target,
+        WriteTarget,
         error::{ProviderError, Result},
         transport::Response,
     },
@@ -34,7 +34,7 @@ const DELETING: &str = "deleting an event";
 pub(super) struct Pen<'a> {
     pub exchange: &'a Exchange,
     pub collection: Url,
-    pub limits: &'a Limits,
+    pub limits: &'a TextLimits,
     pub manners: &'a Manners,
 }
 
@@ -66,7 +66,7 @@ impl Pen<'_> {
         self.written(&response, CREATING, &url, sent).await
     }
 
-    pub(super) async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent> {
+    pub(super) async fn update(&self, target: WriteTarget<'_>, content: &EventContent) -> Result<RemoteEvent> {
         let url = self.url(target.id)?;
         let (version, raw) = self.base(&url, target).await?;
         let bytes = ical::encode::edit(&raw, content, self.exchange.world().now())
@@ -85,7 +85,7 @@ impl Pen<'_> {
         self.written(&response, UPDATING, &url, sent).await
     }
 
-    pub(super) async fn delete(&self, target: Target<'_>) -> Result<()> {
+    pub(super) async fn delete(&self, target: WriteTarget<'_>) -> Result<()> {
         let url = self.url(target.id)?;
         // Where nothing shows yet that a condition is minded, the version is looked at first.
         let known = Etag::strong(target.revision).filter(|_| self.manners.minds_conditions());
@@ -106,7 +106,7 @@ impl Pen<'_> {
                 if status == 412 {
                     self.manners.minded_condition();
                 }
-                Err(self.exchange.failure(&response, Doing::Writing(DELETING)))
+                Err(self.exchange.failure(&response, DavAction::Writing(DELETING)))
             }
         }
     }
@@ -162,7 +162,7 @@ impl Pen<'_> {
     }
 
     /// The bytes to edit and the version they are: what the caller holds, else what the server has, if that is the same.
-    async fn base(&self, url: &Url, target: Target<'_>) -> Result<(Etag, Vec<u8>)> {
+    async fn base(&self, url: &Url, target: WriteTarget<'_>) -> Result<(Etag, Vec<u8>)> {
         match (Etag::strong(target.revision), target.raw) {
             (Some(version), Some(raw)) => Ok((version, raw.to_vec())),
             _ => self.look(url, target.revision).await,
@@ -187,7 +187,7 @@ impl Pen<'_> {
         if revision.as_ref().is_some_and(|held| Etag::strong(held).is_some()) {
             return Ok(revision);
         }
-        let request = propfind(url.clone(), Depth::Zero, Ask::Version);
+        let request = propfind(url.clone(), Depth::Zero, PropfindQuery::Version);
         let answer = self.exchange.ask(request, "asking for the version of an event").await;
         let found = answer.ok().and_then(|answer| answer.body.rows.into_iter().next()?.props.etag).map(Revision);
         Ok(match (revision, found) {
@@ -207,7 +207,7 @@ impl Pen<'_> {
         sent: RemoteEvent,
     ) -> Result<RemoteEvent> {
         if !(200..300).contains(&response.status) {
-            return Err(self.exchange.failure(response, Doing::Writing(what)));
+            return Err(self.exchange.failure(response, DavAction::Writing(what)));
         }
         if is_page(response) {
             return Err(somebody_elses(what));

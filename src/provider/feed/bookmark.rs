@@ -21,7 +21,7 @@ const FORM: u8 = 1;
 
 /// One event of the last answer: what it said, and the name it has here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Pair {
+pub(super) struct BookmarkEntry {
     /// Short hash of its content.
     pub(super) content: u64,
     /// The number in its name `uid:…`.
@@ -54,7 +54,7 @@ pub(super) struct Bookmark {
     /// The publisher makes new `UID`s at each fetch.
     #[serde(default)]
     pub(super) fresh_uids: bool,
-    /// Sorted [`Pair`]s, 16 bytes each, in Base64.
+    /// Sorted [`BookmarkEntry`]s, 16 bytes each, in Base64.
     #[serde(default)]
     pairs: String,
 }
@@ -91,11 +91,11 @@ impl Bookmark {
     }
 
     /// The events it names.
-    pub(super) fn pairs(&self) -> Vec<Pair> {
+    pub(super) fn pairs(&self) -> Vec<BookmarkEntry> {
         let bytes = STANDARD_NO_PAD.decode(&self.pairs).unwrap_or_default();
         let (words, _) = bytes.as_chunks::<8>();
         let (pairs, _) = words.as_chunks::<2>();
-        let read = |[content, name]: &[[u8; 8]; 2]| Pair {
+        let read = |[content, name]: &[[u8; 8]; 2]| BookmarkEntry {
             content: u64::from_be_bytes(*content),
             name: u64::from_be_bytes(*name),
         };
@@ -103,7 +103,7 @@ impl Bookmark {
     }
 
     /// Names these events.
-    pub(super) fn set_pairs(&mut self, mut pairs: Vec<Pair>) {
+    pub(super) fn set_pairs(&mut self, mut pairs: Vec<BookmarkEntry>) {
         pairs.sort_unstable();
         pairs.truncate(PAIRS_MAX);
         let bytes: Vec<u8> =
@@ -125,18 +125,18 @@ mod tests {
     #[test]
     fn a_bookmark_survives_its_cursor() {
         let mut bookmark = Bookmark { etag: Some("W/\"1\"".to_owned()), fresh_uids: true, ..Bookmark::of("a") };
-        bookmark.set_pairs(vec![Pair { content: 9, name: 1 }, Pair { content: 2, name: u64::MAX }]);
+        bookmark.set_pairs(vec![BookmarkEntry { content: 9, name: 1 }, BookmarkEntry { content: 2, name: u64::MAX }]);
         let read = Bookmark::read(&bookmark.write().expect("a cursor")).expect("a bookmark");
         assert_eq!(read, bookmark);
-        assert_eq!(read.pairs(), [Pair { content: 2, name: u64::MAX }, Pair { content: 9, name: 1 }]);
+        assert_eq!(read.pairs(), [BookmarkEntry { content: 2, name: u64::MAX }, BookmarkEntry { content: 9, name: 1 }]);
     }
 
     #[test]
     fn a_bookmark_of_a_large_feed_stays_small() {
         let mut bookmark = Bookmark::of("a");
-        bookmark.set_pairs((0..20_000).rev().map(|n| Pair { content: n, name: n }).collect());
+        bookmark.set_pairs((0..20_000).rev().map(|n| BookmarkEntry { content: n, name: n }).collect());
         assert_eq!(bookmark.pairs().len(), PAIRS_MAX);
-        assert_eq!(bookmark.pairs().last(), Some(&Pair { content: 1_999, name: 1_999 }));
+        assert_eq!(bookmark.pairs().last(), Some(&BookmarkEntry { content: 1_999, name: 1_999 }));
         assert!(bookmark.write().expect("a cursor").as_str().len() < 44_000);
     }
 

@@ -23,17 +23,17 @@ const INTERVAL_S: std::ops::RangeInclusive<u32> = 900..=86_400;
 const NAME_CHARS_MAX: usize = 200;
 
 /// A good answer.
-pub(super) enum Answer {
+pub(super) enum FeedAnswer {
     /// 304: as it was when the bookmark was made.
     Unchanged,
     /// A calendar.
-    Whole(Box<Whole>),
+    Whole(Box<WholeFeed>),
 }
 
 /// A calendar as published, and what the answer's header says of it.
-pub(super) struct Whole {
+pub(super) struct WholeFeed {
     /// The calendar.
-    pub(super) feed: ical::Feed,
+    pub(super) feed: ical::FeedSnapshot,
     /// `ETag`.
     pub(super) etag: Option<String>,
     /// `Last-Modified`.
@@ -42,7 +42,7 @@ pub(super) struct Whole {
     pub(super) interval_s: Option<u32>,
 }
 
-impl Whole {
+impl WholeFeed {
     /// The calendar's name, bounded.
     pub(super) fn name(&self) -> Option<String> {
         self.feed.name.as_ref().map(|name| name.chars().take(NAME_CHARS_MAX).collect())
@@ -55,10 +55,10 @@ impl Whole {
 }
 
 /// Reads an answer; `conditional`: it was asked for changes only, so 304 makes sense.
-pub(super) fn read(response: &Response, conditional: bool) -> Result<Answer> {
+pub(super) fn read(response: &Response, conditional: bool) -> Result<FeedAnswer> {
     match response.status {
-        200 => whole(response).map(Box::new).map(Answer::Whole),
-        304 if conditional => Ok(Answer::Unchanged),
+        200 => whole(response).map(Box::new).map(FeedAnswer::Whole),
+        304 if conditional => Ok(FeedAnswer::Unchanged),
         status => Err(failed(status, response)),
     }
 }
@@ -84,16 +84,16 @@ fn http_date(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc2822(text.trim()).ok().map(|at| at.with_timezone(&Utc))
 }
 
-fn whole(response: &Response) -> Result<Whole> {
+fn whole(response: &Response) -> Result<WholeFeed> {
     let announced = response.header("content-length").and_then(|text| text.trim().parse::<usize>().ok());
     if announced.is_some_and(|length| length != response.body.len()) {
         return Err(malformed("the answer is not as long as it says: it was cut off on the way"));
     }
     looks_like_a_calendar(&response.body)?;
-    let feed = ical::decode::feed(&response.body, &ical::Limits::default())
+    let feed = ical::decode::feed(&response.body, &ical::TextLimits::default())
         .map_err(|why| malformed(&format!("the calendar at the address cannot be read: {why}")))?;
     let asked = feed.interval_s.or_else(|| response.header("cache-control").and_then(max_age));
-    Ok(Whole {
+    Ok(WholeFeed {
         interval_s: asked.map(|seconds| seconds.clamp(*INTERVAL_S.start(), *INTERVAL_S.end())),
         etag: Bookmark::validator(response.header("etag")),
         last_modified: Bookmark::validator(response.header("last-modified")),

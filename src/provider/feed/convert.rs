@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     bookmark::{Bookmark, short_hash},
-    classify::Whole,
+    classify::WholeFeed,
     identity::{self, Names, Unnamed},
 };
 use crate::{
@@ -37,7 +37,7 @@ fn nothing(cursor: Option<SyncCursor>, interval_s: Option<u32>) -> ChangePage {
 }
 
 /// What a calendar is compared with.
-pub(super) struct Page<'a> {
+pub(super) struct Comparison<'a> {
     /// The last answer.
     pub(super) before: Bookmark,
     /// Which address this is.
@@ -48,9 +48,9 @@ pub(super) struct Page<'a> {
     pub(super) reconcile: bool,
 }
 
-impl Page<'_> {
+impl Comparison<'_> {
     /// The page that a calendar makes.
-    pub(super) fn build(self, whole: Whole) -> ChangePage {
+    pub(super) fn build(self, whole: WholeFeed) -> ChangePage {
         let revisions: Vec<_> = whole.feed.events.iter().map(|event| event.content.hash().to_string()).collect();
         let unnamed: Vec<_> = whole
             .feed

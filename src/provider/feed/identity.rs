@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bookmark::{Bookmark, PAIRS_MAX, Pair, short_hash};
+use super::bookmark::{Bookmark, BookmarkEntry, PAIRS_MAX, short_hash};
 use crate::{
     domain::ids::{RemoteEventId, Uid},
     provider::change::Known,
@@ -31,7 +31,7 @@ pub(super) struct Names {
     /// In the order of the events.
     pub(super) ids: Vec<RemoteEventId>,
     /// What the next bookmark keeps.
-    pub(super) pairs: Vec<Pair>,
+    pub(super) pairs: Vec<BookmarkEntry>,
     /// The publisher makes new `UID`s at each fetch: of the events that say what they said, most have another one.
     pub(super) fresh_uids: bool,
 }
@@ -109,10 +109,10 @@ impl<'a> Naming<'a> {
     }
 
     /// Known `UID`s keep their names; of several events with one `UID`, the one that says what it said is the one.
-    fn keep(&mut self, pairs: &[Pair], known: &dyn Known) {
+    fn keep(&mut self, pairs: &[BookmarkEntry], known: &dyn Known) {
         for (at, content, own) in self.unnamed() {
             let Some(name) = own else { continue };
-            if pairs.binary_search(&Pair { content, name }).is_ok() && self.claim(at, name) {
+            if pairs.binary_search(&BookmarkEntry { content, name }).is_ok() && self.claim(at, name) {
                 self.unmoved += 1;
             }
         }
@@ -159,7 +159,7 @@ impl<'a> Naming<'a> {
         for (event, name) in self.events.iter().zip(self.named.into_values()) {
             names.ids.push(match name {
                 Name::Uid(name) => {
-                    names.pairs.push(Pair { content: event.content, name });
+                    names.pairs.push(BookmarkEntry { content: event.content, name });
                     uid_id(name)
                 }
                 Name::Content(content, 1) => RemoteEventId(format!("content:{content:016x}")),

@@ -26,10 +26,10 @@ use std::{
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use self::{bookmark::Bookmark, classify::Answer, convert::Page, request::Source};
+use self::{bookmark::Bookmark, classify::FeedAnswer, convert::Comparison, request::Source};
 use super::{
     ChangePage, PageToken, Provider, ProviderError, Pull, Result,
-    catalogue::{ConnectedBy, Facts, Looks},
+    catalogue::{ConnectedBy, Looks, ProviderFacts},
     transport::{
         Http,
         throttle::{Paced, Throttle},
@@ -43,7 +43,7 @@ use crate::domain::{
 };
 
 /// A feed.
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: ProviderFacts = ProviderFacts {
     name: "iCalendar feed",
     connected_by: ConnectedBy::Address,
     looks: Looks::Feed,
@@ -74,21 +74,21 @@ pub struct FeedConfig {
 pub struct Feed {
     http: Paced<Arc<dyn Http>>,
     source: Source,
-    memory: Mutex<Memory>,
+    memory: Mutex<FeedMemory>,
 }
 
 /// What carries over from one call to the next, to save a request; everything that matters is in the cursor.
 #[derive(Default)]
-struct Memory {
+struct FeedMemory {
     last: Option<SyncCursor>,
-    held: Option<Held>,
+    held: Option<UnusedAnswer>,
 }
 
 /// An answer that no pull has used yet.
-struct Held {
+struct UnusedAnswer {
     at: Instant,
     asked_since: Option<SyncCursor>,
-    answer: Answer,
+    answer: FeedAnswer,
 }
 
 impl fmt::Debug for Feed {
@@ -120,12 +120,12 @@ impl Feed {
         &self.source.host
     }
 
-    fn remember<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
+    fn remember<T>(&self, change: impl FnOnce(&mut FeedMemory) -> T) -> T {
         change(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// One exchange. With a bookmark the publisher may answer that nothing changed.
-    async fn fetch(&self, since: Option<&Bookmark>) -> Result<Answer> {
+    async fn fetch(&self, since: Option<&Bookmark>) -> Result<FeedAnswer> {
         let response = self.http.send(self.source.request(since)).await?;
         classify::read(&response, since.is_some_and(Bookmark::can_ask))
     }
@@ -135,11 +135,11 @@ impl Feed {
     }
 
     /// The answer that `calendars` has just read, if it answers this pull.
-    fn held_for(&self, pull: &Pull<'_>) -> Option<Answer> {
+    fn held_for(&self, pull: &Pull<'_>) -> Option<FeedAnswer> {
         let held = self.remember(|memory| memory.held.take())?;
         let answers_this = match held.answer {
-            Answer::Unchanged => !pull.reconcile && held.asked_since.as_ref() == pull.cursor,
-            Answer::Whole(_) => true,
+            FeedAnswer::Unchanged => !pull.reconcile && held.asked_since.as_ref() == pull.cursor,
+            FeedAnswer::Whole(_) => true,
         };
         (answers_this && held.at.elapsed() <= HELD_MAX).then_some(held.answer)
     }
@@ -147,7 +147,7 @@ impl Feed {
 
 #[async_trait]
 impl Provider for Feed {
-    fn facts(&self) -> &'static Facts {
+    fn facts(&self) -> &'static ProviderFacts {
         &FACTS
     }
 
@@ -156,11 +156,11 @@ impl Provider for Feed {
         let bookmark = self.bookmark(last.as_ref());
         let answer = self.fetch(bookmark.as_ref()).await?;
         let (name, time_zone) = match &answer {
-            Answer::Unchanged => bookmark.map(|held| (held.name, held.time_zone)).unwrap_or_default(),
-            Answer::Whole(whole) => (whole.name(), whole.time_zone()),
+            FeedAnswer::Unchanged => bookmark.map(|held| (held.name, held.time_zone)).unwrap_or_default(),
+            FeedAnswer::Whole(whole) => (whole.name(), whole.time_zone()),
         };
         let asked_since = last;
-        self.remember(|memory| memory.held = Some(Held { at: Instant::now(), asked_since, answer }));
+        self.remember(|memory| memory.held = Some(UnusedAnswer { at: Instant::now(), asked_since, answer }));
         Ok(vec![RemoteCalendar {
             id: RemoteCalendarId::from(CALENDAR),
             name: name.unwrap_or_else(|| self.source.host.clone()),
@@ -188,8 +188,8 @@ impl Provider for Feed {
             None => self.fetch(bookmark.as_ref().filter(|_| !pull.reconcile)).await?,
         };
         let page = match (answer, bookmark) {
-            (Answer::Unchanged, bookmark) => convert::unchanged(pull.cursor, bookmark.as_ref()),
-            (Answer::Whole(whole), bookmark) => Page {
+            (FeedAnswer::Unchanged, bookmark) => convert::unchanged(pull.cursor, bookmark.as_ref()),
+            (FeedAnswer::Whole(whole), bookmark) => Comparison {
                 before: bookmark.unwrap_or_default(),
                 source: &self.source.fingerprint,
                 known: pull.known,

@@ -7,7 +7,7 @@ use crate::{
     domain::{failure::FailureClass, secret::Secret},
     provider::{
         error::{ProviderError, Result},
-        transport::{Credential, Request},
+        transport::{Credential, OutgoingRequest},
     },
 };
 
@@ -65,8 +65,8 @@ impl Source {
 
     /// `GET`, conditional when a bookmark holds validators: both are sent, the publisher uses the `ETag`
     /// (RFC 9110 §13.1.3).
-    pub(super) fn request(&self, since: Option<&Bookmark>) -> Request {
-        let mut request = Request::new("GET", self.url.clone());
+    pub(super) fn request(&self, since: Option<&Bookmark>) -> OutgoingRequest {
+        let mut request = OutgoingRequest::new("GET", self.url.clone());
         request.credential.clone_from(&self.credential);
         request.headers.push(("accept", "text/calendar, */*;q=0.1".to_owned()));
         if let Some(bookmark) = since {

@@ -11,7 +11,7 @@ use crate::{
     provider::{
         Known, Next, PageKind,
         change::Nothing,
-        transport::{Request, Response},
+        transport::{OutgoingRequest, Response},
     },
 };
 
@@ -23,12 +23,12 @@ const LOGIN_PAGE: &str = include_str!("../../../tests/fixtures/feed/login_page.h
 #[derive(Default)]
 struct Publisher {
     answers: Mutex<VecDeque<Result<Response>>>,
-    asked: Mutex<Vec<Request>>,
+    asked: Mutex<Vec<OutgoingRequest>>,
 }
 
 #[async_trait]
 impl Http for Publisher {
-    async fn send(&self, request: Request) -> Result<Response> {
+    async fn send(&self, request: OutgoingRequest) -> Result<Response> {
         self.asked.lock().expect("lock").push(request);
         self.answers.lock().expect("lock").pop_front().expect("a request that was expected")
     }

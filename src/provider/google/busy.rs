@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
-use super::{Google, classify::Doing, item::Item, request};
+use super::{Google, classify::GoogleAction, item::Item, request};
 use crate::{
     domain::{
         availability::{Busy, BusySpan},
@@ -30,7 +30,7 @@ impl FreeBusy for Google {
                 let items: Vec<_> = asked.iter().map(|calendar| json!({ "id": calendar.as_str() })).collect();
                 let question = json!({ "timeMin": stamp(start), "timeMax": stamp(end), "items": items });
                 let request = request::free_busy(self.at(&["freeBusy"]), &question);
-                let answer = self.ask(request, Doing::Reading("asking for busy time")).await?;
+                let answer = self.ask(request, GoogleAction::Reading("asking for busy time")).await?;
                 for (sum, calendar) in sums.iter_mut().zip(asked) {
                     add(sum, piece(&answer, calendar));
                 }

@@ -24,7 +24,7 @@ const QUOTA_WAIT: Duration = Duration::from_hours(1);
 
 /// What was being done.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Doing {
+pub(super) enum GoogleAction {
     /// Reading something.
     Reading(&'static str),
     /// Reading a calendar's changes: 410 is about the token.
@@ -33,7 +33,7 @@ pub(super) enum Doing {
     Writing(&'static str),
 }
 
-impl Doing {
+impl GoogleAction {
     fn words(self) -> &'static str {
         match self {
             Self::Reading(what) | Self::Writing(what) => what,
@@ -59,7 +59,7 @@ impl Doing {
 }
 
 /// The object that a good answer is.
-pub(super) fn object(response: &Response, doing: Doing, now: DateTime<Utc>) -> Result<Item> {
+pub(super) fn object(response: &Response, doing: GoogleAction, now: DateTime<Utc>) -> Result<Item> {
     if !(200..300).contains(&response.status) {
         return Err(failure(response, doing, now));
     }
@@ -69,7 +69,7 @@ pub(super) fn object(response: &Response, doing: Doing, now: DateTime<Utc>) -> R
 }
 
 /// The page of a list that a good answer is. Google leaves neither out, however empty the page is.
-pub(super) fn list(response: &Response, doing: Doing, now: DateTime<Utc>) -> Result<Item> {
+pub(super) fn list(response: &Response, doing: GoogleAction, now: DateTime<Utc>) -> Result<Item> {
     let page = object(response, doing, now)?;
     if page.0.get("items").is_some_and(Value::is_array)
         || page.text("kind").is_some_and(|kind| kind.starts_with("calendar#"))
@@ -80,7 +80,7 @@ pub(super) fn list(response: &Response, doing: Doing, now: DateTime<Utc>) -> Res
 }
 
 /// The event that a good answer is: the one that was asked for, or written.
-pub(super) fn event(response: &Response, id: &str, doing: Doing, now: DateTime<Utc>) -> Result<Item> {
+pub(super) fn event(response: &Response, id: &str, doing: GoogleAction, now: DateTime<Utc>) -> Result<Item> {
     let item = object(response, doing, now)?;
     if item.id() == id && !item.etag().is_empty() {
         return Ok(item);
@@ -89,7 +89,7 @@ pub(super) fn event(response: &Response, id: &str, doing: Doing, now: DateTime<U
 }
 
 /// What came of a deletion. Only an empty answer, or Google's own word that the event is gone, says that it is done.
-pub(super) fn deleted(response: &Response, doing: Doing, now: DateTime<Utc>) -> Result<()> {
+pub(super) fn deleted(response: &Response, doing: GoogleAction, now: DateTime<Utc>) -> Result<()> {
     match response.status {
         204 => Ok(()),
         200..300 => {
@@ -104,7 +104,7 @@ pub(super) fn deleted(response: &Response, doing: Doing, now: DateTime<Utc>) -> 
 }
 
 /// The failure that any other answer is.
-pub(super) fn failure(response: &Response, doing: Doing, now: DateTime<Utc>) -> ProviderError {
+pub(super) fn failure(response: &Response, doing: GoogleAction, now: DateTime<Utc>) -> ProviderError {
     let reason = reason(&response.body);
     let class = class(response.status, reason.as_deref(), doing);
     let named = reason.as_deref().filter(|word| word.bytes().all(|b| b.is_ascii_alphanumeric())).unwrap_or("no reason");
@@ -129,7 +129,7 @@ fn reason(body: &[u8]) -> Option<String> {
     error.get("error")?.get("errors")?.get(0)?.get("reason")?.as_str().map(str::to_owned)
 }
 
-fn class(status: u16, reason: Option<&str>, doing: Doing) -> FailureClass {
+fn class(status: u16, reason: Option<&str>, doing: GoogleAction) -> FailureClass {
     match (status, reason) {
         (401, _) => FailureClass::Unauthorised,
         (429, _)
@@ -146,10 +146,10 @@ fn class(status: u16, reason: Option<&str>, doing: Doing) -> FailureClass {
         (403 | 404 | 410, None) => doing.unproven(),
         (403, _) => FailureClass::Forbidden,
         // 410 has two meanings: on a list it is the token, on an item it is the item.
-        (410, _) if matches!(doing, Doing::Listing) => FailureClass::CursorExpired,
+        (410, _) if matches!(doing, GoogleAction::Listing) => FailureClass::CursorExpired,
         (404 | 410, _) => FailureClass::Gone,
         (409 | 412, _) => FailureClass::Conflict,
-        (408 | 500..=599, _) if matches!(doing, Doing::Writing(_)) => FailureClass::Ambiguous,
+        (408 | 500..=599, _) if matches!(doing, GoogleAction::Writing(_)) => FailureClass::Ambiguous,
         (408 | 500..=599, _) => FailureClass::Transient,
         (300..=399, _) => FailureClass::Malformed,
         _ => FailureClass::Refused,

@@ -46,12 +46,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
-use self::{classify::Doing, item::Item};
+use self::{classify::GoogleAction, item::Item};
 use super::{
     ChangePage, ChannelKeeper, EventWriter, FreeBusy, Provider, ProviderError, Pull, Result,
-    catalogue::{ConnectedBy, Facts, Looks},
+    catalogue::{ConnectedBy, Looks, ProviderFacts},
     transport::{
-        Credential, Http, Request, Response,
+        Credential, Http, OutgoingRequest, Response,
         throttle::{Paced, Throttle},
     },
 };
@@ -60,7 +60,7 @@ use crate::domain::{
 };
 
 /// Google Calendar.
-pub(super) const FACTS: Facts = Facts {
+pub(super) const FACTS: ProviderFacts = ProviderFacts {
     name: "Google Calendar",
     connected_by: ConnectedBy::Consent,
     looks: Looks::Watched,
@@ -93,12 +93,12 @@ pub struct Google {
     http: Paced<Arc<dyn Http>>,
     world: World,
     config: GoogleConfig,
-    memory: Mutex<Memory>,
+    memory: Mutex<GoogleMemory>,
 }
 
 /// What was learnt and can be learnt again.
 #[derive(Default)]
-struct Memory {
+struct GoogleMemory {
     listed: Option<(Instant, Vec<RemoteCalendar>)>,
     /// The zone of the primary calendar: what floating times are written in, for Google knows none.
     zone: Option<Tz>,
@@ -117,7 +117,7 @@ impl Google {
         Self { http: Paced::new(http, Throttle::at_most(PACE)), world, config, memory: Mutex::default() }
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, GoogleMemory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -130,19 +130,19 @@ impl Google {
         request::at(&self.config.api, path)
     }
 
-    async fn send(&self, mut request: Request) -> Result<Response> {
+    async fn send(&self, mut request: OutgoingRequest) -> Result<Response> {
         request.credential = Some(Credential::Bearer(self.config.access_token.clone()));
         self.http.send(request).await
     }
 
     /// Sends a request and reads the object that answers it; every other answer is its failure.
-    async fn ask(&self, request: Request, doing: Doing) -> Result<Item> {
+    async fn ask(&self, request: OutgoingRequest, doing: GoogleAction) -> Result<Item> {
         let response = self.send(request).await?;
         classify::object(&response, doing, self.world.now())
     }
 
     /// Sends a request about one event and reads the event that answers it.
-    async fn ask_event(&self, request: Request, id: &str, doing: Doing) -> Result<Item> {
+    async fn ask_event(&self, request: OutgoingRequest, id: &str, doing: GoogleAction) -> Result<Item> {
         let response = self.send(request).await?;
         classify::event(&response, id, doing, self.world.now())
     }
@@ -153,7 +153,7 @@ impl Google {
         for _ in 0..LIST_PAGES_MAX {
             let request = request::calendar_list(self.at(&["users", "me", "calendarList"]), page.as_deref());
             let response = self.send(request).await?;
-            let answer = classify::list(&response, Doing::Reading("listing the calendars"), self.world.now())?;
+            let answer = classify::list(&response, GoogleAction::Reading("listing the calendars"), self.world.now())?;
             found.extend(answer.items().filter_map(|entry| convert::calendar(&entry)));
             page = answer.text("nextPageToken").map(str::to_owned);
             if page.is_none() {
@@ -179,7 +179,7 @@ impl Provider for Google {
         calendars.first().map(|primary| format!("google://calendar/{}", primary.as_str())).into_iter().collect()
     }
 
-    fn facts(&self) -> &'static Facts {
+    fn facts(&self) -> &'static ProviderFacts {
         &FACTS
     }
 
@@ -227,7 +227,7 @@ impl Provider for Google {
 /// Why nobody may change an event from here, as far as the bytes kept with it show; `None`: nothing speaks against it.
 #[must_use]
 pub fn fixed_because(raw: &[u8]) -> Option<&'static str> {
-    series::Whole::read(raw).and_then(|whole| write::fixed_because(&whole.master))
+    series::WholeSeries::read(raw).and_then(|whole| write::fixed_because(&whole.master))
 }
 
 /// The id of an event that we make: the same for the same calendar and key. Base32hex in lower case (RFC 4648 §7), as

@@ -7,11 +7,11 @@ use serde_json::{Map, json};
 
 use super::{
     Google,
-    classify::{self, Doing},
+    classify::{self, GoogleAction},
     convert,
     item::Item,
     request,
-    series::{self, Whole},
+    series::{self, WholeSeries},
     write::{gone, half, remote_event},
 };
 use crate::{
@@ -30,7 +30,7 @@ impl Google {
     pub(super) async fn finish(
         &self,
         calendar: &RemoteCalendarId,
-        mut whole: Whole,
+        mut whole: WholeSeries,
         wanted: &EventContent,
     ) -> Result<RemoteEvent> {
         for one in &wanted.overrides {
@@ -55,7 +55,7 @@ impl Google {
     async fn settle_occurrence(
         &self,
         calendar: &RemoteCalendarId,
-        whole: &mut Whole,
+        whole: &mut WholeSeries,
         original: &EventTime,
         wanted: &Facts,
     ) -> Result<()> {
@@ -97,7 +97,7 @@ impl Google {
         let url = self.at(&["calendars", calendar.as_str(), "events", master, "instances"]);
         let request = request::instance(url, &convert::original_start(original));
         let response = self.send(request).await?;
-        let answer = classify::list(&response, Doing::Reading("reading one occurrence"), self.world.now())?;
+        let answer = classify::list(&response, GoogleAction::Reading("reading one occurrence"), self.world.now())?;
         let found = answer
             .items()
             .find(|item| convert::time(item, "originalStartTime").is_ok_and(|time| series::same(&time, original)));
@@ -115,7 +115,7 @@ enum Ends {
 
 /// Exceptions there that nothing is wanted of: occurrences that differ no longer, that are back or left out, or that the series has
 /// no place for since it was cut or moved. Where somebody cancelled one of the latter it stays cancelled.
-fn strays(whole: &Whole, wanted: &EventContent) -> Vec<(EventTime, Ends)> {
+fn strays(whole: &WholeSeries, wanted: &EventContent) -> Vec<(EventTime, Ends)> {
     let overridden = |time: &EventTime| wanted.overrides.iter().any(|one| series::same(&one.recurrence_id, time));
     let left_out = |time: &EventTime| wanted.recurrence.excluded.iter().any(|other| series::same(other, time));
     let of = |item: &Item| {
@@ -137,7 +137,7 @@ fn strays(whole: &Whole, wanted: &EventContent) -> Vec<(EventTime, Ends)> {
 }
 
 /// Whether an occurrence says there what its series says.
-fn plain(item: &Item, held: Option<&Facts>, whole: &Whole, original: &EventTime) -> bool {
+fn plain(item: &Item, held: Option<&Facts>, whole: &WholeSeries, original: &EventTime) -> bool {
     let Ok(master) = convert::read_facts(&whole.master) else { return false };
     let (said, Some(held)) = (at_its_place(&master, original), held) else { return false };
     let mut held = held.clone();
@@ -185,7 +185,7 @@ mod tests {
                 json!({ "id": "one", "status": "confirmed", "summary": "Run", "start": time(start), "end": time(end) });
             Item(said.as_object().expect("an object").clone())
         };
-        let (whole, item) = (Whole::single(item(series)), item(occurrence));
+        let (whole, item) = (WholeSeries::single(item(series)), item(occurrence));
         let original = EventTime::zoned(original.parse().expect("a time"), chrono_tz::Europe::Berlin);
         plain(&item, convert::read_facts(&item).ok().as_ref(), &whole, &original)
     }

@@ -5,11 +5,11 @@
 
 use super::{
     Google,
-    classify::{self, Doing},
+    classify::{self, GoogleAction},
     item::Item,
     request::Portion,
 };
-use crate::provider::{error::Result, transport::Request};
+use crate::provider::{error::Result, transport::OutgoingRequest};
 
 /// Objects per page; the most Google gives.
 pub(super) const PAGE_MAX: u32 = 2_500;
@@ -17,7 +17,7 @@ pub(super) const PAGE_MAX: u32 = 2_500;
 const PAGE_BYTES: usize = 5 * 1024 * 1024;
 
 /// One page.
-pub(super) struct Page {
+pub(super) struct GooglePage {
     /// It, as Google sent it.
     pub answer: Item,
     /// How many objects the next one is asked for.
@@ -31,16 +31,16 @@ impl Google {
     pub(super) async fn page(
         &self,
         size: u32,
-        doing: Doing,
-        request: impl Fn(Portion) -> Request + Send,
-    ) -> Result<Page> {
+        doing: GoogleAction,
+        request: impl Fn(Portion) -> OutgoingRequest + Send,
+    ) -> Result<GooglePage> {
         let mut portion = Portion { size: size.clamp(1, PAGE_MAX), outline: false };
         loop {
             match self.send(request(portion)).await {
                 Ok(response) => {
                     let answer = classify::list(&response, doing, self.world.now())?;
                     let next_size = next_size(portion.size, answer.items().count(), response.body.len());
-                    return Ok(Page { answer, next_size, outline: portion.outline });
+                    return Ok(GooglePage { answer, next_size, outline: portion.outline });
                 }
                 Err(error) if !error.is_too_large() || portion.outline => return Err(error),
                 Err(_) if portion.size == 1 => portion.outline = true,

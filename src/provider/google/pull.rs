@@ -10,11 +10,11 @@ use bytes::Bytes;
 
 use super::{
     Google,
-    classify::Doing,
+    classify::GoogleAction,
     item::Item,
-    pages::{PAGE_MAX, Page},
+    pages::{GooglePage, PAGE_MAX},
     request,
-    series::{self, Whole},
+    series::{self, WholeSeries},
 };
 use crate::{
     domain::{
@@ -45,7 +45,7 @@ impl Google {
         };
         let url = self.at(&["calendars", pull.calendar.as_str(), "events"]);
         let ask = |portion| request::events(url.clone(), token, page.as_deref(), portion);
-        let Page { answer, next_size, outline } = self.page(size, Doing::Listing, ask).await?;
+        let GooglePage { answer, next_size, outline } = self.page(size, GoogleAction::Listing, ask).await?;
         let mut draft = Draft::new(if token.is_some() { PageKind::Delta } else { PageKind::Snapshot }, &pull);
         for item in answer.items() {
             if outline && (item.master().is_some() || !item.cancelled()) {
@@ -60,7 +60,7 @@ impl Google {
             } else if item.master().is_some() || item.recurs() {
                 parts.push(part(&item));
             } else {
-                draft.add(&Whole::single(item));
+                draft.add(&WholeSeries::single(item));
             }
         }
         match (answer.text("nextPageToken"), answer.text("nextSyncToken")) {
@@ -103,7 +103,7 @@ impl Google {
                 continue;
             }
             let held = match draft.page.kind {
-                PageKind::Delta => draft.known.raw(&remote).await?.and_then(|raw| Whole::read(&raw)),
+                PageKind::Delta => draft.known.raw(&remote).await?.and_then(|raw| WholeSeries::read(&raw)),
                 PageKind::Snapshot => None,
             };
             match self.whole(draft.calendar, &id, master, held, draft.page.kind).await {
@@ -127,23 +127,23 @@ impl Google {
         calendar: &RemoteCalendarId,
         id: &str,
         master: Option<Item>,
-        held: Option<Whole>,
+        held: Option<WholeSeries>,
         kind: PageKind,
-    ) -> Result<Option<Whole>> {
+    ) -> Result<Option<WholeSeries>> {
         match (master, held) {
             // A changed master may have lost exceptions that nobody reports: they are read anew.
             (Some(master), Some(held)) if !held.exceptions.is_empty() && kind == PageKind::Delta => {
-                self.family(calendar, Whole { master, exceptions: held.exceptions }).await.map(Some)
+                self.family(calendar, WholeSeries { master, exceptions: held.exceptions }).await.map(Some)
             }
             // One that is new to us may have exceptions that are older than the token: it came out of the bin, or its owner was
             // invited to single occurrences before.
             (Some(master), None) if master.recurs() && kind == PageKind::Delta => {
-                self.family(calendar, Whole::single(master)).await.map(Some)
+                self.family(calendar, WholeSeries::single(master)).await.map(Some)
             }
-            (Some(master), _) => Ok(Some(Whole::single(master))),
+            (Some(master), _) => Ok(Some(WholeSeries::single(master))),
             (None, Some(held)) => Ok(Some(held)),
             (None, None) => match self.read_item(calendar, id).await? {
-                Some(master) => self.family(calendar, Whole::single(master)).await.map(Some),
+                Some(master) => self.family(calendar, WholeSeries::single(master)).await.map(Some),
                 None => Ok(None),
             },
         }
@@ -157,7 +157,7 @@ impl Google {
     /// One event as it is kept, deleted or not.
     pub(super) async fn read_kept(&self, calendar: &RemoteCalendarId, id: &str) -> Result<Option<Item>> {
         let url = self.at(&["calendars", calendar.as_str(), "events", id]);
-        match self.ask_event(request::event(url), id, Doing::Reading("reading one event")).await {
+        match self.ask_event(request::event(url), id, GoogleAction::Reading("reading one event")).await {
             Ok(item) => Ok(Some(item)),
             Err(error) if matches!(error.class, FailureClass::Gone | FailureClass::Forbidden) => Ok(None),
             Err(error) => Err(error),
@@ -165,7 +165,7 @@ impl Google {
     }
 
     /// The master with its exceptions as they are now. Cancelled ones that are no longer listed stay cancelled.
-    pub(super) async fn family(&self, calendar: &RemoteCalendarId, mut whole: Whole) -> Result<Whole> {
+    pub(super) async fn family(&self, calendar: &RemoteCalendarId, mut whole: WholeSeries) -> Result<WholeSeries> {
         let Some(uid) = whole.master.text("iCalUID").map(str::to_owned) else { return Ok(whole) };
         if !whole.master.recurs() && whole.exceptions.is_empty() {
             return Ok(whole);
@@ -175,7 +175,7 @@ impl Google {
         let (mut page, mut size): (Option<String>, u32) = (None, PAGE_MAX);
         for _ in 0..FAMILY_PAGES_MAX {
             let ask = |portion| request::family(url.clone(), &uid, page.as_deref(), portion);
-            let listed = self.page(size, Doing::Reading("reading a series"), ask).await?;
+            let listed = self.page(size, GoogleAction::Reading("reading a series"), ask).await?;
             if listed.outline {
                 return Err(ProviderError::too_large());
             }
@@ -236,7 +236,7 @@ impl<'a> Draft<'a> {
         Self { calendar: pull.calendar, known: pull.known, page }
     }
 
-    fn add(&mut self, whole: &Whole) {
+    fn add(&mut self, whole: &WholeSeries) {
         let id = RemoteEventId::from(whole.master.id());
         if self.known.revision(&id) == Some(&whole.revision()) {
             if self.page.kind == PageKind::Snapshot {
@@ -251,7 +251,7 @@ impl<'a> Draft<'a> {
     }
 
     /// A series. An occurrence of it that was an event of its own, when nothing else of the series was ours to see, is part of it now.
-    fn add_series(&mut self, whole: &Whole) {
+    fn add_series(&mut self, whole: &WholeSeries) {
         if self.page.kind == PageKind::Delta {
             let ids = whole.exceptions.keys().map(|id| RemoteEventId::from(id.as_str()));
             self.page.removed.extend(ids.filter(|id| self.known.revision(id).is_some()));
@@ -262,7 +262,7 @@ impl<'a> Draft<'a> {
     /// An occurrence of a series that is not ours to see is an event of its own.
     fn add_orphan(&mut self, item: Item) {
         if !item.cancelled() {
-            self.add(&Whole::single(item));
+            self.add(&WholeSeries::single(item));
         } else if self.page.kind == PageKind::Delta {
             self.page.removed.push(RemoteEventId::from(item.id()));
         }

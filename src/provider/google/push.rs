@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use serde_json::json;
 
-use super::{Google, classify::Doing, request};
+use super::{Google, classify::GoogleAction, request};
 use crate::{
     domain::{failure::FailureClass, ids::ChannelId, secret::Secret},
     provider::{
         error::{ProviderError, Result},
-        push::{ChannelKeeper, Notification, Opened, Watch},
+        push::{ChannelKeeper, Notification, OpenedChannel, Watch},
     },
 };
 
@@ -20,7 +20,7 @@ const LIFETIME_S: u32 = 604_800;
 
 #[async_trait]
 impl ChannelKeeper for Google {
-    async fn open(&self, watch: Watch<'_>) -> Result<Opened> {
+    async fn open(&self, watch: Watch<'_>) -> Result<OpenedChannel> {
         let channel = json!({
             "id": watch.id.to_string(),
             "type": "web_hook",
@@ -29,11 +29,11 @@ impl ChannelKeeper for Google {
             "params": { "ttl": LIFETIME_S.to_string() },
         });
         let url = self.at(&["calendars", watch.calendar.as_str(), "events", "watch"]);
-        let answer = self.ask(request::watch(url, &channel), Doing::Reading("opening a watch channel")).await?;
+        let answer = self.ask(request::watch(url, &channel), GoogleAction::Reading("opening a watch channel")).await?;
         let expires =
             answer.text("expiration").and_then(|text| text.parse().ok()).and_then(DateTime::from_timestamp_millis);
         match (answer.text("resourceId"), expires) {
-            (Some(resource), Some(expires_at)) => Ok(Opened { resource_id: resource.to_owned(), expires_at }),
+            (Some(resource), Some(expires_at)) => Ok(OpenedChannel { resource_id: resource.to_owned(), expires_at }),
             _ => Err(ProviderError::new(
                 FailureClass::Malformed,
                 "a watch channel was opened without its resource or end",
@@ -47,7 +47,7 @@ impl ChannelKeeper for Google {
         match response.status {
             200..300 | 404 | 410 => Ok(()),
             _ => {
-                let doing = Doing::Reading("closing a watch channel");
+                let doing = GoogleAction::Reading("closing a watch channel");
                 Err(super::classify::failure(&response, doing, self.world.now()))
             }
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::body;
-use crate::provider::transport::Request;
+use crate::provider::transport::OutgoingRequest;
 
 /// What of each event is asked for where all of it is too much: who it is, and no text.
 const OUTLINE: &str = "kind,nextPageToken,nextSyncToken,items(id,etag,status,iCalUID,recurringEventId)";
@@ -22,11 +22,11 @@ pub(super) fn at(root: &Url, path: &[&str]) -> Url {
     url
 }
 
-fn get(mut url: Url, query: &[(&str, &str)]) -> Request {
+fn get(mut url: Url, query: &[(&str, &str)]) -> OutgoingRequest {
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
-    Request { headers: vec![("Accept", "application/json".to_owned())], ..Request::new("GET", url) }
+    OutgoingRequest { headers: vec![("Accept", "application/json".to_owned())], ..OutgoingRequest::new("GET", url) }
 }
 
 fn write(
@@ -35,7 +35,7 @@ fn write(
     query: &[(&str, &str)],
     guard: Option<&str>,
     value: Option<&Value>,
-) -> Request {
+) -> OutgoingRequest {
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
@@ -46,11 +46,16 @@ fn write(
     if let Some(etag) = guard {
         headers.push(("If-Match", etag.to_owned()));
     }
-    Request { headers, body: value.map(body).unwrap_or_default(), writes: true, ..Request::new(method, url) }
+    OutgoingRequest {
+        headers,
+        body: value.map(body).unwrap_or_default(),
+        writes: true,
+        ..OutgoingRequest::new(method, url)
+    }
 }
 
 /// `calendarList.list`.
-pub(super) fn calendar_list(url: Url, page: Option<&str>) -> Request {
+pub(super) fn calendar_list(url: Url, page: Option<&str>) -> OutgoingRequest {
     let mut query = vec![("maxResults", "250")];
     query.extend(page.map(|page| ("pageToken", page)));
     get(url, &query)
@@ -67,7 +72,7 @@ pub(super) struct Portion {
 
 /// `events.list` of changes since a token, or of everything. The same parameters each time: Google leaves open what a token
 /// does with others; the size of a page is free.
-pub(super) fn events(url: Url, sync_token: Option<&str>, page: Option<&str>, portion: Portion) -> Request {
+pub(super) fn events(url: Url, sync_token: Option<&str>, page: Option<&str>, portion: Portion) -> OutgoingRequest {
     let size = portion.size.to_string();
     let mut query = vec![("maxResults", size.as_str()), ("showDeleted", "true"), ("singleEvents", "false")];
     query.extend(portion.outline.then_some(("fields", OUTLINE)));
@@ -78,7 +83,7 @@ pub(super) fn events(url: Url, sync_token: Option<&str>, page: Option<&str>, por
 }
 
 /// `events.list` of one `iCalUID`: a master and all its exceptions.
-pub(super) fn family(url: Url, uid: &str, page: Option<&str>, portion: Portion) -> Request {
+pub(super) fn family(url: Url, uid: &str, page: Option<&str>, portion: Portion) -> OutgoingRequest {
     let size = portion.size.to_string();
     let mut query =
         vec![("iCalUID", uid), ("maxResults", size.as_str()), ("showDeleted", "true"), ("singleEvents", "false")];
@@ -88,17 +93,17 @@ pub(super) fn family(url: Url, uid: &str, page: Option<&str>, portion: Portion) 
 }
 
 /// `events.get`.
-pub(super) fn event(url: Url) -> Request {
+pub(super) fn event(url: Url) -> OutgoingRequest {
     get(url, &[])
 }
 
 /// `events.instances` of one original start.
-pub(super) fn instance(url: Url, original_start: &str) -> Request {
+pub(super) fn instance(url: Url, original_start: &str) -> OutgoingRequest {
     get(url, &[("originalStart", original_start), ("showDeleted", "true"), ("maxResults", "10")])
 }
 
 /// `events.insert`.
-pub(super) fn insert(url: Url, event: &Value) -> Request {
+pub(super) fn insert(url: Url, event: &Value) -> OutgoingRequest {
     write("POST", url, &[("sendUpdates", "none")], None, Some(event))
 }
 
@@ -107,38 +112,38 @@ const WHOLE: &[(&str, &str)] =
     &[("sendUpdates", "none"), ("conferenceDataVersion", "1"), ("supportsAttachments", "true")];
 
 /// `events.insert` of everything that an event was.
-pub(super) fn insert_whole(url: Url, event: &Value) -> Request {
+pub(super) fn insert_whole(url: Url, event: &Value) -> OutgoingRequest {
     write("POST", url, WHOLE, None, Some(event))
 }
 
 /// `events.patch` of exactly this version, with everything that an event was.
-pub(super) fn patch_whole(url: Url, etag: &str, event: &Value) -> Request {
+pub(super) fn patch_whole(url: Url, etag: &str, event: &Value) -> OutgoingRequest {
     write("PATCH", url, WHOLE, Some(etag), Some(event))
 }
 
 /// `events.patch` of exactly this version.
-pub(super) fn patch(url: Url, etag: &str, changes: &Value) -> Request {
+pub(super) fn patch(url: Url, etag: &str, changes: &Value) -> OutgoingRequest {
     write("PATCH", url, &[("sendUpdates", "none")], Some(etag), Some(changes))
 }
 
 /// `events.delete` of exactly this version.
-pub(super) fn delete(url: Url, etag: &str) -> Request {
+pub(super) fn delete(url: Url, etag: &str) -> OutgoingRequest {
     write("DELETE", url, &[("sendUpdates", "none")], Some(etag), None)
 }
 
 /// `events.watch`. A lost answer leaves a channel that nobody knows, and that ends by itself: it may be repeated.
-pub(super) fn watch(url: Url, channel: &Value) -> Request {
+pub(super) fn watch(url: Url, channel: &Value) -> OutgoingRequest {
     // `eventTypes` narrows what is notified to what is read.
     let query: Vec<_> = EVENT_TYPES.iter().map(|kind| ("eventTypes", *kind)).collect();
-    Request { writes: false, ..write("POST", url, &query, None, Some(channel)) }
+    OutgoingRequest { writes: false, ..write("POST", url, &query, None, Some(channel)) }
 }
 
 /// `channels.stop`.
-pub(super) fn stop(url: Url, channel: &Value) -> Request {
-    Request { writes: false, ..write("POST", url, &[], None, Some(channel)) }
+pub(super) fn stop(url: Url, channel: &Value) -> OutgoingRequest {
+    OutgoingRequest { writes: false, ..write("POST", url, &[], None, Some(channel)) }
 }
 
 /// `freebusy.query`.
-pub(super) fn free_busy(url: Url, question: &Value) -> Request {
-    Request { writes: false, ..write("POST", url, &[], None, Some(question)) }
+pub(super) fn free_busy(url: Url, question: &Value) -> OutgoingRequest {
+    OutgoingRequest { writes: false, ..write("POST", url, &[], None, Some(question)) }
 }

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Google,
-    classify::Doing,
+    classify::GoogleAction,
     convert, event_id,
     item::Item,
     request,
-    series::{KEY_MARK, Whole},
+    series::{KEY_MARK, WholeSeries},
 };
 use crate::{
     domain::{
@@ -58,7 +58,7 @@ impl Google {
         remains: &Remains,
         content: &EventContent,
     ) -> Result<RemoteEvent> {
-        let Some(was) = Whole::read(&remains.raw) else { return self.create(calendar, key, content).await };
+        let Some(was) = WholeSeries::read(&remains.raw) else { return self.create(calendar, key, content).await };
         if *key == remains.uid {
             return self.bring_back(calendar, remains, &was, content).await;
         }
@@ -67,8 +67,8 @@ impl Google {
         event.insert("id".to_owned(), json!(event_id(calendar, key.as_str())));
         let url = self.at(&["calendars", calendar.as_str(), "events"]);
         let request = request::insert_whole(url, &Value::Object(event));
-        let made = self.ask(request, Doing::Writing("making an event again")).await?;
-        self.finish(calendar, Whole::single(made), content).await
+        let made = self.ask(request, GoogleAction::Writing("making an event again")).await?;
+        self.finish(calendar, WholeSeries::single(made), content).await
     }
 
     /// Out of the bin: an update of its status, of exactly the version that is in it. What lives is not touched.
@@ -76,7 +76,7 @@ impl Google {
         &self,
         calendar: &RemoteCalendarId,
         remains: &Remains,
-        was: &Whole,
+        was: &WholeSeries,
         content: &EventContent,
     ) -> Result<RemoteEvent> {
         let refused = |why| ProviderError::new(FailureClass::Conflict, why);
@@ -90,9 +90,9 @@ impl Google {
         event.entry("status").or_insert_with(|| json!("confirmed"));
         let url = self.at(&["calendars", calendar.as_str(), "events", binned.id()]);
         let request = request::patch_whole(url, binned.etag(), &Value::Object(event));
-        match self.ask(request, Doing::Writing("bringing an event back")).await {
+        match self.ask(request, GoogleAction::Writing("bringing an event back")).await {
             Ok(master) if !master.cancelled() => {
-                let whole = self.family(calendar, Whole::single(master)).await?;
+                let whole = self.family(calendar, WholeSeries::single(master)).await?;
                 self.finish(calendar, whole, content).await
             }
             Ok(_) => Err(refused("the event stays in the bin")),

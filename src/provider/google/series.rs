@@ -23,17 +23,17 @@ pub(super) const KEY_MARK: &str = "calwardenUid";
 
 /// One event as Google keeps it: a single one, or a master with its exceptions by id.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Whole {
+pub(super) struct WholeSeries {
     pub master: Item,
     pub exceptions: BTreeMap<String, Item>,
 }
 
-impl Whole {
+impl WholeSeries {
     pub(super) fn single(item: Item) -> Self {
         Self { master: item, exceptions: BTreeMap::new() }
     }
 
-    /// Reads what [`Whole::bytes`] wrote.
+    /// Reads what [`WholeSeries::bytes`] wrote.
     pub(super) fn read(raw: &[u8]) -> Option<Self> {
         let held: Value = serde_json::from_slice(raw).ok()?;
         let master = Item::of(held.get("master")?.clone())?;

@@ -51,7 +51,7 @@ struct Script(Mutex<VecDeque<(u16, Vec<u8>)>>);
 
 #[async_trait]
 impl Http for Script {
-    async fn send(&self, request: Request) -> Result<Response> {
+    async fn send(&self, request: OutgoingRequest) -> Result<Response> {
         let (status, body) = self.0.lock().expect("no panic").pop_front().expect("nothing more was expected");
         Ok(Response { status, headers: Vec::new(), body: body.into(), url: request.url })
     }

@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Google,
-    classify::{self, Doing},
+    classify::{self, GoogleAction},
     convert, event_id,
     item::Item,
     request,
-    series::{KEY_MARK, Whole},
+    series::{KEY_MARK, WholeSeries},
 };
 use crate::{
     domain::{
@@ -23,7 +23,7 @@ use crate::{
         mapping::{Canonical, Remains, RemoteEvent},
     },
     provider::{
-        EventWriter, Found, Target,
+        EventWriter, Found, WriteTarget,
         error::{ProviderError, Result},
     },
 };
@@ -46,8 +46,8 @@ impl EventWriter for Google {
         }
         let url = self.at(&["calendars", calendar.as_str(), "events"]);
         let request = request::insert(url, &Value::Object(event));
-        let made = self.ask_event(request, &id, Doing::Writing("making an event")).await?;
-        self.finish(calendar, Whole::single(made), content).await
+        let made = self.ask_event(request, &id, GoogleAction::Writing("making an event")).await?;
+        self.finish(calendar, WholeSeries::single(made), content).await
     }
 
     async fn make_again(
@@ -60,9 +60,9 @@ impl EventWriter for Google {
         self.revive(calendar, key, remains, content).await
     }
 
-    async fn update(&self, target: Target<'_>, content: &EventContent) -> Result<RemoteEvent> {
+    async fn update(&self, target: WriteTarget<'_>, content: &EventContent) -> Result<RemoteEvent> {
         let calendar = target.calendar;
-        let held = match target.raw.and_then(Whole::read) {
+        let held = match target.raw.and_then(WholeSeries::read) {
             Some(whole) => whole,
             None => self.read_whole(calendar, target.id).await?.ok_or_else(gone)?,
         };
@@ -94,17 +94,17 @@ impl EventWriter for Google {
         } else {
             let master = self.patch(calendar, held.master.id(), held.master.etag(), changes).await?;
             if held.exceptions.is_empty() {
-                Whole::single(master)
+                WholeSeries::single(master)
             } else {
                 // What becomes of exceptions when their master changes is Google's to say.
-                self.family(calendar, Whole { master, exceptions: held.exceptions }).await.map_err(half)?
+                self.family(calendar, WholeSeries { master, exceptions: held.exceptions }).await.map_err(half)?
             }
         };
         self.finish(calendar, whole, content).await
     }
 
-    async fn delete(&self, target: Target<'_>) -> Result<()> {
-        let etag = match target.raw.and_then(Whole::read) {
+    async fn delete(&self, target: WriteTarget<'_>) -> Result<()> {
+        let etag = match target.raw.and_then(WholeSeries::read) {
             Some(whole) if whole.revision() == *target.revision => {
                 self.unchanged(target.calendar, &whole).await?;
                 whole.master.etag().to_owned()
@@ -119,7 +119,7 @@ impl EventWriter for Google {
         };
         let url = self.at(&["calendars", target.calendar.as_str(), "events", target.id.as_str()]);
         let response = self.send(request::delete(url, &etag)).await?;
-        classify::deleted(&response, Doing::Writing("deleting an event"), self.world.now())
+        classify::deleted(&response, GoogleAction::Writing("deleting an event"), self.world.now())
     }
 
     async fn read(&self, calendar: &RemoteCalendarId, id: &RemoteEventId) -> Result<Option<RemoteEvent>> {
@@ -133,7 +133,7 @@ impl EventWriter for Google {
             // Google keeps what was deleted, under its id, for good.
             Some(master) if master.cancelled() => Ok(Found::Deleted),
             Some(master) => {
-                let whole = self.family(calendar, Whole::single(master)).await?;
+                let whole = self.family(calendar, WholeSeries::single(master)).await?;
                 remote_event(&whole, calendar).map(Found::Here)
             }
         }
@@ -141,15 +141,15 @@ impl EventWriter for Google {
 }
 
 impl Google {
-    async fn read_whole(&self, calendar: &RemoteCalendarId, id: &RemoteEventId) -> Result<Option<Whole>> {
+    async fn read_whole(&self, calendar: &RemoteCalendarId, id: &RemoteEventId) -> Result<Option<WholeSeries>> {
         match self.read_item(calendar, id.as_str()).await? {
-            Some(master) => self.family(calendar, Whole::single(master)).await.map(Some),
+            Some(master) => self.family(calendar, WholeSeries::single(master)).await.map(Some),
             None => Ok(None),
         }
     }
 
     /// Whether the exceptions of a series are those that were decided about: `If-Match` guards the master alone.
-    async fn unchanged(&self, calendar: &RemoteCalendarId, held: &Whole) -> Result<()> {
+    async fn unchanged(&self, calendar: &RemoteCalendarId, held: &WholeSeries) -> Result<()> {
         if !held.master.recurs() || self.family(calendar, held.clone()).await?.revision() == held.revision() {
             return Ok(());
         }
@@ -165,11 +165,11 @@ impl Google {
     ) -> Result<Item> {
         let url = self.at(&["calendars", calendar.as_str(), "events", id]);
         let request = request::patch(url, etag, &Value::Object(changes));
-        self.ask_event(request, id, Doing::Writing("changing an event")).await
+        self.ask_event(request, id, GoogleAction::Writing("changing an event")).await
     }
 }
 
-pub(super) fn remote_event(whole: &Whole, calendar: &RemoteCalendarId) -> Result<RemoteEvent> {
+pub(super) fn remote_event(whole: &WholeSeries, calendar: &RemoteCalendarId) -> Result<RemoteEvent> {
     whole.event(calendar).map_err(|unreadable| ProviderError::new(FailureClass::Malformed, unreadable.why))
 }
 

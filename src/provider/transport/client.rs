@@ -22,8 +22,8 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::{
-    Credential, Http, Request, Response,
-    guard::{self, AddressPolicy, Refused, address_allowed},
+    Credential, Http, OutgoingRequest, Response,
+    guard::{self, AddressPolicy, AddressRefused, address_allowed},
     unpack::Unpacker,
 };
 use crate::{
@@ -83,7 +83,7 @@ impl HttpClient {
     }
 
     /// One hop: the header of the answer within the first-byte limit.
-    async fn hop(&self, request: &Request, end: Instant) -> Result<reqwest::Response> {
+    async fn hop(&self, request: &OutgoingRequest, end: Instant) -> Result<reqwest::Response> {
         guard::check_url(&request.url, &self.config.policy)?;
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| ProviderError::new(FailureClass::Refused, "the request's method is not one of HTTP"))?;
@@ -114,7 +114,7 @@ impl HttpClient {
     }
 
     /// The rest of the answer, within the time and size that are left.
-    async fn read(&self, mut answer: reqwest::Response, request: &Request, end: Instant) -> Result<Response> {
+    async fn read(&self, mut answer: reqwest::Response, request: &OutgoingRequest, end: Instant) -> Result<Response> {
         let status = answer.status().as_u16();
         let mut headers = std::mem::take(answer.headers_mut());
         let announced = answer.content_length().unwrap_or(0);
@@ -146,7 +146,7 @@ impl HttpClient {
 
 #[async_trait]
 impl Http for HttpClient {
-    async fn send(&self, request: Request) -> Result<Response> {
+    async fn send(&self, request: OutgoingRequest) -> Result<Response> {
         let began = Instant::now();
         let done = self.follow(request).await;
         let class = match &done {
@@ -165,7 +165,7 @@ impl Http for HttpClient {
 }
 
 impl HttpClient {
-    async fn follow(&self, mut request: Request) -> Result<Response> {
+    async fn follow(&self, mut request: OutgoingRequest) -> Result<Response> {
         let end = Instant::now() + self.config.whole;
         for _ in 0..=HOPS_MAX {
             let answer = self.hop(&request, end).await?;
@@ -179,7 +179,7 @@ impl HttpClient {
 }
 
 /// The request that a redirect asks for; `None`: the answer stands as it is.
-fn next_hop(request: &Request, answer: &reqwest::Response) -> Option<Request> {
+fn next_hop(request: &OutgoingRequest, answer: &reqwest::Response) -> Option<OutgoingRequest> {
     let status = answer.status().as_u16();
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {
         return None;
@@ -191,7 +191,7 @@ fn next_hop(request: &Request, answer: &reqwest::Response) -> Option<Request> {
     if request.writes && (!at_home || status == 303) {
         return None;
     }
-    let mut next = Request { url, ..request.clone() };
+    let mut next = OutgoingRequest { url, ..request.clone() };
     if !at_home {
         next.credential = None;
         next.trusted_suffix = None;
@@ -210,7 +210,7 @@ fn same_origin(one: &Url, other: &Url) -> bool {
 }
 
 /// Whether both ends of a redirect are `https` hosts under the request's trusted domain, on the usual port.
-fn both_trusted(request: &Request, to: &Url) -> bool {
+fn both_trusted(request: &OutgoingRequest, to: &Url) -> bool {
     let Some(suffix) = request.trusted_suffix else { return false };
     [&request.url, to].into_iter().all(|url| {
         let host = url.host_str().unwrap_or_default();
@@ -234,7 +234,7 @@ fn unsent(writes: bool, error: &reqwest::Error) -> ProviderError {
     if !error.is_connect() {
         return lost(writes, "the connection broke before the answer");
     }
-    if let Some(refused) = find_cause::<Refused>(error) {
+    if let Some(refused) = find_cause::<AddressRefused>(error) {
         return (*refused).into();
     }
     lost(
@@ -304,11 +304,11 @@ fn allowed_only(
     name: &str,
     found: Vec<SocketAddr>,
     policy: &AddressPolicy,
-) -> std::result::Result<Vec<SocketAddr>, Refused> {
+) -> std::result::Result<Vec<SocketAddr>, AddressRefused> {
     let listed = policy.lists_host(name);
     let (allowed, refused): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|at| listed || address_allowed(at.ip(), policy));
-    if allowed.is_empty() && !refused.is_empty() { Err(Refused::Address) } else { Ok(allowed) }
+    if allowed.is_empty() && !refused.is_empty() { Err(AddressRefused::Address) } else { Ok(allowed) }
 }
 
 #[cfg(test)]

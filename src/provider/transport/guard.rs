@@ -26,7 +26,7 @@ pub struct AddressPolicy {
 
 /// Why an address may not be contacted; never says which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum AddressRefused {
     /// Another scheme than `https`.
     #[error("the address must begin with https://")]
     Scheme,
@@ -44,8 +44,8 @@ pub enum Refused {
     Address,
 }
 
-impl From<Refused> for ProviderError {
-    fn from(why: Refused) -> Self {
+impl From<AddressRefused> for ProviderError {
+    fn from(why: AddressRefused) -> Self {
         Self::new(FailureClass::AddressNotAllowed, why.to_string())
     }
 }
@@ -158,14 +158,14 @@ pub fn address_allowed(ip: IpAddr, policy: &AddressPolicy) -> bool {
 }
 
 /// Checks everything that a URL shows without asking the DNS.
-pub fn check_url(url: &Url, policy: &AddressPolicy) -> Result<(), Refused> {
+pub fn check_url(url: &Url, policy: &AddressPolicy) -> Result<(), AddressRefused> {
     let host = match (url.scheme(), url.host()) {
         ("http" | "https", Some(host)) => host,
-        ("http" | "https", None) => return Err(Refused::NoHost),
-        _ => return Err(Refused::Scheme),
+        ("http" | "https", None) => return Err(AddressRefused::NoHost),
+        _ => return Err(AddressRefused::Scheme),
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Refused::Userinfo);
+        return Err(AddressRefused::Userinfo);
     }
     let listed = match &host {
         Host::Domain(name) => policy.lists_host(name),
@@ -176,17 +176,17 @@ pub fn check_url(url: &Url, policy: &AddressPolicy) -> Result<(), Refused> {
         return Ok(());
     }
     if url.scheme() != "https" && !policy.allow_private {
-        return Err(Refused::Scheme);
+        return Err(AddressRefused::Scheme);
     }
     let address = match host {
         Host::Domain(name) => {
             let usable = policy.allow_private || !is_local_name(name);
-            return if usable { Ok(()) } else { Err(Refused::LocalName) };
+            return if usable { Ok(()) } else { Err(AddressRefused::LocalName) };
         }
         Host::Ipv4(ip) => IpAddr::V4(ip),
         Host::Ipv6(ip) => IpAddr::V6(ip),
     };
-    if address_allowed(address, policy) { Ok(()) } else { Err(Refused::Address) }
+    if address_allowed(address, policy) { Ok(()) } else { Err(AddressRefused::Address) }
 }
 
 /// Whether a name can only be one of a local network: a single label, or under a suffix that is never public.

@@ -21,7 +21,7 @@ use crate::domain::secret::Secret;
 
 /// What to send.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct OutgoingRequest {
     /// `GET`, `PUT`, `PROPFIND`, …
     pub method: &'static str,
     /// Where to.
@@ -39,7 +39,7 @@ pub struct Request {
     pub writes: bool,
 }
 
-impl Request {
+impl OutgoingRequest {
     /// A request without headers, body or credential that may be repeated.
     #[must_use]
     pub fn new(method: &'static str, url: Url) -> Self {
@@ -95,16 +95,16 @@ impl Response {
 /// The HTTP port. The real one guards addresses, bounds sizes and times, follows redirects itself and keeps pace.
 ///
 /// It answers `Ok` for every status; the adapter classes them. `Err` only when there is no whole answer:
-/// `Transient` (or `Ambiguous` when [`Request::writes`]), `AddressNotAllowed`, `Malformed` (too large, bad encoding).
+/// `Transient` (or `Ambiguous` when [`OutgoingRequest::writes`]), `AddressNotAllowed`, `Malformed` (too large, bad encoding).
 #[async_trait]
 pub trait Http: Send + Sync {
     /// One exchange.
-    async fn send(&self, request: Request) -> Result<Response>;
+    async fn send(&self, request: OutgoingRequest) -> Result<Response>;
 }
 
 #[async_trait]
 impl<H: Http + ?Sized> Http for Arc<H> {
-    async fn send(&self, request: Request) -> Result<Response> {
+    async fn send(&self, request: OutgoingRequest) -> Result<Response> {
         (**self).send(request).await
     }
 }

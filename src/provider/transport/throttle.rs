@@ -20,7 +20,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Http, Request, Response};
+use super::{Http, OutgoingRequest, Response};
 use crate::provider::error::Result;
 
 /// What a window looks back on.
@@ -28,10 +28,10 @@ const WINDOW: Duration = Duration::from_mins(1);
 
 /// A budget on tokio's clock. Callers are served in the order in which they asked.
 #[derive(Debug)]
-pub struct Throttle(Mutex<Budget>);
+pub struct Throttle(Mutex<RateBudget>);
 
 #[derive(Debug)]
-enum Budget {
+enum RateBudget {
     Bucket {
         /// Time that one request costs; zero: no limit.
         cost: Duration,
@@ -47,7 +47,7 @@ enum Budget {
     },
 }
 
-impl Budget {
+impl RateBudget {
     /// When one more request may go out; it is counted.
     fn grant(&mut self, now: Instant) -> Instant {
         match self {
@@ -76,14 +76,14 @@ impl Throttle {
     pub fn new(per_minute: u32, burst: u32) -> Self {
         let cost = Duration::from_mins(1).checked_div(per_minute).unwrap_or(Duration::ZERO);
         let ahead_max = cost.saturating_mul(burst.max(1) - 1);
-        Self(Mutex::new(Budget::Bucket { cost, ahead_max, paid_until: None }))
+        Self(Mutex::new(RateBudget::Bucket { cost, ahead_max, paid_until: None }))
     }
 
     /// At most this many requests (at least one) in any minute, as fast as they come.
     #[must_use]
     pub fn at_most(per_minute: u32) -> Self {
         let most = usize::try_from(per_minute.max(1)).unwrap_or(usize::MAX);
-        Self(Mutex::new(Budget::Window { most, granted: VecDeque::new() }))
+        Self(Mutex::new(RateBudget::Window { most, granted: VecDeque::new() }))
     }
 
     /// Waits until one more request may be made, and counts it.
@@ -117,7 +117,7 @@ impl<H: Http> Paced<H> {
 
 #[async_trait]
 impl<H: Http> Http for Paced<H> {
-    async fn send(&self, request: Request) -> Result<Response> {
+    async fn send(&self, request: OutgoingRequest) -> Result<Response> {
         self.throttle.take().await;
         self.made.fetch_add(1, Ordering::Relaxed);
         self.http.send(request).await

@@ -30,18 +30,20 @@ const STEP_BYTES: usize = 4 * 1024;
 /// A body on its way in.
 pub(super) enum Unpacker {
     /// As sent.
-    Plain(Bounded),
+    Plain(BoundedSink),
     /// `Content-Encoding: gzip` (RFC 9110 §8.4.1.3).
-    Gzip(Box<MultiGzDecoder<Bounded>>),
+    Gzip(Box<MultiGzDecoder<BoundedSink>>),
 }
 
 impl Unpacker {
     /// For a `Content-Encoding` (`None`: there is none) and a limit in bytes.
     pub(super) fn new(encoding: Option<&str>, max: usize) -> Result<Self> {
-        let sink = Bounded { held: Vec::new(), max, received: 0, packed: false, refused: None };
+        let sink = BoundedSink { held: Vec::new(), max, received: 0, packed: false, refused: None };
         match encoding.map(|word| word.trim().to_ascii_lowercase()).as_deref() {
             None | Some("" | "identity") => Ok(Self::Plain(sink)),
-            Some("gzip" | "x-gzip") => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(Bounded { packed: true, ..sink })))),
+            Some("gzip" | "x-gzip") => {
+                Ok(Self::Gzip(Box::new(MultiGzDecoder::new(BoundedSink { packed: true, ..sink }))))
+            }
             Some(_) => Err(malformed("the answer is encoded in a way that was not asked for")),
         }
     }
@@ -94,7 +96,7 @@ fn malformed(why: &str) -> ProviderError {
 }
 
 /// A sink with a limit.
-pub(super) struct Bounded {
+pub(super) struct BoundedSink {
     held: Vec<u8>,
     max: usize,
     received: u64,
@@ -102,7 +104,7 @@ pub(super) struct Bounded {
     refused: Option<&'static str>,
 }
 
-impl Bounded {
+impl BoundedSink {
     fn check_idle(&mut self) -> io::Result<()> {
         let given = u64::try_from(self.held.len()).unwrap_or(u64::MAX);
         if self.received > given.saturating_add(IDLE_BYTES_MAX) {
@@ -113,7 +115,7 @@ impl Bounded {
     }
 }
 
-impl Write for Bounded {
+impl Write for BoundedSink {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         let length = self.held.len().saturating_add(piece.len());
         let unpacked = u64::try_from(length).unwrap_or(u64::MAX);

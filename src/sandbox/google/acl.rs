@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Caller, Google, calendars::Calendar, checks, errors::Refusal, shape, tokens, watch};
-use crate::sandbox::reply::{Asked, Reply};
+use super::{
+    GoogleLookAlike, SandboxAnswer, TokenHolder, calendars::SandboxCalendar, checks, errors::SandboxRefusal, shape,
+    tokens, watch,
+};
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// Scopes that may change rules.
 const MAY_SHARE: &[&str] = &["calendar", "calendar.acls"];
@@ -19,33 +22,34 @@ const RULES_MAX: usize = 1_000;
 
 /// The rules of a calendar.
 #[derive(Clone, Debug)]
-pub(super) struct Rules {
-    held: BTreeMap<String, Rule>,
+pub(super) struct AclRules {
+    held: BTreeMap<String, AclRule>,
     changes: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Rule {
+struct AclRule {
     kind: String,
     value: Option<String>,
     role: String,
     change: u64,
 }
 
-impl Rules {
+impl AclRules {
     /// One owner.
     pub(super) fn new(owner: &str) -> Self {
-        let rule = Rule { kind: "user".to_owned(), value: Some(owner.to_owned()), role: "owner".to_owned(), change: 0 };
+        let rule =
+            AclRule { kind: "user".to_owned(), value: Some(owner.to_owned()), role: "owner".to_owned(), change: 0 };
         Self { held: [(format!("user:{owner}"), rule)].into(), changes: 0 }
     }
 
     /// Gives a rule a role; `none` takes it away.
-    fn set(&mut self, id: &str, kind: &str, value: Option<&str>, role: &str) -> Result<Value, Refusal> {
+    fn set(&mut self, id: &str, kind: &str, value: Option<&str>, role: &str) -> Result<Value, SandboxRefusal> {
         if self.held.len() >= RULES_MAX && !self.held.contains_key(id) {
-            return Err(Refusal::new(403, "usageLimits", "quotaExceeded"));
+            return Err(SandboxRefusal::new(403, "usageLimits", "quotaExceeded"));
         }
         self.changes += 1;
-        let changed = Rule {
+        let changed = AclRule {
             kind: kind.to_owned(),
             value: value.map(str::to_owned),
             role: role.to_owned(),
@@ -56,13 +60,13 @@ impl Rules {
         Ok(body)
     }
 
-    fn living(&self, id: &str) -> Result<&Rule, Refusal> {
+    fn living(&self, id: &str) -> Result<&AclRule, SandboxRefusal> {
         let rule = self.held.get(id).filter(|rule| rule.role != "none");
-        rule.ok_or_else(|| Refusal::new(404, "global", "notFound"))
+        rule.ok_or_else(|| SandboxRefusal::new(404, "global", "notFound"))
     }
 }
 
-impl Rule {
+impl AclRule {
     fn shown(&self, id: &str) -> Value {
         let mut scope = json!({ "type": self.kind });
         if let (Some(value), Some(fields)) = (&self.value, scope.as_object_mut()) {
@@ -72,19 +76,19 @@ impl Rule {
     }
 }
 
-impl Google {
-    fn shared(&self, caller: &Caller, calendar: &str) -> Result<&Calendar, Refusal> {
+impl GoogleLookAlike {
+    fn shared(&self, caller: &TokenHolder, calendar: &str) -> Result<&SandboxCalendar, SandboxRefusal> {
         self.owned(&caller.email, calendar)?;
         self.calendar(&caller.email, calendar)
     }
 
-    pub(super) fn list_rules(&self, caller: &Caller, calendar: &str, asked: &Asked) -> Answer {
+    pub(super) fn list_rules(&self, caller: &TokenHolder, calendar: &str, asked: &SandboxRequest) -> SandboxAnswer {
         caller.needs(MAY_READ_RULES)?;
         let held = self.shared(caller, calendar)?;
         let since = asked.param("syncToken");
         let since = since.map(|token| tokens::since("acl", held.epoch, held.rules.changes, token)).transpose()?;
         if since.is_some() && asked.param("showDeleted") == Some("false") {
-            return Err(Refusal::invalid("Deleted rules always come with a sync token."));
+            return Err(SandboxRefusal::invalid("Deleted rules always come with a sync token."));
         }
         let deleted = since.is_some() || asked.flag("showDeleted");
         let rows: Vec<_> = held
@@ -98,24 +102,36 @@ impl Google {
         shape::answer(asked, tokens::small_page(asked, "calendar#acl", &rows, &next)?)
     }
 
-    pub(super) fn get_rule(&self, caller: &Caller, calendar: &str, id: &str, asked: &Asked) -> Answer {
+    pub(super) fn get_rule(
+        &self,
+        caller: &TokenHolder,
+        calendar: &str,
+        id: &str,
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         caller.needs(&[MAY_READ_RULES, &["calendar.readonly"]].concat())?;
         shape::answer(asked, self.shared(caller, calendar)?.rules.living(id)?.shown(id))
     }
 
-    pub(super) fn insert_rule(&mut self, now: DateTime<Utc>, caller: &Caller, calendar: &str, asked: &Asked) -> Answer {
+    pub(super) fn insert_rule(
+        &mut self,
+        now: DateTime<Utc>,
+        caller: &TokenHolder,
+        calendar: &str,
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         caller.needs(MAY_SHARE)?;
         self.shared(caller, calendar)?;
         let given = checks::body(asked)?;
         let role = role(&given)?;
         let within = |name: &str| given.get("scope").and_then(|scope| scope.get(name)).and_then(Value::as_str);
-        let kind = within("type").ok_or_else(|| Refusal::required("Missing scope type."))?;
+        let kind = within("type").ok_or_else(|| SandboxRefusal::required("Missing scope type."))?;
         let (id, value) = match (kind, within("value")) {
             ("default", _) => ("default".to_owned(), None),
             ("user" | "group", Some(value)) if value.contains('@') => (format!("{kind}:{value}"), Some(value)),
             ("domain", Some(value)) if value.contains('.') => (format!("{kind}:{value}"), Some(value)),
-            ("user" | "group" | "domain", _) => return Err(Refusal::invalid("Invalid scope value.")),
-            _ => return Err(Refusal::invalid("Invalid scope type.")),
+            ("user" | "group" | "domain", _) => return Err(SandboxRefusal::invalid("Invalid scope value.")),
+            _ => return Err(SandboxRefusal::invalid("Invalid scope type.")),
         };
         self.set_rule(now, caller, calendar, (&id, kind, value), role, asked)
     }
@@ -123,11 +139,11 @@ impl Google {
     pub(super) fn change_rule(
         &mut self,
         now: DateTime<Utc>,
-        caller: &Caller,
+        caller: &TokenHolder,
         calendar: &str,
         id: &str,
-        asked: &Asked,
-    ) -> Answer {
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         caller.needs(MAY_SHARE)?;
         let rule = self.shared(caller, calendar)?.rules.living(id)?.clone();
         let given = checks::body(asked)?;
@@ -135,26 +151,38 @@ impl Google {
         self.set_rule(now, caller, calendar, (id, &rule.kind, rule.value.as_deref()), wanted, asked)
     }
 
-    pub(super) fn delete_rule(&mut self, now: DateTime<Utc>, caller: &Caller, calendar: &str, id: &str) -> Answer {
+    pub(super) fn delete_rule(
+        &mut self,
+        now: DateTime<Utc>,
+        caller: &TokenHolder,
+        calendar: &str,
+        id: &str,
+    ) -> SandboxAnswer {
         caller.needs(MAY_SHARE)?;
         let rule = self.shared(caller, calendar)?.rules.living(id)?.clone();
-        self.set_rule(now, caller, calendar, (id, &rule.kind, rule.value.as_deref()), "none", &Asked::default())?;
+        self.set_rule(
+            now,
+            caller,
+            calendar,
+            (id, &rule.kind, rule.value.as_deref()),
+            "none",
+            &SandboxRequest::default(),
+        )?;
         Ok(Reply::empty(204))
     }
 
     fn set_rule(
         &mut self,
         now: DateTime<Utc>,
-        caller: &Caller,
+        caller: &TokenHolder,
         calendar: &str,
         (id, kind, value): (&str, &str, Option<&str>),
         role: &str,
-        asked: &Asked,
-    ) -> Answer {
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         if value == Some(caller.email.as_str()) && role != "owner" {
-            return Err(
-                Refusal::new(403, "calendar", "cannotChangeOwnAcl").saying("Cannot change your own access level.")
-            );
+            return Err(SandboxRefusal::new(403, "calendar", "cannotChangeOwnAcl")
+                .saying("Cannot change your own access level."));
         }
         let held = self.calendar_mut(&caller.email, calendar)?;
         let body = held.rules.set(id, kind, value, role)?;
@@ -164,7 +192,7 @@ impl Google {
     }
 }
 
-fn role(given: &Map<String, Value>) -> Result<&str, Refusal> {
-    let role = given.get("role").and_then(Value::as_str).ok_or_else(|| Refusal::required("Missing role."))?;
-    if ROLES.contains(&role) { Ok(role) } else { Err(Refusal::invalid("Invalid value for: role")) }
+fn role(given: &Map<String, Value>) -> Result<&str, SandboxRefusal> {
+    let role = given.get("role").and_then(Value::as_str).ok_or_else(|| SandboxRefusal::required("Missing role."))?;
+    if ROLES.contains(&role) { Ok(role) } else { Err(SandboxRefusal::invalid("Invalid value for: role")) }
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Answer, Google, errors::Refusal, routes};
-use crate::sandbox::reply::{Asked, Reply};
+use super::{GoogleLookAlike, SandboxAnswer, errors::SandboxRefusal, routes};
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// Requests in one batch.
 const PARTS_MAX: usize = 1_000;
@@ -11,19 +11,19 @@ const PARTS_MAX: usize = 1_000;
 const ANSWER_MAX: usize = 64 * 1024 * 1024;
 const BOUNDARY: &str = "batch_sandbox";
 
-impl Google {
-    pub(super) fn batch(&mut self, now: DateTime<Utc>, asked: &Asked) -> Answer {
+impl GoogleLookAlike {
+    pub(super) fn batch(&mut self, now: DateTime<Utc>, asked: &SandboxRequest) -> SandboxAnswer {
         let kind = asked.header("content-type").unwrap_or_default();
         let boundary =
             kind.split(';').find_map(|piece| piece.trim().strip_prefix("boundary=")).map(|text| text.trim_matches('"'));
         let boundary = boundary
             .filter(|_| kind.starts_with("multipart/mixed"))
-            .ok_or_else(|| Refusal::new(400, "global", "badRequest"))?;
+            .ok_or_else(|| SandboxRefusal::new(400, "global", "badRequest"))?;
         let text = String::from_utf8_lossy(&asked.body).replace("\r\n", "\n");
         let parts: Vec<&str> =
             text.split(&format!("--{boundary}")).skip(1).filter(|part| !part.starts_with("--")).collect();
         if parts.len() > PARTS_MAX {
-            return Err(Refusal::new(400, "global", "tooManyParts"));
+            return Err(SandboxRefusal::new(400, "global", "tooManyParts"));
         }
         let mut out = String::new();
         for part in parts {
@@ -33,13 +33,13 @@ impl Google {
                 name.eq_ignore_ascii_case("content-id").then(|| value.trim().trim_matches(['<', '>']).to_owned())
             });
             let reply = match inner(inside, asked) {
-                Some(_) if out.len() > ANSWER_MAX => Refusal::new(403, "usageLimits", "quotaExceeded").reply(),
+                Some(_) if out.len() > ANSWER_MAX => SandboxRefusal::new(403, "usageLimits", "quotaExceeded").reply(),
                 Some(request) => {
                     let reply = self.route(now, &request);
                     *self.counts.entry("batched".to_owned()).or_default() += 1;
                     reply
                 }
-                None => Refusal::new(400, "global", "badRequest").reply(),
+                None => SandboxRefusal::new(400, "global", "badRequest").reply(),
             };
             let id = id.map(|id| format!("Content-ID: <response-{id}>\r\n")).unwrap_or_default();
             let body = String::from_utf8_lossy(&reply.body);
@@ -59,7 +59,7 @@ impl Google {
 }
 
 /// The request inside a part; it borrows the outer one's credential when it has none.
-fn inner(text: &str, outer: &Asked) -> Option<Asked> {
+fn inner(text: &str, outer: &SandboxRequest) -> Option<SandboxRequest> {
     let (head, body) = text.split_once("\n\n").unwrap_or((text.trim_end(), ""));
     let mut lines = head.lines();
     let mut first = lines.next()?.split_whitespace();
@@ -67,7 +67,7 @@ fn inner(text: &str, outer: &Asked) -> Option<Asked> {
     let target = target
         .split_once("://")
         .map_or(target, |(_, rest)| rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"));
-    let mut asked = Asked::target(method, target);
+    let mut asked = SandboxRequest::target(method, target);
     asked.headers = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))

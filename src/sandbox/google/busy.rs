@@ -4,38 +4,43 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Caller, Google, MAY_ASK_BUSY, calendars::Calendar, checks, errors::Refusal, expand, shape};
-use crate::{domain::time::Window, sandbox::reply::Asked};
+use super::{
+    GoogleLookAlike, MAY_ASK_BUSY, SandboxAnswer, TokenHolder, calendars::SandboxCalendar, checks,
+    errors::SandboxRefusal, expand, shape,
+};
+use crate::{domain::time::Window, sandbox::reply::SandboxRequest};
 
 /// Most calendars that are answered for in one request.
 const CALENDARS_MAX: usize = 50;
 /// Most calendars that an answer names, those with an error included.
 const ITEMS_MAX: usize = 1_000;
 
-impl Google {
-    pub(super) fn free_busy(&mut self, caller: &Caller, asked: &Asked) -> Answer {
+impl GoogleLookAlike {
+    pub(super) fn free_busy(&mut self, caller: &TokenHolder, asked: &SandboxRequest) -> SandboxAnswer {
         caller.needs(MAY_ASK_BUSY)?;
         let body = checks::body(asked)?;
         let at = |name: &str| {
-            let text =
-                body.get(name).and_then(Value::as_str).ok_or_else(|| Refusal::required(format!("Missing {name}.")))?;
+            let text = body
+                .get(name)
+                .and_then(Value::as_str)
+                .ok_or_else(|| SandboxRefusal::required(format!("Missing {name}.")))?;
             DateTime::parse_from_rfc3339(text)
                 .map(|at| at.with_timezone(&Utc))
-                .map_err(|_| Refusal::new(400, "global", "badRequest"))
+                .map_err(|_| SandboxRefusal::new(400, "global", "badRequest"))
         };
         let window = Window { from: at("timeMin")?, to: at("timeMax")? };
         if window.from >= window.to {
-            return Err(Refusal::new(400, "calendar", "timeRangeEmpty"));
+            return Err(SandboxRefusal::new(400, "calendar", "timeRangeEmpty"));
         }
         let zone = body.get("timeZone").and_then(Value::as_str).unwrap_or("UTC");
-        let zone: Tz = zone.parse().map_err(|_| Refusal::invalid("Invalid time zone."))?;
+        let zone: Tz = zone.parse().map_err(|_| SandboxRefusal::invalid("Invalid time zone."))?;
         let most = body.get("calendarExpansionMax").and_then(Value::as_u64).map(usize::try_from);
         let most = most.map_or(CALENDARS_MAX, |most| most.unwrap_or(usize::MAX));
         if most > CALENDARS_MAX {
-            return Err(Refusal::invalid("Invalid value for: calendarExpansionMax. The maximum is 50."));
+            return Err(SandboxRefusal::invalid("Invalid value for: calendarExpansionMax. The maximum is 50."));
         }
         if window.to - window.from > chrono::Duration::days(92) {
-            return Err(Refusal::new(400, "calendar", "timeRangeTooLong"));
+            return Err(SandboxRefusal::new(400, "calendar", "timeRangeTooLong"));
         }
         let items = body.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
         let mut calendars = Map::new();
@@ -59,7 +64,7 @@ impl Google {
     }
 }
 
-fn spans(calendar: &Calendar, window: Window, zone: Tz) -> Vec<Value> {
+fn spans(calendar: &SandboxCalendar, window: Window, zone: Tz) -> Vec<Value> {
     let mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)> = Vec::new();
     for one in calendar.events.values().filter(|one| !one.item.contains_key("recurringEventId") && !one.cancelled()) {
         let items = if one.item.contains_key("recurrence") {

@@ -3,8 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Caller, Google, Person, calendars::Calendar, checks, colors, errors::Refusal, shape, tokens};
-use crate::sandbox::reply::{Asked, Reply};
+use super::{
+    GoogleLookAlike, Person, SandboxAnswer, TokenHolder, calendars::SandboxCalendar, checks, colors,
+    errors::SandboxRefusal, shape, tokens,
+};
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// Scopes that may list calendars.
 pub(super) const MAY_LIST: &[&str] =
@@ -55,7 +58,7 @@ impl Entry {
     }
 
     /// Takes over what a caller says; `replace`: what is left out is as in the beginning.
-    fn take(&mut self, given: &Map<String, Value>, rgb: bool, replace: bool) -> Result<(), Refusal> {
+    fn take(&mut self, given: &Map<String, Value>, rgb: bool, replace: bool) -> Result<(), SandboxRefusal> {
         checks::reminders(given.get("defaultReminders"))?;
         checks::notifications(given.get("notificationSettings"))?;
         if replace {
@@ -67,20 +70,22 @@ impl Entry {
             let text = value.as_str();
             match (name.as_str(), text) {
                 ("colorId", Some(id)) => {
-                    let color = colors::calendar_color(id).ok_or_else(|| Refusal::invalid("Invalid color id."))?;
+                    let color =
+                        colors::calendar_color(id).ok_or_else(|| SandboxRefusal::invalid("Invalid color id."))?;
                     self.fields.insert("backgroundColor".to_owned(), json!(color));
                     self.fields.insert(name.clone(), value.clone());
                 }
                 ("backgroundColor" | "foregroundColor", _) if !rgb => {}
                 ("backgroundColor" | "foregroundColor", Some(color)) => {
-                    let near = colors::nearest(color).ok_or_else(|| Refusal::invalid(format!("Invalid {name}.")))?;
+                    let near =
+                        colors::nearest(color).ok_or_else(|| SandboxRefusal::invalid(format!("Invalid {name}.")))?;
                     if name == "backgroundColor" {
                         self.fields.insert("colorId".to_owned(), json!(near));
                     }
                     self.fields.insert(name.clone(), value.clone());
                 }
                 ("selected" | "hidden", None) if !value.is_boolean() && !value.is_null() => {
-                    return Err(Refusal::invalid(format!("Invalid value for: {name}")));
+                    return Err(SandboxRefusal::invalid(format!("Invalid value for: {name}")));
                 }
                 _ if value.is_null() => {
                     self.fields.remove(name);
@@ -102,7 +107,7 @@ impl Person {
     }
 }
 
-fn shown(held: &Calendar) -> Value {
+fn shown(held: &SandboxCalendar) -> Value {
     let etag = format!("\"{}\"", 1_784_000_000_000_000_u64 + held.entry.change);
     if held.deleted || held.entry.removed {
         return json!({ "kind": "calendar#calendarListEntry", "etag": etag, "id": held.id, "deleted": true });
@@ -128,13 +133,13 @@ fn shown(held: &Calendar) -> Value {
     body
 }
 
-impl Google {
-    pub(super) fn calendar_list(&self, caller: &Caller, asked: &Asked) -> Answer {
+impl GoogleLookAlike {
+    pub(super) fn calendar_list(&self, caller: &TokenHolder, asked: &SandboxRequest) -> SandboxAnswer {
         caller.needs(MAY_LIST)?;
         let person = self.person(&caller.email)?;
         let least = match asked.param("minAccessRole") {
             Some(role) => {
-                let refused = || Refusal::parameter("minAccessRole", format!("Invalid string value: '{role}'."));
+                let refused = || SandboxRefusal::parameter("minAccessRole", format!("Invalid string value: '{role}'."));
                 Some(ROLES.iter().position(|held| *held == role).ok_or_else(refused)?)
             }
             None => None,
@@ -144,10 +149,10 @@ impl Google {
             since.map(|token| tokens::since("list", person.list_epoch, person.list_changes, token)).transpose()?;
         if since.is_some() {
             if ["minAccessRole", "showOwnOrganizationOnly"].iter().any(|name| asked.param(name).is_some()) {
-                return Err(Refusal::invalid("Sync token cannot be used together with these parameters."));
+                return Err(SandboxRefusal::invalid("Sync token cannot be used together with these parameters."));
             }
             if ["showDeleted", "showHidden"].iter().any(|name| asked.param(name) == Some("false")) {
-                return Err(Refusal::invalid("Deleted and hidden entries always come with a sync token."));
+                return Err(SandboxRefusal::invalid("Deleted and hidden entries always come with a sync token."));
             }
         }
         let rows: Vec<_> = person
@@ -163,31 +168,43 @@ impl Google {
         shape::answer(asked, tokens::small_page(asked, "calendar#calendarList", &rows, &next)?)
     }
 
-    pub(super) fn calendar_entry(&self, caller: &Caller, id: &str, asked: &Asked) -> Answer {
+    pub(super) fn calendar_entry(&self, caller: &TokenHolder, id: &str, asked: &SandboxRequest) -> SandboxAnswer {
         caller.needs(MAY_LIST)?;
         shape::answer(asked, shown(self.listed(&caller.email, id)?))
     }
 
     /// A calendar that is in the list.
-    fn listed(&self, email: &str, id: &str) -> Result<&Calendar, Refusal> {
+    fn listed(&self, email: &str, id: &str) -> Result<&SandboxCalendar, SandboxRefusal> {
         let held = self.calendar(email, id)?;
-        if held.entry.removed { Err(Refusal::new(404, "global", "notFound")) } else { Ok(held) }
+        if held.entry.removed { Err(SandboxRefusal::new(404, "global", "notFound")) } else { Ok(held) }
     }
 
-    pub(super) fn insert_entry(&mut self, now: DateTime<Utc>, caller: &Caller, asked: &Asked) -> Answer {
+    pub(super) fn insert_entry(
+        &mut self,
+        now: DateTime<Utc>,
+        caller: &TokenHolder,
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         caller.needs(MAY_INSERT)?;
         let given = checks::body(asked)?;
-        let id = given.get("id").and_then(Value::as_str).ok_or_else(|| Refusal::required("Missing calendar id."))?;
+        let id =
+            given.get("id").and_then(Value::as_str).ok_or_else(|| SandboxRefusal::required("Missing calendar id."))?;
         if self.calendar(&caller.email, id).is_err() {
-            let name = id.strip_suffix(PUBLIC).ok_or_else(|| Refusal::new(404, "global", "notFound"))?;
+            let name = id.strip_suffix(PUBLIC).ok_or_else(|| SandboxRefusal::new(404, "global", "notFound"))?;
             let zone = self.calendar(&caller.email, "primary")?.time_zone.clone();
-            let held = Calendar::new(id, &format!("Holidays {name}"), &zone, "reader", &caller.email, 0);
+            let held = SandboxCalendar::new(id, &format!("Holidays {name}"), &zone, "reader", &caller.email, 0);
             self.add_calendar(now, &caller.email, held)?;
         }
         self.take_entry(now, caller, id, &given, asked)
     }
 
-    pub(super) fn change_entry(&mut self, now: DateTime<Utc>, caller: &Caller, id: &str, asked: &Asked) -> Answer {
+    pub(super) fn change_entry(
+        &mut self,
+        now: DateTime<Utc>,
+        caller: &TokenHolder,
+        id: &str,
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         caller.needs(MAY_CHANGE)?;
         let given = checks::body(asked)?;
         checks::guard(asked, shown(self.listed(&caller.email, id)?).get("etag"))?;
@@ -197,11 +214,11 @@ impl Google {
     fn take_entry(
         &mut self,
         now: DateTime<Utc>,
-        caller: &Caller,
+        caller: &TokenHolder,
         id: &str,
         given: &Map<String, Value>,
-        asked: &Asked,
-    ) -> Answer {
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         let mut entry = self.calendar(&caller.email, id)?.entry.clone();
         entry.take(given, asked.flag("colorRgbFormat"), asked.method == "PUT")?;
         entry.removed = false;
@@ -213,12 +230,18 @@ impl Google {
         shape::answer(asked, body)
     }
 
-    pub(super) fn delete_entry(&mut self, now: DateTime<Utc>, caller: &Caller, id: &str, asked: &Asked) -> Answer {
+    pub(super) fn delete_entry(
+        &mut self,
+        now: DateTime<Utc>,
+        caller: &TokenHolder,
+        id: &str,
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         caller.needs(MAY_CHANGE)?;
         let held = self.listed(&caller.email, id)?;
         checks::guard(asked, shown(held).get("etag"))?;
         if held.primary {
-            return Err(Refusal::invalid("The primary calendar cannot be taken out of the list."));
+            return Err(SandboxRefusal::invalid("The primary calendar cannot be taken out of the list."));
         }
         let change = self.person_mut(&caller.email)?.next_list_change();
         let held = self.calendar_mut(&caller.email, id)?;

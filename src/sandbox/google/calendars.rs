@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Caller, Google, Person, Stored, acl::Rules, calendar_list::Entry, checks, errors::Refusal, shape};
-use crate::sandbox::reply::{Asked, Reply};
+use super::{
+    GoogleLookAlike, Person, SandboxAnswer, SavedWorld, TokenHolder, acl::AclRules, calendar_list::Entry, checks,
+    errors::SandboxRefusal, shape,
+};
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// Scopes that may make and change calendars.
 const MAY_SHAPE: &[&str] = &["calendar", "calendar.app.created", "calendar.calendars"];
@@ -20,7 +23,7 @@ pub(super) const CALENDARS_MAX: usize = 1_000;
 
 /// A calendar of one person, its events included.
 #[derive(Clone, Debug)]
-pub(super) struct Calendar {
+pub(super) struct SandboxCalendar {
     pub id: String,
     pub summary: String,
     pub description: Option<String>,
@@ -28,7 +31,7 @@ pub(super) struct Calendar {
     pub time_zone: String,
     pub role: String,
     pub primary: bool,
-    pub events: BTreeMap<String, Stored>,
+    pub events: BTreeMap<String, SavedWorld>,
     /// Grows with every write to an event.
     pub changes: u64,
     /// Grows when its sync tokens expire.
@@ -37,14 +40,14 @@ pub(super) struct Calendar {
     pub updated: DateTime<Utc>,
     /// What stands in the person's calendar list.
     pub entry: Entry,
-    pub rules: Rules,
+    pub rules: AclRules,
     /// Grows with every change to what the calendar says of itself.
     pub version: u64,
     /// Whether it is gone for good.
     pub deleted: bool,
 }
 
-impl Calendar {
+impl SandboxCalendar {
     /// An empty calendar, in its owner's list with the change number `listed`.
     pub(super) fn new(id: &str, summary: &str, zone: &str, role: &str, owner: &str, listed: u64) -> Self {
         Self {
@@ -60,7 +63,7 @@ impl Calendar {
             epoch: 1,
             updated: DateTime::UNIX_EPOCH,
             entry: Entry::new(listed),
-            rules: Rules::new(owner),
+            rules: AclRules::new(owner),
             version: 0,
             deleted: false,
         }
@@ -83,20 +86,20 @@ impl Calendar {
     }
 
     /// Takes over what a caller says; `replace`: what is left out is taken away.
-    fn take(&mut self, given: &Map<String, Value>, replace: bool) -> Result<(), Refusal> {
+    fn take(&mut self, given: &Map<String, Value>, replace: bool) -> Result<(), SandboxRefusal> {
         let text = |name: &str| match given.get(name) {
             Some(Value::String(text)) => Ok(Some(Some(text.clone()))),
             Some(Value::Null) => Ok(Some(None)),
             None => Ok(replace.then_some(None)),
-            Some(_) => Err(Refusal::invalid(format!("Invalid value for: {name}"))),
+            Some(_) => Err(SandboxRefusal::invalid(format!("Invalid value for: {name}"))),
         };
         match text("summary")? {
             Some(Some(summary)) if !summary.is_empty() => self.summary = summary,
-            Some(_) => return Err(Refusal::required("Missing title.")),
+            Some(_) => return Err(SandboxRefusal::required("Missing title.")),
             None => {}
         }
         if let Some(Some(zone)) = text("timeZone")? {
-            zone.parse::<chrono_tz::Tz>().map_err(|_| Refusal::invalid("Invalid time zone."))?;
+            zone.parse::<chrono_tz::Tz>().map_err(|_| SandboxRefusal::invalid("Invalid time zone."))?;
             self.time_zone = zone;
         }
         if let Some(description) = text("description")? {
@@ -110,18 +113,23 @@ impl Calendar {
     }
 }
 
-impl Google {
-    pub(super) fn calendar_resource(&self, caller: &Caller, id: &str, asked: &Asked) -> Answer {
+impl GoogleLookAlike {
+    pub(super) fn calendar_resource(&self, caller: &TokenHolder, id: &str, asked: &SandboxRequest) -> SandboxAnswer {
         caller.needs(MAY_READ_CALENDAR)?;
         shape::answer(asked, self.calendar(&caller.email, id)?.resource(&caller.email))
     }
 
-    pub(super) fn insert_calendar(&mut self, now: DateTime<Utc>, caller: &Caller, asked: &Asked) -> Answer {
+    pub(super) fn insert_calendar(
+        &mut self,
+        now: DateTime<Utc>,
+        caller: &TokenHolder,
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         caller.needs(MAY_SHAPE)?;
         let given = checks::body(asked)?;
         let zone = self.calendar(&caller.email, "primary")?.time_zone.clone();
         let id = format!("{}@group.calendar.google.com", self.invent("calendar"));
-        let mut held = Calendar::new(&id, "", &zone, "owner", &caller.email, 0);
+        let mut held = SandboxCalendar::new(&id, "", &zone, "owner", &caller.email, 0);
         held.take(&given, true)?;
         let body = held.resource(&caller.email);
         self.add_calendar(now, &caller.email, held)?;
@@ -133,11 +141,11 @@ impl Google {
         &mut self,
         now: DateTime<Utc>,
         email: &str,
-        mut calendar: Calendar,
-    ) -> Result<(), Refusal> {
+        mut calendar: SandboxCalendar,
+    ) -> Result<(), SandboxRefusal> {
         let person = self.person_mut(email)?;
         if person.calendars.len() >= CALENDARS_MAX {
-            return Err(Refusal::new(403, "usageLimits", "quotaExceeded"));
+            return Err(SandboxRefusal::new(403, "usageLimits", "quotaExceeded"));
         }
         calendar.entry.change = person.next_list_change();
         person.calendars.insert(calendar.id.clone(), calendar);
@@ -145,12 +153,12 @@ impl Google {
         Ok(())
     }
 
-    pub(super) fn change_calendar(&mut self, caller: &Caller, id: &str, asked: &Asked) -> Answer {
+    pub(super) fn change_calendar(&mut self, caller: &TokenHolder, id: &str, asked: &SandboxRequest) -> SandboxAnswer {
         caller.needs(MAY_SHAPE)?;
         self.owned(&caller.email, id)?;
         let given = checks::body(asked)?;
         let held = self.calendar_mut(&caller.email, id)?;
-        let mut changed = Calendar { events: BTreeMap::new(), ..held.clone() };
+        let mut changed = SandboxCalendar { events: BTreeMap::new(), ..held.clone() };
         changed.take(&given, asked.method == "PUT")?;
         changed.events = std::mem::take(&mut held.events);
         *held = changed;
@@ -162,11 +170,11 @@ impl Google {
         shape::answer(asked, body)
     }
 
-    pub(super) fn delete_calendar(&mut self, now: DateTime<Utc>, caller: &Caller, id: &str) -> Answer {
+    pub(super) fn delete_calendar(&mut self, now: DateTime<Utc>, caller: &TokenHolder, id: &str) -> SandboxAnswer {
         caller.needs(MAY_SHAPE)?;
         self.owned(&caller.email, id)?;
         if self.calendar(&caller.email, id)?.primary {
-            return Err(Refusal::invalid("A primary calendar cannot be deleted: clear it."));
+            return Err(SandboxRefusal::invalid("A primary calendar cannot be deleted: clear it."));
         }
         let person = self.person_mut(&caller.email)?;
         let change = person.next_list_change();
@@ -181,12 +189,12 @@ impl Google {
         Ok(Reply::empty(204))
     }
 
-    pub(super) fn clear_calendar(&mut self, now: DateTime<Utc>, caller: &Caller, id: &str) -> Answer {
+    pub(super) fn clear_calendar(&mut self, now: DateTime<Utc>, caller: &TokenHolder, id: &str) -> SandboxAnswer {
         caller.needs(MAY_CLEAR)?;
         self.owned(&caller.email, id)?;
         let held = self.calendar(&caller.email, id)?;
         if !held.primary {
-            return Err(Refusal::invalid("Only a primary calendar can be cleared: delete this one."));
+            return Err(SandboxRefusal::invalid("Only a primary calendar can be cleared: delete this one."));
         }
         let living: Vec<_> = held.events.values().filter(|one| !one.cancelled()).map(|one| one.item.clone()).collect();
         for item in living {
@@ -196,29 +204,29 @@ impl Google {
     }
 
     /// Refuses when the caller does not own a calendar.
-    pub(super) fn owned(&self, email: &str, id: &str) -> Result<(), Refusal> {
+    pub(super) fn owned(&self, email: &str, id: &str) -> Result<(), SandboxRefusal> {
         match self.calendar(email, id)?.role.as_str() {
             "owner" => Ok(()),
-            _ => Err(Refusal::new(403, "global", "forbidden")),
+            _ => Err(SandboxRefusal::new(403, "global", "forbidden")),
         }
     }
 
-    pub(super) fn person(&self, email: &str) -> Result<&Person, Refusal> {
-        self.people.get(email).ok_or_else(|| Refusal::new(404, "global", "notFound"))
+    pub(super) fn person(&self, email: &str) -> Result<&Person, SandboxRefusal> {
+        self.people.get(email).ok_or_else(|| SandboxRefusal::new(404, "global", "notFound"))
     }
 
-    pub(super) fn person_mut(&mut self, email: &str) -> Result<&mut Person, Refusal> {
-        self.people.get_mut(email).ok_or_else(|| Refusal::new(404, "global", "notFound"))
+    pub(super) fn person_mut(&mut self, email: &str) -> Result<&mut Person, SandboxRefusal> {
+        self.people.get_mut(email).ok_or_else(|| SandboxRefusal::new(404, "global", "notFound"))
     }
 
     /// A calendar that somebody sees, by its id or as `primary`.
-    pub(super) fn calendar(&self, email: &str, id: &str) -> Result<&Calendar, Refusal> {
+    pub(super) fn calendar(&self, email: &str, id: &str) -> Result<&SandboxCalendar, SandboxRefusal> {
         let id = if id == "primary" { email } else { id };
         let held = self.person(email)?.calendars.get(id).filter(|held| !held.deleted);
-        held.ok_or_else(|| Refusal::new(404, "global", "notFound"))
+        held.ok_or_else(|| SandboxRefusal::new(404, "global", "notFound"))
     }
 
-    pub(super) fn calendar_mut(&mut self, email: &str, id: &str) -> Result<&mut Calendar, Refusal> {
+    pub(super) fn calendar_mut(&mut self, email: &str, id: &str) -> Result<&mut SandboxCalendar, SandboxRefusal> {
         let id = if id == "primary" { email } else { id };
         self.person_mut(email)?.find_mut(id)
     }
@@ -226,9 +234,9 @@ impl Google {
 
 impl Person {
     /// A calendar by its id, unless it is gone.
-    pub(super) fn find_mut(&mut self, id: &str) -> Result<&mut Calendar, Refusal> {
+    pub(super) fn find_mut(&mut self, id: &str) -> Result<&mut SandboxCalendar, SandboxRefusal> {
         let held = self.calendars.get_mut(id).filter(|held| !held.deleted);
-        held.ok_or_else(|| Refusal::new(404, "global", "notFound"))
+        held.ok_or_else(|| SandboxRefusal::new(404, "global", "notFound"))
     }
 }
 

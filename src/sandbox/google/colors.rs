@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Caller, shape};
-use crate::sandbox::reply::Asked;
+use super::{SandboxAnswer, TokenHolder, shape};
+use crate::sandbox::reply::SandboxRequest;
 
 /// Scopes that may read the palettes.
 const MAY_READ_COLORS: &[&str] = &[
@@ -32,7 +32,7 @@ const EVENT: [&str; 11] = [
 ];
 
 /// `colors.get`.
-pub(super) fn get(caller: &Caller, asked: &Asked) -> Answer {
+pub(super) fn get(caller: &TokenHolder, asked: &SandboxRequest) -> SandboxAnswer {
     caller.needs(MAY_READ_COLORS)?;
     let palette = |colors: &[&str]| -> Map<String, Value> {
         let one = |color: &str| json!({ "background": color, "foreground": FOREGROUND });

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Google, errors::Refusal};
-use crate::sandbox::reply::Asked;
+use super::{GoogleLookAlike, errors::SandboxRefusal};
+use crate::sandbox::reply::SandboxRequest;
 
 /// The only kind of conference that is made here.
 const SOLUTION: &str = "hangoutsMeet";
@@ -16,13 +16,13 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn read(asked: &Asked) -> Result<Self, Refusal> {
+    pub(super) fn read(asked: &SandboxRequest) -> Result<Self, SandboxRefusal> {
         let conference = match asked.param("conferenceDataVersion") {
             None | Some("0") => false,
             Some("1") => true,
             Some(other) => {
                 let message = format!("Invalid value '{other}'. Values must be within the range: [0, 1]");
-                return Err(Refusal::parameter("conferenceDataVersion", message));
+                return Err(SandboxRefusal::parameter("conferenceDataVersion", message));
             }
         };
         Ok(Self { conference, attachments: asked.flag("supportsAttachments") })
@@ -38,13 +38,13 @@ impl Reach {
     }
 }
 
-impl Google {
+impl GoogleLookAlike {
     /// Makes the conference that an event asks for; a request with the id of the one before is ignored.
     pub(super) fn confer(
         &mut self,
         before: Option<&Map<String, Value>>,
         item: &mut Map<String, Value>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SandboxRefusal> {
         let Some(data) = item.get("conferenceData") else {
             item.remove("hangoutLink");
             return Ok(());
@@ -52,7 +52,7 @@ impl Google {
         let Some(request) = data.get("createRequest") else { return Ok(()) };
         let held = before.and_then(|before| before.get("conferenceData"));
         let wanted = request.get("requestId").and_then(Value::as_str);
-        let wanted = wanted.ok_or_else(|| Refusal::required("Missing conference requestId."))?.to_owned();
+        let wanted = wanted.ok_or_else(|| SandboxRefusal::required("Missing conference requestId."))?.to_owned();
         let same = held.and_then(|held| held.get("createRequest")?.get("requestId")?.as_str()) == Some(&wanted);
         if same && let Some(held) = held {
             item.insert("conferenceData".to_owned(), held.clone());
@@ -60,7 +60,7 @@ impl Google {
         }
         let kind = request.get("conferenceSolutionKey").and_then(|key| key.get("type")).and_then(Value::as_str);
         if kind.is_some_and(|kind| kind != SOLUTION) {
-            return Err(Refusal::invalid("Invalid conference type value."));
+            return Err(SandboxRefusal::invalid("Invalid conference type value."));
         }
         let letters: String =
             self.invent("conference").bytes().take(10).map(|byte| char::from(b'a' + byte % 26)).collect();

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{Answer, Google, errors::Refusal, watch::Mode};
-use crate::sandbox::reply::{Asked, Reply};
+use super::{GoogleLookAlike, SandboxAnswer, errors::SandboxRefusal, watch::NotificationMode};
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// Longest that an answer is made to take, in milliseconds.
 const LATENCY_MAX_MS: u64 = 60_000;
@@ -73,18 +73,18 @@ impl Fault {
         } else {
             "global"
         };
-        let mut reply = Refusal::new(self.status.unwrap_or(503), domain, &self.reason).reply();
+        let mut reply = SandboxRefusal::new(self.status.unwrap_or(503), domain, &self.reason).reply();
         reply.headers.extend(self.retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string())));
         reply
     }
 }
 
-impl Google {
-    pub(super) fn control(&mut self, now: DateTime<Utc>, asked: &Asked) -> Answer {
-        let body = asked.json().ok_or_else(|| Refusal::new(400, "global", "parseError"))?;
+impl GoogleLookAlike {
+    pub(super) fn control(&mut self, now: DateTime<Utc>, asked: &SandboxRequest) -> SandboxAnswer {
+        let body = asked.json().ok_or_else(|| SandboxRefusal::new(400, "global", "parseError"))?;
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
         let number = |name: &str| body.get(name).and_then(Value::as_u64);
-        let need = |name: &str| text(name).ok_or_else(|| Refusal::required(format!("Missing {name}.")));
+        let need = |name: &str| text(name).ok_or_else(|| SandboxRefusal::required(format!("Missing {name}.")));
         let done = || Ok(Reply::json(200, &json!({ "ok": true })));
         match (asked.method.as_str(), asked.path.trim_start_matches("/control").trim_matches('/')) {
             ("GET", "") => {
@@ -103,7 +103,7 @@ impl Google {
             ("POST", "restore") => self.restore(now, &need("email")?, text("calendar").as_deref(), &need("id")?),
             ("POST", "faults") => {
                 if self.faults.len() >= FAULTS_MAX {
-                    return Err(Refusal::invalid(format!("faults: no more than {FAULTS_MAX} can wait")));
+                    return Err(SandboxRefusal::invalid(format!("faults: no more than {FAULTS_MAX} can wait")));
                 }
                 self.faults.push(Fault::read(&body));
                 done()
@@ -152,7 +152,7 @@ impl Google {
                 self.counts.clear();
                 done()
             }
-            _ => Err(Refusal::new(404, "global", "notFound")),
+            _ => Err(SandboxRefusal::new(404, "global", "notFound")),
         }
     }
 
@@ -165,7 +165,7 @@ impl Google {
     }
 
     /// Takes over the settings that are given.
-    fn set(&mut self, body: &Value) -> Result<(), Refusal> {
+    fn set(&mut self, body: &Value) -> Result<(), SandboxRefusal> {
         let number = |name: &str| body.get(name).and_then(Value::as_u64);
         let signed = |name: &str| body.get(name).and_then(Value::as_i64);
         let settings = &mut self.settings;
@@ -181,14 +181,14 @@ impl Google {
         settings.lasting = flag("refresh_tokens", settings.lasting);
         if let Some(scopes) = body.get("untick_scopes") {
             let scopes = scopes.as_array().filter(|scopes| scopes.len() <= UNTICKED_MAX);
-            let scopes = scopes.ok_or_else(|| Refusal::invalid("untick_scopes: a list of scopes"))?;
+            let scopes = scopes.ok_or_else(|| SandboxRefusal::invalid("untick_scopes: a list of scopes"))?;
             settings.unticked = scopes.iter().filter_map(Value::as_str).map(whole_scope).collect();
         }
         match body.get("notifications").and_then(Value::as_str) {
-            Some("normal") => settings.notifications = Mode::Normal,
-            Some("drop") => settings.notifications = Mode::Drop,
-            Some("duplicate") => settings.notifications = Mode::Duplicate,
-            Some(_) => return Err(Refusal::invalid("notifications: normal, drop or duplicate")),
+            Some("normal") => settings.notifications = NotificationMode::Normal,
+            Some("drop") => settings.notifications = NotificationMode::Drop,
+            Some("duplicate") => settings.notifications = NotificationMode::Duplicate,
+            Some(_) => return Err(SandboxRefusal::invalid("notifications: normal, drop or duplicate")),
             None => {}
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::sandbox::reply::Reply;
 
 /// Why something is not done.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal {
+pub(super) struct SandboxRefusal {
     status: u16,
     domain: &'static str,
     reason: String,
@@ -15,7 +15,7 @@ pub(super) struct Refusal {
     place: Option<(&'static str, String)>,
 }
 
-impl Refusal {
+impl SandboxRefusal {
     pub(super) fn new(status: u16, domain: &'static str, reason: &str) -> Self {
         let message = match reason {
             "notFound" => "Not Found",

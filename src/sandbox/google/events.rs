@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Caller, Google, MAY_READ, Stored, checks,
+    GoogleLookAlike, MAY_READ, SandboxAnswer, SavedWorld, TokenHolder, checks,
     conference::Reach,
-    errors::Refusal,
+    errors::SandboxRefusal,
     expand,
     mails::Audience,
     shape::{self, View},
 };
-use crate::sandbox::reply::{Asked, Reply};
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// What a caller may say of an event; everything else is ignored, as Google does.
 const WRITABLE: &[&str] = &[
@@ -47,8 +47,14 @@ const WRITABLE: &[&str] = &[
 const OF_SERIES: &[&str] =
     &["kind", "iCalUID", "created", "creator", "organizer", "eventType", "htmlLink", "sequence", "reminders"];
 
-impl Google {
-    pub(super) fn get(&mut self, caller: &Caller, calendar: &str, id: &str, asked: &Asked) -> Answer {
+impl GoogleLookAlike {
+    pub(super) fn get(
+        &mut self,
+        caller: &TokenHolder,
+        calendar: &str,
+        id: &str,
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         caller.needs(MAY_READ)?;
         let item = self.find(caller, calendar, id)?;
         let view = View::read(asked, self.calendar(&caller.email, calendar)?)?;
@@ -56,7 +62,12 @@ impl Google {
     }
 
     /// An event that is stored, or an occurrence that follows from one.
-    pub(super) fn find(&self, caller: &Caller, calendar: &str, id: &str) -> Result<Map<String, Value>, Refusal> {
+    pub(super) fn find(
+        &self,
+        caller: &TokenHolder,
+        calendar: &str,
+        id: &str,
+    ) -> Result<Map<String, Value>, SandboxRefusal> {
         let held = self.calendar(&caller.email, calendar)?;
         if let Some(stored) = held.events.get(id) {
             return Ok(stored.item.clone());
@@ -68,32 +79,34 @@ impl Google {
                 .into_iter()
                 .find(|one| one.get("id").and_then(Value::as_str) == Some(id))
         });
-        found.ok_or_else(|| Refusal::new(404, "global", "notFound"))
+        found.ok_or_else(|| SandboxRefusal::new(404, "global", "notFound"))
     }
 
     pub(super) fn change(
         &mut self,
         now: DateTime<Utc>,
-        caller: &Caller,
+        caller: &TokenHolder,
         calendar: &str,
         id: &str,
-        asked: &Asked,
-    ) -> Answer {
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         self.writable(caller, calendar)?;
         let (audience, reach, given) = (Audience::read(asked)?, Reach::read(asked)?, checks::body(asked)?);
         checks::given(&given)?;
         let before = self.find(caller, calendar, id)?;
         checks::guard(asked, before.get("etag"))?;
         if before.get("locked") == Some(&Value::Bool(true)) {
-            return Err(Refusal::new(403, "calendar", "forbidden"));
+            return Err(SandboxRefusal::new(403, "calendar", "forbidden"));
         }
         no_older(&before, &given)?;
         if given.get("eventType").is_some_and(|kind| Some(kind) != before.get("eventType")) {
-            return Err(Refusal::new(400, "calendar", "eventTypeRestriction").saying("Event type cannot be changed."));
+            return Err(
+                SandboxRefusal::new(400, "calendar", "eventTypeRestriction").saying("Event type cannot be changed.")
+            );
         }
         let organized = before.get("organizer").is_none_or(|held| held.get("self") == Some(&Value::Bool(true)));
         if asked.method == "PUT" && !organized {
-            return Err(Refusal::new(403, "calendar", "forbiddenForNonOrganizer")
+            return Err(SandboxRefusal::new(403, "calendar", "forbiddenForNonOrganizer")
                 .saying("Shared properties can only be changed by the organizer of the event."));
         }
         // Who takes an event out of the bin gets it as it was.
@@ -141,12 +154,12 @@ impl Google {
     fn drop_strays(
         &mut self,
         now: DateTime<Utc>,
-        caller: &Caller,
+        caller: &TokenHolder,
         calendar: &str,
         master: &Map<String, Value>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SandboxRefusal> {
         let held = self.calendar(&caller.email, calendar)?;
-        let plain = super::Calendar { events: std::collections::BTreeMap::new(), ..held.clone() };
+        let plain = super::SandboxCalendar { events: std::collections::BTreeMap::new(), ..held.clone() };
         let ids: Vec<String> = expand::occurrences(&plain, master, None)
             .iter()
             .filter_map(|one| Some(one.get("id")?.as_str()?.to_owned()))
@@ -169,16 +182,16 @@ impl Google {
     pub(super) fn delete(
         &mut self,
         now: DateTime<Utc>,
-        caller: &Caller,
+        caller: &TokenHolder,
         calendar: &str,
         id: &str,
-        asked: &Asked,
-    ) -> Answer {
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         self.writable(caller, calendar)?;
         let audience = Audience::read(asked)?;
         let before = self.find(caller, calendar, id)?;
         if before.get("status").and_then(Value::as_str) == Some("cancelled") {
-            return Err(Refusal::new(410, "global", "deleted"));
+            return Err(SandboxRefusal::new(410, "global", "deleted"));
         }
         checks::guard(asked, before.get("etag"))?;
         self.remove(now, caller, calendar, &before)?;
@@ -191,16 +204,16 @@ impl Google {
     fn remove(
         &mut self,
         now: DateTime<Utc>,
-        caller: &Caller,
+        caller: &TokenHolder,
         calendar: &str,
         item: &Map<String, Value>,
-    ) -> Result<Map<String, Value>, Refusal> {
+    ) -> Result<Map<String, Value>, SandboxRefusal> {
         let id = item.get("id").and_then(Value::as_str).unwrap_or_default();
         let held = self.calendar(&caller.email, calendar)?;
         let exceptions: Vec<_> = held
             .events
             .values()
-            .filter(|one: &&Stored| one.text("recurringEventId") == id && !one.cancelled())
+            .filter(|one: &&SavedWorld| one.text("recurringEventId") == id && !one.cancelled())
             .map(|one| one.item.clone())
             .collect();
         for exception in exceptions {
@@ -216,27 +229,27 @@ impl Google {
     pub(super) fn move_event(
         &mut self,
         now: DateTime<Utc>,
-        caller: &Caller,
+        caller: &TokenHolder,
         calendar: &str,
         id: &str,
-        asked: &Asked,
-    ) -> Answer {
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         self.writable(caller, calendar)?;
         let audience = Audience::read(asked)?;
-        let to = asked.param("destination").ok_or_else(|| Refusal::required("Missing destination."))?.to_owned();
+        let to = asked.param("destination").ok_or_else(|| SandboxRefusal::required("Missing destination."))?.to_owned();
         let target = self.writable(caller, &to)?;
         let (place, view) = (target.id.clone(), View::read(asked, target)?);
         let item = self.find(caller, calendar, id)?;
         if item.get("status").and_then(Value::as_str) == Some("cancelled") {
-            return Err(Refusal::new(404, "global", "notFound"));
+            return Err(SandboxRefusal::new(404, "global", "notFound"));
         }
         if item.get("eventType").and_then(Value::as_str) != Some("default") || item.contains_key("recurringEventId") {
-            return Err(Refusal::new(400, "calendar", "cannotChangeOrganizer")
+            return Err(SandboxRefusal::new(400, "calendar", "cannotChangeOrganizer")
                 .saying("Cannot change the organizer of an instance, or of this type of event."));
         }
         let from = self.calendar(&caller.email, calendar)?;
         if from.id == place {
-            return Err(Refusal::invalid("The event is in this calendar already."));
+            return Err(SandboxRefusal::invalid("The event is in this calendar already."));
         }
         let exceptions: Vec<_> =
             from.events.values().filter(|one| one.text("recurringEventId") == id).map(|one| one.item.clone()).collect();
@@ -258,10 +271,10 @@ impl Google {
 }
 
 /// Refuses a sequence number that is lower than the one that is there.
-pub(super) fn no_older(before: &Map<String, Value>, given: &Map<String, Value>) -> Result<(), Refusal> {
+pub(super) fn no_older(before: &Map<String, Value>, given: &Map<String, Value>) -> Result<(), SandboxRefusal> {
     let number = |item: &Map<String, Value>| item.get("sequence").and_then(Value::as_i64);
     match number(given) {
-        Some(said) if Some(said) < number(before) => Err(Refusal::invalid("Invalid sequence value.")),
+        Some(said) if Some(said) < number(before) => Err(SandboxRefusal::invalid("Invalid sequence value.")),
         _ => Ok(()),
     }
 }
@@ -332,7 +345,7 @@ fn put(into: &mut Map<String, Value>, name: &str, value: &Value) {
 }
 
 /// Checks an event as it would be, and spells its times as Google does.
-pub(super) fn settle(item: &mut Map<String, Value>, place: &str, zone: &str) -> Result<(), Refusal> {
+pub(super) fn settle(item: &mut Map<String, Value>, place: &str, zone: &str) -> Result<(), SandboxRefusal> {
     checks::event(item)?;
     invite(item, place);
     let recurs = item.get("recurrence").and_then(Value::as_array).is_some_and(|lines| !lines.is_empty());
@@ -341,7 +354,7 @@ pub(super) fn settle(item: &mut Map<String, Value>, place: &str, zone: &str) -> 
     }
     for name in ["start", "end"] {
         let Some(Value::Object(time)) = item.get_mut(name) else {
-            return Err(Refusal::required(format!("Missing {name} time.")));
+            return Err(SandboxRefusal::required(format!("Missing {name} time.")));
         };
         match (time.contains_key("date"), time.contains_key("dateTime")) {
             (true, false) => {
@@ -352,33 +365,33 @@ pub(super) fn settle(item: &mut Map<String, Value>, place: &str, zone: &str) -> 
                 let instant = DateTime::parse_from_rfc3339(said).is_ok();
                 match time.get("timeZone").and_then(Value::as_str) {
                     None if recurs || !instant => {
-                        return Err(Refusal::required(format!("Missing time zone definition for {name} time.")));
+                        return Err(SandboxRefusal::required(format!("Missing time zone definition for {name} time.")));
                     }
                     Some(named) if named.parse::<chrono_tz::Tz>().is_err() => {
-                        return Err(Refusal::invalid(format!("Invalid time zone definition for {name} time.")));
+                        return Err(SandboxRefusal::invalid(format!("Invalid time zone definition for {name} time.")));
                     }
                     _ => {}
                 }
                 let read = expand::read_time(&Value::Object(time.clone()))
-                    .ok_or_else(|| Refusal::invalid(format!("Invalid {name} time.")))?;
+                    .ok_or_else(|| SandboxRefusal::invalid(format!("Invalid {name} time.")))?;
                 let named = time.get("timeZone").and_then(Value::as_str).unwrap_or(zone).to_owned();
                 time.insert("dateTime".to_owned(), json!(expand::spelt(&read, &named)));
                 time.insert("timeZone".to_owned(), json!(named));
             }
-            _ => return Err(Refusal::invalid(format!("{name}: either date or dateTime"))),
+            _ => return Err(SandboxRefusal::invalid(format!("{name}: either date or dateTime"))),
         }
     }
     let (start, end) = (item.get("start").and_then(expand::read_time), item.get("end").and_then(expand::read_time));
-    let (Some(start), Some(end)) = (start, end) else { return Err(Refusal::invalid("Invalid time.")) };
+    let (Some(start), Some(end)) = (start, end) else { return Err(SandboxRefusal::invalid("Invalid time.")) };
     if start.is_all_day() != end.is_all_day() {
-        return Err(Refusal::invalid("Invalid start or end time."));
+        return Err(SandboxRefusal::invalid("Invalid start or end time."));
     }
     if end.instant(chrono_tz::UTC) < start.instant(chrono_tz::UTC) || (start.is_all_day() && end.wall() <= start.wall())
     {
-        return Err(Refusal::new(400, "calendar", "timeRangeEmpty"));
+        return Err(SandboxRefusal::new(400, "calendar", "timeRangeEmpty"));
     }
     if recurs && expand::content(item).is_none() {
-        return Err(Refusal::invalid("Invalid recurrence rule."));
+        return Err(SandboxRefusal::invalid("Invalid recurrence rule."));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::calendars::Calendar;
+use super::calendars::SandboxCalendar;
 use crate::{
     domain::{
         event::{EventContent, Facts},
@@ -41,7 +41,7 @@ pub(super) fn content(item: &Map<String, Value>) -> Option<EventContent> {
 /// The occurrences of a master within a window, exceptions included (cancelled ones too), by original start. Without a
 /// window: two years from its start, which is as far as this world looks.
 pub(super) fn occurrences(
-    calendar: &Calendar,
+    calendar: &SandboxCalendar,
     master: &Map<String, Value>,
     window: Option<Window>,
 ) -> Vec<Map<String, Value>> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::errors::Refusal;
+use super::errors::SandboxRefusal;
 
 /// Deepest nesting of a selection.
 const DEPTH_MAX: usize = 16;
@@ -30,11 +30,11 @@ const KNOWN: &str = "accessCode accessRole addOnParameters additionalGuests addr
 
 /// What of an object is selected; nothing inside: all of it.
 #[derive(Default)]
-struct Tree(BTreeMap<String, Tree>);
+struct FieldTree(BTreeMap<String, FieldTree>);
 
 /// The selected part of an answer.
-pub(super) fn select(text: &str, body: Value) -> Result<Value, Refusal> {
-    let refused = |what: &str| Refusal::parameter("fields", format!("Invalid field selection {what}"));
+pub(super) fn select(text: &str, body: Value) -> Result<Value, SandboxRefusal> {
+    let refused = |what: &str| SandboxRefusal::parameter("fields", format!("Invalid field selection {what}"));
     if text.len() > LENGTH_MAX {
         return Err(refused("that long"));
     }
@@ -50,11 +50,11 @@ pub(super) fn select(text: &str, body: Value) -> Result<Value, Refusal> {
 }
 
 /// Reads `a,b/c,d(e,f)` up to its end or a closing bracket.
-fn read(rest: &mut &str, depth: usize) -> Option<Tree> {
+fn read(rest: &mut &str, depth: usize) -> Option<FieldTree> {
     if depth > DEPTH_MAX {
         return None;
     }
-    let mut tree = Tree::default();
+    let mut tree = FieldTree::default();
     loop {
         let end = rest.find(['/', ',', '(', ')']).unwrap_or(rest.len());
         let (name, tail) = rest.split_at_checked(end)?;
@@ -78,7 +78,7 @@ fn read(rest: &mut &str, depth: usize) -> Option<Tree> {
 }
 
 /// What follows a `/`: one name, with what is inside it.
-fn one(rest: &mut &str, depth: usize) -> Option<Tree> {
+fn one(rest: &mut &str, depth: usize) -> Option<FieldTree> {
     if depth > DEPTH_MAX {
         return None;
     }
@@ -94,18 +94,18 @@ fn one(rest: &mut &str, depth: usize) -> Option<Tree> {
     } else {
         bracket(rest, depth + 1)?
     };
-    Some(Tree([(name.trim().to_owned(), inside)].into()))
+    Some(FieldTree([(name.trim().to_owned(), inside)].into()))
 }
 
-fn bracket(rest: &mut &str, depth: usize) -> Option<Tree> {
-    let Some(tail) = rest.strip_prefix('(') else { return Some(Tree::default()) };
+fn bracket(rest: &mut &str, depth: usize) -> Option<FieldTree> {
+    let Some(tail) = rest.strip_prefix('(') else { return Some(FieldTree::default()) };
     *rest = tail;
     let inside = read(rest, depth)?;
     *rest = rest.strip_prefix(')')?;
     Some(inside)
 }
 
-fn apply(tree: &Tree, body: Value) -> Value {
+fn apply(tree: &FieldTree, body: Value) -> Value {
     if tree.0.is_empty() || tree.0.contains_key("*") {
         return body;
     }

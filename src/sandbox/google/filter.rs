@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::{Stored, calendars::Calendar, errors::Refusal, expand};
-use crate::{domain::time::Window, sandbox::reply::Asked};
+use super::{SavedWorld, calendars::SandboxCalendar, errors::SandboxRefusal, expand};
+use crate::{domain::time::Window, sandbox::reply::SandboxRequest};
 
 /// Types that events have.
 const KINDS: [&str; 6] = ["birthday", "default", "focusTime", "fromGmail", "outOfOffice", "workingLocation"];
@@ -27,37 +27,40 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn read(asked: &Asked, since: Option<u64>) -> Result<Self, Refusal> {
-        let at = |name: &str| -> Result<Option<DateTime<Utc>>, Refusal> {
+    pub(super) fn read(asked: &SandboxRequest, since: Option<u64>) -> Result<Self, SandboxRefusal> {
+        let at = |name: &str| -> Result<Option<DateTime<Utc>>, SandboxRefusal> {
             let read = |text| {
                 DateTime::parse_from_rfc3339(text)
                     .map(|at| at.with_timezone(&Utc))
-                    .map_err(|_| Refusal::new(400, "global", "badRequest"))
+                    .map_err(|_| SandboxRefusal::new(400, "global", "badRequest"))
             };
             asked.param(name).map(read).transpose()
         };
         let single = asked.flag("singleEvents");
         match asked.param("orderBy") {
             Some("startTime") if !single => {
-                return Err(Refusal::invalid("The requested ordering is not available for the particular query."));
+                return Err(SandboxRefusal::invalid(
+                    "The requested ordering is not available for the particular query.",
+                ));
             }
             Some("startTime" | "updated") | None => {}
             Some(other) => {
                 let message = format!("Invalid string value: '{other}'. Allowed values: [starttime, updated]");
-                return Err(Refusal::parameter("orderBy", message));
+                return Err(SandboxRefusal::parameter("orderBy", message));
             }
         }
         let mut marks = Vec::new();
         for (name, kind) in [("privateExtendedProperty", "private"), ("sharedExtendedProperty", "shared")] {
             for text in asked.params(name) {
-                let (key, value) =
-                    text.split_once('=').ok_or_else(|| Refusal::parameter(name, "It must be propertyName=value."))?;
+                let (key, value) = text
+                    .split_once('=')
+                    .ok_or_else(|| SandboxRefusal::parameter(name, "It must be propertyName=value."))?;
                 marks.push((kind, key.to_owned(), value.to_owned()));
             }
         }
         let kinds = asked.params("eventTypes");
         if let Some(stranger) = kinds.iter().find(|kind| !KINDS.contains(kind)) {
-            return Err(Refusal::parameter("eventTypes", format!("Invalid string value: '{stranger}'.")));
+            return Err(SandboxRefusal::parameter("eventTypes", format!("Invalid string value: '{stranger}'.")));
         }
         let filter = Self {
             since,
@@ -72,7 +75,7 @@ impl Filter {
             words: asked.param("q").into_iter().flat_map(str::split_whitespace).map(str::to_lowercase).collect(),
         };
         match (filter.from, filter.to) {
-            (Some(from), Some(to)) if from >= to => Err(Refusal::new(400, "calendar", "timeRangeEmpty")),
+            (Some(from), Some(to)) if from >= to => Err(SandboxRefusal::new(400, "calendar", "timeRangeEmpty")),
             _ => Ok(filter),
         }
     }
@@ -88,8 +91,8 @@ impl Filter {
     }
 
     /// The events that are listed, in order.
-    pub(super) fn rows(&self, calendar: &Calendar, order: Option<&str>) -> Vec<Map<String, Value>> {
-        let mut stored: Vec<&Stored> = calendar
+    pub(super) fn rows(&self, calendar: &SandboxCalendar, order: Option<&str>) -> Vec<Map<String, Value>> {
+        let mut stored: Vec<&SavedWorld> = calendar
             .events
             .values()
             .filter(|one| self.since.is_none_or(|since| one.change > since))
@@ -123,12 +126,12 @@ impl Filter {
     }
 
     /// Whether the series of an exception is listed by its occurrences, the exception among them.
-    fn living(&self, calendar: &Calendar, one: &Stored) -> bool {
+    fn living(&self, calendar: &SandboxCalendar, one: &SavedWorld) -> bool {
         let master = calendar.events.get(one.text("recurringEventId"));
         master.is_some_and(|master| !master.cancelled() && self.updated.is_none_or(|least| master.at >= least))
     }
 
-    fn wants(&self, calendar: &Calendar, item: &Map<String, Value>, stored: &Stored) -> bool {
+    fn wants(&self, calendar: &SandboxCalendar, item: &Map<String, Value>, stored: &SavedWorld) -> bool {
         let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
         // A deleted event has lost its type; what is kept beside it has not.
         if !self.kinds.is_empty() && !self.kinds.contains(&stored.kind) {
@@ -152,7 +155,7 @@ impl Filter {
     }
 
     /// Whether an event, or some occurrence of a series, is within the asked time.
-    fn inside(&self, calendar: &Calendar, item: &Map<String, Value>) -> bool {
+    fn inside(&self, calendar: &SandboxCalendar, item: &Map<String, Value>) -> bool {
         let Some(window) = self.window() else { return true };
         let within = |item: &Map<String, Value>| expand::overlaps(item, &calendar.time_zone, window);
         if item.contains_key("recurrence") {

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Google,
+    GoogleLookAlike,
     oauth::{Token, refused, subject},
 };
-use crate::sandbox::reply::{Asked, Reply};
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// Scopes under which an address is shown.
 const SHOW_EMAIL: [&str; 2] = ["email", "https://www.googleapis.com/auth/userinfo.email"];
@@ -18,15 +18,15 @@ fn grants(token: &Token, any: &[&str]) -> bool {
     token.scopes.iter().any(|scope| any.contains(&scope.as_str()))
 }
 
-impl Google {
-    fn presented(&self, now: DateTime<Utc>, asked: &Asked) -> Option<&Token> {
+impl GoogleLookAlike {
+    fn presented(&self, now: DateTime<Utc>, asked: &SandboxRequest) -> Option<&Token> {
         let bearer = asked.header("authorization").and_then(|text| text.strip_prefix("Bearer ")).map(str::to_owned);
         let form = asked.form();
         let named = asked.param("access_token").map(str::to_owned).or_else(|| form.get("access_token").cloned());
         self.tokens.get(&named.or(bearer)?).filter(|token| token.expires > now)
     }
 
-    pub(super) fn token_info(&self, now: DateTime<Utc>, asked: &Asked) -> Reply {
+    pub(super) fn token_info(&self, now: DateTime<Utc>, asked: &SandboxRequest) -> Reply {
         let Some(token) = self.presented(now, asked) else {
             return refused(400, "invalid_token", "Invalid Value");
         };
@@ -48,7 +48,7 @@ impl Google {
     }
 
     /// Who somebody is; `old`: in the words of the second version.
-    pub(super) fn user_info(&self, now: DateTime<Utc>, asked: &Asked, old: bool) -> Reply {
+    pub(super) fn user_info(&self, now: DateTime<Utc>, asked: &SandboxRequest, old: bool) -> Reply {
         let Some(token) = self.presented(now, asked) else {
             return refused(401, "invalid_request", "Invalid Credentials");
         };
@@ -67,7 +67,7 @@ impl Google {
 }
 
 /// Where everything is, seen from where the question came to.
-pub(super) fn configuration(asked: &Asked) -> Reply {
+pub(super) fn configuration(asked: &SandboxRequest) -> Reply {
     let root = format!("http://{}", asked.header("host").unwrap_or("localhost"));
     let at = |path: &str| format!("{root}{path}");
     let body = json!({

@@ -4,15 +4,15 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Caller, Google, MAY_READ,
-    calendars::{Calendar, stamp},
-    errors::Refusal,
+    GoogleLookAlike, MAY_READ, SandboxAnswer, TokenHolder,
+    calendars::{SandboxCalendar, stamp},
+    errors::SandboxRefusal,
     expand,
     filter::Filter,
     shape::{self, View},
-    tokens::{self, Page},
+    tokens::{self, PageStart},
 };
-use crate::sandbox::reply::Asked;
+use crate::sandbox::reply::SandboxRequest;
 
 /// What may not come with a sync token.
 const NOT_WITH_TOKEN: &[&str] = &[
@@ -34,24 +34,30 @@ const UPDATED_MIN_AGE: Duration = Duration::days(30);
 const PAGE_MAX: usize = 2_500;
 const PAGE: usize = 250;
 
-impl Google {
-    pub(super) fn list_events(&self, now: DateTime<Utc>, caller: &Caller, id: &str, asked: &Asked) -> Answer {
+impl GoogleLookAlike {
+    pub(super) fn list_events(
+        &self,
+        now: DateTime<Utc>,
+        caller: &TokenHolder,
+        id: &str,
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         caller.needs(MAY_READ)?;
         let size = tokens::max_results(asked, PAGE, PAGE_MAX)?.min(self.settings.page_max.max(1));
         let held = self.calendar(&caller.email, id)?;
         let view = View::read(asked, held)?;
-        let page = Page::asked(asked)?;
+        let page = PageStart::asked(asked)?;
         let since = asked.param("syncToken");
         let since = since.map(|token| since_of(held, token)).transpose()?;
         if since.is_some() && NOT_WITH_TOKEN.iter().any(|name| asked.param(name).is_some()) {
-            return Err(Refusal::invalid("Sync token cannot be used together with these parameters."));
+            return Err(SandboxRefusal::invalid("Sync token cannot be used together with these parameters."));
         }
         if since.is_some() && asked.param("showDeleted") == Some("false") {
-            return Err(Refusal::invalid("showDeleted must be true with a sync token."));
+            return Err(SandboxRefusal::invalid("showDeleted must be true with a sync token."));
         }
         let mut filter = Filter::read(asked, since)?;
         if filter.updated.is_some_and(|least| least < now - UPDATED_MIN_AGE) {
-            return Err(Refusal::new(410, "calendar", "updatedMinTooLongAgo"));
+            return Err(SandboxRefusal::new(410, "calendar", "updatedMinTooLongAgo"));
         }
         // A page of changes begins after the last change that was listed: one that changes again meanwhile moves to the end, and
         // nothing may slip into a page that was read.
@@ -69,7 +75,7 @@ impl Google {
         let mut body = collection(held, &view, items);
         if let Some(fields) = body.as_object_mut() {
             if from.saturating_add(size) < rows.len() {
-                let next = Page { from: last.unwrap_or(from.saturating_add(size)), as_of };
+                let next = PageStart { from: last.unwrap_or(from.saturating_add(size)), as_of };
                 fields.insert("nextPageToken".to_owned(), json!(next.text()));
             } else if NO_TOKEN_AFTER.iter().all(|name| asked.param(name).is_none()) {
                 fields.insert("nextSyncToken".to_owned(), json!(tokens::sync_token("sync", held.epoch, as_of)));
@@ -78,11 +84,17 @@ impl Google {
         shape::answer(asked, body)
     }
 
-    pub(super) fn instances(&self, caller: &Caller, id: &str, event: &str, asked: &Asked) -> Answer {
+    pub(super) fn instances(
+        &self,
+        caller: &TokenHolder,
+        id: &str,
+        event: &str,
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         caller.needs(MAY_READ)?;
         let held = self.calendar(&caller.email, id)?;
         let view = View::read(asked, held)?;
-        let master = held.events.get(event).ok_or_else(|| Refusal::new(404, "global", "notFound"))?;
+        let master = held.events.get(event).ok_or_else(|| SandboxRefusal::new(404, "global", "notFound"))?;
         let original = asked.param("originalStart").and_then(|text| {
             DateTime::parse_from_rfc3339(text)
                 .ok()
@@ -100,19 +112,22 @@ impl Google {
             .filter(|one| window.is_none_or(|window| expand::overlaps(one, &held.time_zone, window)))
             .collect();
         let size = tokens::max_results(asked, PAGE, PAGE_MAX)?;
-        let from = Page::asked(asked)?.map_or(0, |page| page.from);
+        let from = PageStart::asked(asked)?.map_or(0, |page| page.from);
         let items = rows.iter().skip(from).take(size).cloned().map(|item| view.event(item)).collect();
         let mut body = collection(held, &view, items);
         if from.saturating_add(size) < rows.len()
             && let Some(fields) = body.as_object_mut()
         {
-            fields.insert("nextPageToken".to_owned(), json!(Page { from: from.saturating_add(size), as_of: 0 }.text()));
+            fields.insert(
+                "nextPageToken".to_owned(),
+                json!(PageStart { from: from.saturating_add(size), as_of: 0 }.text()),
+            );
         }
         shape::answer(asked, body)
     }
 }
 
-fn collection(held: &Calendar, view: &View, items: Vec<Value>) -> Value {
+fn collection(held: &SandboxCalendar, view: &View, items: Vec<Value>) -> Value {
     let mut body = json!({
         "kind": "calendar#events", "etag": format!("\"p{}\"", held.changes), "summary": held.summary, "timeZone": view.name,
         "accessRole": held.role, "updated": stamp(held.updated), "defaultReminders": held.entry.default_reminders(),
@@ -124,11 +139,11 @@ fn collection(held: &Calendar, view: &View, items: Vec<Value>) -> Value {
     body
 }
 
-fn since_of(calendar: &Calendar, token: &str) -> Result<u64, Refusal> {
+fn since_of(calendar: &SandboxCalendar, token: &str) -> Result<u64, SandboxRefusal> {
     tokens::since("sync", calendar.epoch, calendar.changes, token)
 }
 
-impl Google {
+impl GoogleLookAlike {
     /// Single events and masters, and their versions, that the holder of this sync token has received: for those who
     /// judge a reader.
     #[must_use]

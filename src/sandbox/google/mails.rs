@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Google, errors::Refusal};
-use crate::sandbox::reply::Asked;
+use super::{GoogleLookAlike, errors::SandboxRefusal};
+use crate::sandbox::reply::SandboxRequest;
 
 /// Most writes remembered; older ones are forgotten first.
 const REMEMBERED_MAX: usize = 10_000;
@@ -18,14 +18,14 @@ pub(super) enum Audience {
 
 impl Audience {
     /// Reads `sendUpdates`, or the older `sendNotifications`; without either nobody is mailed.
-    pub(super) fn read(asked: &Asked) -> Result<Self, Refusal> {
+    pub(super) fn read(asked: &SandboxRequest) -> Result<Self, SandboxRefusal> {
         match asked.param("sendUpdates") {
             Some("all") => Ok(Self::All),
             Some("externalOnly") => Ok(Self::ExternalOnly),
             Some("none") => Ok(Self::Nobody),
             Some(other) => {
                 let message = format!("Invalid string value: '{other}'. Allowed values: [all, externalonly, none]");
-                Err(Refusal::parameter("sendUpdates", message))
+                Err(SandboxRefusal::parameter("sendUpdates", message))
             }
             None if asked.flag("sendNotifications") => Ok(Self::All),
             None => Ok(Self::Nobody),
@@ -41,7 +41,7 @@ impl Audience {
     }
 }
 
-impl Google {
+impl GoogleLookAlike {
     /// Remembers a write to an event with guests, before or after it, and whom of them Google would mail.
     pub(super) fn remember_mail(
         &mut self,

@@ -40,13 +40,13 @@ use serde_json::{Map, Value, json};
 
 pub use self::watch::Push;
 use self::{
-    calendars::{Calendar, stamp},
+    calendars::{SandboxCalendar, stamp},
     control::Fault,
-    errors::Refusal,
-    oauth::{Code, Grant, Token},
-    watch::Channel,
+    errors::SandboxRefusal,
+    oauth::{ConsentCode, StoredGrant, Token},
+    watch::SandboxChannel,
 };
-use super::reply::{Asked, Reply};
+use super::reply::{Reply, SandboxRequest};
 
 /// Scopes that may change events.
 const MAY_WRITE: &[&str] = &["calendar", "calendar.events", "calendar.events.owned", "calendar.app.created"];
@@ -69,32 +69,32 @@ const MAY_ASK_BUSY: &[&str] = &["calendar", "calendar.readonly", "calendar.freeb
 
 /// The whole world.
 #[derive(Clone, Debug, Default)]
-pub struct Google {
+pub struct GoogleLookAlike {
     people: BTreeMap<String, Person>,
-    codes: BTreeMap<String, Code>,
-    grants: BTreeMap<String, Grant>,
+    codes: BTreeMap<String, ConsentCode>,
+    grants: BTreeMap<String, StoredGrant>,
     tokens: BTreeMap<String, Token>,
-    channels: BTreeMap<String, Channel>,
+    channels: BTreeMap<String, SandboxChannel>,
     pushes: VecDeque<Push>,
     faults: Vec<Fault>,
     counts: BTreeMap<String, u64>,
     mails: VecDeque<Value>,
     /// Bytes of all events.
     weight: usize,
-    settings: Settings,
+    settings: SandboxSettings,
     seed: u64,
     made: u64,
 }
 
 /// What `/control/settings` changes.
 #[derive(Clone, Debug)]
-struct Settings {
+struct SandboxSettings {
     latency_ms: u64,
     token_ttl_s: i64,
     auto_approve: bool,
     /// Scopes that nobody grants: unticked on the consent page.
     unticked: Vec<String>,
-    notifications: watch::Mode,
+    notifications: watch::NotificationMode,
     notification_delay_ms: i64,
     page_max: usize,
     /// Whether exceptions outlive the occurrence that they stand for when its series is cut or moved: documented as lost, seen
@@ -104,14 +104,14 @@ struct Settings {
     lasting: bool,
 }
 
-impl Default for Settings {
+impl Default for SandboxSettings {
     fn default() -> Self {
         Self {
             latency_ms: 0,
             token_ttl_s: 3_599,
             auto_approve: false,
             unticked: Vec::new(),
-            notifications: watch::Mode::Normal,
+            notifications: watch::NotificationMode::Normal,
             notification_delay_ms: 50,
             page_max: 2_500,
             keeps_exceptions: false,
@@ -122,7 +122,7 @@ impl Default for Settings {
 
 #[derive(Clone, Debug)]
 struct Person {
-    calendars: BTreeMap<String, Calendar>,
+    calendars: BTreeMap<String, SandboxCalendar>,
     /// Grows with every change to the calendar list.
     list_changes: u64,
     /// Grows when the list's sync tokens expire.
@@ -130,7 +130,7 @@ struct Person {
 }
 
 #[derive(Clone, Debug)]
-struct Stored {
+struct SavedWorld {
     item: Map<String, Value>,
     change: u64,
     /// When it was written.
@@ -147,7 +147,7 @@ struct Stored {
     with_series: bool,
 }
 
-impl Stored {
+impl SavedWorld {
     fn cancelled(&self) -> bool {
         self.item.get("status").and_then(Value::as_str) == Some("cancelled")
     }
@@ -158,22 +158,26 @@ impl Stored {
 }
 
 /// Who asks, and what they may.
-struct Caller {
+struct TokenHolder {
     email: String,
     scopes: Vec<String>,
 }
 
-impl Caller {
-    fn needs(&self, any: &[&str]) -> Result<(), Refusal> {
+impl TokenHolder {
+    fn needs(&self, any: &[&str]) -> Result<(), SandboxRefusal> {
         const PREFIX: &str = "https://www.googleapis.com/auth/";
         let has = |scope: &String| scope.strip_prefix(PREFIX).is_some_and(|name| any.contains(&name));
-        if self.scopes.iter().any(has) { Ok(()) } else { Err(Refusal::new(403, "global", "insufficientPermissions")) }
+        if self.scopes.iter().any(has) {
+            Ok(())
+        } else {
+            Err(SandboxRefusal::new(403, "global", "insufficientPermissions"))
+        }
     }
 }
 
-type Answer = Result<Reply, Refusal>;
+type SandboxAnswer = Result<Reply, SandboxRefusal>;
 
-impl Google {
+impl GoogleLookAlike {
     /// An empty world; everything it invents follows from the seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
@@ -181,7 +185,7 @@ impl Google {
     }
 
     /// Answers a request. Total: whatever is asked, there is an answer.
-    pub fn answer(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
+    pub fn answer(&mut self, now: DateTime<Utc>, asked: &SandboxRequest) -> Reply {
         if matches!(asked.path.as_str(), "/" | "/list") {
             return self.page(now, asked);
         }
@@ -204,19 +208,19 @@ impl Google {
     }
 
     /// Whose token this is, if it is good.
-    fn caller(&self, now: DateTime<Utc>, asked: &Asked) -> Result<Caller, Refusal> {
+    fn caller(&self, now: DateTime<Utc>, asked: &SandboxRequest) -> Result<TokenHolder, SandboxRefusal> {
         let bearer = asked.header("authorization").and_then(|text| text.strip_prefix("Bearer "));
         let token = bearer.and_then(|text| self.tokens.get(text)).filter(|token| token.expires > now);
-        let token = token.ok_or_else(|| Refusal::new(401, "global", "authError"))?;
-        Ok(Caller { email: token.email.clone(), scopes: token.scopes.clone() })
+        let token = token.ok_or_else(|| SandboxRefusal::new(401, "global", "authError"))?;
+        Ok(TokenHolder { email: token.email.clone(), scopes: token.scopes.clone() })
     }
 
-    fn writable(&self, caller: &Caller, id: &str) -> Result<&Calendar, Refusal> {
+    fn writable(&self, caller: &TokenHolder, id: &str) -> Result<&SandboxCalendar, SandboxRefusal> {
         caller.needs(MAY_WRITE)?;
         let calendar = self.calendar(&caller.email, id)?;
         match calendar.role.as_str() {
             "owner" | "writer" => Ok(calendar),
-            _ => Err(Refusal::new(403, "calendar", "requiredAccessLevel")),
+            _ => Err(SandboxRefusal::new(403, "calendar", "requiredAccessLevel")),
         }
     }
 
@@ -227,7 +231,7 @@ impl Google {
         email: &str,
         calendar: &str,
         mut item: Map<String, Value>,
-    ) -> Result<Map<String, Value>, Refusal> {
+    ) -> Result<Map<String, Value>, SandboxRefusal> {
         self.made += 1;
         let etag = format!("\"{}\"", 3_500_000_000_000_000_u64 + self.made * 2);
         item.insert("etag".to_owned(), json!(etag));
@@ -246,7 +250,7 @@ impl Google {
         let weight = Value::Object(item.clone()).to_string().len() + binned;
         let after = self.weight.saturating_sub(before.map_or(0, |one| one.weight)) + weight;
         if after > STORED_MAX && !cancelled {
-            return Err(Refusal::new(403, "usageLimits", "quotaExceeded"));
+            return Err(SandboxRefusal::new(403, "usageLimits", "quotaExceeded"));
         }
         let series = item.contains_key("recurrence") || (cancelled && before.is_some_and(|one| one.series));
         let kind = before.filter(|_| cancelled).map_or(kind, |one| one.kind.clone());
@@ -257,7 +261,7 @@ impl Google {
         let change = held.changes;
         let old = held.events.remove(&id).filter(|_| cancelled);
         let bin = old.and_then(|old| if old.cancelled() { old.bin } else { Some(old.item) });
-        let stored = Stored { item: item.clone(), change, at: now, kind, series, weight, bin, with_series: false };
+        let stored = SavedWorld { item: item.clone(), change, at: now, kind, series, weight, bin, with_series: false };
         held.events.insert(id, stored);
         let calendar = held.id.clone();
         self.notify_place(now, email, &calendar);

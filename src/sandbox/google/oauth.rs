@@ -7,8 +7,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::Google;
-use crate::sandbox::reply::{Asked, Reply};
+use super::GoogleLookAlike;
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// How long a code is good.
 const CODE_TTL: Duration = Duration::minutes(10);
@@ -27,7 +27,7 @@ pub(super) const CONTROL: &str = "control";
 
 /// A consent that was given and not yet exchanged.
 #[derive(Clone, Debug)]
-pub(super) struct Code {
+pub(super) struct ConsentCode {
     email: String,
     client: String,
     redirect: String,
@@ -39,7 +39,7 @@ pub(super) struct Code {
 
 /// A refresh token.
 #[derive(Clone, Debug)]
-pub(super) struct Grant {
+pub(super) struct StoredGrant {
     pub email: String,
     pub client: String,
     pub scopes: Vec<String>,
@@ -57,9 +57,9 @@ pub(super) struct Token {
     pub expires: DateTime<Utc>,
 }
 
-impl Google {
+impl GoogleLookAlike {
     /// The consent page, and what its buttons do.
-    pub(super) fn consent(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
+    pub(super) fn consent(&mut self, now: DateTime<Utc>, asked: &SandboxRequest) -> Reply {
         let form = if asked.method == "POST" { asked.form() } else { asked.query.iter().cloned().collect() };
         let given = |name: &str| form.get(name).map(String::as_str).filter(|text| !text.is_empty());
         let (Some(client), Some(redirect), Some("code")) =
@@ -125,7 +125,7 @@ impl Google {
         while self.codes.len() >= CODES_MAX {
             self.codes.pop_first();
         }
-        self.codes.insert(code, Code { email, client, redirect, challenge, scopes, offline, expires });
+        self.codes.insert(code, ConsentCode { email, client, redirect, challenge, scopes, offline, expires });
         Reply::redirect(back.as_str())
     }
 
@@ -155,7 +155,7 @@ impl Google {
     }
 
     /// The token endpoint.
-    pub(super) fn token(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
+    pub(super) fn token(&mut self, now: DateTime<Utc>, asked: &SandboxRequest) -> Reply {
         let mut form = asked.form();
         if let Some((id, secret)) = basic(asked) {
             form.entry("client_id".to_owned()).or_insert(id);
@@ -236,7 +236,7 @@ impl Google {
             self.end_grant(&oldest);
         }
         let (email, client) = (email.to_owned(), client.to_owned());
-        let grant = Grant { email, client, scopes: scopes.to_vec(), made: self.made };
+        let grant = StoredGrant { email, client, scopes: scopes.to_vec(), made: self.made };
         self.grants.insert(name.to_owned(), grant);
     }
 
@@ -268,7 +268,7 @@ impl Google {
     }
 
     /// The revocation endpoint: any token of a grant ends all of it.
-    pub(super) fn revoke(&mut self, asked: &Asked) -> Reply {
+    pub(super) fn revoke(&mut self, asked: &SandboxRequest) -> Reply {
         let form = asked.form();
         let token = form.get("token").map(String::as_str).or_else(|| asked.param("token")).unwrap_or_default();
         let grant = match self.tokens.get(token) {
@@ -298,7 +298,7 @@ pub(super) fn subject(email: &str) -> String {
     format!("{number:021}")
 }
 
-fn basic(asked: &Asked) -> Option<(String, String)> {
+fn basic(asked: &SandboxRequest) -> Option<(String, String)> {
     let text = asked.header("authorization")?.strip_prefix("Basic ")?;
     let bytes = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
     let text = String::from_utf8(bytes).ok()?;

@@ -4,10 +4,10 @@ use chrono::{DateTime, Duration, Utc};
 use maud::{DOCTYPE, PreEscaped, html};
 use serde_json::{Map, Value, json};
 
-use super::{Google, expand};
+use super::{GoogleLookAlike, expand};
 use crate::{
     domain::time::Window,
-    sandbox::reply::{Asked, Reply},
+    sandbox::reply::{Reply, SandboxRequest},
 };
 
 /// How far ahead is shown.
@@ -17,9 +17,9 @@ const STYLE: &str = "body{font:1rem/1.45 system-ui,sans-serif;margin:.5rem;color
     table{border-collapse:collapse;width:100%}td{padding:.2rem .6rem;border-top:1px solid #8884;vertical-align:top}\
     iframe{width:100%;height:60vh;border:0}";
 
-impl Google {
+impl GoogleLookAlike {
     /// The page, its list (which refreshes itself), and what its form brings.
-    pub(super) fn page(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
+    pub(super) fn page(&mut self, now: DateTime<Utc>, asked: &SandboxRequest) -> Reply {
         match (asked.method.as_str(), asked.path.as_str()) {
             ("POST", "/") => {
                 let form = asked.form();

@@ -4,9 +4,9 @@ use chrono::{DateTime, Duration, Timelike, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Google, Person,
-    calendars::{Calendar, stamp},
-    errors::Refusal,
+    GoogleLookAlike, Person, SandboxAnswer,
+    calendars::{SandboxCalendar, stamp},
+    errors::SandboxRefusal,
     oauth::CONTROL,
 };
 use crate::sandbox::reply::Reply;
@@ -16,17 +16,17 @@ const ALL: [&str; 2] = ["https://www.googleapis.com/auth/calendar", "openid"];
 /// Most people of one world.
 const PEOPLE_MAX: usize = 100_000;
 
-impl Google {
-    pub(super) fn make_person(&mut self, now: DateTime<Utc>, email: &str, zone: Option<&str>) -> Answer {
+impl GoogleLookAlike {
+    pub(super) fn make_person(&mut self, now: DateTime<Utc>, email: &str, zone: Option<&str>) -> SandboxAnswer {
         if !email.contains('@') {
-            return Err(Refusal::invalid("email: an address"));
+            return Err(SandboxRefusal::invalid("email: an address"));
         }
         let zone = zone.unwrap_or("Europe/Paris");
         if zone.parse::<chrono_tz::Tz>().is_err() {
-            return Err(Refusal::invalid("time_zone: an IANA name"));
+            return Err(SandboxRefusal::invalid("time_zone: an IANA name"));
         }
         if self.people.len() >= PEOPLE_MAX && !self.people.contains_key(email) {
-            return Err(Refusal::invalid(format!("email: a sandbox has {PEOPLE_MAX} people at most")));
+            return Err(SandboxRefusal::invalid(format!("email: a sandbox has {PEOPLE_MAX} people at most")));
         }
         self.add_person(email, zone);
         let scopes: Vec<String> = ALL.iter().map(|scope| (*scope).to_owned()).collect();
@@ -44,7 +44,7 @@ impl Google {
 
     /// A person with a primary calendar and one more; known people stay as they are.
     pub fn add_person(&mut self, email: &str, zone: &str) {
-        let calendar = |id: &str, summary: &str| Calendar::new(id, summary, zone, "owner", email, 0);
+        let calendar = |id: &str, summary: &str| SandboxCalendar::new(id, summary, zone, "owner", email, 0);
         let family = format!("family-{}@group.calendar.google.com", email.replace('@', "-at-"));
         self.people.entry(email.to_owned()).or_insert_with(|| Person {
             calendars: [(email.to_owned(), calendar(email, email)), (family.clone(), calendar(&family, "Family"))]
@@ -60,16 +60,22 @@ impl Google {
         email: &str,
         summary: &str,
         role: Option<&str>,
-    ) -> Answer {
+    ) -> SandboxAnswer {
         let id = format!("{}@group.calendar.google.com", self.invent("calendar"));
         let zone = self.calendar(email, "primary")?.time_zone.clone();
-        let held = Calendar::new(&id, summary, &zone, role.unwrap_or("owner"), email, 0);
+        let held = SandboxCalendar::new(&id, summary, &zone, role.unwrap_or("owner"), email, 0);
         self.add_calendar(now, email, held)?;
         Ok(Reply::json(200, &json!({ "id": id })))
     }
 
     /// A busy fortnight and beyond: meetings through the weeks, one series in every ten.
-    pub(super) fn seed_events(&mut self, now: DateTime<Utc>, email: &str, calendar: &str, events: u64) -> Answer {
+    pub(super) fn seed_events(
+        &mut self,
+        now: DateTime<Utc>,
+        email: &str,
+        calendar: &str,
+        events: u64,
+    ) -> SandboxAnswer {
         const TITLES: [&str; 8] = [
             "Stand-up",
             "School run",
@@ -110,8 +116,15 @@ impl Google {
     }
 
     /// Puts an item there as it is, for kinds of events that nobody can make by request. What it lacks is filled in.
-    pub(super) fn put_raw(&mut self, now: DateTime<Utc>, email: &str, calendar: Option<&str>, body: &Value) -> Answer {
-        let item = body.get("event").and_then(Value::as_object).ok_or_else(|| Refusal::required("Missing event."))?;
+    pub(super) fn put_raw(
+        &mut self,
+        now: DateTime<Utc>,
+        email: &str,
+        calendar: Option<&str>,
+        body: &Value,
+    ) -> SandboxAnswer {
+        let item =
+            body.get("event").and_then(Value::as_object).ok_or_else(|| SandboxRefusal::required("Missing event."))?;
         let id = match item.get("id").and_then(Value::as_str) {
             Some(id) => id.to_owned(),
             None => self.invent("event"),
@@ -123,14 +136,20 @@ impl Google {
     }
 }
 
-impl Google {
+impl GoogleLookAlike {
     /// A person takes an event out of the bin. The exceptions that went with a series are back with it, and no list of changes
     /// names them: they are as old as they were.
-    pub(super) fn restore(&mut self, now: DateTime<Utc>, email: &str, calendar: Option<&str>, id: &str) -> Answer {
+    pub(super) fn restore(
+        &mut self,
+        now: DateTime<Utc>,
+        email: &str,
+        calendar: Option<&str>,
+        id: &str,
+    ) -> SandboxAnswer {
         let calendar = calendar.unwrap_or("primary");
         let held = self.calendar_mut(email, calendar)?;
         let deleted = held.events.get(id).and_then(|one| one.bin.clone());
-        let item = deleted.ok_or_else(|| Refusal::new(404, "global", "notFound"))?;
+        let item = deleted.ok_or_else(|| SandboxRefusal::new(404, "global", "notFound"))?;
         for one in held.events.values_mut().filter(|one| one.text("recurringEventId") == id && one.with_series) {
             if let Some(before) = one.bin.take() {
                 (one.item, one.change, one.with_series) = (before, 0, false);

@@ -4,31 +4,31 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Answer, Google, colors, errors::Refusal, watch};
-use crate::sandbox::reply::{Asked, Reply};
+use super::{GoogleLookAlike, SandboxAnswer, colors, errors::SandboxRefusal, watch};
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// Where everything stands besides the origin.
 const ROOT: &str = "/google";
 const API: &str = "/calendar/v3/";
 
 /// A path without what stands before Google's own.
-pub(super) fn path(asked: &Asked) -> &str {
+pub(super) fn path(asked: &SandboxRequest) -> &str {
     asked.path.strip_prefix(ROOT).filter(|rest| rest.starts_with('/')).unwrap_or(&asked.path)
 }
 
 /// Whether a path is one of the API's.
-pub(super) fn is_api(asked: &Asked) -> bool {
+pub(super) fn is_api(asked: &SandboxRequest) -> bool {
     path(asked).starts_with(API)
 }
 
 /// The pieces of the path below `/calendar/v3`.
-fn pieces(asked: &Asked) -> Vec<String> {
-    let below = Asked { path: path(asked).to_owned(), ..Asked::default() };
+fn pieces(asked: &SandboxRequest) -> Vec<String> {
+    let below = SandboxRequest { path: path(asked).to_owned(), ..SandboxRequest::default() };
     below.pieces().into_iter().skip(2).collect()
 }
 
 /// The name of what is asked, as the discovery document has it: what counts and faults are filed under.
-pub(super) fn operation(asked: &Asked) -> &'static str {
+pub(super) fn operation(asked: &SandboxRequest) -> &'static str {
     match path(asked) {
         "/o/oauth2/v2/auth" | "/o/oauth2/auth" => "consent",
         "/token" | "/oauth2/token" | "/oauth2/v4/token" | "/o/oauth2/token" => "token",
@@ -99,8 +99,8 @@ fn method(verb: &str, pieces: &[&str]) -> &'static str {
     }
 }
 
-impl Google {
-    pub(super) fn route(&mut self, now: DateTime<Utc>, asked: &Asked) -> Reply {
+impl GoogleLookAlike {
+    pub(super) fn route(&mut self, now: DateTime<Utc>, asked: &SandboxRequest) -> Reply {
         let done = match operation(asked) {
             "consent" => Ok(self.consent(now, asked)),
             "token" => Ok(self.token(now, asked)),
@@ -115,9 +115,9 @@ impl Google {
         done.unwrap_or_else(|refusal| refusal.reply())
     }
 
-    fn calendar_api(&mut self, now: DateTime<Utc>, asked: &Asked, name: &str) -> Answer {
+    fn calendar_api(&mut self, now: DateTime<Utc>, asked: &SandboxRequest, name: &str) -> SandboxAnswer {
         if !is_api(asked) {
-            return Err(Refusal::new(404, "global", "notFound"));
+            return Err(SandboxRefusal::new(404, "global", "notFound"));
         }
         let caller = self.caller(now, asked)?;
         let pieces = pieces(asked);
@@ -158,7 +158,7 @@ impl Google {
             "events.delete" => self.delete(now, &caller, calendar, inside, asked),
             "events.move" => self.move_event(now, &caller, calendar, inside, asked),
             "events.instances" => self.instances(&caller, calendar, inside, asked),
-            _ => Err(Refusal::new(404, "global", "notFound")),
+            _ => Err(SandboxRefusal::new(404, "global", "notFound")),
         }
     }
 }

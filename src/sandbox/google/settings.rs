@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Caller, Google, errors::Refusal, shape, tokens};
-use crate::sandbox::reply::Asked;
+use super::{GoogleLookAlike, SandboxAnswer, TokenHolder, errors::SandboxRefusal, shape, tokens};
+use crate::sandbox::reply::SandboxRequest;
 
 /// Scopes that may read settings.
 pub(super) const MAY_READ_SETTINGS: &[&str] =
@@ -23,8 +23,8 @@ const VALUES: [(&str, &str); 11] = [
     ("weekStart", "1"),
 ];
 
-impl Google {
-    pub(super) fn list_settings(&self, caller: &Caller, asked: &Asked) -> Answer {
+impl GoogleLookAlike {
+    pub(super) fn list_settings(&self, caller: &TokenHolder, asked: &SandboxRequest) -> SandboxAnswer {
         caller.needs(MAY_READ_SETTINGS)?;
         let zone = &self.calendar(&caller.email, "primary")?.time_zone;
         let person = self.person(&caller.email)?;
@@ -44,11 +44,11 @@ impl Google {
         shape::answer(asked, tokens::small_page(asked, "calendar#settings", &rows, &next)?)
     }
 
-    pub(super) fn get_setting(&self, caller: &Caller, id: &str, asked: &Asked) -> Answer {
+    pub(super) fn get_setting(&self, caller: &TokenHolder, id: &str, asked: &SandboxRequest) -> SandboxAnswer {
         caller.needs(MAY_READ_SETTINGS)?;
         let zone = self.calendar(&caller.email, "primary")?.time_zone.as_str();
         let value = VALUES.iter().chain([&("timezone", zone)]).find(|(held, _)| *held == id).map(|(_, value)| *value);
-        let value = value.ok_or_else(|| Refusal::new(404, "global", "notFound"))?;
+        let value = value.ok_or_else(|| SandboxRefusal::new(404, "global", "notFound"))?;
         shape::answer(asked, setting(id, value))
     }
 }

@@ -4,11 +4,11 @@ use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, calendars::Calendar, errors::Refusal, expand, fields};
-use crate::sandbox::reply::{Asked, Reply};
+use super::{SandboxAnswer, calendars::SandboxCalendar, errors::SandboxRefusal, expand, fields};
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// An answer of success: 304 when the caller has this version, and only the fields it asks for.
-pub(super) fn answer(asked: &Asked, body: Value) -> Answer {
+pub(super) fn answer(asked: &SandboxRequest, body: Value) -> SandboxAnswer {
     let etag = body.get("etag").and_then(Value::as_str).map(str::to_owned);
     let header = |etag: String| ("etag".to_owned(), etag);
     if asked.method == "GET" && etag.is_some() && asked.header("if-none-match") == etag.as_deref() {
@@ -52,16 +52,16 @@ pub(super) struct View {
 
 impl View {
     /// Reads `timeZone` and `maxAttendees`; the calendar's zone is the default.
-    pub(super) fn read(asked: &Asked, calendar: &Calendar) -> Result<Self, Refusal> {
+    pub(super) fn read(asked: &SandboxRequest, calendar: &SandboxCalendar) -> Result<Self, SandboxRefusal> {
         let name = asked.param("timeZone").unwrap_or(&calendar.time_zone);
         let zone = match name.parse() {
             Ok(zone) => zone,
             Err(_) if asked.param("timeZone").is_none() => Tz::UTC,
-            Err(_) => return Err(Refusal::parameter("timeZone", "Invalid time zone.")),
+            Err(_) => return Err(SandboxRefusal::parameter("timeZone", "Invalid time zone.")),
         };
         let attendees_max = asked.param("maxAttendees").map(|text| match text.parse() {
             Ok(most) if most > 0 => Ok(most),
-            _ => Err(Refusal::parameter("maxAttendees", format!("Invalid integer value: '{text}'."))),
+            _ => Err(SandboxRefusal::parameter("maxAttendees", format!("Invalid integer value: '{text}'."))),
         });
         Ok(Self { zone, name: name.to_owned(), attendees_max: attendees_max.transpose()?, role: calendar.role.clone() })
     }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{Google, STORED_MAX};
-use crate::sandbox::reply::Asked;
+use super::{GoogleLookAlike, STORED_MAX};
+use crate::sandbox::reply::SandboxRequest;
 
 const ADA: &str = "ada@example.com";
 
@@ -12,8 +12,8 @@ fn now() -> DateTime<Utc> {
     "2027-06-01T12:00:00Z".parse().expect("a time")
 }
 
-fn ask(google: &mut Google, method: &str, target: &str, token: &str, body: &Value) -> (u16, Value) {
-    let mut asked = Asked::target(method, target);
+fn ask(google: &mut GoogleLookAlike, method: &str, target: &str, token: &str, body: &Value) -> (u16, Value) {
+    let mut asked = SandboxRequest::target(method, target);
     asked.headers.insert("authorization".to_owned(), format!("Bearer {token}"));
     if !body.is_null() {
         asked.body = body.to_string().into_bytes();
@@ -22,8 +22,8 @@ fn ask(google: &mut Google, method: &str, target: &str, token: &str, body: &Valu
     (reply.status, serde_json::from_slice(&reply.body).unwrap_or(Value::Null))
 }
 
-fn ada() -> (Google, String) {
-    let mut google = Google::new(7);
+fn ada() -> (GoogleLookAlike, String) {
+    let mut google = GoogleLookAlike::new(7);
     let (_, made) = ask(&mut google, "POST", "/control/users", "", &json!({ "email": ADA }));
     (google, made["access_token"].as_str().expect("a token").to_owned())
 }

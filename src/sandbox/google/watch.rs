@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Answer, Caller, Google, MAY_READ, acl::MAY_READ_RULES, calendar_list::MAY_LIST, checks, errors::Refusal,
-    settings::MAY_READ_SETTINGS, shape,
+    GoogleLookAlike, MAY_READ, SandboxAnswer, TokenHolder, acl::MAY_READ_RULES, calendar_list::MAY_LIST, checks,
+    errors::SandboxRefusal, settings::MAY_READ_SETTINGS, shape,
 };
-use crate::sandbox::reply::{Asked, Reply};
+use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// Longest life of a channel, in seconds.
 const TTL_MAX_S: i64 = 2_592_000;
@@ -43,7 +43,7 @@ pub(super) fn rules_of(calendar: &str) -> String {
 
 /// What happens to notifications.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum NotificationMode {
     #[default]
     Normal,
     Drop,
@@ -52,7 +52,7 @@ pub(super) enum Mode {
 
 /// One channel.
 #[derive(Clone, Debug)]
-pub(super) struct Channel {
+pub(super) struct SandboxChannel {
     pub email: String,
     /// A calendar's id: its events; anything else: see [`Subject`].
     pub place: String,
@@ -76,33 +76,39 @@ pub struct Push {
     pub attempt: u32,
 }
 
-impl Google {
-    pub(super) fn watch(&mut self, now: DateTime<Utc>, caller: &Caller, subject: Subject<'_>, asked: &Asked) -> Answer {
+impl GoogleLookAlike {
+    pub(super) fn watch(
+        &mut self,
+        now: DateTime<Utc>,
+        caller: &TokenHolder,
+        subject: Subject<'_>,
+        asked: &SandboxRequest,
+    ) -> SandboxAnswer {
         let place = self.subject_place(caller, subject)?;
         let body = checks::body(asked)?;
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
         let (Some(id), Some(address)) = (text("id"), text("address")) else {
-            return Err(Refusal::required("Missing channel id or address."));
+            return Err(SandboxRefusal::required("Missing channel id or address."));
         };
         if !matches!(text("type").as_deref(), Some("web_hook" | "webhook")) {
-            return Err(Refusal::invalid("Unknown channel type."));
+            return Err(SandboxRefusal::invalid("Unknown channel type."));
         }
         if id.len() > 64 || text("token").is_some_and(|token| token.len() > 256) {
-            return Err(Refusal::invalid("Channel id or token is too long."));
+            return Err(SandboxRefusal::invalid("Channel id or token is too long."));
         }
-        let url = Url::parse(&address).map_err(|_| Refusal::invalid("Invalid address."))?;
+        let url = Url::parse(&address).map_err(|_| SandboxRefusal::invalid("Invalid address."))?;
         let near = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
         if url.scheme() != "https" && !near {
-            return Err(Refusal::new(400, "global", "push.webhookUrlNotHttps"));
+            return Err(SandboxRefusal::new(400, "global", "push.webhookUrlNotHttps"));
         }
         if self.channels.contains_key(&id) {
-            return Err(Refusal::new(400, "global", "channelIdNotUnique"));
+            return Err(SandboxRefusal::new(400, "global", "channelIdNotUnique"));
         }
         if self.channels.len() >= CHANNELS_MAX {
             self.channels.retain(|_, held| held.expires > now);
         }
         if self.channels.len() >= CHANNELS_MAX {
-            return Err(Refusal::new(403, "usageLimits", "quotaExceeded"));
+            return Err(SandboxRefusal::new(403, "usageLimits", "quotaExceeded"));
         }
         let ttl =
             body.get("params").and_then(|params| params.get("ttl")?.as_str()?.parse::<i64>().ok()).unwrap_or(TTL_S);
@@ -117,7 +123,7 @@ impl Google {
             .values()
             .find(|held| held.place == place && held.email == caller.email)
             .map_or(resource, |held| held.resource.clone());
-        let channel = Channel {
+        let channel = SandboxChannel {
             email: caller.email.clone(),
             place: place.clone(),
             address,
@@ -138,7 +144,7 @@ impl Google {
         shape::answer(asked, answer)
     }
 
-    fn subject_place(&self, caller: &Caller, subject: Subject<'_>) -> Result<String, Refusal> {
+    fn subject_place(&self, caller: &TokenHolder, subject: Subject<'_>) -> Result<String, SandboxRefusal> {
         match subject {
             Subject::Events(id) => {
                 caller.needs(MAY_READ)?;
@@ -159,7 +165,7 @@ impl Google {
         self.notify_place(now, email, LIST);
     }
 
-    pub(super) fn stop(&mut self, caller: &Caller, asked: &Asked) -> Answer {
+    pub(super) fn stop(&mut self, caller: &TokenHolder, asked: &SandboxRequest) -> SandboxAnswer {
         let body = checks::body(asked)?;
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
         let held = self
@@ -167,7 +173,7 @@ impl Google {
             .get(text("id"))
             .filter(|held| held.resource == text("resourceId") && held.email == caller.email);
         if held.is_none() {
-            return Err(Refusal::new(404, "global", "notFound"));
+            return Err(SandboxRefusal::new(404, "global", "notFound"));
         }
         self.channels.remove(text("id"));
         Ok(Reply::empty(204))
@@ -206,9 +212,9 @@ impl Google {
             self.pushes.pop_front();
         }
         match self.settings.notifications {
-            Mode::Normal => self.pushes.push_back(push),
-            Mode::Duplicate => self.pushes.extend([push.clone(), push]),
-            Mode::Drop => {}
+            NotificationMode::Normal => self.pushes.push_back(push),
+            NotificationMode::Duplicate => self.pushes.extend([push.clone(), push]),
+            NotificationMode::Drop => {}
         }
     }
 

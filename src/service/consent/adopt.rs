@@ -26,7 +26,7 @@ use crate::{
 
 /// What a consent has brought.
 struct Given<'a> {
-    grant: &'a oauth::Grant,
+    grant: &'a oauth::TokenGrant,
     granted: Vec<String>,
     listed: Vec<RemoteCalendar>,
     /// What the account is at its provider.
@@ -35,7 +35,11 @@ struct Given<'a> {
 
 impl Services {
     /// Lists the calendars with a grant, and stores all of it at once.
-    pub(super) async fn adopt_grant(&self, consent: &Consent, grant: &oauth::Grant) -> Result<Connected, ConsentError> {
+    pub(super) async fn adopt_grant(
+        &self,
+        consent: &Consent,
+        grant: &oauth::TokenGrant,
+    ) -> Result<Connected, ConsentError> {
         let granted =
             grant.scopes.clone().unwrap_or_else(|| scopes::wanted(true).iter().map(|s| (*s).to_owned()).collect());
         let allowed = scopes::allowed(&granted);
@@ -45,10 +49,10 @@ impl Services {
         if !allowed.read {
             return Err(ConsentError::Missing("your events"));
         }
-        let access = registry::Access {
+        let access = registry::AccountAccess {
             access_token: Some(grant.access_token.clone()),
             granted: granted.clone(),
-            ..registry::Access::to(consent.provider)
+            ..registry::AccountAccess::to(consent.provider)
         };
         let provider = self.connections.try_out(access)?;
         let listed = provider.calendars().await?;

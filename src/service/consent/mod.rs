@@ -91,7 +91,7 @@ pub struct Invitation {
 
 /// What came back.
 #[derive(Clone, Debug, Default)]
-pub struct Returned {
+pub struct ConsentReturn {
     /// `state`.
     pub state: String,
     /// `code`, when the person agreed.
@@ -222,7 +222,8 @@ impl Services {
         let wanted = if held.is_empty() || missing.is_empty() { wanted } else { missing };
         let (state, verifier, ticket) = (self.random_text(), Secret::new(self.random_text()), self.random_text());
         let id: ConsentId = self.world.new_id();
-        let consent = oauth::Consent { state: &state, verifier: &verifier, scopes: &wanted, extra: scopes::EXTRA };
+        let consent =
+            oauth::ConsentRequest { state: &state, verifier: &verifier, scopes: &wanted, extra: scopes::EXTRA };
         let url = app.authorization_url(&consent);
         let cookie = self.seal_cookie(id, &state, &verifier)?;
         let now = self.world.now();
@@ -280,14 +281,19 @@ impl Services {
     }
 
     /// Ends a consent: exchanges the code, lists the calendars, and stores all of it at once.
-    pub async fn finish_consent(&self, provider: ProviderKind, back: Returned) -> Result<Connected, Unconnected> {
+    pub async fn finish_consent(&self, provider: ProviderKind, back: ConsentReturn) -> Result<Connected, Unconnected> {
         let recognised = self.recognise(provider, &back).await;
         let (consent, verifier) = recognised.map_err(|why| Unconnected { why, return_to: None })?;
         let done = self.conclude(&consent, &verifier, &back).await;
         done.map_err(|why| Unconnected { why, return_to: consent.return_to })
     }
 
-    async fn conclude(&self, consent: &Consent, verifier: &Secret, back: &Returned) -> Result<Connected, ConsentError> {
+    async fn conclude(
+        &self,
+        consent: &Consent,
+        verifier: &Secret,
+        back: &ConsentReturn,
+    ) -> Result<Connected, ConsentError> {
         let app = self.app().ok_or_else(|| ConsentError::Failed("Google is not set up".into()))?;
         if let Some(error) = &back.error {
             return Err(if error == "access_denied" {
@@ -311,7 +317,7 @@ impl Services {
     }
 
     /// Whether an account stands on this person's grant already: at the provider the two are one.
-    async fn stands_elsewhere(&self, grant: &oauth::Grant) -> Result<bool, ConsentError> {
+    async fn stands_elsewhere(&self, grant: &oauth::TokenGrant) -> Result<bool, ConsentError> {
         let Some(subject) = &grant.subject else { return Ok(true) };
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let shared = tx.shares_grant(AccountId(uuid::Uuid::nil()), subject).await?;
@@ -320,7 +326,7 @@ impl Services {
     }
 
     /// The consent that a state names, if this is its browser; it is spent.
-    async fn recognise(&self, provider: ProviderKind, back: &Returned) -> Result<(Consent, Secret), ConsentError> {
+    async fn recognise(&self, provider: ProviderKind, back: &ConsentReturn) -> Result<(Consent, Secret), ConsentError> {
         let opened = back.cookie.as_deref().and_then(|cookie| self.open_cookie(cookie));
         let Some((id, state, verifier)) = opened else { return Err(ConsentError::Unknown) };
         if !bool::from(state.expose().as_bytes().ct_eq(back.state.as_bytes())) {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::{
     super::{
         Services,
-        read_events::{BATCHES_MAX, CutShort, Reader, near},
+        read_events::{BATCHES_MAX, CutShort, EventReader, near},
     },
     person::{days_of, person, rules_of},
 };
@@ -23,7 +23,7 @@ use crate::{
     },
     engine::{
         busy::BusyTime,
-        recurrence::Budget,
+        recurrence::ExpansionBudget,
         spans::{free_of, merged},
         ticks::work_days,
     },
@@ -84,7 +84,7 @@ pub struct Availability {
 }
 
 /// A person's busy time.
-pub(super) struct Busy {
+pub(super) struct PersonBusy {
     /// Joined, cut to the window.
     pub(super) spans: Vec<Window>,
     /// What could not be read or expanded to its end. It counts as busy.
@@ -101,7 +101,7 @@ impl Services {
         check(wanted)?;
         let mut all = Vec::new();
         for user in &wanted.users {
-            let Busy { spans: busy, cut } = self.busy_time(scope, user, wanted.window, None).await?;
+            let PersonBusy { spans: busy, cut } = self.busy_time(scope, user, wanted.window, None).await?;
             let mut tx = self.store.begin(Mode::Read, scope).await?;
             let user = person(&mut tx, scope, user).await?;
             let rules = rules_of(&mut tx, &user.id).await?;
@@ -124,11 +124,11 @@ impl Services {
         user: &UserId,
         window: Window,
         blocks_of: Option<&BTreeSet<EventId>>,
-    ) -> Result<Busy, Refusal> {
+    ) -> Result<PersonBusy, Refusal> {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let zone = tx.user(user).await?.ok_or(Refusal::NotFound("user"))?.time_zone;
-        let mut busy = BusyTime::new(window, Budget::PERSON);
-        let mut reader = Reader::new(&mut tx, scope, user, None, near(window, None), zone);
+        let mut busy = BusyTime::new(window, ExpansionBudget::PERSON);
+        let mut reader = EventReader::new(&mut tx, scope, user, None, near(window, None), zone);
         let mut unread = true;
         for _ in 0..BATCHES_MAX {
             let Some(mut batch) = reader.next().await? else {
@@ -162,7 +162,7 @@ impl Services {
         }
         tx.commit().await?;
         let (spans, unfinished) = busy.joined();
-        Ok(Busy { spans, cut: CutShort::of(&unfinished, unread) })
+        Ok(PersonBusy { spans, cut: CutShort::of(&unfinished, unread) })
     }
 }
 

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::ids::UserId,
-    engine::scheduling::{self, Budget, Plan, Problem, ProblemRefused, Stop, Unstopped},
+    engine::scheduling::{self, Plan, PlanProblem, ProblemRefused, SearchBudget, Stop, Unstopped},
 };
 
 /// Longest time that one list is computed. A budget's steps and work end it long before, unless the machine is much too busy.
@@ -60,8 +60,13 @@ pub enum NoPlan {
 
 impl Computing {
     /// A person's plan; nothing, if the caller goes before it is there.
-    pub async fn plan(&self, user: &UserId, problem: &Problem, gone: &CancellationToken) -> Result<Arc<Plan>, NoPlan> {
-        let budget = Budget::Interactive;
+    pub async fn plan(
+        &self,
+        user: &UserId,
+        problem: &PlanProblem,
+        gone: &CancellationToken,
+    ) -> Result<Arc<Plan>, NoPlan> {
+        let budget = SearchBudget::Interactive;
         let Self::Beside(pool) = self else {
             return computed(problem, budget, &Unstopped);
         };
@@ -90,7 +95,7 @@ impl Computing {
     }
 }
 
-fn computed(problem: &Problem, budget: Budget, stop: &dyn Stop) -> Result<Arc<Plan>, NoPlan> {
+fn computed(problem: &PlanProblem, budget: SearchBudget, stop: &dyn Stop) -> Result<Arc<Plan>, NoPlan> {
     scheduling::plan_until(problem, budget, stop).map(Arc::new).map_err(NoPlan::Refused)
 }
 
@@ -98,7 +103,7 @@ fn computed(problem: &Problem, budget: Budget, stop: &dyn Stop) -> Result<Arc<Pl
 #[derive(Debug)]
 pub struct Pool {
     threads: usize,
-    shared: Arc<Shared>,
+    shared: Arc<SharedLists>,
 }
 
 impl Pool {
@@ -109,7 +114,7 @@ impl Pool {
     pub fn start(threads: usize, waiting_max: usize) -> std::io::Result<Self> {
         let (lists, bell) = (Mutex::default(), Condvar::new());
         let threads = threads.max(1);
-        let pool = Self { threads, shared: Arc::new(Shared { lists, bell, waiting_max }) };
+        let pool = Self { threads, shared: Arc::new(SharedLists { lists, bell, waiting_max }) };
         for _ in 0..threads {
             let shared = Arc::clone(&pool.shared);
             thread::Builder::new().name("plan".to_owned()).spawn(move || shared.work())?;
@@ -124,22 +129,22 @@ impl Drop for Pool {
     }
 }
 
-type Ended = Result<Arc<Plan>, NoPlan>;
+type PlanEnded = Result<Arc<Plan>, NoPlan>;
 
 /// One list that is computed, or waits for it.
 #[derive(Debug)]
-struct Job {
+struct PlanJob {
     user: UserId,
-    problem: Problem,
-    budget: Budget,
+    problem: PlanProblem,
+    budget: SearchBudget,
     stopped: AtomicBool,
     callers: AtomicUsize,
-    ended: watch::Sender<Option<Ended>>,
+    ended: watch::Sender<Option<PlanEnded>>,
 }
 
-impl Job {
+impl PlanJob {
     /// The first end counts.
-    fn end(&self, ended: Ended) {
+    fn end(&self, ended: PlanEnded) {
         self.ended.send_if_modified(|held| {
             let first = held.is_none();
             if first {
@@ -156,12 +161,12 @@ impl Job {
 }
 
 /// Ends a search when nobody wants it any more, or when it has taken too long.
-struct Until<'a> {
-    job: &'a Job,
+struct SearchStop<'a> {
+    job: &'a PlanJob,
     at: Instant,
 }
 
-impl Stop for Until<'_> {
+impl Stop for SearchStop<'_> {
     fn is_over(&self) -> bool {
         self.job.stopped.load(Ordering::Relaxed) || Instant::now() >= self.at
     }
@@ -169,14 +174,14 @@ impl Stop for Until<'_> {
 
 #[derive(Debug, Default)]
 struct Lists {
-    waiting: VecDeque<Arc<Job>>,
+    waiting: VecDeque<Arc<PlanJob>>,
     /// What is computed or waits, by person: the newest of each.
-    newest: BTreeMap<UserId, Arc<Job>>,
+    newest: BTreeMap<UserId, Arc<PlanJob>>,
     closed: bool,
 }
 
 impl Lists {
-    fn forget(&mut self, job: &Arc<Job>) {
+    fn forget(&mut self, job: &Arc<PlanJob>) {
         self.waiting.retain(|held| !Arc::ptr_eq(held, job));
         if self.newest.get(&job.user).is_some_and(|held| Arc::ptr_eq(held, job)) {
             self.newest.remove(&job.user);
@@ -185,26 +190,26 @@ impl Lists {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SharedLists {
     lists: Mutex<Lists>,
     bell: Condvar,
     waiting_max: usize,
 }
 
 /// Somebody who waits for a plan.
-struct Caller<'a> {
-    shared: &'a Shared,
-    job: Arc<Job>,
-    ended: watch::Receiver<Option<Ended>>,
+struct Waiter<'a> {
+    shared: &'a SharedLists,
+    job: Arc<PlanJob>,
+    ended: watch::Receiver<Option<PlanEnded>>,
 }
 
-impl Shared {
+impl SharedLists {
     /// Every change is a single step, so the lists are whole after a panic elsewhere.
     fn lists(&self) -> MutexGuard<'_, Lists> {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self, user: &UserId, problem: &Problem, budget: Budget) -> Result<Caller<'_>, NoPlan> {
+    fn begin(&self, user: &UserId, problem: &PlanProblem, budget: SearchBudget) -> Result<Waiter<'_>, NoPlan> {
         let mut lists = self.lists();
         if lists.closed {
             return Err(NoPlan::Stopping);
@@ -215,14 +220,14 @@ impl Shared {
                 return Err(NoPlan::Full);
             }
             held.callers.fetch_add(1, Ordering::Relaxed);
-            return Ok(Caller { shared: self, job: Arc::clone(held), ended: held.ended.subscribe() });
+            return Ok(Waiter { shared: self, job: Arc::clone(held), ended: held.ended.subscribe() });
         }
         let place = held.as_ref().and_then(|held| lists.waiting.iter().position(|waits| Arc::ptr_eq(waits, held)));
         if place.is_none() && lists.waiting.len() >= self.waiting_max {
             return Err(NoPlan::Full);
         }
         let (stopped, callers, (ended, receiver)) = (AtomicBool::new(false), AtomicUsize::new(1), watch::channel(None));
-        let job = Job { user: user.clone(), problem: problem.clone(), budget, stopped, callers, ended };
+        let job = PlanJob { user: user.clone(), problem: problem.clone(), budget, stopped, callers, ended };
         let job = Arc::new(job);
         if let Some(held) = held {
             held.stop(NoPlan::Superseded);
@@ -235,13 +240,13 @@ impl Shared {
         lists.newest.insert(user.clone(), Arc::clone(&job));
         drop(lists);
         self.bell.notify_one();
-        Ok(Caller { shared: self, job, ended: receiver })
+        Ok(Waiter { shared: self, job, ended: receiver })
     }
 
     /// What each thread does until the pool is closed.
     fn work(&self) {
         while let Some(job) = self.next() {
-            let until = Until { job: &job, at: Instant::now() + TIME_MAX };
+            let until = SearchStop { job: &job, at: Instant::now() + TIME_MAX };
             let ended = catch_unwind(AssertUnwindSafe(|| computed(&job.problem, job.budget, &until)));
             if let Ok(Ok(plan)) = &ended
                 && plan.stopped
@@ -259,7 +264,7 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Option<Arc<Job>> {
+    fn next(&self) -> Option<Arc<PlanJob>> {
         let mut lists = self.lists();
         loop {
             if lists.closed {
@@ -284,14 +289,14 @@ impl Shared {
     }
 }
 
-impl Caller<'_> {
-    async fn plan(&mut self) -> Ended {
+impl Waiter<'_> {
+    async fn plan(&mut self) -> PlanEnded {
         let ended = self.ended.wait_for(Option::is_some).await;
         ended.ok().and_then(|ended| ended.clone()).unwrap_or(Err(NoPlan::Lost))
     }
 }
 
-impl Drop for Caller<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut lists = self.shared.lists();
         // Who joins does so under the same lock: nobody comes to a job that is ended here.

@@ -16,7 +16,7 @@ use crate::{
         time::Window,
     },
     engine::{
-        imported::{Asked, asked},
+        imported::{ImportedTask, asked},
         replan::DEBOUNCE,
     },
     store::StoreError,
@@ -69,7 +69,7 @@ impl Services {
         let now = self.world.now();
         let (mut tasks, mut blocks) = (Vec::new(), Vec::new());
         for event in wanted.into_iter().filter(|event| !known.contains(&event.id)) {
-            let Some(Asked { facts, block }) = asked(&event.content, user.time_zone, now) else { continue };
+            let Some(ImportedTask { facts, block }) = asked(&event.content, user.time_zone, now) else { continue };
             let new = Task::new(self.world.new_id(), event.space_id.clone(), event.user_id.clone(), facts, now);
             let task = Task { made_from: Some(event.id), ..new };
             if let Some(span) = block {

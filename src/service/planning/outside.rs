@@ -21,8 +21,8 @@ use crate::{
         time::{EventTime, Window},
     },
     engine::{
-        recurrence::{Bounds, Budget, Wanted, first_slots},
-        replan::{Answer, DEBOUNCE, News, Outside, Seen, Standing, answer, confirmed},
+        recurrence::{Bounds, ExpansionBudget, WantedOccurrences, first_slots},
+        replan::{BlockAnswer, DEBOUNCE, News, Outside, PlanInForce, SeenTask, answer, confirmed},
     },
     store::{StoreError, Tx},
 };
@@ -37,7 +37,7 @@ pub(in crate::service) enum EditedBy {
 }
 
 /// What changed about a block's event.
-enum Change<'a> {
+enum OutsideChange<'a> {
     Time(Window),
     Title(&'a str),
     Gone,
@@ -95,9 +95,9 @@ impl Services {
             .iter()
             .any(|task| task.facts.estimate_min.is_some() && blocks.iter().all(|block| block.task_id != task.id));
         let ahead = Window { from: now, to: now + AHEAD };
-        let standing = Standing::new(blocks.iter().map(TimeBlock::span), wanting, ahead, 0);
-        let wanted = Wanted { window: ahead, starts_from: None, first: Bounds::default().instances_max };
-        let mut budget = Budget::WRITE;
+        let standing = PlanInForce::new(blocks.iter().map(TimeBlock::span), wanting, ahead, 0);
+        let wanted = WantedOccurrences { window: ahead, starts_from: None, first: Bounds::default().instances_max };
+        let mut budget = ExpansionBudget::WRITE;
         for event in events {
             let Ok(found) = first_slots(&event.content, &wanted, Tz::UTC, &mut budget) else { continue };
             let free = |facts: &Facts| event.deleted_at.is_some() || facts.transparency == Transparency::Transparent;
@@ -119,14 +119,14 @@ impl Services {
         write: &mut WriteTx<'_>,
         mut block: TimeBlock,
         task: &Task,
-        change: &Change<'_>,
+        change: &OutsideChange<'_>,
         editor: EditedBy,
     ) -> Result<(), StoreError> {
         let now = self.world.now();
         let outside = match change {
-            Change::Time(span) => Outside::Moved(*span),
-            Change::Title(title) => Outside::Renamed(title),
-            Change::Gone => Outside::Deleted,
+            OutsideChange::Time(span) => Outside::Moved(*span),
+            OutsideChange::Title(title) => Outside::Renamed(title),
+            OutsideChange::Gone => Outside::Deleted,
         };
         let heir = if task.facts.status.is_open() {
             Some(task.id)
@@ -135,9 +135,9 @@ impl Services {
         };
         let title_was_visible = editor == EditedBy::Product || editor == EditedBy::Provider { title_visible: true };
         let mut replan = None;
-        match answer(&block, outside, &Seen { task: heir, title_was_visible, now }) {
-            Answer::Nothing => return Ok(()),
-            Answer::Follow { span, state, lock, task, asks, leaves_clock, replan: cause } => {
+        match answer(&block, outside, &SeenTask { task: heir, title_was_visible, now }) {
+            BlockAnswer::Nothing => return Ok(()),
+            BlockAnswer::Follow { span, state, lock, task, asks, leaves_clock, replan: cause } => {
                 block.move_to(span);
                 (block.state, block.lock, block.task_id) = (state, lock, task);
                 block.origin = if editor == EditedBy::Product { BlockOrigin::User } else { BlockOrigin::External };
@@ -151,7 +151,7 @@ impl Services {
                 }
                 replan = cause;
             }
-            Answer::GiveUp { avoid, replan: cause } => {
+            BlockAnswer::GiveUp { avoid, replan: cause } => {
                 write.delete_blocks(&[block.id]).await?;
                 if let Some(mut task) = write.task(&Scope::Whole, block.task_id).await? {
                     // Whoever takes it out of the calendar wants it later: the next plan does not put it there again.
@@ -164,8 +164,8 @@ impl Services {
                 }
                 return Ok(());
             }
-            Answer::Unlink => block.event_id = None,
-            Answer::Rename(title) => {
+            BlockAnswer::Unlink => block.event_id = None,
+            BlockAnswer::Rename(title) => {
                 // The instance that goes on with it is the same work by the same name.
                 for id in [Some(task.id), heir.filter(|heir| *heir != task.id)].into_iter().flatten() {
                     let Some(mut renamed) = write.task(&Scope::Whole, id).await? else { continue };
@@ -176,7 +176,7 @@ impl Services {
                 }
                 return Ok(());
             }
-            Answer::Show(shown) => block.shows = Some(shown),
+            BlockAnswer::Show(shown) => block.shows = Some(shown),
         }
         block.touch(now);
         write.put_blocks(std::slice::from_ref(&block)).await?;
@@ -212,14 +212,14 @@ async fn leave_clock(tx: &mut Tx, block: &TimeBlock) -> Result<(), StoreError> {
 }
 
 /// What an event says that its block and task do not.
-fn changes<'a>(block: &TimeBlock, task: &Task, event: &'a Event) -> Vec<Change<'a>> {
+fn changes<'a>(block: &TimeBlock, task: &Task, event: &'a Event) -> Vec<OutsideChange<'a>> {
     if event.deleted_at.is_some() {
-        return vec![Change::Gone];
+        return vec![OutsideChange::Gone];
     }
     let facts = &event.content.facts;
     let span = Window { from: facts.start.instant(block.zone), to: facts.end.instant(block.zone) };
-    let time = (span != block.span()).then_some(Change::Time(span));
-    let title = (facts.title != task.facts.title).then_some(Change::Title(&facts.title));
+    let time = (span != block.span()).then_some(OutsideChange::Time(span));
+    let title = (facts.title != task.facts.title).then_some(OutsideChange::Title(&facts.title));
     time.into_iter().chain(title).collect()
 }
 

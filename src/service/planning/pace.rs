@@ -21,12 +21,12 @@ const MINUTE: Duration = Duration::minutes(1);
 
 /// Counts plans per person.
 #[derive(Debug)]
-pub struct Pace {
+pub struct PlanPace {
     per_minute: usize,
     made: Mutex<BTreeMap<UserId, VecDeque<DateTime<Utc>>>>,
 }
 
-impl Pace {
+impl PlanPace {
     /// So many a minute and person, at least one.
     #[must_use]
     pub fn new(per_minute: u32) -> Self {
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_minute_slides_people_do_not_share_it_and_a_clock_that_is_set_back_frees_it() {
-        let pace = Pace::new(2);
+        let pace = PlanPace::new(2);
         let (ada, bob): (UserId, UserId) = ("ada".parse().expect("an id"), "bob".parse().expect("an id"));
         let at = |seconds| DateTime::UNIX_EPOCH + Duration::seconds(seconds);
         assert_eq!(pace.admit(&ada, at(100)), Ok(()));

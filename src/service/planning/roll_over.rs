@@ -33,7 +33,8 @@ use crate::{
         focus::minutes,
         repeating::stacked,
         rollover::{
-            Afterwards, BlockEnd, Clock, Ending, Fate, Found, Turn, Undone, due, fate, next_alarm, planning_delay, undo,
+            Afterwards, BlockEnd, DayChange, Ending, FocusClock, FoundTask, TaskOutcome, Undone, due, fate, next_alarm,
+            planning_delay, undo,
         },
     },
     service::Refusal,
@@ -130,7 +131,7 @@ impl Services {
         write: &mut WriteTx<'_>,
         user: &User,
         tasks: Vec<Task>,
-        turn: Turn,
+        turn: DayChange,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         let mut rollover = Rollover {
@@ -150,9 +151,9 @@ impl Services {
         let mut renamed = BTreeMap::new();
         for task in &tasks {
             match self.fate_of(write, task, turn, false).await? {
-                Fate::Stays(_) => {}
-                Fate::Waits => rollover.waiting.push(task.id),
-                Fate::Ends(ending) => {
+                TaskOutcome::Stays(_) => {}
+                TaskOutcome::Waits => rollover.waiting.push(task.id),
+                TaskOutcome::Ends(ending) => {
                     let rolled = self.end_instance(write, task, ending, turn, now).await?;
                     renamed.extend(rolled.to.map(|to| (rolled.from, to)));
                     rollover.tasks.push(rolled);
@@ -173,7 +174,7 @@ impl Services {
         &self,
         write: &mut WriteTx<'_>,
         tasks: &[Task],
-        turn: Turn,
+        turn: DayChange,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut latest: BTreeMap<TaskId, &Task> = BTreeMap::new();
@@ -192,17 +193,17 @@ impl Services {
         Ok(())
     }
 
-    async fn fate_of(&self, tx: &mut Tx, task: &Task, turn: Turn, owed: bool) -> Result<Fate, Refusal> {
+    async fn fate_of(&self, tx: &mut Tx, task: &Task, turn: DayChange, owed: bool) -> Result<TaskOutcome, Refusal> {
         let blocks = tx.blocks_of_task(task.id).await?;
         let session = tx.open_focus(&task.user_id).await?.filter(|focus| focus.task_id == task.id);
         let clock = match session.as_ref().map(|focus| focus.state) {
-            Some(FocusState::Running) => Clock::Running,
-            Some(FocusState::Paused) => Clock::Paused,
-            _ => Clock::Idle,
+            Some(FocusState::Running) => FocusClock::Running,
+            Some(FocusState::Paused) => FocusClock::Paused,
+            _ => FocusClock::Idle,
         };
         let session_min = session.as_ref().map_or(0, |focus| minutes(focus, turn.began));
         let worked = session.map(|focus| focus.worked).unwrap_or_default();
-        Ok(fate(&Found { task, blocks: &blocks, worked: &worked, session_min, clock, owed }, turn))
+        Ok(fate(&FoundTask { task, blocks: &blocks, worked: &worked, session_min, clock, owed }, turn))
     }
 
     /// An instance that waited for its clock is judged again, once that has stopped.
@@ -216,8 +217,8 @@ impl Services {
         }
         rollover.waiting.retain(|waiting| *waiting != task);
         let Some(task) = write.task(&Scope::Whole, task).await? else { return Ok(()) };
-        let turn = Turn { to: rollover.date, began: rollover.ran_at, skipped: rollover.skipped };
-        if let Fate::Ends(ending) = self.fate_of(write, &task, turn, true).await? {
+        let turn = DayChange { to: rollover.date, began: rollover.ran_at, skipped: rollover.skipped };
+        if let TaskOutcome::Ends(ending) = self.fate_of(write, &task, turn, true).await? {
             let rolled = self.end_instance(write, &task, ending, turn, now).await?;
             rename_waits(write, user, &rolled.to.map(|to| (rolled.from, to)).into_iter().collect()).await?;
             rollover.tasks.push(rolled);
@@ -233,7 +234,7 @@ impl Services {
         write: &mut WriteTx<'_>,
         task: &Task,
         ending: Ending,
-        turn: Turn,
+        turn: DayChange,
         now: DateTime<Utc>,
     ) -> Result<RolledTask, Refusal> {
         let mut rolled =

@@ -24,8 +24,10 @@ use crate::{
     },
     engine::{
         day::Days,
-        focus::{Ahead, Effect, FocusContext, FocusRefused, GRACE, Input, Past, alarm, minutes, past, step},
-        playlist::{Piece, Planned, playlist},
+        focus::{
+            Ahead, FocusContext, FocusEffect, FocusInput, FocusRefused, GRACE, PastBlock, alarm, minutes, past, step,
+        },
+        playlist::{PlannedBlock, PlaylistPiece, playlist},
         ticks::work_days,
     },
     service::Refusal,
@@ -62,7 +64,7 @@ pub struct FocusFacts {
     /// Minutes worked in it.
     pub minutes: u32,
     /// What comes next.
-    pub playlist: Vec<Piece>,
+    pub playlist: Vec<PlaylistPiece>,
 }
 
 /// Everything around a user's clock.
@@ -108,12 +110,12 @@ impl Services {
         };
         let (fresh, id) = (self.world.new_id(), self.world.new_id());
         let input = match act {
-            FocusAct::Start(_) => Input::Start { focus: id, fresh },
-            FocusAct::Pause => Input::Pause,
-            FocusAct::Resume => Input::Resume { fresh },
-            FocusAct::Finish => Input::Finish,
-            FocusAct::Skip => Input::Skip,
-            FocusAct::Stop => Input::Stop,
+            FocusAct::Start(_) => FocusInput::Start { focus: id, fresh },
+            FocusAct::Pause => FocusInput::Pause,
+            FocusAct::Resume => FocusInput::Resume { fresh },
+            FocusAct::Finish => FocusInput::Finish,
+            FocusAct::Skip => FocusInput::Skip,
+            FocusAct::Stop => FocusInput::Stop,
         };
         self.step_focus(scope, user, task, input).await?;
         let mut facts = self.focus(scope, user).await?;
@@ -139,7 +141,7 @@ impl Services {
                 let due = around.with_context(Some(&focus), now, |context| alarm(&focus, context, now));
                 if due.is_some_and(|at| at <= now) {
                     let fresh = self.world.new_id();
-                    self.step_focus(&Scope::Whole, &focus.user_id, focus.task_id, Input::Tick { fresh }).await?;
+                    self.step_focus(&Scope::Whole, &focus.user_id, focus.task_id, FocusInput::Tick { fresh }).await?;
                 }
                 let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
                 let focus = tx.open_focus(&focus.user_id).await?;
@@ -170,10 +172,10 @@ impl Services {
                     next = [next, Some(block.end)].into_iter().flatten().min();
                 }
                 None => {}
-                Some(Past::Waiting(until)) => next = [next, Some(until)].into_iter().flatten().min(),
+                Some(PastBlock::Waiting(until)) => next = [next, Some(until)].into_iter().flatten().min(),
                 Some(judged) => {
                     let Some(mut task) = write.task(&Scope::Whole, block.task_id).await? else { continue };
-                    let done = judged == Past::AssumedDone;
+                    let done = judged == PastBlock::AssumedDone;
                     block.state = if done { BlockState::Done } else { BlockState::Missed };
                     block.lock = BlockLock::None;
                     block.touch(now);
@@ -195,22 +197,28 @@ impl Services {
         Ok(next)
     }
 
-    async fn step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), Refusal> {
+    async fn step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: FocusInput) -> Result<(), Refusal> {
         again!(self.try_step_focus(scope, user, task, input))
     }
 
-    async fn try_step_focus(&self, scope: &Scope, user: &UserId, task: TaskId, input: Input) -> Result<(), Refusal> {
+    async fn try_step_focus(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        task: TaskId,
+        input: FocusInput,
+    ) -> Result<(), Refusal> {
         let now = self.world.now();
         let around = self.around(scope, user, task).await?;
         let mut write = self.begin_write(scope).await?;
         let open = write.open_focus(user).await?;
         let (focus, effects) =
             around.with_context(open.as_ref(), now, |context| step(open.clone(), input, context, now));
-        if let Some(Effect::Refused(why)) = effects.first() {
+        if let Some(FocusEffect::Refused(why)) = effects.first() {
             return Err(refused(*why));
         }
         // A new block comes before the focus session that names it, and what goes, after the focus session has let go of it.
-        let (new, rest): (Vec<_>, Vec<_>) = effects.iter().partition(|effect| matches!(effect, Effect::Place(..)));
+        let (new, rest): (Vec<_>, Vec<_>) = effects.iter().partition(|effect| matches!(effect, FocusEffect::Place(..)));
         for effect in new {
             self.carry_out(&mut write, &around, focus.as_ref(), effect, now).await?;
         }
@@ -251,11 +259,11 @@ impl Services {
         write: &mut WriteTx<'_>,
         around: &FocusSurroundings,
         focus: Option<&Focus>,
-        effect: &Effect,
+        effect: &FocusEffect,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         match *effect {
-            Effect::Place(id, span) => {
+            FocusEffect::Place(id, span) => {
                 let placed = Placed {
                     origin: BlockOrigin::User,
                     lock: BlockLock::Started,
@@ -265,19 +273,19 @@ impl Services {
                 let mut block = TimeBlock::new(id, &around.task, around.user.time_zone, span, placed, now);
                 self.reflect(write, &around.task, std::slice::from_mut(&mut block), None).await?;
             }
-            Effect::Stretch(id, span) => {
+            FocusEffect::Stretch(id, span) => {
                 self.shift(write, id, span, Some((BlockState::InProgress, BlockLock::Started)), now).await?;
             }
-            Effect::Close(id, span) => {
+            FocusEffect::Close(id, span) => {
                 self.shift(write, id, span, Some((BlockState::Done, BlockLock::None)), now).await?;
             }
-            Effect::Pull(id, span) => self.shift(write, id, span, None, now).await?,
-            Effect::Drop(id) => {
+            FocusEffect::Pull(id, span) => self.shift(write, id, span, None, now).await?,
+            FocusEffect::Drop(id) => {
                 if let Some(block) = write.block(&Scope::Whole, id).await? {
                     self.withdraw_block(write, &block).await?;
                 }
             }
-            Effect::Worked(minutes) => {
+            FocusEffect::Worked(minutes) => {
                 let worked = |task: &mut Task| {
                     task.actual_min = task.actual_min.saturating_add(minutes);
                     if task.facts.status == TaskStatus::Open {
@@ -286,7 +294,7 @@ impl Services {
                 };
                 self.change_worked(write, &around.task, worked).await?;
             }
-            Effect::TaskDone => {
+            FocusEffect::TaskDone => {
                 if let Some(mut task) = write.task(&Scope::Whole, around.task.id).await? {
                     task.facts.status = TaskStatus::Done;
                     task.touch(now);
@@ -294,10 +302,10 @@ impl Services {
                     write.put_tasks(&[task]).await?;
                 }
             }
-            Effect::Freed(_) => write.owe_plan(&around.user.id, PlanCause::RoomFreed, now).await?,
-            Effect::Replan(cause) => write.owe_plan(&around.user.id, cause, now).await?,
-            Effect::Overrun => write.put_notice(&self.overrun_notice(around, focus, now)).await?,
-            Effect::OfferNext | Effect::Refused(_) => {}
+            FocusEffect::Freed(_) => write.owe_plan(&around.user.id, PlanCause::RoomFreed, now).await?,
+            FocusEffect::Replan(cause) => write.owe_plan(&around.user.id, cause, now).await?,
+            FocusEffect::Overrun => write.put_notice(&self.overrun_notice(around, focus, now)).await?,
+            FocusEffect::OfferNext | FocusEffect::Refused(_) => {}
         }
         Ok(())
     }
@@ -405,10 +413,16 @@ fn hours_of(
     work_days(days, &map, &rules.holidays, window).into_iter().flat_map(|day| day.windows).collect()
 }
 
-fn pieces(user: &User, tasks: &[Task], blocks: &[TimeBlock], skipped: &[TaskId], now: DateTime<Utc>) -> Vec<Piece> {
+fn pieces(
+    user: &User,
+    tasks: &[Task],
+    blocks: &[TimeBlock],
+    skipped: &[TaskId],
+    now: DateTime<Utc>,
+) -> Vec<PlaylistPiece> {
     let planned: Vec<_> = blocks
         .iter()
-        .filter_map(|block| Some(Planned { block, task: tasks.iter().find(|task| task.id == block.task_id)? }))
+        .filter_map(|block| Some(PlannedBlock { block, task: tasks.iter().find(|task| task.id == block.task_id)? }))
         .collect();
     let is_open = |id: TaskId| tasks.iter().any(|task| task.id == id);
     playlist(&planned, skipped, is_open, Days::of(user.time_zone), now)

@@ -14,14 +14,14 @@ use crate::{
         ids::{ContextId, TaskId, UserId},
         person::{Scope, User},
         proposal::PlanCause,
-        task::{Series, Task, TaskFacts, TaskStatus},
+        task::{Task, TaskFacts, TaskSeries, TaskStatus},
     },
     engine::{
         day::Days,
         recurrence::validate_rule,
-        repeating::{Next, after_close},
+        repeating::{SeriesInstance, after_close},
         replan::edit_matters,
-        rollover::{Late, withdraw},
+        rollover::{LateInstance, withdraw},
     },
     service::Refusal,
     store::{Mode, StoreError, Tx},
@@ -197,7 +197,7 @@ impl Services {
             let blocks = write.blocks_of_task(next.id).await?;
             found.push((next, blocks));
         }
-        let late: Vec<_> = found.iter().map(|(task, blocks)| Late { task, blocks }).collect();
+        let late: Vec<_> = found.iter().map(|(task, blocks)| LateInstance { task, blocks }).collect();
         for end in withdraw(task.id, &late) {
             let Some((held, blocks)) = found.iter().find(|(held, _)| held.id == end.task) else { continue };
             for block in blocks.iter().filter(|block| end.dropped.contains(&block.id)) {
@@ -232,7 +232,7 @@ impl Services {
         &self,
         write: &mut WriteTx<'_>,
         like: &Task,
-        next: Next,
+        next: SeriesInstance,
         now: DateTime<Utc>,
     ) -> Result<Task, StoreError> {
         let (space, user) = (like.space_id.clone(), like.user_id.clone());
@@ -264,7 +264,7 @@ impl Services {
         check_after(tx, scope, task, &facts.after).await?;
         if facts.repeats.is_some() && task.series.is_none() {
             let today = Days::of(user.time_zone).date(self.world.now());
-            task.series = Some(Series { id: task.id, first: today, date: today });
+            task.series = Some(TaskSeries { id: task.id, first: today, date: today });
         }
         task.facts = TaskFacts { title: facts.title.trim().to_owned(), ..facts };
         Ok(())

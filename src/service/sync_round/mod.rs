@@ -36,17 +36,17 @@ use crate::{
     },
     engine::round::{
         calendars::{ToRead, ends_round, follow_list, is_deserted, to_read},
-        changes::Planned,
+        changes::DryRunLine,
         context::CalendarContext,
         pulled::Pulled,
-        report::{RoundSummary, Sum},
+        report::{RoundSummary, RoundTotals},
     },
     provider::{EventWriter, Provider},
     store::Mode,
 };
 
 /// An account, opened: everything a round needs that does not change while it runs.
-pub struct Opened {
+pub struct OpenedAccount {
     /// The account.
     pub account: Account,
     /// Its owner.
@@ -60,11 +60,11 @@ pub struct Opened {
 }
 
 /// Called after each page.
-pub type ProgressSink<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+pub type PageProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 impl Services {
     /// Loads an account and opens its provider.
-    pub async fn open_account(&self, id: AccountId) -> Result<Opened, Refusal> {
+    pub async fn open_account(&self, id: AccountId) -> Result<OpenedAccount, Refusal> {
         let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let account = tx.account(&Scope::Whole, id).await?.ok_or(Refusal::NotFound("account"))?;
         let user = tx.user(&account.user_id).await?.ok_or(Refusal::NotFound("user"))?;
@@ -86,7 +86,7 @@ impl Services {
             tx.commit().await?;
         }
         let provider = self.connections.get(&account, &secrets, grant.as_ref(), &self.vault)?;
-        Ok(Opened { account, user, calendars, asked, provider })
+        Ok(OpenedAccount { account, user, calendars, asked, provider })
     }
 
     /// Runs one round and keeps its line in the sync log.
@@ -94,7 +94,7 @@ impl Services {
         &self,
         id: AccountId,
         cause: Cause,
-        progress: ProgressSink<'_>,
+        progress: PageProgress<'_>,
     ) -> Result<RoundSummary, Refusal> {
         let Some(_alone) = self.under_way.begin(id) else {
             promises::broken(Promise::OneRound, id);
@@ -114,7 +114,7 @@ impl Services {
             note: None,
         };
         let before = opened.provider.requests_made();
-        let mut run = Run { services: self, opened, cause, dry: false, progress, sum: Sum::default() };
+        let mut run = RunningRound { services: self, opened, cause, dry: false, progress, sum: RoundTotals::default() };
         let failure = match run.all().await {
             Ok(()) => None,
             Err(Refusal::Provider(error)) => Some(error),
@@ -134,10 +134,16 @@ impl Services {
     }
 
     /// Plans a round and writes nothing: every decision with its reason.
-    pub async fn dry_run(&self, id: AccountId) -> Result<Vec<Planned>, Refusal> {
+    pub async fn dry_run(&self, id: AccountId) -> Result<Vec<DryRunLine>, Refusal> {
         let opened = self.open_account(id).await?;
-        let mut run =
-            Run { services: self, opened, cause: Cause::Requested, dry: true, progress: &|_| {}, sum: Sum::default() };
+        let mut run = RunningRound {
+            services: self,
+            opened,
+            cause: Cause::Requested,
+            dry: true,
+            progress: &|_| {},
+            sum: RoundTotals::default(),
+        };
         run.all().await?;
         let mut planned = run.sum.planned;
         planned.extend(drain_outbox::planned(self, &run.opened).await?);
@@ -145,16 +151,16 @@ impl Services {
     }
 }
 
-struct Run<'a> {
+struct RunningRound<'a> {
     services: &'a Services,
-    opened: Opened,
+    opened: OpenedAccount,
     cause: Cause,
     dry: bool,
-    progress: ProgressSink<'a>,
-    sum: Sum,
+    progress: PageProgress<'a>,
+    sum: RoundTotals,
 }
 
-impl Run<'_> {
+impl RunningRound<'_> {
     async fn all(&mut self) -> Result<(), Refusal> {
         if matches!(self.cause, Cause::Requested | Cause::Connected) {
             self.opened.provider.forget_listing();

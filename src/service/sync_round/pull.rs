@@ -62,13 +62,13 @@ impl Known for Holdings<'_> {
 
 /// What all pages of one pull are asked with.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
+struct PullContext<'a> {
     calendar: &'a RemoteCalendarId,
     cursor: Option<&'a SyncCursor>,
     reconcile: bool,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> PullContext<'a> {
     fn page(self, known: &'a dyn Known, page: PageToken) -> Pull<'a> {
         Pull { calendar: self.calendar, cursor: self.cursor, reconcile: self.reconcile, known, page }
     }
@@ -138,7 +138,7 @@ impl Puller<'_> {
     ) -> Result<Pulled, Stopped> {
         let (mut holdings, mut unbound) = self.holdings().await?;
         let mut sweep = Sweep::over(&holdings.held, self.context.world.now());
-        let asked = Asked { calendar: &remote.id, cursor, reconcile };
+        let asked = PullContext { calendar: &remote.id, cursor, reconcile };
         let mut page = self.provider.pull(asked.page(&holdings, PageToken::Start)).await.map_err(Refusal::Provider)?;
         for _ in 0..PAGES_MAX {
             let next = sweep.take(page, &holdings.held);

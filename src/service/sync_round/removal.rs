@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, pull::claim};
+use super::{RunningRound, pull::claim};
 use crate::{
     domain::{calendar::Calendar, ids::CalendarId, person::Scope, round::Tally},
     engine::{
@@ -22,7 +22,7 @@ use crate::{
 /// One calendar's pull, its deletions still open.
 type Open = (Calendar, Option<String>, Pulled);
 
-impl Run<'_> {
+impl RunningRound<'_> {
     /// Judges the deletions of all calendars together, then finishes each calendar.
     pub(super) async fn settle_removals(&mut self, pulled: Vec<Open>) -> Result<(), Refusal> {
         let doubtful = self.opened.provider.facts().absence_is_doubtful;

@@ -26,7 +26,7 @@ const REFUSALS_MAX: u32 = 25;
 
 /// Whether we are the one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Exclusivity {
     /// We are, or nobody has asked to be.
     Held,
     /// The lock's session has ended, and it is being taken again.
@@ -37,23 +37,23 @@ pub enum Standing {
 
 /// Keeps the lock until dropped.
 pub struct Keeper {
-    standing: Arc<watch::Sender<Standing>>,
+    exclusivity: Arc<watch::Sender<Exclusivity>>,
     watching: JoinHandle<()>,
 }
 
 impl Keeper {
     /// Takes the lock, or is [`StoreError::Busy`].
-    pub async fn take(server: Server, standing: Arc<watch::Sender<Standing>>) -> Result<Self, StoreError> {
+    pub async fn take(server: Server, exclusivity: Arc<watch::Sender<Exclusivity>>) -> Result<Self, StoreError> {
         let session = Session::with_lock(&server).await?.ok_or(StoreError::Busy)?;
-        standing.send_replace(Standing::Held);
-        let watching = tokio::spawn(keep(server, session, Arc::clone(&standing)));
-        Ok(Self { standing, watching })
+        exclusivity.send_replace(Exclusivity::Held);
+        let watching = tokio::spawn(keep(server, session, Arc::clone(&exclusivity)));
+        Ok(Self { exclusivity, watching })
     }
 
     /// Waits until another process has the lock.
     pub async fn lost(&self) {
         // The sender is ours: it lives as long as this waits.
-        let _ = self.standing.subscribe().wait_for(|standing| *standing == Standing::Taken).await;
+        let _ = self.exclusivity.subscribe().wait_for(|exclusivity| *exclusivity == Exclusivity::Taken).await;
     }
 }
 
@@ -63,19 +63,19 @@ impl Drop for Keeper {
     }
 }
 
-async fn keep(server: Server, mut session: Session, standing: Arc<watch::Sender<Standing>>) {
+async fn keep(server: Server, mut session: Session, exclusivity: Arc<watch::Sender<Exclusivity>>) {
     loop {
         session.end().await;
-        standing.send_replace(Standing::Interrupted);
+        exclusivity.send_replace(Exclusivity::Interrupted);
         tracing::warn!(
             "the database session that holds this service's lock has ended: nothing is done until it is held again"
         );
         let Some(again) = take_again(&server).await else {
-            standing.send_replace(Standing::Taken);
+            exclusivity.send_replace(Exclusivity::Taken);
             return;
         };
         session = again;
-        standing.send_replace(Standing::Held);
+        exclusivity.send_replace(Exclusivity::Held);
         tracing::info!("the lock is held again");
     }
 }

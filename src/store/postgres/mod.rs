@@ -8,8 +8,10 @@ pub mod tls;
 
 use std::{sync::Arc, time::Duration};
 
+/// A connection to PostgreSQL.
+pub use diesel_async::AsyncPgConnection as Conn;
 use diesel_async::{
-    AsyncPgConnection, SimpleAsyncConnection,
+    SimpleAsyncConnection,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{Object, Pool},
@@ -19,14 +21,11 @@ use diesel_async::{
 use tokio::sync::watch;
 
 use self::{
-    alone::{Keeper, Standing},
+    alone::{Exclusivity, Keeper},
     tls::Server,
 };
 use super::{Mode, error::StoreError};
 use crate::domain::person::Scope;
-
-/// A connection to PostgreSQL.
-pub type Conn = AsyncPgConnection;
 
 /// A pooled connection.
 pub type Pooled = Object<Conn>;
@@ -52,14 +51,14 @@ const SESSION: &str = "SET application_name = 'calwarden';
     SET idle_in_transaction_session_timeout = '120s'";
 
 /// A server, and whether transactions there give up their rights for those of `calwarden_app`.
-pub struct Database {
+pub struct PostgresDatabase {
     server: Server,
     pool: Pool<Conn>,
     app_role: bool,
-    standing: Arc<watch::Sender<Standing>>,
+    exclusivity: Arc<watch::Sender<Exclusivity>>,
 }
 
-impl Database {
+impl PostgresDatabase {
     /// Connects once, so that a wrong address shows at the start.
     pub async fn open(url: &str, size: usize) -> Result<Self, StoreError> {
         let server = Server::parse(url)?;
@@ -78,20 +77,20 @@ impl Database {
         let manager = AsyncDieselConnectionManager::<Conn>::new_with_config("", config);
         let pool = Pool::builder(manager).max_size(size.max(1)).build();
         let pool = pool.map_err(|error| StoreError::Backend(error.to_string()))?;
-        Ok(Self { server, pool, app_role, standing: Arc::new(watch::Sender::new(Standing::Held)) })
+        Ok(Self { server, pool, app_role, exclusivity: Arc::new(watch::Sender::new(Exclusivity::Held)) })
     }
 
     /// Takes the right to be the one service, and keeps watch over it.
     pub async fn take_lock(&self) -> Result<Keeper, StoreError> {
-        Keeper::take(self.server.clone(), Arc::clone(&self.standing)).await
+        Keeper::take(self.server.clone(), Arc::clone(&self.exclusivity)).await
     }
 
     /// Refuses while the right to be the one service is not held, once it was taken.
     pub fn is_ours(&self) -> Result<(), StoreError> {
-        match *self.standing.borrow() {
-            Standing::Held => Ok(()),
-            Standing::Interrupted => Err(StoreError::Backend("the service's lock is being taken again".to_owned())),
-            Standing::Taken => Err(StoreError::Backend("another calwarden serves this database".to_owned())),
+        match *self.exclusivity.borrow() {
+            Exclusivity::Held => Ok(()),
+            Exclusivity::Interrupted => Err(StoreError::Backend("the service's lock is being taken again".to_owned())),
+            Exclusivity::Taken => Err(StoreError::Backend("another calwarden serves this database".to_owned())),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
         person::Scope,
     },
     store::{
-        records::Span,
+        records::EventSpan,
         rows::{EventRow, PlacedEventRow},
         schema::{events, mappings, outbox},
         types::Ts,
@@ -31,7 +31,7 @@ macro_rules! mapped {
     };
 }
 
-fn placed((event, (starts_at, ends_at)): &(&Event, &Span)) -> Done<PlacedEventRow> {
+fn placed((event, (starts_at, ends_at)): &(&Event, &EventSpan)) -> Done<PlacedEventRow> {
     Ok(PlacedEventRow {
         event: EventRow::of(event)?,
         starts_at: (*starts_at).into(),
@@ -40,7 +40,7 @@ fn placed((event, (starts_at, ends_at)): &(&Event, &Span)) -> Done<PlacedEventRo
     })
 }
 
-pub async fn put_events(conn: &mut Conn, written: &[Event], spans: &[Span]) -> Done<()> {
+pub async fn put_events(conn: &mut Conn, written: &[Event], spans: &[EventSpan]) -> Done<()> {
     // PostgreSQL refuses an upsert that names one row twice; the last one stands, as it would on SQLite.
     let once: BTreeMap<_, _> = written.iter().zip(spans).map(|pair| (pair.0.id, pair)).collect();
     let once: Vec<_> = once.into_values().collect();

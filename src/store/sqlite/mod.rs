@@ -25,7 +25,7 @@ use super::{Blocking, error::StoreError};
 pub type Conn = SyncConnectionWrapper<SqliteConnection, Calls>;
 
 /// A pooled connection that only reads.
-pub type Reader = Object<Conn>;
+pub type ReadConn = Object<Conn>;
 
 /// Writes many rows in one statement. diesel-async cannot run such an insert on SQLite itself (diesel-async issue 277), so
 /// synchronous diesel does, on the connection's own thread.
@@ -78,7 +78,7 @@ pub fn readers(path: &Path, blocking: Blocking, size: usize) -> Result<Pool<Conn
 }
 
 /// Begins a reading transaction: one picture of the database until it ends.
-pub async fn begin_reading(pool: &Pool<Conn>) -> Result<Reader, StoreError> {
+pub async fn begin_reading(pool: &Pool<Conn>) -> Result<ReadConn, StoreError> {
     let mut reader = pool.get().await.map_err(|error| StoreError::Backend(error.to_string()))?;
     if let Err(error) = reader.batch_execute("BEGIN").await {
         drop(Object::take(reader));

@@ -21,20 +21,20 @@ const GROUP_MAX: usize = 64;
 /// Most transactions waiting for their turn; more wait to be allowed to wait.
 const WAITING_MAX: usize = 1_024;
 
-type Answer = oneshot::Sender<Result<(), StoreError>>;
-type Request = oneshot::Sender<Result<Lease, StoreError>>;
+type WriterAnswer = oneshot::Sender<Result<(), StoreError>>;
+type WriterRequest = oneshot::Sender<Result<Lease, StoreError>>;
 
 /// The way to the writer.
 #[derive(Clone)]
 pub struct Writer {
-    requests: mpsc::Sender<Request>,
+    requests: mpsc::Sender<WriterRequest>,
 }
 
 impl Writer {
     /// Starts the writer's task on the current runtime; it ends with the last `Writer`.
     pub fn start(path: PathBuf, blocking: Blocking) -> Self {
         let (requests, waiting) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(Task { path, blocking, idle: None }.run(waiting));
+        tokio::spawn(WriterTask { path, blocking, idle: None }.run(waiting));
         Self { requests }
     }
 
@@ -54,14 +54,14 @@ pub struct Lease {
 
 struct Lent {
     conn: Conn,
-    back: oneshot::Sender<Returned>,
+    back: oneshot::Sender<ReturnedConn>,
 }
 
 /// The connection, given back.
-struct Returned {
+struct ReturnedConn {
     conn: Conn,
     /// Who is to be notified of the commit; `None`: to be rolled back.
-    commit: Option<Answer>,
+    commit: Option<WriterAnswer>,
 }
 
 impl Lease {
@@ -76,7 +76,7 @@ impl Lease {
         let lost = || StoreError::Backend("the writer ended before it could commit".to_owned());
         let Lent { conn, back } = self.lent.take().ok_or_else(lost)?;
         let (commit, committed) = oneshot::channel();
-        back.send(Returned { conn, commit: Some(commit) }).map_err(|_| lost())?;
+        back.send(ReturnedConn { conn, commit: Some(commit) }).map_err(|_| lost())?;
         committed.await.map_err(|_| lost())?
     }
 }
@@ -85,20 +85,20 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(Lent { conn, back }) = self.lent.take() {
             // Refused only when the writer's task is gone, and then the connection goes too.
-            drop(back.send(Returned { conn, commit: None }));
+            drop(back.send(ReturnedConn { conn, commit: None }));
         }
     }
 }
 
-struct Task {
+struct WriterTask {
     path: PathBuf,
     blocking: Blocking,
     /// The connection between two groups, with no transaction open.
     idle: Option<(Conn, Calls)>,
 }
 
-impl Task {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Request>) {
+impl WriterTask {
+    async fn run(mut self, mut waiting: mpsc::Receiver<WriterRequest>) {
         while let Some(first) = waiting.recv().await {
             match self.open().await {
                 Ok((conn, calls)) => self.group(conn, calls, first, &mut waiting).await,
@@ -123,7 +123,13 @@ impl Task {
     }
 
     /// Lends the connection until the group is full or nobody waits, then commits for all.
-    async fn group(&mut self, conn: Conn, calls: Calls, first: Request, waiting: &mut mpsc::Receiver<Request>) {
+    async fn group(
+        &mut self,
+        conn: Conn,
+        calls: Calls,
+        first: WriterRequest,
+        waiting: &mut mpsc::Receiver<WriterRequest>,
+    ) {
         let mut members = Vec::new();
         let mut conn = conn;
         let mut next = Some(first);
@@ -143,7 +149,7 @@ impl Task {
     }
 }
 
-fn answer_all(members: Vec<Answer>, outcome: &Result<(), StoreError>) {
+fn answer_all(members: Vec<WriterAnswer>, outcome: &Result<(), StoreError>) {
     for member in members {
         // A member that no longer listens was cancelled while it waited; it is committed like the others.
         drop(member.send(outcome.clone()));
@@ -152,7 +158,12 @@ fn answer_all(members: Vec<Answer>, outcome: &Result<(), StoreError>) {
 
 /// Lends the connection to one transaction and takes it back; one that commits joins `members`. An error means that the whole
 /// group is lost and with it the connection, whose closing rolls back what the group had written.
-async fn lend(mut conn: Conn, calls: &Calls, request: Request, members: &mut Vec<Answer>) -> Result<Conn, StoreError> {
+async fn lend(
+    mut conn: Conn,
+    calls: &Calls,
+    request: WriterRequest,
+    members: &mut Vec<WriterAnswer>,
+) -> Result<Conn, StoreError> {
     if request.is_closed() {
         return Ok(conn);
     }
@@ -163,7 +174,7 @@ async fn lend(mut conn: Conn, calls: &Calls, request: Request, members: &mut Vec
     let (back, returned) = oneshot::channel();
     // A lease that nobody takes is dropped, and so comes back like any other that is dropped.
     drop(request.send(Ok(Lease { lent: Some(Lent { conn, back }) })));
-    let Ok(Returned { mut conn, commit }) = returned.await else {
+    let Ok(ReturnedConn { mut conn, commit }) = returned.await else {
         return Err(StoreError::Busy);
     };
     calls.ended().await;

@@ -14,12 +14,12 @@ use crate::{
     provider::catalogue::{ConnectedBy, facts},
     service::{change_account::AccountChange, connect_account::Connect, read_accounts::AccountFacts},
     web::{
-        actors::Order,
-        ask::{Ask, json, versioned},
+        actors::ActorOrder,
         etag::etag,
         paging::Page,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json, versioned},
+        route::HandlerResult,
     },
 };
 
@@ -225,22 +225,22 @@ impl From<AccountFacts> for AccountView {
 }
 
 /// Shows an account as it is now.
-async fn account_view(ask: &Ask, status: u16, id: AccountId) -> Answer {
-    let facts = ask.services().account(ask.scope(), id).await?;
+async fn account_view(request: &ApiRequest, status: u16, id: AccountId) -> HandlerResult {
+    let facts = request.services().account(request.scope(), id).await?;
     versioned(status, facts.account.version, &AccountView::from(facts))
 }
 
 /// `GET /v1/accounts`
-pub async fn list(ask: Ask) -> Answer {
-    let (user, limit) = (ask.param("user_id")?, ask.limit()?);
-    let rows = ask.services().accounts(ask.scope(), user.as_ref(), ask.cursor()?, limit + 1).await?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let (user, limit) = (request.param("user_id")?, request.limit()?);
+    let rows = request.services().accounts(request.scope(), user.as_ref(), request.cursor()?, limit + 1).await?;
     json(200, &Page::cut(rows, limit, |row| row.account.id).map(AccountView::from))
 }
 
 /// `POST /v1/accounts`
-pub async fn connect(ask: Ask) -> Answer {
-    let body: ConnectBody = ask.body()?;
-    ask.may_connect(&body.user_id).await?;
+pub async fn connect(request: ApiRequest) -> HandlerResult {
+    let body: ConnectBody = request.body()?;
+    request.may_connect(&body.user_id).await?;
     let url = body.url.unwrap_or_default();
     let known_start = matches!(facts(body.provider).connected_by, ConnectedBy::Password { start: Some(_) });
     if url.trim().is_empty() && !known_start {
@@ -259,19 +259,19 @@ pub async fn connect(ask: Ask) -> Answer {
         policy: body.policy,
         privacy: body.privacy,
     };
-    let (account, calendars) = ask.services().connect(ask.scope(), &ask.caller.actor(), asked).await?;
+    let (account, calendars) = request.services().connect(request.scope(), &request.caller.actor(), asked).await?;
     let version = account.version;
     versioned(201, version, &AccountView::from(AccountFacts { account, calendars, last_round: None, grant: None }))
 }
 
 /// `GET /v1/accounts/{id}`
-pub async fn get(ask: Ask) -> Answer {
-    account_view(&ask, 200, ask.id("id", "account")?).await
+pub async fn get(request: ApiRequest) -> HandlerResult {
+    account_view(&request, 200, request.id("id", "account")?).await
 }
 
 /// `PATCH /v1/accounts/{id}`
-pub async fn patch(ask: Ask) -> Answer {
-    let body: AccountPatch = ask.body()?;
+pub async fn patch(request: ApiRequest) -> HandlerResult {
+    let body: AccountPatch = request.body()?;
     let change = AccountChange {
         label: body.label,
         policy: body.policy,
@@ -279,44 +279,44 @@ pub async fn patch(ask: Ask) -> Answer {
         writes_through: body.writes_through,
         schedule: None,
     };
-    changed(&ask, change).await
+    changed(&request, change).await
 }
 
 /// `PUT /v1/accounts/{id}/schedule`
-pub async fn schedule(ask: Ask) -> Answer {
-    let body: ScheduleBody = ask.body()?;
+pub async fn schedule(request: ApiRequest) -> HandlerResult {
+    let body: ScheduleBody = request.body()?;
     let schedule =
         Schedule { auto_sync_enabled: body.auto_sync_enabled, sync_frequency_minutes: body.sync_frequency_minutes };
     let change = AccountChange { schedule: Some(schedule), policy: body.conflict_policy, ..AccountChange::default() };
-    let answer = changed(&ask, change).await?;
-    ask.notify_actor(ask.id("id", "account")?, Order::ScheduleChanged).await;
+    let answer = changed(&request, change).await?;
+    request.notify_actor(request.id("id", "account")?, ActorOrder::ScheduleChanged).await;
     Ok(answer)
 }
 
-async fn changed(ask: &Ask, change: AccountChange) -> Answer {
-    let id = ask.id("id", "account")?;
-    let (expected, actor) = (ask.if_match().version(), ask.caller.actor());
-    ask.services().change_account(ask.scope(), &actor, id, expected, change).await?;
-    account_view(ask, 200, id).await
+async fn changed(request: &ApiRequest, change: AccountChange) -> HandlerResult {
+    let id = request.id("id", "account")?;
+    let (expected, actor) = (request.if_match().version(), request.caller.actor());
+    request.services().change_account(request.scope(), &actor, id, expected, change).await?;
+    account_view(request, 200, id).await
 }
 
 /// `DELETE /v1/accounts/{id}`
-pub async fn delete(ask: Ask) -> Answer {
-    let id = ask.id("id", "account")?;
-    let delete_events = ask.param("delete_events")?.unwrap_or(false);
-    ask.services().begin_disconnect(ask.scope(), &ask.caller.actor(), id, delete_events).await?;
-    let answer = account_view(&ask, 202, id).await?;
-    ask.notify_actor(id, Order::Disconnect { delete_events }).await;
+pub async fn delete(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "account")?;
+    let delete_events = request.param("delete_events")?.unwrap_or(false);
+    request.services().begin_disconnect(request.scope(), &request.caller.actor(), id, delete_events).await?;
+    let answer = account_view(&request, 202, id).await?;
+    request.notify_actor(id, ActorOrder::Disconnect { delete_events }).await;
     Ok(answer)
 }
 
 /// `POST /v1/accounts/{id}/sync`
-pub async fn sync(ask: Ask) -> Answer {
-    let id = ask.id("id", "account")?;
+pub async fn sync(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "account")?;
     // Who may not see an account may not use up its requests either.
-    let mut answer = account_view(&ask, 202, id).await?;
-    let allowance = ask.app.sync_limit.admit(id, ask.services().world.now())?;
-    ask.services().request_round(ask.scope(), id).await?;
+    let mut answer = account_view(&request, 202, id).await?;
+    let allowance = request.app.sync_limit.admit(id, request.services().world.now())?;
+    request.services().request_round(request.scope(), id).await?;
     for (name, value) in allowance.headers() {
         if let (Ok(name), Ok(value)) = (name.parse::<actix_web::http::header::HeaderName>(), value.parse()) {
             answer.headers_mut().insert(name, value);
@@ -326,34 +326,34 @@ pub async fn sync(ask: Ask) -> Answer {
 }
 
 /// `POST /v1/accounts/{id}/pause`
-pub async fn pause(ask: Ask) -> Answer {
-    ordered(&ask, true).await
+pub async fn pause(request: ApiRequest) -> HandlerResult {
+    ordered(&request, true).await
 }
 
 /// `POST /v1/accounts/{id}/resume`
-pub async fn resume(ask: Ask) -> Answer {
-    ordered(&ask, false).await
+pub async fn resume(request: ApiRequest) -> HandlerResult {
+    ordered(&request, false).await
 }
 
-async fn ordered(ask: &Ask, pause: bool) -> Answer {
-    let id = ask.id("id", "account")?;
-    pause_or_resume(ask, id, pause).await?;
-    account_view(ask, 202, id).await
+async fn ordered(request: &ApiRequest, pause: bool) -> HandlerResult {
+    let id = request.id("id", "account")?;
+    pause_or_resume(request, id, pause).await?;
+    account_view(request, 202, id).await
 }
 
 /// Stores the choice, then notifies the actor.
-pub(super) async fn pause_or_resume(ask: &Ask, id: AccountId, pause: bool) -> Result<(), Problem> {
-    ask.services().pause_account(ask.scope(), &ask.caller.actor(), id, pause).await?;
-    ask.notify_actor(id, if pause { Order::Pause } else { Order::Resume }).await;
+pub(super) async fn pause_or_resume(request: &ApiRequest, id: AccountId, pause: bool) -> Result<(), Problem> {
+    request.services().pause_account(request.scope(), &request.caller.actor(), id, pause).await?;
+    request.notify_actor(id, if pause { ActorOrder::Pause } else { ActorOrder::Resume }).await;
     Ok(())
 }
 
 /// `POST /v1/accounts/{id}/reconnect`
-pub async fn reconnect(ask: Ask) -> Answer {
-    let id = ask.id("id", "account")?;
-    let body: ReconnectBody = ask.body()?;
-    let account = ask.services().account(ask.scope(), id).await?.account;
-    ask.may_connect(&account.user_id).await?;
+pub async fn reconnect(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "account")?;
+    let body: ReconnectBody = request.body()?;
+    let account = request.services().account(request.scope(), id).await?.account;
+    request.may_connect(&account.user_id).await?;
     let feed = facts(account.provider).connected_by == ConnectedBy::Address;
     if feed != body.url.is_some() {
         let why = if feed { "say where the feed is now" } else { "an account at another address is another account" };
@@ -372,7 +372,7 @@ pub async fn reconnect(ask: Ask) -> Answer {
         policy: None,
         privacy: None,
     };
-    ask.services().reconnect(ask.scope(), &ask.caller.actor(), id, fresh).await?;
-    ask.notify_actor(id, Order::Reauthorised).await;
-    account_view(&ask, 200, id).await
+    request.services().reconnect(request.scope(), &request.caller.actor(), id, fresh).await?;
+    request.notify_actor(id, ActorOrder::Reauthorised).await;
+    account_view(&request, 200, id).await
 }

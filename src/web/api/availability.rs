@@ -13,10 +13,10 @@ use crate::{
     },
     service::planning::availability::{Availability, AvailabilityWanted},
     web::{
-        ask::{Ask, instant, json},
         paging::Page,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, instant, json},
+        route::HandlerResult,
     },
 };
 
@@ -37,14 +37,14 @@ pub struct BlockView {
 }
 
 /// `GET /v1/availability/blocks`
-pub async fn blocks(ask: Ask) -> Answer {
-    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose busy time you ask for"))?;
-    let from = ask.instant("from")?.unwrap_or_else(|| ask.services().world.now());
-    let to = ask.instant("to")?.unwrap_or_else(|| from.checked_add_signed(AHEAD).unwrap_or(from));
+pub async fn blocks(request: ApiRequest) -> HandlerResult {
+    let user = request.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose busy time you ask for"))?;
+    let from = request.instant("from")?.unwrap_or_else(|| request.services().world.now());
+    let to = request.instant("to")?.unwrap_or_else(|| from.checked_add_signed(AHEAD).unwrap_or(from));
     if to <= from {
         return Err(Problem::invalid("to", "an instant after `from`"));
     }
-    let spans = ask.services().busy(ask.scope(), &user, from, to).await?;
+    let spans = request.services().busy(request.scope(), &user, from, to).await?;
     let view = |(calendar_id, span): (_, crate::domain::availability::BusySpan)| BlockView {
         calendar_id,
         start: span.start,
@@ -136,8 +136,8 @@ impl From<Availability> for UserTimeView {
 }
 
 /// `POST /v1/availability/query`
-pub async fn query(ask: Ask) -> Answer {
-    let body: AvailabilityBody = ask.body()?;
+pub async fn query(request: ApiRequest) -> HandlerResult {
+    let body: AvailabilityBody = request.body()?;
     let suggestions = body.suggestions.unwrap_or(SUGGESTIONS);
     if suggestions > SUGGESTIONS_MAX {
         return Err(Problem::invalid("suggestions", format!("0 to {SUGGESTIONS_MAX}")));
@@ -148,7 +148,7 @@ pub async fn query(ask: Ask) -> Answer {
         duration_min: body.duration_min,
         suggestions,
     };
-    let (users, suggestions) = ask.services().availability(ask.scope(), &wanted).await?;
+    let (users, suggestions) = request.services().availability(request.scope(), &wanted).await?;
     let view = AvailabilityView {
         users: users.into_iter().map(UserTimeView::from).collect(),
         suggestions: suggestions.into_iter().map(SpanView::from).collect(),

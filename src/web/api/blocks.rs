@@ -12,11 +12,11 @@ use crate::{
         time::Window,
     },
     web::{
-        ask::{Ask, instant, json, nothing, versioned},
         etag::etag,
         paging::Page,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, instant, json, nothing, versioned},
+        route::HandlerResult,
     },
 };
 
@@ -135,48 +135,48 @@ impl From<TimeBlock> for TimeBlockView {
 }
 
 /// `GET /v1/blocks`
-pub async fn list(ask: Ask) -> Answer {
-    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose blocks you ask for"))?;
-    let from = ask.instant("from")?.unwrap_or_else(|| ask.services().world.now());
-    let to = ask.instant("to")?.unwrap_or_else(|| from.checked_add_signed(AHEAD).unwrap_or(from));
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let user = request.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose blocks you ask for"))?;
+    let from = request.instant("from")?.unwrap_or_else(|| request.services().world.now());
+    let to = request.instant("to")?.unwrap_or_else(|| from.checked_add_signed(AHEAD).unwrap_or(from));
     if to <= from || to - from > WINDOW_MAX {
         return Err(Problem::invalid("to", "an instant after `from`, by 92 days at most"));
     }
-    let found = ask.services().blocks_between(ask.scope(), &user, from, to).await?;
+    let found = request.services().blocks_between(request.scope(), &user, from, to).await?;
     json(200, &Page::whole(found.into_iter().map(TimeBlockView::from).collect()))
 }
 
 /// `GET /v1/tasks/{id}/blocks`
-pub async fn of_task(ask: Ask) -> Answer {
-    let found = ask.services().blocks_of_task(ask.scope(), ask.id("id", "task")?).await?;
+pub async fn of_task(request: ApiRequest) -> HandlerResult {
+    let found = request.services().blocks_of_task(request.scope(), request.id("id", "task")?).await?;
     json(200, &Page::whole(found.into_iter().map(TimeBlockView::from).collect()))
 }
 
 /// `POST /v1/tasks/{id}/blocks`
-pub async fn create(ask: Ask) -> Answer {
-    let id = ask.id("id", "task")?;
-    let span: SpanView = ask.body()?;
-    let block = ask.services().create_block(ask.scope(), id, span.read()?).await?;
+pub async fn create(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "task")?;
+    let span: SpanView = request.body()?;
+    let block = request.services().create_block(request.scope(), id, span.read()?).await?;
     versioned(201, block.version, &TimeBlockView::from(block))
 }
 
 /// `GET /v1/blocks/{id}`
-pub async fn get(ask: Ask) -> Answer {
-    let found = ask.services().block(ask.scope(), ask.id("id", "block")?).await?;
+pub async fn get(request: ApiRequest) -> HandlerResult {
+    let found = request.services().block(request.scope(), request.id("id", "block")?).await?;
     versioned(200, found.version, &TimeBlockView::from(found))
 }
 
 /// `PATCH /v1/blocks/{id}`
-pub async fn patch(ask: Ask) -> Answer {
-    let id = ask.id("id", "block")?;
-    let body: BlockPatch = ask.body()?;
-    let expected = ask.if_match().version();
+pub async fn patch(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "block")?;
+    let body: BlockPatch = request.body()?;
+    let expected = request.if_match().version();
     let block = match (body.start, body.end, body.lock) {
         (Some(start), Some(end), None) => {
             let Window { from, to } = SpanView { start, end }.read()?;
-            ask.services().move_block(ask.scope(), id, expected, Window { from, to }).await?
+            request.services().move_block(request.scope(), id, expected, Window { from, to }).await?
         }
-        (None, None, Some(BlockLock::None)) => ask.services().release_block(ask.scope(), id, expected).await?,
+        (None, None, Some(BlockLock::None)) => request.services().release_block(request.scope(), id, expected).await?,
         (None, None, Some(_)) => {
             return Err(Problem::invalid("lock", "`none`; to hold a block, move it or confirm it"));
         }
@@ -188,14 +188,14 @@ pub async fn patch(ask: Ask) -> Answer {
 }
 
 /// `DELETE /v1/blocks/{id}`
-pub async fn delete(ask: Ask) -> Answer {
-    ask.services().delete_block(ask.scope(), ask.id("id", "block")?).await?;
+pub async fn delete(request: ApiRequest) -> HandlerResult {
+    request.services().delete_block(request.scope(), request.id("id", "block")?).await?;
     Ok(nothing())
 }
 
 /// `POST /v1/blocks/{id}/confirm`
-pub async fn confirm(ask: Ask) -> Answer {
-    let id = ask.id("id", "block")?;
-    let block = ask.services().confirm_block(ask.scope(), id, ask.if_match().version()).await?;
+pub async fn confirm(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "block")?;
+    let block = request.services().confirm_block(request.scope(), id, request.if_match().version()).await?;
     versioned(200, block.version, &TimeBlockView::from(block))
 }

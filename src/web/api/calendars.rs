@@ -11,11 +11,11 @@ use crate::{
     },
     service::change_calendar::CalendarChange,
     web::{
-        ask::{Ask, json, versioned},
         etag::etag,
         paging::Page,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json, versioned},
+        route::HandlerResult,
     },
 };
 
@@ -92,17 +92,17 @@ pub struct CalendarPatch {
 }
 
 /// `GET /v1/accounts/{id}/calendars`
-pub async fn list(ask: Ask) -> Answer {
-    let facts = ask.services().account(ask.scope(), ask.id("id", "account")?).await?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let facts = request.services().account(request.scope(), request.id("id", "account")?).await?;
     json(200, &Page::whole(facts.calendars).map(CalendarView::from))
 }
 
 /// `PATCH /v1/calendars/{id}`
-pub async fn patch(ask: Ask) -> Answer {
-    let id = ask.id("id", "calendar")?;
-    let body: CalendarPatch = ask.body()?;
+pub async fn patch(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "calendar")?;
+    let body: CalendarPatch = request.body()?;
     let change = CalendarChange { selected: body.selected, direction: body.direction, makes_tasks: body.makes_tasks };
-    let calendar = ask.services().change_calendar(ask.scope(), id, ask.if_match().version(), change).await;
+    let calendar = request.services().change_calendar(request.scope(), id, request.if_match().version(), change).await;
     let calendar = calendar.map_err(Problem::from)?;
     versioned(200, calendar.version, &CalendarView::from(calendar))
 }

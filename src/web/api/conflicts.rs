@@ -15,10 +15,10 @@ use crate::{
     service::read_events::Edge,
     store::ConflictFilter,
     web::{
-        ask::{Ask, json},
         paging::{LIMIT_MAX, Page},
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json},
+        route::HandlerResult,
     },
 };
 
@@ -108,9 +108,9 @@ pub struct ResolveBody {
 }
 
 /// `GET /v1/conflicts`
-pub async fn list(ask: Ask) -> Answer {
-    let limit = ask.limit()?;
-    let status = match ask.param::<String>("status")?.as_deref() {
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let limit = request.limit()?;
+    let status = match request.param::<String>("status")?.as_deref() {
         None | Some("all") => None,
         Some(word) => Some(word.parse().map_err(|why| Problem::invalid("status", format!("{why}, all")))?),
     };
@@ -119,32 +119,32 @@ pub async fn list(ask: Ask) -> Answer {
         Edge::Day(day) => day.and_time(NaiveTime::MIN).and_utc(),
     };
     let wanted = ConflictFilter {
-        account: ask.param("account_id")?,
-        user: ask.param("user_id")?,
+        account: request.param("account_id")?,
+        user: request.param("user_id")?,
         event: None,
         status,
-        from: ask.param("from")?.map(instant),
-        to: ask.param("to")?.map(instant),
-        after: ask.cursor()?,
+        from: request.param("from")?.map(instant),
+        to: request.param("to")?.map(instant),
+        after: request.cursor()?,
         limit: limit + 1,
     };
-    if ask.prefers("text/csv") {
-        return export(&ask, wanted).await;
+    if request.prefers("text/csv") {
+        return export(&request, wanted).await;
     }
-    let rows = ask.services().conflicts(ask.scope(), &wanted).await?;
+    let rows = request.services().conflicts(request.scope(), &wanted).await?;
     json(200, &Page::cut(rows, limit, |row| row.id).map(ConflictView::from))
 }
 
 /// `POST /v1/conflicts/{id}/resolve`
-pub async fn resolve(ask: Ask) -> Answer {
-    let id = ask.id("id", "conflict")?;
-    let body: ResolveBody = ask.body()?;
-    json(200, &ConflictView::from(ask.services().resolve(ask.scope(), id, body.winner).await?))
+pub async fn resolve(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "conflict")?;
+    let body: ResolveBody = request.body()?;
+    json(200, &ConflictView::from(request.services().resolve(request.scope(), id, body.winner).await?))
 }
 
 /// `POST /v1/conflicts/{id}/restore`
-pub async fn restore(ask: Ask) -> Answer {
-    let conflict = ask.services().restore(ask.scope(), ask.id("id", "conflict")?).await?;
+pub async fn restore(request: ApiRequest) -> HandlerResult {
+    let conflict = request.services().restore(request.scope(), request.id("id", "conflict")?).await?;
     json(200, &ConflictView::from(conflict))
 }
 
@@ -168,12 +168,12 @@ const COLUMNS: [&str; 16] = [
 ];
 
 /// All that match, in one file.
-async fn export(ask: &Ask, mut wanted: ConflictFilter) -> Answer {
+async fn export(request: &ApiRequest, mut wanted: ConflictFilter) -> HandlerResult {
     let mut file = line(COLUMNS.map(str::to_owned));
     let mut rows = 0;
     wanted.limit = LIMIT_MAX;
     while rows < EXPORT_ROWS_MAX {
-        let page = ask.services().conflicts(ask.scope(), &wanted).await?;
+        let page = request.services().conflicts(request.scope(), &wanted).await?;
         let Some(last) = page.last() else { break };
         wanted.after = Some(last.id);
         rows += page.len();

@@ -11,9 +11,9 @@ use crate::{
     },
     service::consent::Begin,
     web::{
-        ask::{Ask, json},
         consent,
-        route::Answer,
+        request::{ApiRequest, json},
+        route::HandlerResult,
     },
 };
 
@@ -55,9 +55,9 @@ pub struct StartedView {
 }
 
 /// `POST /v1/connect/google/start`
-pub async fn start_google(ask: Ask) -> Answer {
-    let body: StartBody = ask.body()?;
-    ask.may_connect(&body.user_id).await?;
+pub async fn start_google(request: ApiRequest) -> HandlerResult {
+    let body: StartBody = request.body()?;
+    request.may_connect(&body.user_id).await?;
     let asked = Begin {
         user_id: body.user_id,
         space_id: body.space_id,
@@ -65,7 +65,7 @@ pub async fn start_google(ask: Ask) -> Answer {
         account_id: body.account_id,
         return_to: body.return_to,
     };
-    let begun = ask.services().begin_consent(ask.scope(), asked).await?;
+    let begun = request.services().begin_consent(request.scope(), asked).await?;
     let view = StartedView {
         authorization_url: begun.authorization_url,
         browser_url: begun.browser_url,

@@ -12,11 +12,11 @@ use crate::{
     },
     service::planning::contexts::ContextFacts,
     web::{
-        ask::{Ask, json, nothing, versioned},
         etag::etag,
         paging::Page,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json, nothing, versioned},
+        route::HandlerResult,
     },
 };
 
@@ -99,45 +99,45 @@ impl From<Context> for ContextView {
 }
 
 /// `GET /v1/contexts`
-pub async fn list(ask: Ask) -> Answer {
-    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose contexts you ask for"))?;
-    let found = ask.services().contexts(ask.scope(), &user).await?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let user = request.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose contexts you ask for"))?;
+    let found = request.services().contexts(request.scope(), &user).await?;
     json(200, &Page::whole(found.into_iter().map(ContextView::from).collect()))
 }
 
 /// `POST /v1/contexts`
-pub async fn create(ask: Ask) -> Answer {
-    let body: ContextBody = ask.body()?;
+pub async fn create(request: ApiRequest) -> HandlerResult {
+    let body: ContextBody = request.body()?;
     let visibility = body.visibility.unwrap_or(ContextVisibility::Private);
     let facts = ContextFacts { name: body.name, visibility, calendar_id: body.calendar_id };
-    let made = ask.services().create_context(ask.scope(), &body.user_id, facts).await?;
+    let made = request.services().create_context(request.scope(), &body.user_id, facts).await?;
     versioned(201, made.version, &ContextView::from(made))
 }
 
 /// `GET /v1/contexts/{id}`
-pub async fn get(ask: Ask) -> Answer {
-    let found = ask.services().context(ask.scope(), ask.id("id", "context")?).await?;
+pub async fn get(request: ApiRequest) -> HandlerResult {
+    let found = request.services().context(request.scope(), request.id("id", "context")?).await?;
     versioned(200, found.version, &ContextView::from(found))
 }
 
 /// `PATCH /v1/contexts/{id}`
-pub async fn patch(ask: Ask) -> Answer {
-    let id = ask.id("id", "context")?;
-    let body: ContextPatch = ask.body()?;
-    let held = ask.services().context(ask.scope(), id).await?;
-    ask.if_match().admit(held.version)?;
+pub async fn patch(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "context")?;
+    let body: ContextPatch = request.body()?;
+    let held = request.services().context(request.scope(), id).await?;
+    request.if_match().admit(held.version)?;
     let facts = ContextFacts {
         name: body.name.unwrap_or(held.name),
         visibility: body.visibility.unwrap_or(held.visibility),
         calendar_id: body.calendar_id.unwrap_or(held.calendar_id),
     };
     // What was left out was filled in from this version, so no other one may be overwritten with it.
-    let changed = ask.services().change_context(ask.scope(), id, Some(held.version), facts).await?;
+    let changed = request.services().change_context(request.scope(), id, Some(held.version), facts).await?;
     versioned(200, changed.version, &ContextView::from(changed))
 }
 
 /// `DELETE /v1/contexts/{id}`
-pub async fn delete(ask: Ask) -> Answer {
-    ask.services().delete_context(ask.scope(), ask.id("id", "context")?).await?;
+pub async fn delete(request: ApiRequest) -> HandlerResult {
+    request.services().delete_context(request.scope(), request.id("id", "context")?).await?;
     Ok(nothing())
 }

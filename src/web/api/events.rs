@@ -19,11 +19,11 @@ use crate::{
         read_events::{CutShort, EventFacts, EventsWanted},
     },
     web::{
-        ask::{Ask, json, nothing, versioned},
         etag::etag,
         paging::seal,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json, nothing, versioned},
+        route::HandlerResult,
     },
 };
 
@@ -315,29 +315,29 @@ impl From<EventFacts> for EventView {
 }
 
 /// `GET /v1/events`
-pub async fn list(ask: Ask) -> Answer {
-    let Some(user_id) = ask.user()? else {
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let Some(user_id) = request.user()? else {
         return Err(Problem::invalid("user_id", "say whose events, here or with `Calwarden-User`"));
     };
-    let limit = ask.limit()?;
+    let limit = request.limit()?;
     let wanted = EventsWanted {
         user_id,
-        from: ask.param("from")?,
-        to: ask.param("to")?,
-        expand: ask.param("expand")?.unwrap_or(false),
-        calendar_id: ask.param("calendar_id")?,
-        after: ask.cursor()?,
+        from: request.param("from")?,
+        to: request.param("to")?,
+        expand: request.param("expand")?.unwrap_or(false),
+        calendar_id: request.param("calendar_id")?,
+        after: request.cursor()?,
         limit,
     };
-    let page = ask.services().events(ask.scope(), &wanted).await?;
+    let page = request.services().events(request.scope(), &wanted).await?;
     let next_cursor = page.rows.last().filter(|_| page.more).map(|row| seal(&row.mark));
     let truncated = page.cut.map(TruncatedView::from);
     json(200, &EventPage { data: page.rows.into_iter().map(EventView::from).collect(), next_cursor, truncated })
 }
 
 /// `POST /v1/events`
-pub async fn create(ask: Ask) -> Answer {
-    let body: EventBody = ask.body()?;
+pub async fn create(request: ApiRequest) -> HandlerResult {
+    let body: EventBody = request.body()?;
     let facts = Facts {
         title: body.title,
         description: body.description,
@@ -350,25 +350,25 @@ pub async fn create(ask: Ask) -> Answer {
         url: body.url,
     };
     let new = NewEvent { user_id: body.user_id, calendar_id: body.calendar_id, content: EventContent::single(facts) };
-    let event = ask.services().create_event_from_lines(ask.scope(), new, &body.recurrence).await?;
+    let event = request.services().create_event_from_lines(request.scope(), new, &body.recurrence).await?;
     versioned(201, event.version, &EventView::from(EventFacts::whole(event, chrono_tz::Tz::UTC)))
 }
 
 /// `GET /v1/events/{id}`
-pub async fn get(ask: Ask) -> Answer {
-    let row = ask.services().event(ask.scope(), ask.id("id", "event")?).await?;
+pub async fn get(request: ApiRequest) -> HandlerResult {
+    let row = request.services().event(request.scope(), request.id("id", "event")?).await?;
     versioned(200, row.event.version, &EventView::from(row))
 }
 
 /// How far a change reaches, and from which occurrence on.
-fn reach(ask: &Ask) -> Result<(Option<EditScope>, Option<EventTime>), Problem> {
-    let scope = ask.param::<String>("scope")?.map(|word| match word.as_str() {
+fn reach(request: &ApiRequest) -> Result<(Option<EditScope>, Option<EventTime>), Problem> {
+    let scope = request.param::<String>("scope")?.map(|word| match word.as_str() {
         "this" => Ok(EditScope::This),
         "following" => Ok(EditScope::Following),
         "all" => Ok(EditScope::All),
         _ => Err(Problem::invalid("scope", "`this`, `following` or `all`")),
     });
-    let occurrence = ask.param::<String>("recurrence_id")?.map(|text| {
+    let occurrence = request.param::<String>("recurrence_id")?.map(|text| {
         if let Ok(day) = text.parse() {
             return Ok(EventTime::Date(day));
         }
@@ -379,10 +379,10 @@ fn reach(ask: &Ask) -> Result<(Option<EditScope>, Option<EventTime>), Problem> {
 }
 
 /// `PATCH /v1/events/{id}`
-pub async fn patch(ask: Ask) -> Answer {
-    let id = ask.id("id", "event")?;
-    let body: EventPatch = ask.body()?;
-    let (scope, recurrence_id) = reach(&ask)?;
+pub async fn patch(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "event")?;
+    let body: EventPatch = request.body()?;
+    let (scope, recurrence_id) = reach(&request)?;
     let facts = FactsPatch {
         title: body.title,
         description: body.description,
@@ -395,20 +395,20 @@ pub async fn patch(ask: Ask) -> Answer {
         url: body.url,
     };
     let patch = PatchEvent { facts, recurrence: body.recurrence, recurrence_id, scope };
-    let event = ask.services().patch_event(ask.scope(), id, ask.if_match().version(), patch).await?;
+    let event = request.services().patch_event(request.scope(), id, request.if_match().version(), patch).await?;
     versioned(200, event.version, &EventView::from(EventFacts::whole(event, chrono_tz::Tz::UTC)))
 }
 
 /// `DELETE /v1/events/{id}`
-pub async fn delete(ask: Ask) -> Answer {
-    let id = ask.id("id", "event")?;
-    let (scope, recurrence_id) = reach(&ask)?;
-    ask.services().remove_event(ask.scope(), id, ask.if_match().version(), recurrence_id, scope).await?;
+pub async fn delete(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "event")?;
+    let (scope, recurrence_id) = reach(&request)?;
+    request.services().remove_event(request.scope(), id, request.if_match().version(), recurrence_id, scope).await?;
     Ok(nothing())
 }
 
 /// `POST /v1/events/{id}/restore`
-pub async fn restore(ask: Ask) -> Answer {
-    let event = ask.services().restore_event(ask.scope(), ask.id("id", "event")?).await?;
+pub async fn restore(request: ApiRequest) -> HandlerResult {
+    let event = request.services().restore_event(request.scope(), request.id("id", "event")?).await?;
     versioned(200, event.version, &EventView::from(EventFacts::whole(event, chrono_tz::Tz::UTC)))
 }

@@ -10,12 +10,12 @@ use crate::{
         focus::{Focus, FocusState},
         ids::{BlockId, FocusId, TaskId, UserId},
     },
-    engine::playlist::Piece,
+    engine::playlist::PlaylistPiece,
     service::planning::run_focus::{FocusAct, FocusFacts},
     web::{
-        ask::{Ask, json},
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json},
+        route::HandlerResult,
     },
     words,
 };
@@ -141,7 +141,8 @@ impl From<Focus> for FocusSessionView {
 
 impl From<FocusFacts> for FocusView {
     fn from(facts: FocusFacts) -> Self {
-        let piece = |piece: Piece| PieceView { task_id: piece.task, block_id: piece.block, borrowed: piece.borrowed };
+        let piece =
+            |piece: PlaylistPiece| PieceView { task_id: piece.task, block_id: piece.block, borrowed: piece.borrowed };
         Self {
             session: facts.focus.map(FocusSessionView::from),
             worked_min: facts.minutes,
@@ -151,23 +152,23 @@ impl From<FocusFacts> for FocusView {
 }
 
 /// `GET /v1/focus`
-pub async fn get(ask: Ask) -> Answer {
-    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose clock you ask for"))?;
-    json(200, &FocusView::from(ask.services().focus(ask.scope(), &user).await?))
+pub async fn get(request: ApiRequest) -> HandlerResult {
+    let user = request.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose clock you ask for"))?;
+    json(200, &FocusView::from(request.services().focus(request.scope(), &user).await?))
 }
 
 /// `GET /v1/focus/days`
-pub async fn days(ask: Ask) -> Answer {
-    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose days you ask for"))?;
-    let asked = (ask.param("from")?, ask.param("to")?);
-    let worked = ask.services().worked_by_day(ask.scope(), &user, asked).await?.into_iter();
+pub async fn days(request: ApiRequest) -> HandlerResult {
+    let user = request.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose days you ask for"))?;
+    let asked = (request.param("from")?, request.param("to")?);
+    let worked = request.services().worked_by_day(request.scope(), &user, asked).await?.into_iter();
     let day = |(date, worked): (_, Duration)| WorkedDayView { date, worked_min: (worked.num_seconds() + 30) / 60 };
     json(200, &WorkedView { days: worked.map(day).collect() })
 }
 
 /// `POST /v1/focus`
-pub async fn act(ask: Ask) -> Answer {
-    let body: FocusBody = ask.body()?;
+pub async fn act(request: ApiRequest) -> HandlerResult {
+    let body: FocusBody = request.body()?;
     let act = match body.act {
         Act::Start => FocusAct::Start(body.task_id),
         _ if body.task_id.is_some() => {
@@ -179,5 +180,5 @@ pub async fn act(ask: Ask) -> Answer {
         Act::Skip => FocusAct::Skip,
         Act::Stop => FocusAct::Stop,
     };
-    json(200, &FocusView::from(ask.services().act_on_focus(ask.scope(), &body.user_id, act).await?))
+    json(200, &FocusView::from(request.services().act_on_focus(request.scope(), &body.user_id, act).await?))
 }

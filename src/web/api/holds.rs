@@ -13,9 +13,9 @@ use crate::{
     },
     service::answer_hold::HoldShown,
     web::{
-        ask::{Ask, json},
         paging::Page,
-        route::Answer,
+        request::{ApiRequest, json},
+        route::HandlerResult,
     },
 };
 
@@ -124,23 +124,23 @@ impl From<HoldShown> for HoldView {
 }
 
 /// `GET /v1/accounts/{id}/holds`
-pub async fn list(ask: Ask) -> Answer {
-    let holds = ask.services().holds(ask.scope(), ask.id("id", "account")?).await?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let holds = request.services().holds(request.scope(), request.id("id", "account")?).await?;
     json(200, &Page::whole(holds).map(HoldView::from))
 }
 
 /// `POST /v1/holds/{id}/approve`
-pub async fn approve(ask: Ask) -> Answer {
-    decided(&ask, true).await
+pub async fn approve(request: ApiRequest) -> HandlerResult {
+    decided(&request, true).await
 }
 
 /// `POST /v1/holds/{id}/refuse`
-pub async fn refuse(ask: Ask) -> Answer {
-    decided(&ask, false).await
+pub async fn refuse(request: ApiRequest) -> HandlerResult {
+    decided(&request, false).await
 }
 
-async fn decided(ask: &Ask, go_ahead: bool) -> Answer {
-    let id = ask.id("id", "hold")?;
-    ask.services().decide_hold(ask.scope(), id, go_ahead).await?;
-    json(200, &HoldView::from(ask.services().hold(ask.scope(), id).await?))
+async fn decided(request: &ApiRequest, go_ahead: bool) -> HandlerResult {
+    let id = request.id("id", "hold")?;
+    request.services().decide_hold(request.scope(), id, go_ahead).await?;
+    json(200, &HoldView::from(request.services().hold(request.scope(), id).await?))
 }

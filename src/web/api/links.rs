@@ -10,12 +10,12 @@ use crate::{
         event::EventContent,
         ids::{AccountId, CalendarId, EventId},
     },
-    service::explain::{Explanation, PastConflict, Place},
+    service::explain::{EventPlace, Explanation, PastConflict},
     web::{
-        ask::{Ask, json, nothing},
         paging::Page,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json, nothing},
+        route::HandlerResult,
     },
 };
 
@@ -105,8 +105,8 @@ pub struct LinkBody {
     calendar_id: CalendarId,
 }
 
-impl From<&Place> for LinkView {
-    fn from(place: &Place) -> Self {
+impl From<&EventPlace> for LinkView {
+    fn from(place: &EventPlace) -> Self {
         Self {
             account_id: place.account_id,
             calendar_id: place.calendar_id,
@@ -118,8 +118,8 @@ impl From<&Place> for LinkView {
     }
 }
 
-impl From<Place> for PlaceView {
-    fn from(place: Place) -> Self {
+impl From<EventPlace> for PlaceView {
+    fn from(place: EventPlace) -> Self {
         Self {
             link: LinkView::from(&place),
             remote_revision: place.remote_revision,
@@ -151,29 +151,29 @@ impl From<Explanation> for ExplanationView {
 }
 
 /// `GET /v1/events/{id}/explain`
-pub async fn explain(ask: Ask) -> Answer {
-    let explained = ask.services().explain(ask.scope(), ask.id("id", "event")?).await?;
+pub async fn explain(request: ApiRequest) -> HandlerResult {
+    let explained = request.services().explain(request.scope(), request.id("id", "event")?).await?;
     json(200, &ExplanationView::from(explained))
 }
 
 /// `GET /v1/events/{id}/links`
-pub async fn list(ask: Ask) -> Answer {
-    let explained = ask.services().explain(ask.scope(), ask.id("id", "event")?).await?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let explained = request.services().explain(request.scope(), request.id("id", "event")?).await?;
     json(200, &Page::whole(explained.places.iter().map(LinkView::from).collect()))
 }
 
 /// `POST /v1/events/{id}/links`
-pub async fn add(ask: Ask) -> Answer {
-    let id = ask.id("id", "event")?;
-    let body: LinkBody = ask.body()?;
-    let place = ask.services().link(ask.scope(), id, body.calendar_id).await?;
+pub async fn add(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "event")?;
+    let body: LinkBody = request.body()?;
+    let place = request.services().link(request.scope(), id, body.calendar_id).await?;
     json(202, &LinkView::from(&place))
 }
 
 /// `DELETE /v1/events/{id}/links`
-pub async fn remove(ask: Ask) -> Answer {
-    let calendar: Option<CalendarId> = ask.param("calendar_id")?;
+pub async fn remove(request: ApiRequest) -> HandlerResult {
+    let calendar: Option<CalendarId> = request.param("calendar_id")?;
     let calendar = calendar.ok_or_else(|| Problem::invalid("calendar_id", "say which calendar's copy goes"))?;
-    ask.services().unlink_event(ask.scope(), ask.id("id", "event")?, calendar).await?;
+    request.services().unlink_event(request.scope(), request.id("id", "event")?, calendar).await?;
     Ok(nothing())
 }

@@ -11,9 +11,9 @@ use crate::{
         notice::{Notice, NoticeKind},
     },
     web::{
-        ask::{Ask, json},
         paging::Page,
-        route::Answer,
+        request::{ApiRequest, json},
+        route::HandlerResult,
     },
 };
 
@@ -64,15 +64,15 @@ impl From<Notice> for NoticeView {
 }
 
 /// `GET /v1/notices`
-pub async fn list(ask: Ask) -> Answer {
-    let (user, limit) = (ask.user()?, ask.limit()?);
-    let unread = ask.param("unread")?.unwrap_or(false);
-    let rows = ask.services().notices(ask.scope(), user.as_ref(), unread, ask.cursor()?, limit + 1).await?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let (user, limit) = (request.user()?, request.limit()?);
+    let unread = request.param("unread")?.unwrap_or(false);
+    let rows = request.services().notices(request.scope(), user.as_ref(), unread, request.cursor()?, limit + 1).await?;
     json(200, &Page::cut(rows, limit, |row| row.id).map(NoticeView::from))
 }
 
 /// `POST /v1/notices/{id}/read`
-pub async fn read(ask: Ask) -> Answer {
-    let notice = ask.services().read_notice(ask.scope(), ask.id("id", "notice")?).await?;
+pub async fn read(request: ApiRequest) -> HandlerResult {
+    let notice = request.services().read_notice(request.scope(), request.id("id", "notice")?).await?;
     json(200, &NoticeView::from(notice))
 }

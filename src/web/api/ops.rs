@@ -11,12 +11,12 @@ use crate::{
         round::{Cause, Outcome},
     },
     web::{
-        actors::Order,
+        actors::ActorOrder,
         api::accounts::pause_or_resume,
-        ask::{Ask, json},
         paging::Page,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json},
+        route::HandlerResult,
     },
 };
 
@@ -111,56 +111,56 @@ impl From<ActorHealth> for ActorView {
 }
 
 /// `GET /v1/ops/actors`
-pub async fn list(ask: Ask) -> Answer {
-    let seen = ask.services().visible_accounts(ask.scope()).await?;
-    let actors = ask.app.actors.all();
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let seen = request.services().visible_accounts(request.scope()).await?;
+    let actors = request.app.actors.all();
     let shown = actors.into_iter().filter(|health| seen.as_ref().is_none_or(|ids| ids.contains(&health.account_id)));
     json(200, &Page::whole(shown.map(ActorView::from).collect()))
 }
 
 /// `GET /v1/ops/actors/{account}`
-pub async fn get(ask: Ask) -> Answer {
-    let id = account(&ask).await?;
-    actor_view(&ask, 200, id)
+pub async fn get(request: ApiRequest) -> HandlerResult {
+    let id = account(&request).await?;
+    actor_view(&request, 200, id)
 }
 
 /// `POST /v1/ops/actors/{account}/restart`
-pub async fn restart(ask: Ask) -> Answer {
-    ordered(&ask, Order::Restart).await
+pub async fn restart(request: ApiRequest) -> HandlerResult {
+    ordered(&request, ActorOrder::Restart).await
 }
 
 /// `POST /v1/ops/actors/{account}/pause`
-pub async fn pause(ask: Ask) -> Answer {
-    let id = account(&ask).await?;
-    pause_or_resume(&ask, id, true).await?;
-    actor_view(&ask, 202, id)
+pub async fn pause(request: ApiRequest) -> HandlerResult {
+    let id = account(&request).await?;
+    pause_or_resume(&request, id, true).await?;
+    actor_view(&request, 202, id)
 }
 
 /// `POST /v1/ops/actors/{account}/resume`
-pub async fn resume(ask: Ask) -> Answer {
-    let id = account(&ask).await?;
-    pause_or_resume(&ask, id, false).await?;
-    actor_view(&ask, 202, id)
+pub async fn resume(request: ApiRequest) -> HandlerResult {
+    let id = account(&request).await?;
+    pause_or_resume(&request, id, false).await?;
+    actor_view(&request, 202, id)
 }
 
 /// `POST /v1/ops/actors/{account}/panic`
-pub async fn panic(ask: Ask) -> Answer {
-    ordered(&ask, Order::Panic).await
+pub async fn panic(request: ApiRequest) -> HandlerResult {
+    ordered(&request, ActorOrder::Panic).await
 }
 
-async fn account(ask: &Ask) -> Result<AccountId, Problem> {
-    let id = ask.id("account", "account")?;
-    ask.services().account(ask.scope(), id).await?;
+async fn account(request: &ApiRequest) -> Result<AccountId, Problem> {
+    let id = request.id("account", "account")?;
+    request.services().account(request.scope(), id).await?;
     Ok(id)
 }
 
-async fn ordered(ask: &Ask, order: Order) -> Answer {
-    let id = account(ask).await?;
-    ask.app.actors.order(id, order).await?;
-    actor_view(ask, 202, id)
+async fn ordered(request: &ApiRequest, order: ActorOrder) -> HandlerResult {
+    let id = account(request).await?;
+    request.app.actors.order(id, order).await?;
+    actor_view(request, 202, id)
 }
 
-fn actor_view(ask: &Ask, status: u16, id: AccountId) -> Answer {
-    let health = ask.app.actors.of(id).unwrap_or_else(|| ActorHealth::starting(id));
+fn actor_view(request: &ApiRequest, status: u16, id: AccountId) -> HandlerResult {
+    let health = request.app.actors.of(id).unwrap_or_else(|| ActorHealth::starting(id));
     json(status, &ActorView::from(health))
 }

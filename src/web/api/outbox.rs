@@ -10,9 +10,9 @@ use crate::{
         outbox::{OutboxEntry, OutboxState, WriteOp},
     },
     web::{
-        ask::{Ask, json, nothing},
         paging::Page,
-        route::Answer,
+        request::{ApiRequest, json, nothing},
+        route::HandlerResult,
     },
 };
 
@@ -68,14 +68,14 @@ impl From<OutboxEntry> for OutboxView {
 }
 
 /// `GET /v1/accounts/{id}/outbox`
-pub async fn list(ask: Ask) -> Answer {
-    let owed = ask.services().outbox(ask.scope(), ask.id("id", "account")?).await?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let owed = request.services().outbox(request.scope(), request.id("id", "account")?).await?;
     json(200, &Page::whole(owed).map(OutboxView::from))
 }
 
 /// `POST /v1/accounts/{id}/outbox/{entry}/retry`
-pub async fn retry(ask: Ask) -> Answer {
-    let (account, entry) = (ask.id("id", "account")?, ask.id("entry", "queued write")?);
-    ask.services().retry_write(ask.scope(), account, entry).await?;
+pub async fn retry(request: ApiRequest) -> HandlerResult {
+    let (account, entry) = (request.id("id", "account")?, request.id("entry", "queued write")?);
+    request.services().retry_write(request.scope(), account, entry).await?;
     Ok(nothing())
 }

@@ -13,10 +13,10 @@ use crate::{
         working_hours::{DayStart, HourSpan, PastPolicy, PlanMode, PlanningRules, TimeMap},
     },
     web::{
-        ask::{Ask, versioned},
         etag::etag,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, versioned},
+        route::HandlerResult,
     },
 };
 
@@ -112,22 +112,22 @@ impl From<PlanningBody> for PlanningRules {
     }
 }
 
-fn rules_view((rules, version): (PlanningRules, i64)) -> Answer {
+fn rules_view((rules, version): (PlanningRules, i64)) -> HandlerResult {
     versioned(200, version, &PlanningView { rules: rules.into(), etag: etag(version) })
 }
 
 /// `GET /v1/users/{id}/planning`
-pub async fn get(ask: Ask) -> Answer {
-    rules_view(ask.services().planning_rules(ask.scope(), &ask.own_id("id")?).await?)
+pub async fn get(request: ApiRequest) -> HandlerResult {
+    rules_view(request.services().planning_rules(request.scope(), &request.own_id("id")?).await?)
 }
 
 /// `PUT /v1/users/{id}/planning`
-pub async fn put(ask: Ask) -> Answer {
-    let id = own(&ask)?;
-    let rules = PlanningRules::from(ask.body::<PlanningBody>()?);
+pub async fn put(request: ApiRequest) -> HandlerResult {
+    let id = own(&request)?;
+    let rules = PlanningRules::from(request.body::<PlanningBody>()?);
     rules.check().map_err(|why| match why.split_once(": ") {
         Some((field, why)) => Problem::invalid(field, why),
         None => Problem::invalid("body", why),
     })?;
-    rules_view(ask.services().set_planning_rules(ask.scope(), &id, ask.if_match().version(), rules).await?)
+    rules_view(request.services().set_planning_rules(request.scope(), &id, request.if_match().version(), rules).await?)
 }

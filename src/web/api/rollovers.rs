@@ -13,10 +13,10 @@ use crate::{
     },
     engine::rollover::{Undone, WhyKept},
     web::{
-        ask::{Ask, json},
         paging::Page,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json},
+        route::HandlerResult,
     },
 };
 
@@ -156,16 +156,16 @@ impl From<Undone> for UndoneTaskView {
 }
 
 /// `GET /v1/rollovers`
-pub async fn list(ask: Ask) -> Answer {
-    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose changes of day you ask for"))?;
-    let limit = ask.limit()?;
-    let rows = ask.services().rollovers(ask.scope(), &user, ask.cursor()?, limit).await?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let user = request.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose changes of day you ask for"))?;
+    let limit = request.limit()?;
+    let rows = request.services().rollovers(request.scope(), &user, request.cursor()?, limit).await?;
     json(200, &Page::cut(rows, limit, |row| row.id).map(RolloverView::from))
 }
 
 /// `POST /v1/rollovers/{id}/undo`
-pub async fn undo(ask: Ask) -> Answer {
-    let (rollover, tasks) = ask.services().undo_rollover(ask.scope(), ask.id("id", "rollover")?).await?;
+pub async fn undo(request: ApiRequest) -> HandlerResult {
+    let (rollover, tasks) = request.services().undo_rollover(request.scope(), request.id("id", "rollover")?).await?;
     let tasks = tasks.into_iter().map(UndoneTaskView::from).collect();
     json(200, &UndoneView { rollover: rollover.into(), tasks })
 }

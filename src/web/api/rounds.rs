@@ -10,9 +10,9 @@ use crate::{
         round::{Cause, Outcome, Round},
     },
     web::{
-        ask::{Ask, json},
         paging::Page,
-        route::Answer,
+        request::{ApiRequest, json},
+        route::HandlerResult,
     },
 };
 
@@ -98,18 +98,18 @@ pub struct ProgressView {
 }
 
 /// `GET /v1/accounts/{id}/rounds`
-pub async fn list(ask: Ask) -> Answer {
-    let limit = ask.limit()?;
-    let id = ask.id("id", "account")?;
-    let rows = ask.services().rounds(ask.scope(), id, ask.cursor()?, limit + 1).await?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let limit = request.limit()?;
+    let id = request.id("id", "account")?;
+    let rows = request.services().rounds(request.scope(), id, request.cursor()?, limit + 1).await?;
     json(200, &Page::cut(rows, limit, |row| row.id).map(RoundView::from))
 }
 
 /// `GET /v1/accounts/{id}/progress`
-pub async fn progress(ask: Ask) -> Answer {
-    let id = ask.id("id", "account")?;
-    ask.services().account(ask.scope(), id).await?;
-    let health = ask.app.actors.of(id);
+pub async fn progress(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "account")?;
+    request.services().account(request.scope(), id).await?;
+    let health = request.app.actors.of(id);
     let state = health.as_ref().map_or_else(|| "starting".to_owned(), |health| health.state.to_string());
     let (current, progress) = health.map(|health| (health.current, health.progress)).unwrap_or_default();
     json(

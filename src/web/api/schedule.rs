@@ -14,11 +14,11 @@ use crate::{
     },
     service::planning::plan_day::Planned,
     web::{
-        ask::{Ask, json, versioned},
         etag::etag,
         paging::Page,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json, versioned},
+        route::HandlerResult,
     },
 };
 
@@ -159,35 +159,36 @@ impl From<Planned> for PlanView {
 }
 
 /// `POST /v1/schedule`
-pub async fn plan(ask: Ask) -> Answer {
-    let body: PlanBody = ask.body()?;
-    let planned = ask.services().plan_while(ask.scope(), &body.user_id, PlanCause::Asked, &ask.gone).await?;
+pub async fn plan(request: ApiRequest) -> HandlerResult {
+    let body: PlanBody = request.body()?;
+    let planned =
+        request.services().plan_while(request.scope(), &body.user_id, PlanCause::Asked, &request.gone).await?;
     json(200, &PlanView::from(planned))
 }
 
 /// `GET /v1/proposals`
-pub async fn list(ask: Ask) -> Answer {
-    let user = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose proposals you ask for"))?;
-    let limit = ask.limit()?;
-    let rows = ask.services().proposals(ask.scope(), &user, ask.cursor()?, limit).await?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let user = request.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose proposals you ask for"))?;
+    let limit = request.limit()?;
+    let rows = request.services().proposals(request.scope(), &user, request.cursor()?, limit).await?;
     json(200, &Page::cut(rows, limit, |row| row.id).map(ProposalView::from))
 }
 
-fn proposal_view(proposal: Proposal) -> Answer {
+fn proposal_view(proposal: Proposal) -> HandlerResult {
     versioned(200, proposal.version, &ProposalView::from(proposal))
 }
 
 /// `GET /v1/proposals/{id}`
-pub async fn get(ask: Ask) -> Answer {
-    proposal_view(ask.services().proposal(ask.scope(), ask.id("id", "proposal")?).await?)
+pub async fn get(request: ApiRequest) -> HandlerResult {
+    proposal_view(request.services().proposal(request.scope(), request.id("id", "proposal")?).await?)
 }
 
 /// The proposal in the path, and the blocks of it that the body names.
-async fn chosen(ask: &Ask) -> Result<(ProposalId, Option<BTreeSet<BlockId>>), Problem> {
-    let id = ask.id("id", "proposal")?;
-    let body: ChoiceBody = if ask.has_body() { ask.body()? } else { ChoiceBody::default() };
+async fn chosen(request: &ApiRequest) -> Result<(ProposalId, Option<BTreeSet<BlockId>>), Problem> {
+    let id = request.id("id", "proposal")?;
+    let body: ChoiceBody = if request.has_body() { request.body()? } else { ChoiceBody::default() };
     if let Some(blocks) = &body.blocks {
-        let held = ask.services().proposal(ask.scope(), id).await?;
+        let held = request.services().proposal(request.scope(), id).await?;
         if let Some(other) = blocks.iter().find(|block| held.changes.iter().all(|held| held.block_id != **block)) {
             return Err(Problem::invalid("blocks", format!("the proposal has nothing for block {other}")));
         }
@@ -196,18 +197,18 @@ async fn chosen(ask: &Ask) -> Result<(ProposalId, Option<BTreeSet<BlockId>>), Pr
 }
 
 /// `POST /v1/proposals/{id}/accept`
-pub async fn accept(ask: Ask) -> Answer {
-    let (id, only) = chosen(&ask).await?;
-    proposal_view(ask.services().accept_proposal(ask.scope(), id, only.as_ref()).await?)
+pub async fn accept(request: ApiRequest) -> HandlerResult {
+    let (id, only) = chosen(&request).await?;
+    proposal_view(request.services().accept_proposal(request.scope(), id, only.as_ref()).await?)
 }
 
 /// `POST /v1/proposals/{id}/reject`
-pub async fn reject(ask: Ask) -> Answer {
-    proposal_view(ask.services().reject_proposal(ask.scope(), ask.id("id", "proposal")?).await?)
+pub async fn reject(request: ApiRequest) -> HandlerResult {
+    proposal_view(request.services().reject_proposal(request.scope(), request.id("id", "proposal")?).await?)
 }
 
 /// `POST /v1/proposals/{id}/put-back`
-pub async fn put_back(ask: Ask) -> Answer {
-    let (id, only) = chosen(&ask).await?;
-    proposal_view(ask.services().put_back(ask.scope(), id, only.as_ref()).await?)
+pub async fn put_back(request: ApiRequest) -> HandlerResult {
+    let (id, only) = chosen(&request).await?;
+    proposal_view(request.services().put_back(request.scope(), id, only.as_ref()).await?)
 }

@@ -8,9 +8,9 @@ use super::users::named;
 use crate::{
     domain::{ids::SpaceId, person::Scope},
     web::{
-        ask::{Ask, json, nothing},
-        problem::{Code, Problem},
-        route::Answer,
+        problem::{Problem, ProblemCode},
+        request::{ApiRequest, json, nothing},
+        route::HandlerResult,
         session::ACTS_FOR,
     },
 };
@@ -45,39 +45,39 @@ pub struct MemberBody {
     role: Option<String>,
 }
 
-fn only_whole(ask: &Ask) -> Result<(), Problem> {
-    match ask.scope() {
+fn only_whole(request: &ApiRequest) -> Result<(), Problem> {
+    match request.scope() {
         Scope::Whole => Ok(()),
         Scope::Spaces(_) => {
             let detail = format!("spaces are changed without `{ACTS_FOR}`");
-            Err(Problem { field: Some(ACTS_FOR.to_owned()), ..Problem::new(Code::ForbiddenScope, detail) })
+            Err(Problem { field: Some(ACTS_FOR.to_owned()), ..Problem::new(ProblemCode::ForbiddenScope, detail) })
         }
     }
 }
 
 /// `PUT /v1/spaces/{id}`
-pub async fn put(ask: Ask) -> Answer {
-    only_whole(&ask)?;
-    let name = named(&ask.body::<SpaceBody>()?.name)?;
-    let space = ask.services().put_space(&ask.own_id("id")?, &name).await?;
+pub async fn put(request: ApiRequest) -> HandlerResult {
+    only_whole(&request)?;
+    let name = named(&request.body::<SpaceBody>()?.name)?;
+    let space = request.services().put_space(&request.own_id("id")?, &name).await?;
     json(200, &SpaceView { id: space.id, name: space.name, created_at: space.created_at })
 }
 
 /// `PUT /v1/spaces/{id}/members/{user}`
-pub async fn join(ask: Ask) -> Answer {
-    only_whole(&ask)?;
-    let body = if ask.has_body() { ask.body()? } else { MemberBody { role: None } };
+pub async fn join(request: ApiRequest) -> HandlerResult {
+    only_whole(&request)?;
+    let body = if request.has_body() { request.body()? } else { MemberBody { role: None } };
     let role = body.role.as_deref().unwrap_or("member");
     if !["member", "owner"].contains(&role) {
         return Err(Problem::invalid("role", "`member` or `owner`"));
     }
-    ask.services().put_member(&ask.own_id("id")?, &ask.own_id("user")?, role).await?;
+    request.services().put_member(&request.own_id("id")?, &request.own_id("user")?, role).await?;
     Ok(nothing())
 }
 
 /// `DELETE /v1/spaces/{id}/members/{user}`
-pub async fn leave(ask: Ask) -> Answer {
-    only_whole(&ask)?;
-    ask.services().remove_member(&ask.own_id("id")?, &ask.own_id("user")?).await?;
+pub async fn leave(request: ApiRequest) -> HandlerResult {
+    only_whole(&request)?;
+    request.services().remove_member(&request.own_id("id")?, &request.own_id("user")?).await?;
     Ok(nothing())
 }

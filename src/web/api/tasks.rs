@@ -8,16 +8,16 @@ use super::{emptied, events::Time};
 use crate::{
     domain::{
         ids::{ContextId, EventId, TaskId, UserId},
-        task::{Due, Firmness, MissedPolicy, PartOfDay, Priority, Repeats, Series, Task, TaskFacts, TaskStatus},
+        task::{Due, Firmness, MissedPolicy, PartOfDay, Priority, Repeats, Task, TaskFacts, TaskSeries, TaskStatus},
         time::EventTime,
     },
     service::planning::tasks::TasksWanted,
     web::{
-        ask::{Ask, json, nothing, versioned},
         etag::etag,
         paging::Page,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, json, nothing, versioned},
+        route::HandlerResult,
     },
 };
 
@@ -303,8 +303,8 @@ pub struct RepeatsView {
 }
 
 impl RepeatsView {
-    fn of(series: Series, repeats: Repeats) -> Self {
-        let (Series { id, first, date }, Repeats { rule, missed }) = (series, repeats);
+    fn of(series: TaskSeries, repeats: Repeats) -> Self {
+        let (TaskSeries { id, first, date }, Repeats { rule, missed }) = (series, repeats);
         Self { series: id, rule, first, date, missed }
     }
 }
@@ -402,48 +402,48 @@ impl TaskPatch {
 }
 
 /// `GET /v1/tasks`
-pub async fn list(ask: Ask) -> Answer {
-    let user_id = ask.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose tasks you ask for"))?;
-    let limit = ask.limit()?;
+pub async fn list(request: ApiRequest) -> HandlerResult {
+    let user_id = request.user()?.ok_or_else(|| Problem::invalid("user_id", "say whose tasks you ask for"))?;
+    let limit = request.limit()?;
     let wanted = TasksWanted {
         user_id,
-        open_only: ask.param("open")?.unwrap_or(false),
-        context_id: ask.param("context_id")?,
-        after: ask.cursor()?,
+        open_only: request.param("open")?.unwrap_or(false),
+        context_id: request.param("context_id")?,
+        after: request.cursor()?,
         limit,
     };
-    let rows = ask.services().tasks(ask.scope(), &wanted).await?;
+    let rows = request.services().tasks(request.scope(), &wanted).await?;
     json(200, &Page::cut(rows, limit, |row| row.id).map(TaskView::from))
 }
 
 /// `POST /v1/tasks`
-pub async fn create(ask: Ask) -> Answer {
-    let body: TaskBody = ask.body()?;
+pub async fn create(request: ApiRequest) -> HandlerResult {
+    let body: TaskBody = request.body()?;
     let user = body.user_id.clone();
-    let made = ask.services().create_task(ask.scope(), &user, body.read()?).await?;
+    let made = request.services().create_task(request.scope(), &user, body.read()?).await?;
     versioned(201, made.version, &TaskView::from(made))
 }
 
 /// `GET /v1/tasks/{id}`
-pub async fn get(ask: Ask) -> Answer {
-    let found = ask.services().task(ask.scope(), ask.id("id", "task")?).await?;
+pub async fn get(request: ApiRequest) -> HandlerResult {
+    let found = request.services().task(request.scope(), request.id("id", "task")?).await?;
     versioned(200, found.version, &TaskView::from(found))
 }
 
 /// `PATCH /v1/tasks/{id}`
-pub async fn patch(ask: Ask) -> Answer {
-    let id = ask.id("id", "task")?;
-    let body: TaskPatch = ask.body()?;
-    let held = ask.services().task(ask.scope(), id).await?;
-    ask.if_match().admit(held.version)?;
+pub async fn patch(request: ApiRequest) -> HandlerResult {
+    let id = request.id("id", "task")?;
+    let body: TaskPatch = request.body()?;
+    let held = request.services().task(request.scope(), id).await?;
+    request.if_match().admit(held.version)?;
     // What was left out is filled in from this version, so no other one may be overwritten with it.
     let version = held.version;
-    let changed = ask.services().change_task(ask.scope(), id, Some(version), body.over(held.facts)?).await?;
+    let changed = request.services().change_task(request.scope(), id, Some(version), body.over(held.facts)?).await?;
     versioned(200, changed.version, &TaskView::from(changed))
 }
 
 /// `DELETE /v1/tasks/{id}`
-pub async fn delete(ask: Ask) -> Answer {
-    ask.services().delete_task(ask.scope(), ask.id("id", "task")?).await?;
+pub async fn delete(request: ApiRequest) -> HandlerResult {
+    request.services().delete_task(request.scope(), request.id("id", "task")?).await?;
     Ok(nothing())
 }

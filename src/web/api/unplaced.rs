@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::ids::{AccountId, BlockId, TaskId},
-    engine::scheduling::{Action, Misfit, Reason, Tick},
+    engine::scheduling::{Misfit, SuggestedAction, Tick, UnplacedReason},
     service::planning::plan_day::Planned,
 };
 
@@ -187,33 +187,33 @@ impl UnplacedView {
     }
 }
 
-fn reason(planned: &Planned, reason: &Reason) -> ReasonView {
+fn reason(planned: &Planned, reason: &UnplacedReason) -> ReasonView {
     let at = |tick: Tick| planned.instant(tick);
     let minutes = |ticks: Tick| planned.minutes(ticks);
     let tasks = |indices: &[usize]| indices.iter().take(NAMED_MAX).filter_map(|index| planned.task(*index)).collect();
     match reason {
-        Reason::NoEstimate => ReasonView::NoEstimate,
-        Reason::StartsAfterHorizon { release, horizon } => {
+        UnplacedReason::NoEstimate => ReasonView::NoEstimate,
+        UnplacedReason::StartsAfterHorizon { release, horizon } => {
             ReasonView::StartsAfterHorizon { release: at(*release), horizon: at(*horizon) }
         }
-        Reason::DeadlinePassed { due, earliest } => {
+        UnplacedReason::DeadlinePassed { due, earliest } => {
             ReasonView::DeadlinePassed { due: at(*due), earliest: at(*earliest) }
         }
-        Reason::WaitsFor { task } => ReasonView::WaitsFor { task_id: planned.task(*task) },
-        Reason::NoAllowedHours => ReasonView::NoAllowedHours,
-        Reason::AvailabilityUnknown { source } => {
+        UnplacedReason::WaitsFor { task } => ReasonView::WaitsFor { task_id: planned.task(*task) },
+        UnplacedReason::NoAllowedHours => ReasonView::NoAllowedHours,
+        UnplacedReason::AvailabilityUnknown { source } => {
             ReasonView::AvailabilityUnknown { account_id: planned.account(*source) }
         }
-        Reason::LockedBlocks { ids } => {
+        UnplacedReason::LockedBlocks { ids } => {
             let block_ids = ids.iter().take(NAMED_MAX).filter_map(|id| planned.held(*id)).collect();
             ReasonView::LockedBlocks { block_ids, block_count: ids.len() }
         }
-        Reason::LargestGapTooSmall { gap, chunk_min, placeable } => ReasonView::LargestGapTooSmall {
+        UnplacedReason::LargestGapTooSmall { gap, chunk_min, placeable } => ReasonView::LargestGapTooSmall {
             gap_min: minutes(*gap),
             min_chunk_min: minutes(*chunk_min),
             placeable_min: minutes(*placeable),
         },
-        Reason::Overloaded(overload) => ReasonView::Overloaded {
+        UnplacedReason::Overloaded(overload) => ReasonView::Overloaded {
             from: at(overload.within.start),
             to: at(overload.within.end),
             supply_min: minutes(overload.supply),
@@ -221,25 +221,27 @@ fn reason(planned: &Planned, reason: &Reason) -> ReasonView {
             task_ids: tasks(&overload.tasks),
             task_count: overload.tasks.len(),
         },
-        Reason::Outranked { by } => ReasonView::Outranked { task_ids: tasks(by), task_count: by.len() },
+        UnplacedReason::Outranked { by } => ReasonView::Outranked { task_ids: tasks(by), task_count: by.len() },
     }
 }
 
-fn action(planned: &Planned, action: &Action) -> ActionView {
+fn action(planned: &Planned, action: &SuggestedAction) -> ActionView {
     match action {
-        Action::GiveEstimate => ActionView::GiveEstimate,
-        Action::LookFurther => ActionView::LookFurther,
-        Action::ExtendDeadline { to } => ActionView::ExtendDeadline { to: to.map(|tick| planned.instant(tick)) },
-        Action::StartEarlier => ActionView::StartEarlier,
-        Action::AllowHours => ActionView::AllowHours,
-        Action::ShortenChunk { to } => ActionView::ShortenChunk { to_min: planned.minutes(*to) },
-        Action::ShortenEstimate { by } => ActionView::ShortenEstimate { by_min: planned.minutes(*by) },
-        Action::LetSlip { task } => ActionView::LetSlip { task_id: planned.task(*task) },
-        Action::FinishFirst { task } => ActionView::FinishFirst { task_id: planned.task(*task) },
-        Action::Unlock { id } => ActionView::Unlock { block_id: planned.held(*id) },
-        Action::Reconnect { source } => ActionView::Reconnect { account_id: planned.account(*source) },
-        Action::RaisePriority => ActionView::RaisePriority,
-        Action::PutBack => ActionView::PutBack,
-        Action::HoldHere => ActionView::HoldHere,
+        SuggestedAction::GiveEstimate => ActionView::GiveEstimate,
+        SuggestedAction::LookFurther => ActionView::LookFurther,
+        SuggestedAction::ExtendDeadline { to } => {
+            ActionView::ExtendDeadline { to: to.map(|tick| planned.instant(tick)) }
+        }
+        SuggestedAction::StartEarlier => ActionView::StartEarlier,
+        SuggestedAction::AllowHours => ActionView::AllowHours,
+        SuggestedAction::ShortenChunk { to } => ActionView::ShortenChunk { to_min: planned.minutes(*to) },
+        SuggestedAction::ShortenEstimate { by } => ActionView::ShortenEstimate { by_min: planned.minutes(*by) },
+        SuggestedAction::LetSlip { task } => ActionView::LetSlip { task_id: planned.task(*task) },
+        SuggestedAction::FinishFirst { task } => ActionView::FinishFirst { task_id: planned.task(*task) },
+        SuggestedAction::Unlock { id } => ActionView::Unlock { block_id: planned.held(*id) },
+        SuggestedAction::Reconnect { source } => ActionView::Reconnect { account_id: planned.account(*source) },
+        SuggestedAction::RaisePriority => ActionView::RaisePriority,
+        SuggestedAction::PutBack => ActionView::PutBack,
+        SuggestedAction::HoldHere => ActionView::HoldHere,
     }
 }

@@ -14,11 +14,11 @@ use crate::{
     },
     service::people::UserFacts,
     web::{
-        actors::Order,
-        ask::{Ask, nothing, versioned},
+        actors::ActorOrder,
         etag::etag,
         problem::Problem,
-        route::Answer,
+        request::{ApiRequest, nothing, versioned},
+        route::HandlerResult,
     },
 };
 
@@ -86,18 +86,18 @@ pub(super) fn named(name: &str) -> Result<String, Problem> {
 }
 
 /// The user in the path, whom only the backend or they themselves may change: sharing a space is not enough.
-pub(super) fn own(ask: &Ask) -> Result<UserId, Problem> {
-    let id: UserId = ask.own_id("id")?;
-    if ask.caller.user.as_ref().is_some_and(|user| *user != id) {
+pub(super) fn own(request: &ApiRequest) -> Result<UserId, Problem> {
+    let id: UserId = request.own_id("id")?;
+    if request.caller.user.as_ref().is_some_and(|user| *user != id) {
         return Err(Problem::not_found("user"));
     }
     Ok(id)
 }
 
 /// `PUT /v1/users/{id}`
-pub async fn put(ask: Ask) -> Answer {
-    let id = own(&ask)?;
-    let body: UserBody = ask.body()?;
+pub async fn put(request: ApiRequest) -> HandlerResult {
+    let id = own(&request)?;
+    let body: UserBody = request.body()?;
     let zone = body.time_zone.as_deref().unwrap_or("UTC");
     let time_zone = Tz::from_str_insensitive(zone)
         .map_err(|_| Problem::invalid("time_zone", format!("`{zone}` is no IANA time zone such as Europe/Paris")))?;
@@ -107,22 +107,22 @@ pub async fn put(ask: Ask) -> Answer {
     });
     let working_hours = WorkingHours(hours.collect::<Result<_, _>>()?);
     let facts = UserFacts { name: named(&body.name)?, time_zone, working_hours };
-    let user = ask.services().put_user_if(&id, ask.if_match().version(), facts).await?;
+    let user = request.services().put_user_if(&id, request.if_match().version(), facts).await?;
     versioned(200, user.version, &UserView::from(user))
 }
 
 /// `GET /v1/users/{id}`
-pub async fn get(ask: Ask) -> Answer {
-    let user = ask.services().user(ask.scope(), &ask.own_id("id")?).await?;
+pub async fn get(request: ApiRequest) -> HandlerResult {
+    let user = request.services().user(request.scope(), &request.own_id("id")?).await?;
     versioned(200, user.version, &UserView::from(user))
 }
 
 /// `DELETE /v1/users/{id}`
-pub async fn delete(ask: Ask) -> Answer {
-    let gone = ask.services().delete_user(ask.scope(), &ask.caller.actor(), &own(&ask)?).await?;
+pub async fn delete(request: ApiRequest) -> HandlerResult {
+    let gone = request.services().delete_user(request.scope(), &request.caller.actor(), &own(&request)?).await?;
     for account in gone {
         // Built anew from the store, the actor finds no account and ends; the census finds it too.
-        let _ = ask.app.actors.order(account, Order::Restart).await;
+        let _ = request.app.actors.order(account, ActorOrder::Restart).await;
     }
     Ok(nothing())
 }

@@ -137,7 +137,7 @@ fn a_round_that_cannot_be_dropped_keeps_its_successor_waiting() {
         ledger.behave(account(0), Behave::Stubborn);
         let gate = ledger.gate_opener();
         // One account and one spare thread: the second load is answered while the first round holds the other.
-        let handle = start_on(&ledger, Config::default(), beside.handle().clone());
+        let handle = start_on(&ledger, ActorLimits::default(), beside.handle().clone());
         until(|| ledger.in_flight(account(0)) == 1).await;
         handle.restart(account(0)).await.expect("taken");
         until(|| ledger.loads(account(0)) == 2).await;
@@ -190,10 +190,10 @@ fn the_census_finds_accounts_without_an_actor_and_actors_without_an_account() {
 
 #[test]
 fn drills_are_refused_unless_allowed() {
-    story_with(15, 1, Config::default(), async |_, handle| {
+    story_with(15, 1, ActorLimits::default(), async |_, handle| {
         sleep(secs(10)).await;
         let refused = handle.inject_panic(account(0), PanicIn::Handler).await;
-        assert_eq!(refused, Err(Refused::DrillsAreOff));
+        assert_eq!(refused, Err(CommandRefused::DrillsAreOff));
     });
 }
 

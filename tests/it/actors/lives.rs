@@ -97,7 +97,7 @@ fn a_shutdown_waits_for_rounds_in_flight_and_begins_no_more() {
         handle.wake(account(1), Cause::Requested);
         sleep(secs(3600)).await;
         assert_eq!((ledger.begun(account(1)), ledger.status(account(0))), (1, AccountStatus::Active));
-        assert_eq!(handle.pause(account(1)).await, Err(Refused::Stopped));
+        assert_eq!(handle.pause(account(1)).await, Err(CommandRefused::Stopped));
     });
 }
 

@@ -92,7 +92,7 @@ fn a_queued_write_is_tried_when_its_time_has_come() {
 
 #[test]
 fn no_more_rounds_run_at_once_than_there_are_turns() {
-    let config = Config { rounds_at_once_max: 3, start_spread: Duration::ZERO, ..Config::default() };
+    let config = ActorLimits { rounds_at_once_max: 3, start_spread: Duration::ZERO, ..ActorLimits::default() };
     story_with(14, 20, config, async |ledger, _| {
         for n in 0..20 {
             ledger.behave(account(n), Behave::Take(secs(10)));

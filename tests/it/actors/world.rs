@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use calwarden::{
-    actor::{self, Config, Handle, Spawner},
+    actor::{self, ActorLimits, Handle, Spawner},
     domain::{
         account::AccountStatus,
         ids::AccountId,
@@ -16,7 +16,7 @@ use calwarden::{
         round::{Cause, Outcome},
     },
     engine::account::CredentialKind,
-    service::port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, Sweep, WorkError},
+    service::port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, SweepKind, WorkError},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
@@ -114,12 +114,12 @@ pub struct Ledger {
     gate: Arc<(Mutex<bool>, Condvar)>,
 }
 
-pub fn start(ledger: &Ledger, config: Config) -> Handle {
+pub fn start(ledger: &Ledger, config: ActorLimits) -> Handle {
     start_on(ledger, config, tokio::runtime::Handle::current())
 }
 
 /// The same, with the work on a runtime of its own.
-pub fn start_on(ledger: &Ledger, config: Config, runtime: tokio::runtime::Handle) -> Handle {
+pub fn start_on(ledger: &Ledger, config: ActorLimits, runtime: tokio::runtime::Handle) -> Handle {
     let world = World { clock: Arc::new(ledger.clone()), random: Arc::new(ledger.clone()) };
     actor::start(Arc::new(ledger.clone()), world, Spawner::on(runtime), config)
 }
@@ -384,7 +384,7 @@ impl AccountWork for Ledger {
         Ok(self.inner().stored.keys().copied().collect())
     }
 
-    async fn sweep(&self, sweep: Sweep) -> Result<(), WorkError> {
+    async fn sweep(&self, sweep: SweepKind) -> Result<(), WorkError> {
         self.event(&format!("sweep {sweep:?}"));
         let mut inner = self.inner();
         if inner.panicking_sweeps > 0 {

@@ -8,7 +8,7 @@ use calwarden::{
         round::{Cause, Outcome, Round, Tally},
     },
     store::Mode,
-    web::Order,
+    web::ActorOrder,
 };
 use chrono::Duration;
 use serde_json::json;
@@ -180,8 +180,8 @@ async fn choices_are_kept_and_orders_are_given() {
     }
     assert_eq!(app.delete(&format!("{path}?delete_events=true")).await.ok()["status"], "disconnecting");
     let orders: Vec<_> = app.actors.orders.lock().expect("no panic").iter().map(|(_, order)| *order).collect();
-    let gone = Order::Disconnect { delete_events: true };
-    assert_eq!(orders, [Order::ScheduleChanged, Order::Pause, Order::Resume, gone]);
+    let gone = ActorOrder::Disconnect { delete_events: true };
+    assert_eq!(orders, [ActorOrder::ScheduleChanged, ActorOrder::Pause, ActorOrder::Resume, gone]);
 }
 
 #[actix_web::test]
@@ -207,7 +207,7 @@ async fn operators_see_every_actor_in_the_agreed_shape() {
     assert_eq!((&actor["account_id"], &actor["state"]), (&json!(account.id), &json!("starting")));
     let path = format!("/v1/ops/actors/{}/restart", account.id);
     assert_eq!(app.send(app.request(Method::POST, &path)).await.status, 202);
-    assert_eq!(*app.actors.orders.lock().expect("no panic"), [(account.id, Order::Restart)]);
+    assert_eq!(*app.actors.orders.lock().expect("no panic"), [(account.id, ActorOrder::Restart)]);
     let progress = app.get(&format!("/v1/accounts/{}/progress", account.id)).await.ok();
     assert_eq!((&progress["state"], &progress["running"]), (&json!("starting"), &json!(false)));
 }

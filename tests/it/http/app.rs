@@ -34,12 +34,12 @@ use calwarden::{
         ProviderError, oauth,
         push::Notification,
         registry::Endpoints,
-        transport::{Http, Request, Response},
+        transport::{Http, OutgoingRequest, Response},
     },
     service::{Services, Settings, Wakes, api_keys, connections::Connections, consent::ReturnHosts},
     store::{self, Blocking, Mode, Store, StoreConfig},
     vault::KeyRing,
-    web::{Actors, AppState, Order, WebSettings, configure, problem::Problem},
+    web::{ActorOrder, Actors, AppState, WebSettings, configure, problem::Problem},
 };
 use chrono::{DateTime, Duration, Utc};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
@@ -85,7 +85,7 @@ const FEED_TEXT: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\
 
 #[async_trait]
 impl Http for Net {
-    async fn send(&self, request: Request) -> Result<Response, ProviderError> {
+    async fn send(&self, request: OutgoingRequest) -> Result<Response, ProviderError> {
         let answer = |status, body: &'static str| {
             let headers = vec![("content-type".to_owned(), "text/calendar; charset=utf-8".to_owned())];
             Ok(Response { status, headers, body: Bytes::from_static(body.as_bytes()), url: request.url.clone() })
@@ -103,7 +103,7 @@ impl Http for Net {
 #[derive(Default)]
 pub struct Listening {
     pub rows: Mutex<Vec<ActorHealth>>,
-    pub orders: Mutex<Vec<(AccountId, Order)>>,
+    pub orders: Mutex<Vec<(AccountId, ActorOrder)>>,
     pub wakes: Mutex<Vec<(AccountId, Cause)>>,
     pub told: Mutex<Vec<Notification>>,
     /// How often the planner was woken.
@@ -129,7 +129,7 @@ impl Actors for Listening {
         Ok(())
     }
 
-    async fn order(&self, account: AccountId, order: Order) -> Result<(), Problem> {
+    async fn order(&self, account: AccountId, order: ActorOrder) -> Result<(), Problem> {
         self.orders.lock().expect("no panic").push((account, order));
         Ok(())
     }

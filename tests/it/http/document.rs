@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use actix_web::test::TestRequest;
-use calwarden::web::{openapi, problem::Code, routes, session::Access};
+use calwarden::web::{openapi, problem::ProblemCode, routes, session::RouteAccess};
 use serde_json::Value;
 
 use super::app::App;
@@ -46,8 +46,8 @@ fn every_row_is_told_with_its_parameters_bodies_and_rights() {
         assert!(told["responses"][route.status.to_string()].is_object(), "{place}");
         let scope = told["security"][0]["api_key"][0].as_str();
         let wanted = match route.access {
-            Access::Open => None,
-            Access::Key(scope) => Some(scope.as_str()),
+            RouteAccess::Open => None,
+            RouteAccess::Key(scope) => Some(scope.as_str()),
         };
         assert_eq!(scope, wanted, "{place}");
     }
@@ -88,7 +88,7 @@ async fn the_docs_page_is_whole_without_script_and_without_the_network() {
     for route in routes() {
         assert!(page.text.contains(&format!("<code>{}</code>", route.path)), "{}", route.path);
     }
-    for code in Code::ALL {
+    for code in ProblemCode::ALL {
         assert!(page.text.contains(&format!("id=\"{}\"", code.as_str())), "{}", code.as_str());
     }
     let style = app.send(TestRequest::get().uri("/docs/style.css")).await;

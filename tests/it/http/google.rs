@@ -13,10 +13,10 @@ use calwarden::{
     },
     engine::account::{ChannelEnd, RefreshEnd},
     provider::google::push,
-    sandbox::reply::Asked,
+    sandbox::reply::SandboxRequest,
     service::hear_notifications::Verdict,
     store::Mode,
-    web::Order,
+    web::ActorOrder,
 };
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ impl Browser {
 /// Follows an authorization URL to the look-alike; answers the way back, on our server.
 pub(super) fn consents(wire: &Wire, url: &str, choice: &str) -> String {
     let url = Url::parse(url).expect("a URL");
-    let asked = Asked::target("GET", &format!("{}?{}{choice}", url.path(), url.query().expect("a query")));
+    let asked = SandboxRequest::target("GET", &format!("{}?{}{choice}", url.path(), url.query().expect("a query")));
     let reply = wire.ask(&asked);
     let back = reply.headers.iter().find(|(name, _)| name == "location").expect("a way back").1.clone();
     let back = Url::parse(&back).expect("a URL");
@@ -374,7 +374,7 @@ async fn connecting_again_is_the_same_account_and_another_persons_is_refused() {
     assert_eq!(connect(&app, &wire, json!({ "user_id": "ada" })).await.status, 200);
     let accounts = app.get("/v1/accounts").await.ok();
     assert_eq!(accounts["data"].as_array().expect("accounts").len(), 1);
-    assert!(app.actors.orders.lock().expect("no panic").contains(&(id, Order::Reauthorised)));
+    assert!(app.actors.orders.lock().expect("no panic").contains(&(id, ActorOrder::Reauthorised)));
     wire.control("POST", "users", &json!({ "email": "eve@example.com" }));
     let (begun, url) = begin(&app, json!({ "user_id": "ada", "account_id": id })).await;
     let browser = Browser::with(&begun);

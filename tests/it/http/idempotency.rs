@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::{http::Method, test::TestRequest};
 use calwarden::{
     domain::{ids::ApiKeyId, person::Scope},
-    service::repeat_request::{Answered, Recalled, Repeatable, Work},
+    service::repeat_request::{Answered, Recalled, Repeatable, RequestWork},
     store::Mode,
     web::{route::Route, routes},
 };
@@ -222,7 +222,7 @@ async fn of_two_processes_that_do_the_same_request_one_keeps_its_answer_and_the_
     };
     // Neither has heard of the other when it begins: what each recalled was nothing.
     for (space, kept) in [("first", true), ("second", false)] {
-        let work = Arc::new(Work::default());
+        let work = Arc::new(RequestWork::default());
         let within = app.services().within(&work);
         within.put_space(&space.parse().expect("an id"), space).await.expect("done with its part");
         assert_eq!(app.services().end_with(&work, &asked, answer(space)).await.expect("ended"), kept, "{space}");

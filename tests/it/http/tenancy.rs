@@ -13,7 +13,7 @@ use calwarden::{
     web::{
         route::{Gives, Route},
         routes,
-        session::Access,
+        session::RouteAccess,
     },
 };
 use chrono::Duration;
@@ -120,8 +120,8 @@ impl Things {
 
 pub(super) fn guarded() -> Vec<(Route, KeyScope)> {
     let rows = routes().into_iter().filter_map(|route| match route.access {
-        Access::Open => None,
-        Access::Key(scope) => Some((route, scope)),
+        RouteAccess::Open => None,
+        RouteAccess::Key(scope) => Some((route, scope)),
     });
     let rows: Vec<_> = rows.collect();
     assert!(rows.len() > 40, "the table was read");
@@ -130,7 +130,7 @@ pub(super) fn guarded() -> Vec<(Route, KeyScope)> {
 
 #[actix_web::test]
 async fn what_is_open_shows_nothing_of_anybody() {
-    let open: Vec<_> = routes().into_iter().filter(|route| route.access == Access::Open).map(|r| r.path).collect();
+    let open: Vec<_> = routes().into_iter().filter(|route| route.access == RouteAccess::Open).map(|r| r.path).collect();
     // A consent is proven by its cookie, a notification by its channel's token: `google` tries both.
     let proven = [
         "/connect/google/begin",

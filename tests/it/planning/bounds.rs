@@ -12,14 +12,14 @@ use calwarden::{
     engine::{
         agenda::{Agenda, compile},
         day::Days,
-        scheduling::{BusyWith, Problem, Span, TASKS_MAX, WAITS_MAX},
+        scheduling::{BusyWith, PlanProblem, TASKS_MAX, TickSpan, WAITS_MAX},
     },
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Budget, Path, check, list, lists, number, plan, read, scored};
+use super::{Path, SearchBudget, check, list, lists, number, plan, read, scored};
 use crate::support::{process::calwarden, setting};
 
 /// Lists without `PLANS`; the program that the other tests are compiled with takes some seconds for a long one.
@@ -28,14 +28,14 @@ const LISTS: u64 = 24;
 const OVER_PERCENT: u64 = 10;
 
 /// Most work that a budget allows.
-fn most(budget: Budget) -> u64 {
+fn most(budget: SearchBudget) -> u64 {
     let work = budget.work();
     let all = work.seeds + work.bounds + work.search + work.finish + work.reasons;
     all + all * OVER_PERCENT / 100
 }
 
 /// A hundred ordinary tasks without due dates, nine to five: planning it once never ended.
-fn never_planned(now: DateTime<Utc>) -> Problem {
+fn never_planned(now: DateTime<Utc>) -> PlanProblem {
     let file = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/planning/never_planned.json"));
     let task = |(at, row): (u128, &Value)| {
         let mut facts = TaskFacts::new(row["title"].as_str().expect("a title"));
@@ -58,21 +58,21 @@ fn never_planned(now: DateTime<Utc>) -> Problem {
 fn the_list_that_was_never_planned_is_planned_at_any_time_of_the_week() {
     for now in ["2026-11-29T18:00:00Z", "2026-11-30T09:10:00Z", "2026-12-02T12:00:00Z", "2026-12-04T16:45:00Z"] {
         let problem = never_planned(now.parse().expect("an instant"));
-        let plan = plan(&problem, Budget::Interactive).expect("a valid problem");
+        let plan = plan(&problem, SearchBudget::Interactive).expect("a valid problem");
         assert_eq!(check(&problem, &plan.blocks), [], "{now}");
         assert_eq!(scored(&problem, &plan.blocks), [plan.score.missed, plan.score.unplaced, plan.score.cost], "{now}");
         assert!(plan.blocks.len() > 20 && !plan.misfits.is_empty(), "{now}: it is more than there is time for");
-        assert!(plan.work <= most(Budget::Interactive) && !plan.stopped, "{now}: {}", plan.work);
+        assert!(plan.work <= most(SearchBudget::Interactive) && !plan.stopped, "{now}: {}", plan.work);
     }
 }
 
 /// A problem as the command reads it.
-fn file(problem: &Problem, id: &str) -> Value {
-    let pair = |span: &Span| json!([span.start, span.end]);
+fn file(problem: &PlanProblem, id: &str) -> Value {
+    let pair = |span: &TickSpan| json!([span.start, span.end]);
     let name = |task: usize| task.to_string();
     let windows = problem.maps.iter().enumerate();
     let windows = windows.map(|(map, spans)| (format!("{map:04}"), spans.iter().map(pair).collect::<Value>()));
-    let task = |(at, task): (usize, &calwarden::engine::scheduling::Task)| {
+    let task = |(at, task): (usize, &calwarden::engine::scheduling::TaskToPlace)| {
         json!({
             "id": name(at), "dur": task.work, "release": task.release, "due": task.due, "weight": task.weight,
             "min": task.chunk_min, "max": task.chunk_max, "hours": format!("{:04}", task.map), "gap_after": task.gap_after,
@@ -94,7 +94,7 @@ fn file(problem: &Problem, id: &str) -> Value {
 }
 
 /// Plans lists with the program; answers the longest time and the most work.
-fn planned(seeds: std::ops::Range<u64>, word: &str, budget: Budget) -> (u64, u64) {
+fn planned(seeds: std::ops::Range<u64>, word: &str, budget: SearchBudget) -> (u64, u64) {
     let (mut micros, mut units) = (0, 0);
     for seed in seeds {
         // One file at a time: a list that is never planned is known by its seed.
@@ -124,9 +124,10 @@ fn planned(seeds: std::ops::Range<u64>, word: &str, budget: Budget) -> (u64, u64
 #[test]
 fn random_lists_of_up_to_five_hundred_tasks_are_planned_within_their_budget() {
     let wanted = setting("PLANS").and_then(|text| text.parse().ok()).unwrap_or(LISTS);
-    for (word, budget, lists) in
-        [("interactive", Budget::Interactive, wanted), ("background", Budget::Background, wanted.div_ceil(4))]
-    {
+    for (word, budget, lists) in [
+        ("interactive", SearchBudget::Interactive, wanted),
+        ("background", SearchBudget::Background, wanted.div_ceil(4)),
+    ] {
         let (micros, work) = planned(0..lists, word, budget);
         let millis = micros / 1_000;
         println!("plans: {lists} lists, {word}: all valid, at most {millis} ms and {work} of work");
@@ -136,16 +137,16 @@ fn random_lists_of_up_to_five_hundred_tasks_are_planned_within_their_budget() {
 #[test]
 fn what_is_too_large_is_refused_by_its_field() {
     let fits = lists::list(1);
-    let refused = |change: fn(&mut Problem)| {
+    let refused = |change: fn(&mut PlanProblem)| {
         let mut problem = fits.clone();
         change(&mut problem);
-        plan(&problem, Budget::Interactive).expect_err("too large").field
+        plan(&problem, SearchBudget::Interactive).expect_err("too large").field
     };
     assert_eq!(refused(|problem| problem.tasks = vec![problem.tasks[0].clone(); TASKS_MAX + 1]), "tasks");
     assert_eq!(refused(|problem| problem.horizon = u32::MAX), "horizon");
     assert_eq!(refused(|problem| problem.maps = vec![Vec::new(); 100_000]), "maps");
     assert_eq!(refused(|problem| problem.busy = vec![problem.busy.first().copied().unwrap_or(BUSY); 20_001]), "busy");
-    let waits = |problem: &mut Problem| {
+    let waits = |problem: &mut PlanProblem| {
         problem.tasks = vec![problem.tasks[0].clone(); WAITS_MAX / 100 + 2];
         for task in problem.tasks.iter_mut().skip(1) {
             task.after = vec![0; 100];
@@ -154,5 +155,5 @@ fn what_is_too_large_is_refused_by_its_field() {
     assert_eq!(refused(waits), "tasks.after");
 }
 
-const BUSY: calwarden::engine::scheduling::Busy =
-    calwarden::engine::scheduling::Busy { span: Span { start: 1, end: 2 }, with: BusyWith::Event };
+const BUSY: calwarden::engine::scheduling::BusyTicks =
+    calwarden::engine::scheduling::BusyTicks { span: TickSpan { start: 1, end: 2 }, with: BusyWith::Event };

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write, process::Command};
 
-use calwarden::engine::scheduling::{Budget, plan};
+use calwarden::engine::scheduling::{SearchBudget, plan};
 use serde_json::Value;
 
 use super::{hundred, list, problem, read_files};
@@ -13,7 +13,7 @@ use crate::support::process::calwarden;
 const PATIENTLY: usize = 16;
 
 /// Our own plan of a problem, as the command writes one.
-fn ours(file: &Value, budget: Budget) -> String {
+fn ours(file: &Value, budget: SearchBudget) -> String {
     let plan = plan(&problem(file), budget).expect("a valid problem");
     let names: Vec<&str> = list(&file["tasks"]).iter().map(|task| task["id"].as_str().expect("an id")).collect();
     let mut line = format!("{{\"id\":{},\"schedule\":[", file["id"]);
@@ -35,7 +35,7 @@ fn theirs(paths: &[std::path::PathBuf], budget: &str) -> Vec<String> {
     text.lines().map(|line| line.split_once(",\"micros\":").expect("a time").0.to_owned()).collect()
 }
 
-fn same(files: &[(std::path::PathBuf, Value)], word: &str, budget: Budget) {
+fn same(files: &[(std::path::PathBuf, Value)], word: &str, budget: SearchBudget) {
     let paths: Vec<_> = files.iter().map(|(path, _)| path.clone()).collect();
     let theirs = theirs(&paths, word);
     assert_eq!(theirs.len(), files.len());
@@ -48,7 +48,7 @@ fn same(files: &[(std::path::PathBuf, Value)], word: &str, budget: Budget) {
 fn two_builds_make_the_same_plans() {
     let mut files = read_files();
     files.push(hundred());
-    same(&files, "interactive", Budget::Interactive);
+    same(&files, "interactive", SearchBudget::Interactive);
     let some: Vec<_> = files.into_iter().rev().step_by(PATIENTLY).collect();
-    same(&some, "background", Budget::Background);
+    same(&some, "background", SearchBudget::Background);
 }

@@ -14,7 +14,7 @@ use calwarden::{
     engine::{
         agenda::{Agenda, compile},
         day::Days,
-        scheduling::Problem,
+        scheduling::PlanProblem,
     },
 };
 use chrono::{DateTime, Duration, Utc};
@@ -155,7 +155,7 @@ fn blocks(dice: &mut Dice, tasks: &[Task], zone: Tz, now: DateTime<Utc>) -> Vec<
 }
 
 /// The list of a seed, as the planner gets it.
-pub fn list(seed: u64) -> Problem {
+pub fn list(seed: u64) -> PlanProblem {
     let mut dice = Dice(seed);
     let zone: Tz = dice.of(&ZONES).parse().expect("a zone");
     let now = DateTime::UNIX_EPOCH + Duration::minutes(15 * i64::from(dice.below(365 * 96)) + 56 * 365 * 24 * 60);

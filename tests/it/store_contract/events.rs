@@ -7,7 +7,7 @@ use calwarden::{
         person::Scope,
         time::Window,
     },
-    store::Span,
+    store::EventSpan,
 };
 
 use super::{
@@ -27,7 +27,7 @@ on_every_database![
     a_deleted_event_is_purged_once_nothing_hangs_on_it,
 ];
 
-async fn put(base: &Base, events: &[Event], spans: &[Span]) {
+async fn put(base: &Base, events: &[Event], spans: &[EventSpan]) {
     let mut tx = base.write().await;
     tx.put_events(events, spans).await.expect("events");
     tx.commit().await.expect("committed");
@@ -90,7 +90,7 @@ const SPANS: &[(i64, Option<i64>)] = &[
 async fn a_window_holds_what_touches_it(base: Base) {
     given::ada(&base).await;
     let events: Vec<_> = (100..).take(SPANS.len()).map(|number| given::event(number, None)).collect();
-    let spans: Vec<Span> = SPANS.iter().map(|(from, to)| (at(*from), to.map(at))).collect();
+    let spans: Vec<EventSpan> = SPANS.iter().map(|(from, to)| (at(*from), to.map(at))).collect();
     put(&base, &events, &spans).await;
     let window = Window { from: at(100), to: at(200) };
     let mut expected: Vec<_> = events
@@ -113,7 +113,7 @@ async fn pages_of_a_window_hold_every_event_once(base: Base) {
     let (_, calendar) = given::ada(&base).await;
     // Several begin at the same instant, and two in another calendar do not count.
     let events: Vec<_> = (100..123).map(|n| given::event(n, (n != 105 && n != 106).then_some(&calendar))).collect();
-    let spans: Vec<Span> = (0..23).map(|n| (at(n / 5), Some(at(n / 5 + 1)))).collect();
+    let spans: Vec<EventSpan> = (0..23).map(|n| (at(n / 5), Some(at(n / 5 + 1)))).collect();
     put(&base, &events, &spans).await;
     let mut tx = base.read().await;
     let user = given::user_id("ada");

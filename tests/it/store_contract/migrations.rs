@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use calwarden::store::{Blocking, Standing, StoreConfig, back_up, migrate, standing};
+use calwarden::store::{Blocking, SchemaState, StoreConfig, back_up, migrate, schema_state};
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types};
 use tokio::task::JoinSet;
 
@@ -141,11 +141,11 @@ async fn what_a_newer_program_has_changed_is_refused_and_looking_makes_nothing()
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let empty = folder.path().join("empty");
     let config = StoreConfig { url: None, data_dir: empty.clone(), readers: 1, blocking: Blocking::Pool };
-    assert_eq!(standing(&config).await, Ok(Standing::Missing));
+    assert_eq!(schema_state(&config).await, Ok(SchemaState::Missing));
     assert!(!empty.exists());
     let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')";
     for base in [Base::sqlite().await, Base::postgres().await] {
-        assert_eq!(standing(&base.config).await, Ok(Standing::Current));
+        assert_eq!(schema_state(&base.config).await, Ok(SchemaState::Current));
         match base.database() {
             Some(path) => {
                 let mut conn: diesel::SqliteConnection =
@@ -154,7 +154,7 @@ async fn what_a_newer_program_has_changed_is_refused_and_looking_makes_nothing()
             }
             None => postgres::execute(base.config.url.as_deref().expect("a URL"), newer).await,
         }
-        assert_eq!(standing(&base.config).await, Ok(Standing::Ahead("99991231000000".to_owned())));
+        assert_eq!(schema_state(&base.config).await, Ok(SchemaState::Ahead("99991231000000".to_owned())));
         let why = migrate(&base.config).await.expect_err("refused").to_string();
         assert!(why.contains("newer calwarden"), "{why}");
     }
@@ -169,7 +169,7 @@ async fn a_backup_has_what_was_written_last_and_overwrites_nothing() {
     let why = back_up(&base.config, copy.clone()).await.expect_err("it is there").to_string();
     assert!(why.contains("exists already"), "{why}");
     let restored = StoreConfig { url: Some(copy.display().to_string()), ..base.config.clone() };
-    assert_eq!(standing(&restored).await, Ok(Standing::Current));
+    assert_eq!(schema_state(&restored).await, Ok(SchemaState::Current));
     let store = calwarden::store::Store::open(restored).await.expect("open");
     let whole = calwarden::domain::person::Scope::Whole;
     let mut tx = store.begin(calwarden::store::Mode::Read, &whole).await.expect("begun");

@@ -132,7 +132,7 @@ impl World {
         self.latest = now;
     }
 
-    fn choose(&mut self) -> (Input, Option<(TaskId, Option<BlockId>)>) {
+    fn choose(&mut self) -> (FocusInput, Option<(TaskId, Option<BlockId>)>) {
         self.made += 1;
         let (fresh, focus) = (block_id(self.made), FocusId(Uuid::from_u128(self.made)));
         let task = task_id(u128::from(1 + self.dice.below(12)));
@@ -140,13 +140,13 @@ impl World {
         let piece = (task, own.next().map(|block| block.id).filter(|_| !self.made.is_multiple_of(5)));
         let running = self.focus.as_ref().map(|focus| focus.state == FocusState::Running);
         let input = match (self.dice.below(16), running) {
-            (0..=7, None) | (0, _) => Input::Start { focus, fresh },
-            (1 | 2, Some(true)) | (3, _) => Input::Pause,
-            (1..=7, Some(false)) | (4, _) => Input::Resume { fresh },
-            (5 | 8, _) => Input::Finish,
-            (6, _) => Input::Skip,
-            (7, _) => Input::Stop,
-            _ => Input::Tick { fresh },
+            (0..=7, None) | (0, _) => FocusInput::Start { focus, fresh },
+            (1 | 2, Some(true)) | (3, _) => FocusInput::Pause,
+            (1..=7, Some(false)) | (4, _) => FocusInput::Resume { fresh },
+            (5 | 8, _) => FocusInput::Finish,
+            (6, _) => FocusInput::Skip,
+            (7, _) => FocusInput::Stop,
+            _ => FocusInput::Tick { fresh },
         };
         (input, Some(piece))
     }
@@ -160,7 +160,7 @@ impl World {
         let (input, piece) = self.choose();
         let now = self.now;
         let (after, effects) = self.with_context(piece, |context| step(before.clone(), input, context, now));
-        if effects.iter().any(|effect| matches!(effect, Effect::Refused(_))) {
+        if effects.iter().any(|effect| matches!(effect, FocusEffect::Refused(_))) {
             assert_eq!((effects.len(), &after), (1, &before), "refused, and yet something was done");
             self.saw("refused");
         }
@@ -176,7 +176,7 @@ impl World {
         }
         if let Some(ended) = self.focus.take_if(|focus| !focus.is_open()) {
             let reported: u32 =
-                effects.iter().map(|e| if let Effect::Worked(minutes) = e { *minutes } else { 0 }).sum();
+                effects.iter().map(|e| if let FocusEffect::Worked(minutes) = e { *minutes } else { 0 }).sum();
             assert_eq!(reported, minutes(&ended, now + Duration::hours(9)), "an ended session grows no more");
             self.saw("ended");
         }
@@ -214,9 +214,9 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, effect: Effect) {
+    fn carry_out(&mut self, effect: FocusEffect) {
         match effect {
-            Effect::Place(id, span) => {
+            FocusEffect::Place(id, span) => {
                 self.judge_place(id, span);
                 let task = self.focus.as_ref().expect("a focus session").task_id;
                 let mut placed = block(0, 0, span);
@@ -225,7 +225,7 @@ impl World {
                 assert!(self.blocks.insert(id, placed).is_none(), "placed twice");
                 self.saw("placed");
             }
-            Effect::Stretch(id, span) => {
+            FocusEffect::Stretch(id, span) => {
                 let old = self.blocks[&id].span();
                 if span.from < old.from {
                     self.judge_place(id, Window { from: span.from, to: span.to.min(old.from) });
@@ -238,18 +238,18 @@ impl World {
                 (held.lock, held.state) = (BlockLock::Started, BlockState::InProgress);
                 self.saw("stretched");
             }
-            Effect::Close(id, span) => {
+            FocusEffect::Close(id, span) => {
                 let held = self.blocks.get_mut(&id).expect("a block");
                 assert!(held.start <= span.from && span.to <= held.end && span.from < span.to, "{held:?} {span:?}");
                 assert!(span.to < self.latest + Duration::minutes(1), "history ends in the future");
                 (held.start, held.end, held.state) = (span.from, span.to, BlockState::Done);
                 self.saw("closed");
             }
-            Effect::Drop(id) => {
+            FocusEffect::Drop(id) => {
                 assert!(self.blocks.remove(&id).is_some_and(|block| block.state.is_live()), "dropped history");
                 self.saw("dropped");
             }
-            Effect::Pull(id, span) => {
+            FocusEffect::Pull(id, span) => {
                 let held = self.blocks[&id].clone();
                 assert_eq!(held.lock, BlockLock::None, "pulled what is locked");
                 assert!(span.from < held.start && span.length() == held.span().length(), "{held:?} {span:?}");
@@ -259,19 +259,19 @@ impl World {
                 (held.start, held.end) = (span.from, span.to);
                 self.saw("pulled");
             }
-            Effect::TaskDone => {
+            FocusEffect::TaskDone => {
                 let task = self.focus.as_ref().expect("a focus session").task_id;
                 self.tasks.get_mut(&task).expect("a task").facts.status = TaskStatus::Done;
                 self.saw("done");
             }
-            Effect::Worked(more) => {
+            FocusEffect::Worked(more) => {
                 let task = self.focus.as_ref().expect("a focus session").task_id;
                 self.tasks.get_mut(&task).expect("a task").actual_min += more;
             }
-            Effect::Replan(_) => self.plan_again(),
-            Effect::Overrun => self.saw("overrun"),
-            Effect::Freed(_) => self.saw("freed"),
-            Effect::OfferNext | Effect::Refused(_) => {}
+            FocusEffect::Replan(_) => self.plan_again(),
+            FocusEffect::Overrun => self.saw("overrun"),
+            FocusEffect::Freed(_) => self.saw("freed"),
+            FocusEffect::OfferNext | FocusEffect::Refused(_) => {}
         }
     }
 
@@ -292,8 +292,8 @@ impl World {
         }
     }
 
-    fn judge_alarm(&self, input: Input) {
-        let (Some(focus), Input::Tick { .. }) = (&self.focus, input) else { return };
+    fn judge_alarm(&self, input: FocusInput) {
+        let (Some(focus), FocusInput::Tick { .. }) = (&self.focus, input) else { return };
         let now = self.now.max(focus.since);
         if let Some(next) = self.with_context(None, |context| alarm(focus, context, now)) {
             assert!(next > now, "an alarm that is due again at once: {next} at {now}, {focus:?}");

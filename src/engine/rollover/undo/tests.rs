@@ -18,11 +18,11 @@ fn a_task_finished_late_withdraws_the_newest_of_its_instances_through_those_betw
     let (mut second, mut third) = (task(2), task(3));
     (second.carried_from, second.facts.status) = (Some(task_id(1)), TaskStatus::Carried);
     (third.carried_from, third.facts.status) = (Some(task_id(2)), TaskStatus::Stale);
-    let instances = [Late { task: &third, blocks: &[] }, Late { task: &second, blocks: &[] }];
+    let instances = [LateInstance { task: &third, blocks: &[] }, LateInstance { task: &second, blocks: &[] }];
     let ends: Vec<_> = withdraw(task_id(1), &instances).into_iter().map(|end| end.task).collect();
     assert_eq!(ends, [task_id(3)]);
     second.carried_from = Some(task_id(3));
-    assert_eq!(withdraw(task_id(2), &[Late { task: &second, blocks: &[] }]), [], "nobody goes on with it");
+    assert_eq!(withdraw(task_id(2), &[LateInstance { task: &second, blocks: &[] }]), [], "nobody goes on with it");
 }
 
 fn rollover(tasks: Vec<RolledTask>) -> Rollover {

@@ -4,7 +4,7 @@ use super::{
     super::{
         certify,
         chance::Chance,
-        insert::{Inserter, Order},
+        insert::{InsertOrder, Inserter},
         meter::Meter,
         piece::Piece,
         room::Room,
@@ -18,16 +18,17 @@ fn every_way(
     prepared: &Prepared,
     from: Tick,
     rest: Tick,
-    taken: &[Span],
-    so_far: &mut Vec<Span>,
-    all: &mut Vec<Vec<Span>>,
+    taken: &[TickSpan],
+    so_far: &mut Vec<TickSpan>,
+    all: &mut Vec<Vec<TickSpan>>,
 ) {
     all.push(so_far.clone());
     let job = prepared.job(0);
     for start in from..prepared.horizon {
         for length in job.chunk_min..=job.chunk_max.min(rest) {
-            let span = Span { start, end: start + length };
-            let wide = Span { start: start.saturating_sub(prepared.apart(1, 0)), end: span.end + prepared.apart(0, 1) };
+            let span = TickSpan { start, end: start + length };
+            let wide =
+                TickSpan { start: start.saturating_sub(prepared.apart(1, 0)), end: span.end + prepared.apart(0, 1) };
             if span.end > prepared.horizon
                 || !prepared.free[0].holds(span)
                 || taken.iter().any(|other| other.overlaps(wide))
@@ -43,7 +44,7 @@ fn every_way(
 }
 
 /// A small problem by chance: one task to insert, and up to two blocks of another that are in its way.
-fn tiny(chance: &mut Chance) -> (Problem, Vec<Piece>) {
+fn tiny(chance: &mut Chance) -> (PlanProblem, Vec<Piece>) {
     let mut problem = open_time(&[(0, 6), (7 + chance.between(0, 2), 13)], 14);
     problem.gap = chance.between(0, 1);
     problem.split_cost = chance.between(0, 9);
@@ -51,7 +52,7 @@ fn tiny(chance: &mut Chance) -> (Problem, Vec<Piece>) {
     let max = min + chance.between(0, 3);
     let due = if chance.once_in(2) { None } else { Some(chance.between(2, 13)) };
     let work = (min + chance.between(0, 6)).min(7);
-    problem.tasks = vec![Task { due, weight: chance.between(1, 8), ..task(work, min, max) }, task(9, 1, 9)];
+    problem.tasks = vec![TaskToPlace { due, weight: chance.between(1, 8), ..task(work, min, max) }, task(9, 1, 9)];
     let first = chance.between(0, 4);
     let second = 8 + chance.between(0, 3);
     let at = [first, second].map(|start| Piece { start, ..Piece::new(1, 1 + chance.between(0, 1)) });
@@ -67,13 +68,14 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
         let prepared = Prepared::new(&problem);
         let pieces: Vec<Piece> = pieces
             .into_iter()
-            .filter(|piece| prepared.free[0].holds(Span { start: piece.start, end: piece.end() }))
+            .filter(|piece| prepared.free[0].holds(TickSpan { start: piece.start, end: piece.end() }))
             .collect();
-        let taken: Vec<Span> = pieces.iter().map(|piece| Span { start: piece.start, end: piece.end() }).collect();
+        let taken: Vec<TickSpan> =
+            pieces.iter().map(|piece| TickSpan { start: piece.start, end: piece.end() }).collect();
         let job = prepared.job(0);
         let mut all = Vec::new();
         every_way(&prepared, 0, job.work, &taken, &mut Vec::new(), &mut all);
-        let cost = |blocks: &[Span]| {
+        let cost = |blocks: &[TickSpan]| {
             let placed: Tick = blocks.iter().map(|span| span.len()).sum();
             let end = blocks.last().map_or(0, |span| span.end);
             let splits = (blocks.len() as u64).saturating_sub(1) * u64::from(prepared.split_cost);
@@ -84,7 +86,7 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
         let best = all.iter().map(|blocks| cost(blocks)).min().expect("to place nothing is a way");
         let meter = Meter::new(u64::MAX, &Unstopped);
         let mut inserter = Inserter::new(&meter);
-        let order = Order {
+        let order = InsertOrder {
             task: 0,
             ticks: job.work,
             from: 0,
@@ -94,17 +96,17 @@ fn inserting_a_task_is_never_worse_than_the_best_of_all_ways() {
             whole: false,
         };
         let placed = inserter.insert(&prepared, &pieces, &order);
-        let found: Vec<Span> =
-            inserter.found.iter().map(|(start, length)| Span { start: *start, end: start + length }).collect();
+        let found: Vec<TickSpan> =
+            inserter.found.iter().map(|(start, length)| TickSpan { start: *start, end: start + length }).collect();
         assert_eq!(found.iter().map(|span| span.len()).sum::<Tick>(), placed);
         assert!(all.contains(&found), "{found:?} is no legal way\n{problem:?}\n{pieces:?}");
         assert_eq!(cost(&found), best, "{found:?}\n{problem:?}\n{pieces:?}");
         whole += u32::from(placed == job.work);
         parts += u32::from(placed < job.work);
         // The same by whim is another legal way, and places no less.
-        let placed_so = inserter.insert(&prepared, &pieces, &Order { whim: chance.bits() | 1, ..order });
-        let found: Vec<Span> =
-            inserter.found.iter().map(|(start, length)| Span { start: *start, end: start + length }).collect();
+        let placed_so = inserter.insert(&prepared, &pieces, &InsertOrder { whim: chance.bits() | 1, ..order });
+        let found: Vec<TickSpan> =
+            inserter.found.iter().map(|(start, length)| TickSpan { start: *start, end: start + length }).collect();
         assert!(all.contains(&found) && placed_so == placed, "{found:?}\n{problem:?}\n{pieces:?}");
     }
     assert!(whole > 100 && parts > 20, "{whole} whole, {parts} in part");
@@ -145,7 +147,7 @@ fn tiny_problems_are_planned_as_well_as_they_can_be_and_no_bound_is_above() {
             let due = if chance.once_in(3) { None } else { Some(chance.between(3, 18)) };
             let after = if at > 0 && chance.once_in(4) { vec![chance.below(at)] } else { Vec::new() };
             let (release, weight) = (chance.between(0, 5), chance.between(1, 8));
-            problem.tasks.push(Task { release, due, weight, after, ..task(work, min, work.max(2)) });
+            problem.tasks.push(TaskToPlace { release, due, weight, after, ..task(work, min, work.max(2)) });
         }
         problem.validate().expect("valid");
         let prepared = Prepared::new(&problem);

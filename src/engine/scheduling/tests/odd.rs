@@ -2,12 +2,12 @@
 
 use super::{super::chance::Chance, *};
 
-fn span(chance: &mut Chance, horizon: Tick) -> Span {
+fn span(chance: &mut Chance, horizon: Tick) -> TickSpan {
     let start = chance.between(0, horizon + 5);
-    Span { start, end: start + 1 + chance.between(0, horizon / 2) }
+    TickSpan { start, end: start + 1 + chance.between(0, horizon / 2) }
 }
 
-fn odd(chance: &mut Chance) -> Problem {
+fn odd(chance: &mut Chance) -> PlanProblem {
     let horizon = chance.between(1, 60);
     let mut problem = open_time(&[], horizon);
     problem.now = chance.between(0, horizon - 1);
@@ -17,7 +17,7 @@ fn odd(chance: &mut Chance) -> Problem {
         (0..=chance.below(3)).map(|_| (0..chance.below(5)).map(|_| span(chance, horizon)).collect()).collect();
     let with = [BusyWith::Event, BusyWith::Locked(4), BusyWith::Unknown(7)];
     problem.busy = (0..chance.below(5))
-        .map(|_| Busy { span: span(chance, horizon.div_ceil(4)), with: with[chance.below(3)] })
+        .map(|_| BusyTicks { span: span(chance, horizon.div_ceil(4)), with: with[chance.below(3)] })
         .collect();
     if chance.once_in(3) {
         let first: Vec<Tick> = (0..horizon + 9).filter(|_| chance.once_in(12)).collect();
@@ -26,7 +26,7 @@ fn odd(chance: &mut Chance) -> Problem {
     for at in 0..chance.below(9) {
         let work = 1 + chance.between(0, 20);
         let chunk_min = 1 + chance.between(0, work - 1);
-        problem.tasks.push(Task {
+        problem.tasks.push(TaskToPlace {
             work: (!chance.once_in(8)).then_some(work),
             release: chance.between(0, horizon + 9),
             due: chance.once_in(2).then(|| chance.between(0, horizon + 9)),
@@ -58,7 +58,7 @@ fn whatever_is_asked_is_answered_by_the_rules_and_with_reasons() {
         assert_eq!(plan.score, score(&problem, &plan.blocks).0);
         let actions = |misfit: &Misfit| !misfit.actions.is_empty();
         assert!(plan.misfits.iter().all(actions), "{:?}", plan.misfits);
-        let outranked = |misfit: &Misfit| !matches!(&misfit.reason, Reason::Outranked { by } if by.is_empty());
+        let outranked = |misfit: &Misfit| !matches!(&misfit.reason, UnplacedReason::Outranked { by } if by.is_empty());
         assert!(plan.misfits.iter().all(outranked), "{:?}\n{problem:?}", plan.misfits);
         let _ = slack(&problem, &plan.blocks);
         blocks += plan.blocks.len();

@@ -5,14 +5,14 @@ use super::*;
 #[test]
 fn what_is_wrong_with_a_problem_is_reported_with_its_field() {
     let mut good = open_time(&[(0, 10)], 20);
-    good.tasks = vec![task(4, 2, 4), Task { after: vec![0], ..task(4, 2, 4) }];
+    good.tasks = vec![task(4, 2, 4), TaskToPlace { after: vec![0], ..task(4, 2, 4) }];
     good.busy = vec![busy(2, 3, BusyWith::Locked(1))];
     good.previous = vec![Previous { block: block(0, 4, 6), move_cost: 1 }];
     good.validate().expect("valid");
-    let wrong = |change: fn(&mut Problem)| {
+    let wrong = |change: fn(&mut PlanProblem)| {
         let mut bad = good.clone();
         change(&mut bad);
-        let refused = plan(&bad, Budget::Interactive).expect_err("it is wrong");
+        let refused = plan(&bad, SearchBudget::Interactive).expect_err("it is wrong");
         assert_eq!(bad.validate(), Err(refused.clone()));
         refused.field
     };
@@ -42,8 +42,11 @@ fn every_rule_is_broken_by_a_schedule_that_breaks_it_alone() {
     let mut problem = open_time(&[(10, 20), (30, 40)], 50);
     problem.gap = 1;
     problem.busy = vec![busy(14, 15, BusyWith::Event)];
-    problem.tasks =
-        vec![Task { release: 11, ..task(4, 2, 3) }, task(2, 2, 2), Task { after: vec![0], ..task(2, 2, 2) }];
+    problem.tasks = vec![
+        TaskToPlace { release: 11, ..task(4, 2, 3) },
+        task(2, 2, 2),
+        TaskToPlace { after: vec![0], ..task(2, 2, 2) },
+    ];
     let good = [block(0, 11, 13), block(0, 15, 17), block(1, 18, 20), block(2, 30, 32)];
     assert_eq!(check(&problem, &good), []);
     let broken = |blocks: &[Block]| check(&problem, blocks);
@@ -86,25 +89,26 @@ fn a_score_is_read_in_its_order() {
 fn a_score_counts_each_part() {
     let mut problem = open_time(&[(0, 30)], 30);
     problem.tasks = vec![
-        Task { weight: 2, due: Some(6), ..task(4, 2, 4) },
-        Task { weight: 4, due: Some(31), release: 5, ..task(6, 2, 4) },
-        Task { work: None, due: Some(1), ..task(1, 1, 1) },
+        TaskToPlace { weight: 2, due: Some(6), ..task(4, 2, 4) },
+        TaskToPlace { weight: 4, due: Some(31), release: 5, ..task(6, 2, 4) },
+        TaskToPlace { work: None, due: Some(1), ..task(1, 1, 1) },
     ];
     let stays = Previous { block: block(0, 0, 2), move_cost: 5 };
     problem.previous = vec![stays, Previous { block: block(0, 4, 6), move_cost: 7 }];
     let blocks = [block(0, 0, 2), block(0, 5, 7), block(1, 10, 14)];
     assert_eq!(check(&problem, &blocks), []);
     let (score, parts) = score(&problem, &blocks);
-    assert_eq!(parts, Parts { flow: 2 * 7 + 4 * 25, extra_blocks: 1, moves: 7 });
+    assert_eq!(parts, CostParts { flow: 2 * 7 + 4 * 25, extra_blocks: 1, moves: 7 });
     assert_eq!(score, Score { missed: 2, unplaced: 4 * 2, cost: 14 + 100 + 8 + 7 });
 }
 
 #[test]
 fn no_day_is_worked_longer_than_its_cap_whatever_the_hours() {
     let mut problem = open_time(&[(0, 8), (20, 28)], 40);
-    problem.maps.push(vec![Span { start: 8, end: 12 }, Span { start: 28, end: 32 }]);
+    problem.maps.push(vec![TickSpan { start: 8, end: 12 }, TickSpan { start: 28, end: 32 }]);
     problem.caps = vec![Cap { from: 0, ticks: 5 }, Cap { from: 20, ticks: 6 }];
-    problem.tasks = vec![Task { weight: 8, ..task(3, 3, 3) }, Task { map: 1, ..task(3, 3, 3) }, task(4, 2, 2)];
+    problem.tasks =
+        vec![TaskToPlace { weight: 8, ..task(3, 3, 3) }, TaskToPlace { map: 1, ..task(3, 3, 3) }, task(4, 2, 2)];
     let plan = planned(&problem);
     assert_eq!(plan.score.unplaced, 0, "{:?}", plan.blocks);
     let worked = |from: Tick, to: Tick| {
@@ -121,8 +125,8 @@ fn a_task_that_the_caps_leave_too_little_for_is_reported_with_how_little() {
     problem.caps = vec![Cap { from: 0, ticks: 3 }, Cap { from: 20, ticks: 10 }];
     problem.tasks = vec![task(12, 1, 6)];
     let plan = planned(&problem);
-    let within = Span { start: 0, end: 40 };
+    let within = TickSpan { start: 0, end: 40 };
     let [misfit] = plan.misfits.as_slice() else { panic!("{plan:?}") };
-    assert_eq!(misfit.reason, Reason::Overloaded(Overload { within, supply: 11, demand: 12, tasks: vec![0] }));
+    assert_eq!(misfit.reason, UnplacedReason::Overloaded(Overload { within, supply: 11, demand: 12, tasks: vec![0] }));
     assert_eq!(misfit.rest, 2, "and one more between two blocks of a day");
 }

@@ -11,10 +11,10 @@ use crate::{
     },
     ical::{
         component::Component,
-        decode::Piece,
-        line::Line,
+        decode::ReadVevent,
+        line::ContentLine,
         property, strict, text,
-        value::Stamp,
+        value::UnzonedTime,
         zone::{self, Zones},
     },
 };
@@ -22,13 +22,13 @@ use crate::{
 /// What a component is to say.
 pub(super) struct Wanted<'w> {
     pub facts: &'w Facts,
-    pub rules: Rules<'w>,
+    pub rules: RecurrenceEdit<'w>,
     /// A `RECURRENCE-ID` to write; `None`: leave it as it is.
     pub id: Option<EventTime>,
 }
 
 /// What becomes of the recurrence lines.
-pub(super) enum Rules<'w> {
+pub(super) enum RecurrenceEdit<'w> {
     Stay,
     Become(&'w Recurrence),
     Go,
@@ -57,7 +57,7 @@ impl<'d> EditContext<'d> {
     }
 
     /// The splices that make a component say what is wanted; none when it does.
-    pub fn rewrite(&mut self, piece: &Piece<'d>, wanted: &Wanted<'_>) -> Vec<Splice> {
+    pub fn rewrite(&mut self, piece: &ReadVevent<'d>, wanted: &Wanted<'_>) -> Vec<Splice> {
         let mut sheet = Sheet { component: piece.component, splices: Vec::new() };
         for name in property::TEXTS {
             let (before, after) = (property::of_facts(name, &piece.facts), property::of_facts(name, wanted.facts));
@@ -71,9 +71,9 @@ impl<'d> EditContext<'d> {
         }
         self.times(&mut sheet, piece, wanted.facts);
         match wanted.rules {
-            Rules::Stay => {}
-            Rules::Become(recurrence) => self.recurrence(&mut sheet, piece, recurrence, &wanted.facts.start),
-            Rules::Go => {
+            RecurrenceEdit::Stay => {}
+            RecurrenceEdit::Become(recurrence) => self.recurrence(&mut sheet, piece, recurrence, &wanted.facts.start),
+            RecurrenceEdit::Go => {
                 let lines = piece.known.recurrence.iter();
                 sheet.splices.extend(lines.map(|line| Splice::remove(line.raw.clone())));
             }
@@ -87,7 +87,7 @@ impl<'d> EditContext<'d> {
         sheet.splices
     }
 
-    fn times(&mut self, sheet: &mut Sheet<'d>, piece: &Piece<'d>, wanted: &Facts) {
+    fn times(&mut self, sheet: &mut Sheet<'d>, piece: &ReadVevent<'d>, wanted: &Facts) {
         let (known, every_time) = (&piece.known, self.care == Care::EveryTime);
         let start_differs = piece.facts.start != wanted.start || every_time;
         if !start_differs && piece.facts.end == wanted.end {
@@ -111,7 +111,7 @@ impl<'d> EditContext<'d> {
     }
 
     /// Makes a component say its end: as a `DTEND`, and as nothing where it is a moment, which a `DTEND` must not say.
-    fn put_end(&mut self, sheet: &mut Sheet<'d>, piece: &Piece<'d>, wanted: &Facts) {
+    fn put_end(&mut self, sheet: &mut Sheet<'d>, piece: &ReadVevent<'d>, wanted: &Facts) {
         let known = &piece.known;
         if !strict::is_later(&wanted.start, &wanted.end) {
             let lines = sheet.component.lines.iter().filter(|line| line.is("DTEND") || line.is("DURATION"));
@@ -144,7 +144,7 @@ impl<'d> EditContext<'d> {
         sheet.splices.extend(lines.map(|line| Splice::remove(line.raw.clone())));
     }
 
-    fn put_time(&mut self, sheet: &mut Sheet<'d>, name: &str, time: &EventTime, like: Option<&Line<'d>>) {
+    fn put_time(&mut self, sheet: &mut Sheet<'d>, name: &str, time: &EventTime, like: Option<&ContentLine<'d>>) {
         let mut held = sheet.component.lines.iter().filter(|line| line.is(name));
         if let Some(first) = held.next() {
             let new = self.time_line(first.name(), &kept(first, &["TZID", "VALUE"]), time, Some(first));
@@ -156,7 +156,7 @@ impl<'d> EditContext<'d> {
         sheet.splices.extend(held.map(|line| Splice::remove(line.raw.clone())));
     }
 
-    fn put_id(&mut self, sheet: &mut Sheet<'d>, piece: &Piece<'d>, id: &EventTime) {
+    fn put_id(&mut self, sheet: &mut Sheet<'d>, piece: &ReadVevent<'d>, id: &EventTime) {
         match (piece.known.recurrence_id, piece.known.start) {
             (None, Some(start)) => {
                 let line = self.time_line("RECURRENCE-ID", &[], id, Some(start));
@@ -166,7 +166,7 @@ impl<'d> EditContext<'d> {
         }
     }
 
-    fn time_line(&mut self, name: &str, kept: &[String], time: &EventTime, like: Option<&Line<'_>>) -> String {
+    fn time_line(&mut self, name: &str, kept: &[String], time: &EventTime, like: Option<&ContentLine<'_>>) -> String {
         let mut property = property::time(name, time);
         if let Some(tzid) = self.tzid(time, like) {
             property.add_parameter("TZID", &tzid);
@@ -176,13 +176,13 @@ impl<'d> EditContext<'d> {
 
     /// The `TZID` to write beside a time: the one of a line it resembles when that means the same zone, else the zone's own,
     /// which is then noted as needed.
-    pub fn tzid(&mut self, time: &EventTime, like: Option<&Line<'_>>) -> Option<String> {
+    pub fn tzid(&mut self, time: &EventTime, like: Option<&ContentLine<'_>>) -> Option<String> {
         if time.is_all_day() || time.zone() == Zone::Utc {
             return None;
         }
         let spelt = like.and_then(|line| line.param("TZID")).filter(|_| self.care == Care::Least);
         if let Some(spelt) = spelt
-            && self.zones.time(Stamp::Local(time.wall()), Some(&spelt)) == *time
+            && self.zones.time(UnzonedTime::Local(time.wall()), Some(&spelt)) == *time
         {
             return Some(spelt.into_owned());
         }
@@ -191,7 +191,7 @@ impl<'d> EditContext<'d> {
         Some(tzid)
     }
 
-    fn raise_sequence(&self, sheet: &mut Sheet<'d>, piece: &Piece<'d>) {
+    fn raise_sequence(&self, sheet: &mut Sheet<'d>, piece: &ReadVevent<'d>) {
         let Some(line) = piece.known.sequence else { return };
         let Some(next) = line.value().trim().parse::<u32>().ok().and_then(|number| number.checked_add(1)) else {
             return;
@@ -200,7 +200,7 @@ impl<'d> EditContext<'d> {
         sheet.splices.push(self.replace(line, &property::line(line.name(), &kept(line, &[]), &property)));
     }
 
-    fn stamp(&self, sheet: &mut Sheet<'d>, piece: &Piece<'d>) {
+    fn stamp(&self, sheet: &mut Sheet<'d>, piece: &ReadVevent<'d>) {
         for line in [piece.known.stamp, piece.known.last_modified].into_iter().flatten() {
             let property = property::instant(line.name(), self.stamp);
             sheet.splices.push(self.replace(line, &property::line(line.name(), &[], &property)));
@@ -212,7 +212,7 @@ impl<'d> EditContext<'d> {
     }
 
     /// A splice that puts a new line in an old one's place.
-    pub fn replace(&self, old: &Line<'_>, line: &str) -> Splice {
+    pub fn replace(&self, old: &ContentLine<'_>, line: &str) -> Splice {
         Splice::replace(old.raw.clone(), self.folded(line))
     }
 
@@ -235,7 +235,7 @@ pub(super) struct Sheet<'d> {
 }
 
 /// The parameters of a line as spelt, but for some.
-pub(super) fn kept(line: &Line<'_>, but: &[&str]) -> Vec<String> {
+pub(super) fn kept(line: &ContentLine<'_>, but: &[&str]) -> Vec<String> {
     let is_kept = |param: &&str| {
         let name = param.split('=').next().unwrap_or_default().trim();
         !but.iter().any(|but| but.eq_ignore_ascii_case(name))

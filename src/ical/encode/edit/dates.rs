@@ -15,18 +15,24 @@ use crate::{
         time::EventTime,
     },
     ical::{
-        Limits,
-        decode::Piece,
-        line::Line,
+        TextLimits,
+        decode::ReadVevent,
+        line::ContentLine,
         property,
-        recurrence::{self, Reader},
+        recurrence::{self, RecurrenceReader},
         rule::{self, Rigour},
     },
 };
 
 impl<'d> EditContext<'d> {
     /// Makes a master's recurrence lines say `wanted` beside a start.
-    pub fn recurrence(&mut self, sheet: &mut Sheet<'d>, piece: &Piece<'d>, wanted: &Recurrence, start: &EventTime) {
+    pub fn recurrence(
+        &mut self,
+        sheet: &mut Sheet<'d>,
+        piece: &ReadVevent<'d>,
+        wanted: &Recurrence,
+        start: &EventTime,
+    ) {
         let old = &piece.recurrence;
         if old.rules != wanted.rules {
             self.rules(sheet, piece, "RRULE", &wanted.rules);
@@ -51,7 +57,7 @@ impl<'d> EditContext<'d> {
         }
     }
 
-    fn rules(&self, sheet: &mut Sheet<'d>, piece: &Piece<'d>, name: &str, wanted: &[String]) {
+    fn rules(&self, sheet: &mut Sheet<'d>, piece: &ReadVevent<'d>, name: &str, wanted: &[String]) {
         let mut lines = lines(piece, name).into_iter();
         for rule in wanted {
             let property = Property::new(name, rule);
@@ -68,7 +74,14 @@ impl<'d> EditContext<'d> {
     }
 
     /// Takes unwanted values out of the lines of one list and adds what is missing; beside another start, writes it afresh.
-    fn dates(&mut self, sheet: &mut Sheet<'d>, piece: &Piece<'d>, name: &str, wanted: &[AddedDate], start: &EventTime) {
+    fn dates(
+        &mut self,
+        sheet: &mut Sheet<'d>,
+        piece: &ReadVevent<'d>,
+        name: &str,
+        wanted: &[AddedDate],
+        start: &EventTime,
+    ) {
         let afresh = piece.facts.start != *start || self.care == Care::EveryTime;
         let wanted_keys: BTreeSet<_> = wanted.iter().map(key).collect();
         let mut there = BTreeSet::new();
@@ -103,12 +116,12 @@ impl<'d> EditContext<'d> {
         }
     }
 
-    fn read(&mut self, lines: &[&Line<'d>], start: &EventTime, own_zone: Option<&str>) -> Option<Recurrence> {
-        let mut reader = Reader {
+    fn read(&mut self, lines: &[&ContentLine<'d>], start: &EventTime, own_zone: Option<&str>) -> Option<Recurrence> {
+        let mut reader = RecurrenceReader {
             zones: &mut self.zones,
             start,
             own_zone,
-            dates_max: Limits::default().dates_max,
+            dates_max: TextLimits::default().dates_max,
             rigour: Rigour::World,
             read: Recurrence::default(),
         };
@@ -129,6 +142,6 @@ fn key(date: &AddedDate) -> impl Ord + use<> {
     (recurrence::key(&date.start), date.end.as_ref().map(recurrence::key))
 }
 
-fn lines<'d>(piece: &Piece<'d>, name: &str) -> Vec<&'d Line<'d>> {
+fn lines<'d>(piece: &ReadVevent<'d>, name: &str) -> Vec<&'d ContentLine<'d>> {
     piece.known.recurrence.iter().copied().filter(|line| line.is(name)).collect()
 }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use self::{
-    component::{EditContext, Rules, Wanted},
+    component::{EditContext, RecurrenceEdit, Wanted},
     splice::{Splice, apply},
 };
 use super::vevent::Author;
@@ -26,9 +26,9 @@ use crate::{
         time::EventTime,
     },
     ical::{
-        Limits, Refused, canonical,
-        component::{self as tree, Component, Kind},
-        decode::{self, Known, Piece, Series, identity_for},
+        TextLimits, TextRefused, canonical,
+        component::{self as tree, Component, ComponentKind},
+        decode::{self, IcalSeries, ReadVevent, VeventLines, identity_for},
         recurrence, vtimezone,
         zone::{self, Zones},
     },
@@ -42,8 +42,8 @@ use crate::{
 ///
 /// # Errors
 /// When the text cannot be read, or cannot be brought to say `content`.
-pub fn edit(raw: &[u8], content: &EventContent, stamp: DateTime<Utc>) -> Result<Vec<u8>, Refused> {
-    let limits = Limits::default();
+pub fn edit(raw: &[u8], content: &EventContent, stamp: DateTime<Utc>) -> Result<Vec<u8>, TextRefused> {
+    let limits = TextLimits::default();
     let target = canonical(content);
     for care in [Care::Least, Care::EveryTime] {
         let calendars = tree::calendars(raw, &limits)?;
@@ -53,8 +53,8 @@ pub fn edit(raw: &[u8], content: &EventContent, stamp: DateTime<Utc>) -> Result<
         if current == *content || current == target {
             return Ok(raw.to_vec());
         }
-        let uid = series.uid().ok_or_else(|| Refused::because("UID is missing"))?;
-        let job = Job {
+        let uid = series.uid().ok_or_else(|| TextRefused::because("UID is missing"))?;
+        let job = EditJob {
             context: EditContext::new(raw, zones, stamp, care),
             series: &series,
             older: &older,
@@ -67,20 +67,20 @@ pub fn edit(raw: &[u8], content: &EventContent, stamp: DateTime<Utc>) -> Result<
             return Ok(edited);
         }
     }
-    Err(Refused::because("the text cannot be brought to say what is wanted"))
+    Err(TextRefused::because("the text cannot be brought to say what is wanted"))
 }
 
 /// Whether every event of an edited text is when it is to the letter; lines of time that stood in the source so are its author's.
-fn times_are_right(edited: &[u8], raw: &[u8], before: &[Component<'_>], limits: &Limits) -> bool {
+fn times_are_right(edited: &[u8], raw: &[u8], before: &[Component<'_>], limits: &TextLimits) -> bool {
     let Ok(after) = tree::calendars(edited, limits) else { return false };
     let mut zones = Zones::new(&after, limits);
     let old: BTreeSet<_> = events(before).map(|event| time_bytes(event, raw)).collect();
     events(&after)
-        .all(|event| Known::of(event).times().are_right(&mut zones) || old.contains(&time_bytes(event, edited)))
+        .all(|event| VeventLines::of(event).times().are_right(&mut zones) || old.contains(&time_bytes(event, edited)))
 }
 
 fn events<'c, 'd>(calendars: &'c [Component<'d>]) -> impl Iterator<Item = &'c Component<'d>> {
-    calendars.iter().flat_map(|calendar| calendar.all(&Kind::Event))
+    calendars.iter().flat_map(|calendar| calendar.all(&ComponentKind::Event))
 }
 
 /// The bytes of the lines that say when an event is.
@@ -98,30 +98,30 @@ enum Care {
     EveryTime,
 }
 
-struct Job<'r, 'd> {
+struct EditJob<'r, 'd> {
     context: EditContext<'d>,
-    series: &'r Series<'d>,
-    older: &'r [Piece<'d>],
+    series: &'r IcalSeries<'d>,
+    older: &'r [ReadVevent<'d>],
     target: &'r EventContent,
     uid: &'r Uid,
 }
 
 /// An override in the text and what becomes of it.
-struct Pair<'r, 'd> {
-    piece: &'r Piece<'d>,
+struct OverridePair<'r, 'd> {
+    piece: &'r ReadVevent<'d>,
     old_id: EventTime,
     id: EventTime,
     facts: &'r Facts,
 }
 
-impl<'r, 'd> Job<'r, 'd> {
+impl<'r, 'd> EditJob<'r, 'd> {
     fn run(mut self, calendars: &'d [Component<'d>]) -> Vec<u8> {
         let mut splices = Vec::new();
-        let home = calendars.iter().find(|calendar| calendar.all(&Kind::Event).next().is_some());
+        let home = calendars.iter().find(|calendar| calendar.all(&ComponentKind::Event).next().is_some());
         let (mut first_event, mut events_end, mut zones_at) = (0, 0, 0);
         if let Some(home) = home {
-            first_event = home.all(&Kind::Event).next().map_or(home.end_at, |event| event.raw.start);
-            events_end = home.all(&Kind::Event).last().map_or(home.end_at, |event| event.raw.end);
+            first_event = home.all(&ComponentKind::Event).next().map_or(home.end_at, |event| event.raw.start);
+            events_end = home.all(&ComponentKind::Event).last().map_or(home.end_at, |event| event.raw.end);
             zones_at = home.properties_end();
         }
         self.master(first_event, &mut splices);
@@ -141,7 +141,7 @@ impl<'r, 'd> Job<'r, 'd> {
         let wanted = self.target.detached_from.is_none();
         match &self.series.master {
             Some(piece) if wanted => {
-                let rules = Rules::Become(&self.target.recurrence);
+                let rules = RecurrenceEdit::Become(&self.target.recurrence);
                 let wanted = Wanted { facts: &self.target.facts, rules, id: None };
                 splices.extend(self.context.rewrite(piece, &wanted));
             }
@@ -168,7 +168,9 @@ impl<'r, 'd> Job<'r, 'd> {
         for pair in pairs {
             let rewritten = self.id_reads_as(&pair) != pair.id || self.context.care == Care::EveryTime;
             let id = rewritten.then_some(pair.id);
-            splices.extend(self.context.rewrite(pair.piece, &Wanted { facts: pair.facts, rules: Rules::Stay, id }));
+            splices.extend(
+                self.context.rewrite(pair.piece, &Wanted { facts: pair.facts, rules: RecurrenceEdit::Stay, id }),
+            );
             if pair.id != pair.old_id {
                 self.remove_superseded(&pair.old_id, splices);
             }
@@ -184,7 +186,7 @@ impl<'r, 'd> Job<'r, 'd> {
     }
 
     /// What an override's `RECURRENCE-ID` line will mean beside the new master.
-    fn id_reads_as(&self, pair: &Pair<'_, '_>) -> EventTime {
+    fn id_reads_as(&self, pair: &OverridePair<'_, '_>) -> EventTime {
         let id = pair.piece.recurrence_id.unwrap_or(pair.old_id);
         if self.target.detached_from.is_some() {
             return id;
@@ -201,7 +203,7 @@ impl<'r, 'd> Job<'r, 'd> {
 
     fn new_override(&mut self, id: EventTime, facts: &Facts) -> Vec<u8> {
         if let Some(master) = &self.series.master {
-            let wanted = Wanted { facts, rules: Rules::Go, id: Some(id) };
+            let wanted = Wanted { facts, rules: RecurrenceEdit::Go, id: Some(id) };
             let splices = self.context.rewrite(master, &wanted);
             return apply(self.context.raw, master.component.raw.clone(), splices);
         }
@@ -215,7 +217,7 @@ impl<'r, 'd> Job<'r, 'd> {
     /// Which override becomes which. Those that match none by `RECURRENCE-ID` follow one another in order when a moved
     /// series gave all of them new ones: what we do not model stays with its occurrence.
     #[expect(clippy::type_complexity, reason = "three lists, named where they are taken apart")]
-    fn pair(&self) -> (Vec<Pair<'r, 'd>>, Vec<(EventTime, &'r Piece<'d>)>, Vec<(EventTime, &'r Facts)>) {
+    fn pair(&self) -> (Vec<OverridePair<'r, 'd>>, Vec<(EventTime, &'r ReadVevent<'d>)>, Vec<(EventTime, &'r Facts)>) {
         let target = self.target;
         let detached = target.detached_from.iter().map(|id| (*id, &target.facts));
         let wanted = detached.chain(target.overrides.iter().map(|over| (over.recurrence_id, &over.facts)));
@@ -224,7 +226,7 @@ impl<'r, 'd> Job<'r, 'd> {
         let mut gone = Vec::new();
         for (old_id, piece) in &self.series.overrides {
             match wanted.remove(&recurrence::key(old_id)) {
-                Some((id, facts)) => pairs.push(Pair { piece, old_id: *old_id, id, facts }),
+                Some((id, facts)) => pairs.push(OverridePair { piece, old_id: *old_id, id, facts }),
                 None => gone.push((*old_id, piece)),
             }
         }
@@ -232,7 +234,7 @@ impl<'r, 'd> Job<'r, 'd> {
         let moved = self.series.master.as_ref().is_some_and(|master| master.facts.start != target.facts.start);
         if moved && gone.len() == new.len() {
             let followed = gone.drain(..).zip(new.drain(..));
-            pairs.extend(followed.map(|((old_id, piece), (id, facts))| Pair { piece, old_id, id, facts }));
+            pairs.extend(followed.map(|((old_id, piece), (id, facts))| OverridePair { piece, old_id, id, facts }));
         }
         (pairs, gone, new)
     }

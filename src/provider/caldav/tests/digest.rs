@@ -16,7 +16,7 @@ fn refusal(challenge: &str) -> Step {
 
 /// How each request was proven.
 fn proofs(script: &Script) -> Vec<&'static str> {
-    let proof = |request: Request| match request.credential {
+    let proof = |request: OutgoingRequest| match request.credential {
         Some(Credential::Basic { .. }) => "basic",
         Some(Credential::Digest(_)) => "digest",
         Some(Credential::Bearer(_)) => "bearer",

@@ -1,5 +1,5 @@
 use super::super::{
-    classify::{self, Doing},
+    classify::{self, DavAction},
     href, icloud,
 };
 use super::*;
@@ -99,7 +99,7 @@ fn answers_are_classed_by_status_and_broken_rule() {
     let class = |status: u16, rule: &str, writing: bool| {
         let body = format!(r#"<d:error xmlns:d="DAV:"><d:{rule}/></d:error>"#);
         let response = Response { status, headers: Vec::new(), body: body.into(), url: url(HOME) };
-        let doing = if writing { Doing::Writing("w") } else { Doing::Reading("r") };
+        let doing = if writing { DavAction::Writing("w") } else { DavAction::Reading("r") };
         classify::failure(&response, doing, Fixed.now()).class
     };
     let plain = [
@@ -143,7 +143,7 @@ fn the_server_says_how_long_to_wait() {
         body: Bytes::new(),
         url: url(HOME),
     };
-    let failure = |status, wait| classify::failure(&response(status, wait), Doing::Reading("r"), Fixed.now());
+    let failure = |status, wait| classify::failure(&response(status, wait), DavAction::Reading("r"), Fixed.now());
     let throttled = failure(503, "Fri, 20 Nov 2026 12:02:00 GMT");
     assert_eq!(throttled.class, FailureClass::RateLimited);
     assert_eq!(throttled.retry_after.map(|wait| wait.as_secs()), Some(120));

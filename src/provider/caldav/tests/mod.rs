@@ -32,7 +32,7 @@ use crate::{
     },
     provider::{
         ChangePage, Known, Next, PageToken, Provider, Pull, Result,
-        transport::{Credential, Http, Request, Response},
+        transport::{Credential, Http, OutgoingRequest, Response},
     },
 };
 
@@ -81,7 +81,7 @@ fn on(method: &'static str, place: &str, status: u16, body: impl Into<Bytes>) ->
 
 struct Script {
     steps: Mutex<VecDeque<Step>>,
-    sent: Mutex<Vec<Request>>,
+    sent: Mutex<Vec<OutgoingRequest>>,
 }
 
 /// The body of an answer that the port refuses as too large.
@@ -89,7 +89,7 @@ const TOO_LARGE: &str = "too large";
 
 #[async_trait]
 impl Http for Script {
-    async fn send(&self, request: Request) -> Result<Response> {
+    async fn send(&self, request: OutgoingRequest) -> Result<Response> {
         let asked = format!("{} {}", request.method, request.url);
         let step = self.steps.lock().expect("steps").pop_front();
         let step = step.unwrap_or_else(|| panic!("nothing more was expected, but: {asked}"));
@@ -120,7 +120,7 @@ impl Script {
         assert!(left.is_empty(), "never asked for: {left:?}");
     }
 
-    fn sent(&self) -> Vec<Request> {
+    fn sent(&self) -> Vec<OutgoingRequest> {
         self.sent.lock().expect("sent").clone()
     }
 }

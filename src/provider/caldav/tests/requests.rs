@@ -1,6 +1,6 @@
 use super::super::{
     href::Etag,
-    request::{Ask, Depth, delete, get, multiget, propfind, put_new, put_over, query_uid, sync_collection},
+    request::{Depth, PropfindQuery, delete, get, multiget, propfind, put_new, put_over, query_uid, sync_collection},
 };
 use super::*;
 
@@ -8,7 +8,7 @@ fn place() -> Url {
     Url::parse("https://dav.example.org/home/ada/office/").expect("a URL")
 }
 
-fn lines(request: &Request) -> Vec<String> {
+fn lines(request: &OutgoingRequest) -> Vec<String> {
     let mut lines = vec![format!("{} {}", request.method, request.url.path())];
     lines.extend(request.headers.iter().map(|(name, value)| format!("{name}: {value}")));
     lines.push(String::from_utf8(request.body.to_vec()).expect("text"));
@@ -53,7 +53,7 @@ fn a_multiget_names_each_object_as_it_was_spelt() {
 
 #[test]
 fn properties_are_asked_for_by_name() {
-    let request = propfind(place(), Depth::One, Ask::Members);
+    let request = propfind(place(), Depth::One, PropfindQuery::Members);
     assert_eq!(
         lines(&request)[2..],
         [
@@ -65,7 +65,13 @@ fn properties_are_asked_for_by_name() {
             ),
         ]
     );
-    for ask in [Ask::Discovery, Ask::Calendars, Ask::Members, Ask::Version, Ask::Ctag] {
+    for ask in [
+        PropfindQuery::Discovery,
+        PropfindQuery::Calendars,
+        PropfindQuery::Members,
+        PropfindQuery::Version,
+        PropfindQuery::Ctag,
+    ] {
         assert!(!lines(&propfind(place(), Depth::Zero, ask))[3].contains("allprop"));
     }
 }

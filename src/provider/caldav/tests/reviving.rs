@@ -4,7 +4,7 @@ use crate::{
         ids::{CalendarId, EventId},
         mapping::Remains,
     },
-    ical::{self, Limits},
+    ical::{self, TextLimits},
     provider::EventWriter,
 };
 
@@ -17,7 +17,7 @@ fn left() -> Remains {
         "ATTENDEE;CN=Bob:mailto:bob@example.com\r\nX-KEPT:as it is\r\nBEGIN:VALARM\r\nUID:alarm\r\nACTION:DISPLAY\r\n\
          TRIGGER:-PT25M\r\nEND:VALARM\r\nEND:VEVENT",
     );
-    let base = ical::decode::resource(raw.as_bytes(), &Limits::default()).expect("read").content;
+    let base = ical::decode::resource(raw.as_bytes(), &TextLimits::default()).expect("read").content;
     Remains {
         event_id: EventId(uuid::Uuid::nil()),
         calendar_id: CalendarId(uuid::Uuid::nil()),
@@ -35,7 +35,7 @@ async fn an_object_that_is_made_again_is_the_same_to_the_last_byte() {
     let place = format!("{OFFICE}theirs.ics");
     let (account, script) =
         trusted(vec![on("PUT", &place, 201, "").header("etag", "\"2\"").holding("If-None-Match: *")]);
-    let says = ical::decode::resource(&left().raw, &Limits::default()).expect("read").content;
+    let says = ical::decode::resource(&left().raw, &TextLimits::default()).expect("read").content;
     let made = account.make_again(&office(), &"theirs".into(), &left(), &says).await.expect("made");
     assert_eq!((made.uid.as_str(), made.revision), ("theirs", Some("\"2\"".into())));
     assert_eq!(script.sent()[0].body.as_ref(), left().raw);

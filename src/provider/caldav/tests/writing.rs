@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     domain::{failure::FailureClass, mapping::Canonical as _},
-    provider::{EventWriter, Found, Target},
+    provider::{EventWriter, Found, WriteTarget},
 };
 
 const KEY: &str = "0192f0c1-7c1e-7000-8000-000000000001";
@@ -12,13 +12,13 @@ fn own() -> String {
 
 async fn update(account: &Caldav, revision: &str, raw: Option<&str>) -> Result<crate::domain::mapping::RemoteEvent> {
     let (calendar, id, revision) = (office(), RemoteEventId::from("/home/ada/office/a.ics"), Revision::from(revision));
-    let target = Target { calendar: &calendar, id: &id, revision: &revision, raw: raw.map(str::as_bytes) };
+    let target = WriteTarget { calendar: &calendar, id: &id, revision: &revision, raw: raw.map(str::as_bytes) };
     account.update(target, &content("New")).await
 }
 
 async fn delete(account: &Caldav, revision: &str) -> Result<()> {
     let (calendar, id, revision) = (office(), RemoteEventId::from("/home/ada/office/a.ics"), Revision::from(revision));
-    account.delete(Target { calendar: &calendar, id: &id, revision: &revision, raw: None }).await
+    account.delete(WriteTarget { calendar: &calendar, id: &id, revision: &revision, raw: None }).await
 }
 
 #[tokio::test]

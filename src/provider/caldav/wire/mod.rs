@@ -39,14 +39,14 @@ pub(super) enum Unread {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Multistatus {
     /// Its responses, in order.
-    pub rows: Vec<Row>,
+    pub rows: Vec<DavResponse>,
     /// `sync-token` (RFC 6578 §6.2).
     pub sync_token: Option<String>,
 }
 
 /// One `response`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct DavResponse {
     /// `href`, as spelt.
     pub href: String,
     /// The response's own `status`: it is there instead of properties.
@@ -76,7 +76,7 @@ pub(super) struct Props {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Collection {
     /// What `resourcetype` says beyond `collection`.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<ResourceKind>,
     /// `displayname`.
     pub name: Option<String>,
     /// `getctag`.
@@ -101,7 +101,7 @@ pub(super) struct Collection {
 
 /// What a resource is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ResourceKind {
     /// `CALDAV:calendar`.
     Calendar,
     /// `DAV:principal`.
@@ -132,14 +132,14 @@ pub(super) enum Principal {
     Unauthenticated,
 }
 
-impl Row {
+impl DavResponse {
     /// What only collections have, when the server said any of it.
     pub(super) fn collection(&self) -> Option<&Collection> {
         self.props.collection.as_deref()
     }
 
     /// Whether it is of a kind.
-    pub(super) fn is(&self, kind: Kind) -> bool {
+    pub(super) fn is(&self, kind: ResourceKind) -> bool {
         self.collection().is_some_and(|held| held.kinds.contains(&kind))
     }
 

@@ -6,7 +6,7 @@ use quick_xml::{
     reader::NsReader,
 };
 
-use super::{Collection, DEPTH_MAX, Kind, Multistatus, Principal, Privilege, Props, Row, Unread};
+use super::{Collection, DEPTH_MAX, DavResponse, Multistatus, Principal, Privilege, Props, ResourceKind, Unread};
 
 const DAV: &str = "DAV:";
 const CALDAV: &str = "urn:ietf:params:xml:ns:caldav";
@@ -98,11 +98,11 @@ impl Tag {
 }
 
 #[derive(Default)]
-struct Pass {
+struct ReaderPass {
     stack: Vec<Tag>,
     text: String,
     out: Multistatus,
-    row: Row,
+    row: DavResponse,
     props: Props,
     props_status: Option<u16>,
     closed: bool,
@@ -113,7 +113,7 @@ struct Pass {
 /// Reads a `multistatus`.
 pub(in crate::provider::caldav) fn multistatus(body: &[u8]) -> Result<Multistatus, Unread> {
     let text = String::from_utf8_lossy(body);
-    let mut pass = Pass { repaired: matches!(text, std::borrow::Cow::Owned(_)), ..Pass::default() };
+    let mut pass = ReaderPass { repaired: matches!(text, std::borrow::Cow::Owned(_)), ..ReaderPass::default() };
     let mut reader = NsReader::from_str(text.trim_start());
     reader.config_mut().expand_empty_elements = true;
     loop {
@@ -132,7 +132,7 @@ pub(in crate::provider::caldav) fn multistatus(body: &[u8]) -> Result<Multistatu
     if pass.closed { Ok(pass.out) } else { Err(Unread::CutOff) }
 }
 
-impl Pass {
+impl ReaderPass {
     fn parent(&self) -> Option<Tag> {
         self.stack.last().copied()
     }
@@ -153,7 +153,7 @@ impl Pass {
             return Err(Unread::Other);
         }
         match (parent, tag) {
-            (_, Tag::Response) => self.row = Row::default(),
+            (_, Tag::Response) => self.row = DavResponse::default(),
             (_, Tag::Propstat) => {
                 self.props = Props::default();
                 self.props_status = None;
@@ -190,11 +190,11 @@ impl Pass {
                 self.props.collection_mut();
                 return;
             }
-            (CALDAV, "calendar") => Kind::Calendar,
-            (DAV, "principal") => Kind::Principal,
+            (CALDAV, "calendar") => ResourceKind::Calendar,
+            (DAV, "principal") => ResourceKind::Principal,
             (CALDAV, "schedule-inbox" | "schedule-outbox")
             | (CALENDARSERVER, "subscribed" | "notification")
-            | (NEXTCLOUD, "trash-bin" | "deleted-calendar") => Kind::Special,
+            | (NEXTCLOUD, "trash-bin" | "deleted-calendar") => ResourceKind::Special,
             _ => return,
         };
         self.props.collection_mut().kinds.push(kind);

@@ -29,7 +29,7 @@ fn stalwarts_principal_names_itself_and_its_home() {
 #[test]
 fn stalwarts_home_lists_one_writable_calendar() {
     let answer = read(&corpus("calendar-home.xml"));
-    let calendars: Vec<_> = answer.rows.iter().filter(|row| row.is(Kind::Calendar)).collect();
+    let calendars: Vec<_> = answer.rows.iter().filter(|row| row.is(ResourceKind::Calendar)).collect();
     assert_eq!(answer.rows.len(), 2);
     assert_eq!(calendars.len(), 1);
     let held = calendars[0].collection().expect("properties");
@@ -155,6 +155,10 @@ fn a_home_is_read_with_everything_it_says_of_its_calendars() {
     let shared = row("shared%20things/").collection().expect("properties");
     assert_eq!((shared.syncs, shared.takes_events), (Some(false), None));
     assert_eq!(row("tasks/").collection().and_then(|held| held.takes_events), Some(false));
-    assert!(row("holidays/").is(Kind::Special) && row("inbox/").is(Kind::Special) && row("binned/").is(Kind::Special));
+    assert!(
+        row("holidays/").is(ResourceKind::Special)
+            && row("inbox/").is(ResourceKind::Special)
+            && row("binned/").is(ResourceKind::Special)
+    );
     assert!(row("home/ada/").props.is_collection);
 }

@@ -113,21 +113,25 @@ fn client_with(body_max: usize) -> HttpClient {
     HttpClient::new(ClientConfig { policy, body_max, ..ClientConfig::default() }).expect("a client")
 }
 
-fn propfind(url: &Url) -> Request {
-    Request {
+fn propfind(url: &Url) -> OutgoingRequest {
+    OutgoingRequest {
         headers: vec![("depth", "1".to_owned()), ("content-type", "application/xml".to_owned())],
         body: Bytes::from_static(b"<propfind/>"),
-        ..Request::new("PROPFIND", url.clone())
+        ..OutgoingRequest::new("PROPFIND", url.clone())
     }
 }
 
-fn with_password(request: Request) -> Request {
+fn with_password(request: OutgoingRequest) -> OutgoingRequest {
     let credential = Credential::Basic { username: Secret::new("ada"), password: Secret::new("pw") };
-    Request { credential: Some(credential), ..request }
+    OutgoingRequest { credential: Some(credential), ..request }
 }
 
-fn put(url: &Url) -> Request {
-    Request { body: Bytes::from_static(b"BEGIN:VCALENDAR"), writes: true, ..Request::new("PUT", url.clone()) }
+fn put(url: &Url) -> OutgoingRequest {
+    OutgoingRequest {
+        body: Bytes::from_static(b"BEGIN:VCALENDAR"),
+        writes: true,
+        ..OutgoingRequest::new("PUT", url.clone())
+    }
 }
 
 #[tokio::test]
@@ -163,7 +167,7 @@ async fn a_redirect_keeps_method_and_body() {
 #[tokio::test]
 async fn see_other_becomes_a_get() {
     let server = Server::start(|asked| if asked.path == "/" { redirect(303, "/there") } else { ok("there") }).await;
-    let post = Request { method: "POST", writes: false, ..propfind(&server.url) };
+    let post = OutgoingRequest { method: "POST", writes: false, ..propfind(&server.url) };
     client().send(post).await.expect("an answer");
     let asked = server.asked();
     assert_eq!((asked[1].method.as_str(), asked[1].body.as_str()), ("GET", ""));
@@ -207,7 +211,7 @@ async fn a_write_does_not_follow_to_another_origin() {
 /// Where a redirect leads, and whether the credential goes with it.
 fn hop(from: &str, to: &str, trusted_suffix: Option<&'static str>) -> Option<(String, bool)> {
     let request = with_password(propfind(&Url::parse(from).expect(from)));
-    let request = Request { trusted_suffix, ..request };
+    let request = OutgoingRequest { trusted_suffix, ..request };
     let answer = http::Response::builder().status(307).header("location", to).body("").expect("an answer");
     next_hop(&request, &reqwest::Response::from(answer)).map(|next| (next.url.to_string(), next.credential.is_some()))
 }
@@ -258,7 +262,7 @@ async fn a_name_that_resolves_to_a_private_address_is_refused() {
     assert_eq!(unsent(true, &error).class, FailureClass::AddressNotAllowed);
     let policy = AddressPolicy { allow_private: true, ..AddressPolicy::default() };
     let open = HttpClient::new(ClientConfig { policy, ..ClientConfig::default() }).expect("a client");
-    let answer = open.send(Request::new("GET", Url::parse(&url).expect("a URL"))).await.expect("allowed");
+    let answer = open.send(OutgoingRequest::new("GET", Url::parse(&url).expect("a URL"))).await.expect("allowed");
     assert_eq!(answer.body, "inside");
 }
 
@@ -268,7 +272,7 @@ fn only_the_allowed_among_several_addresses_are_used() {
     let kept = allowed_only("example.org", found.clone(), &AddressPolicy::default()).expect("one left");
     assert_eq!(kept, &found[..1]);
     let none = allowed_only("example.org", found[1..].to_vec(), &AddressPolicy::default());
-    assert_eq!(none, Err(Refused::Address));
+    assert_eq!(none, Err(AddressRefused::Address));
     let listed = AddressPolicy { allow_private: false, allow_hosts: vec!["nas.example.org".to_owned()] };
     assert_eq!(allowed_only("nas.example.org", found.clone(), &listed), Ok(found));
 }
@@ -320,7 +324,8 @@ async fn a_body_over_the_limit_is_refused_announced_or_endless() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_does_not_begin_to_answer_is_left_after_fifteen_seconds() {
-    for (request, class) in [(propfind as fn(&Url) -> Request, FailureClass::Transient), (put, FailureClass::Ambiguous)]
+    for (request, class) in
+        [(propfind as fn(&Url) -> OutgoingRequest, FailureClass::Transient), (put, FailureClass::Ambiguous)]
     {
         let url = raw_server(|socket| async move {
             tokio::time::sleep(Duration::from_hours(1)).await;

@@ -224,14 +224,14 @@ fn public_addresses_pass() {
 fn other_schemes_and_user_names_are_refused() {
     let refused = |text: &str| check_url(&Url::parse(text).expect(text), &AddressPolicy::default());
     for url in ["http://example.com/", "ftp://example.com/", "webcal://example.com/", "file:///etc/passwd", "data:,x"] {
-        assert_eq!(refused(url), Err(Refused::Scheme), "{url}");
+        assert_eq!(refused(url), Err(AddressRefused::Scheme), "{url}");
     }
     for url in ["https://ada@example.com/", "https://ada:pw@example.com/", "https://:pw@example.com/"] {
-        assert_eq!(refused(url), Err(Refused::Userinfo), "{url}");
+        assert_eq!(refused(url), Err(AddressRefused::Userinfo), "{url}");
     }
     let open = AddressPolicy { allow_private: true, ..AddressPolicy::default() };
     let still = check_url(&Url::parse("https://ada:pw@127.0.0.1/").expect("a URL"), &open);
-    assert_eq!(still, Err(Refused::Userinfo));
+    assert_eq!(still, Err(AddressRefused::Userinfo));
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn private_networks_open_when_the_operator_says_so_and_nothing_else_does() {
         "http://[::ffff:127.0.0.1]/",
         "http://[fe80::1]/",
     ] {
-        assert_eq!(check(url), Err(Refused::Address), "{url}");
+        assert_eq!(check(url), Err(AddressRefused::Address), "{url}");
     }
 }
 

@@ -1,12 +1,12 @@
 //! The pool with lists that take as long as they may: what a test waits for is always an end, never a time.
 
 use super::*;
-use crate::engine::scheduling::{Span, Task};
+use crate::engine::scheduling::{TaskToPlace, TickSpan};
 
 /// A list of so many tasks that its search goes on until it is stopped or its budget is spent.
-fn list(tasks: u32, weight: u32) -> Problem {
-    let hours = |day: u32| Span { start: day * 96 + 36, end: day * 96 + 68 };
-    let task = |at: u32| Task {
+fn list(tasks: u32, weight: u32) -> PlanProblem {
+    let hours = |day: u32| TickSpan { start: day * 96 + 36, end: day * 96 + 68 };
+    let task = |at: u32| TaskToPlace {
         work: Some(2 + at % 13),
         release: 0,
         due: Some(96 * (1 + at % 14)),
@@ -17,7 +17,7 @@ fn list(tasks: u32, weight: u32) -> Problem {
         map: 0,
         after: Vec::new(),
     };
-    Problem {
+    PlanProblem {
         now: 0,
         horizon: 14 * 96,
         gap: 0,
@@ -58,8 +58,8 @@ async fn a_plan_from_the_pool_is_the_plan_from_here() {
 #[test]
 fn the_same_list_is_computed_once_and_a_newer_one_takes_its_persons_turn() {
     // No thread works yet: the order of what waits can be looked at.
-    let shared = Shared { lists: Mutex::default(), bell: Condvar::new(), waiting_max: 2 };
-    let begin = |who: u32, weight: u32| shared.begin(&user(who), &list(3, weight), Budget::Interactive);
+    let shared = SharedLists { lists: Mutex::default(), bell: Condvar::new(), waiting_max: 2 };
+    let begin = |who: u32, weight: u32| shared.begin(&user(who), &list(3, weight), SearchBudget::Interactive);
     let first = begin(1, 1).expect("room");
     let again = begin(1, 1).expect("the same");
     assert!(Arc::ptr_eq(&first.job, &again.job));
@@ -80,8 +80,8 @@ fn the_same_list_is_computed_once_and_a_newer_one_takes_its_persons_turn() {
 
 #[test]
 fn callers_of_one_list_are_bounded() {
-    let shared = Shared { lists: Mutex::default(), bell: Condvar::new(), waiting_max: 2 };
-    let begin = || shared.begin(&user(1), &list(3, 1), Budget::Interactive);
+    let shared = SharedLists { lists: Mutex::default(), bell: Condvar::new(), waiting_max: 2 };
+    let begin = || shared.begin(&user(1), &list(3, 1), SearchBudget::Interactive);
     let all: Vec<_> = (0..CALLERS_MAX).map(|_| begin().expect("room")).collect();
     assert_eq!(begin().err(), Some(NoPlan::Full));
     drop(all);
@@ -93,7 +93,7 @@ async fn a_caller_who_hangs_up_ends_the_search_and_the_next_person_gets_a_plan()
     let (pool, beside) = pool(1, 4);
     let gone = CancellationToken::new();
     gone.cancel();
-    let long = Problem { horizon: 14 * 96, ..list(400, 1) };
+    let long = PlanProblem { horizon: 14 * 96, ..list(400, 1) };
     assert_eq!(beside.plan(&user(1), &long, &gone).await.err(), Some(NoPlan::Abandoned));
     assert!(pool.shared.lists().newest.is_empty(), "nothing is under way for nobody");
     let here = CancellationToken::new();
@@ -119,7 +119,7 @@ async fn a_pool_that_is_closed_ends_what_waits_and_begins_nothing() {
 #[tokio::test]
 async fn a_list_that_is_refused_says_its_field() {
     let (_pool, beside) = pool(1, 4);
-    let bad = Problem { horizon: 0, ..list(1, 1) };
+    let bad = PlanProblem { horizon: 0, ..list(1, 1) };
     let Err(NoPlan::Refused(why)) = beside.plan(&user(1), &bad, &CancellationToken::new()).await else { panic!() };
     assert_eq!(why.field, "horizon");
 }

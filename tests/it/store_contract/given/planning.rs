@@ -12,7 +12,7 @@ use calwarden::domain::{
     person::Weekday,
     proposal::{BlockChange, Change, ChangeState, Fingerprint, PlanCause, Proposal, ProposalState},
     rollover::{OldBlock, RolledTask, Rollover},
-    task::{Due, Firmness, MissedPolicy, PartOfDay, Priority, Repeats, Series, Task, TaskFacts, TaskStatus},
+    task::{Due, Firmness, MissedPolicy, PartOfDay, Priority, Repeats, Task, TaskFacts, TaskSeries, TaskStatus},
     time::{EventTime, Window},
     working_hours::{DayStart, HourSpan, PastPolicy, PlanMode, PlanningRules, TimeMap},
 };
@@ -92,7 +92,7 @@ pub fn task(number: u64, context: Option<ContextId>, made_from: Option<EventId>)
         user_id: user_id("ada"),
         facts,
         actual_min: 25,
-        series: Some(Series { id: id(900), first: date("2026-03-02"), date: date("2026-03-09") }),
+        series: Some(TaskSeries { id: id(900), first: date("2026-03-02"), date: date("2026-03-09") }),
         made_from,
         carried_from: Some(id(903)),
         carry_count: 2,

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AppState,
-    actors::Order,
+    actors::ActorOrder,
     body,
     etag::{IfMatch, etag, if_match},
     paging::{self, LIMIT_DEFAULT, LIMIT_MAX},
-    problem::{Code, Problem, internal},
+    problem::{Problem, ProblemCode, internal},
     route::Route,
     session::{ACTS_FOR, Caller},
 };
@@ -32,7 +32,7 @@ use crate::{
 
 /// Orders to actors about what is not durable yet.
 #[derive(Clone, Default)]
-pub struct Orders(Rc<RefCell<Vec<(AccountId, Order)>>>);
+pub struct Orders(Rc<RefCell<Vec<(AccountId, ActorOrder)>>>);
 
 impl Orders {
     /// Gives them: what they are about is durable now.
@@ -45,14 +45,14 @@ impl Orders {
 }
 
 /// What is stored holds whether its actor hears of it or not: one that is built later reads it there.
-async fn notify_actor(app: &AppState, account: AccountId, order: Order) {
+async fn notify_actor(app: &AppState, account: AccountId, order: ActorOrder) {
     if let Err(problem) = app.actors.order(account, order).await {
         tracing::info!(detail = problem.detail, "an account's actor reads a change from the store when it is built");
     }
 }
 
 /// One request.
-pub struct Ask {
+pub struct ApiRequest {
     /// What stands behind the API.
     pub app: Arc<AppState>,
     /// Who asks.
@@ -71,7 +71,7 @@ pub fn instant(field: &str, at: DateTime<Utc>) -> Result<DateTime<Utc>, Problem>
     if is_in_years(at) { Ok(at) } else { Err(Problem::invalid(field, YEARS_WORDS)) }
 }
 
-impl Ask {
+impl ApiRequest {
     /// A request whose query holds nothing but what its route knows.
     pub fn new(
         app: Arc<AppState>,
@@ -120,7 +120,7 @@ impl Ask {
     }
 
     /// Notifies an account's actor of what was stored, once it is durable.
-    pub async fn notify_actor(&self, account: AccountId, order: Order) {
+    pub async fn notify_actor(&self, account: AccountId, order: ActorOrder) {
         match &self.orders {
             Some(orders) => orders.0.borrow_mut().push((account, order)),
             None => notify_actor(&self.app, account, order).await,
@@ -145,7 +145,7 @@ impl Ask {
         let detail = format!(
             "only {owner} may connect an account of {owner}: act for them (`{ACTS_FOR}: {owner}`), or for nobody in particular"
         );
-        Err(Problem { field: Some("user_id".to_owned()), ..Problem::new(Code::NotTheirs, detail) })
+        Err(Problem { field: Some("user_id".to_owned()), ..Problem::new(ProblemCode::NotTheirs, detail) })
     }
 
     /// An id of ours in the path; what is no id names nothing.

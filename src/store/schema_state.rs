@@ -13,11 +13,11 @@ use diesel::{
     sql_types::Text,
 };
 
-use super::{StoreConfig, StoreError, Target, migrate::known, postgres::tls::Server};
+use super::{DatabaseTarget, StoreConfig, StoreError, migrate::known, postgres::tls::Server};
 
 /// The form of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum SchemaState {
     /// There is no database yet.
     Missing,
     /// That of this program.
@@ -37,7 +37,7 @@ struct Applied {
 const APPLIED: &str = "SELECT version FROM __diesel_schema_migrations";
 const IS_SQLITE_NEW: &str = "SELECT name AS version FROM sqlite_master WHERE name = '__diesel_schema_migrations'";
 
-impl Standing {
+impl SchemaState {
     /// Of a database with these migrations, where those are known.
     pub(super) fn of(applied: &[String], known: &BTreeSet<String>) -> Self {
         match applied.iter().filter(|version| !known.contains(*version)).max() {
@@ -60,16 +60,16 @@ impl Standing {
 }
 
 /// The form of a database. Nothing is made and nothing is changed.
-pub async fn standing(config: &StoreConfig) -> Result<Standing, StoreError> {
+pub async fn schema_state(config: &StoreConfig) -> Result<SchemaState, StoreError> {
     let (applied, known) = match config.target() {
-        Target::Postgres(url) => (of_postgres(&url).await?, known(false)?),
-        Target::Sqlite(path) if !path.exists() => return Ok(Standing::Missing),
-        Target::Sqlite(path) => {
+        DatabaseTarget::Postgres(url) => (of_postgres(&url).await?, known(false)?),
+        DatabaseTarget::Sqlite(path) if !path.exists() => return Ok(SchemaState::Missing),
+        DatabaseTarget::Sqlite(path) => {
             let read = tokio::task::spawn_blocking(move || of_sqlite(&path));
             (read.await.map_err(|why| StoreError::Backend(why.to_string()))??, known(true)?)
         }
     };
-    Ok(Standing::of(&applied, &known))
+    Ok(SchemaState::of(&applied, &known))
 }
 
 /// A connection to a file that a server may be starting on: it waits for it, as every other connection does.
@@ -105,7 +105,7 @@ pub(super) async fn of_postgres(url: &str) -> Result<Vec<String>, StoreError> {
 /// Writes a copy of a SQLite database to a new file, while others read and write it. PostgreSQL has tools of its own.
 pub async fn back_up(config: &StoreConfig, to: PathBuf) -> Result<(), StoreError> {
     let failed = |why: String| StoreError::Backend(why);
-    let Target::Sqlite(path) = config.target() else {
+    let DatabaseTarget::Sqlite(path) = config.target() else {
         return Err(failed("the database is on PostgreSQL: use pg_dump".to_owned()));
     };
     if !path.exists() {
@@ -134,12 +134,12 @@ mod tests {
         let known: BTreeSet<String> = ["1", "2", "3"].map(str::to_owned).into();
         let of = |applied: &[&str]| {
             let applied: Vec<String> = applied.iter().map(|version| (*version).to_owned()).collect();
-            Standing::of(&applied, &known)
+            SchemaState::of(&applied, &known)
         };
-        assert_eq!(of(&["1", "2", "3"]), Standing::Current);
-        assert_eq!(of(&["1"]), Standing::Behind(2));
-        assert_eq!(of(&[]), Standing::Behind(3));
-        assert_eq!(of(&["1", "2", "3", "4"]), Standing::Ahead("4".to_owned()));
+        assert_eq!(of(&["1", "2", "3"]), SchemaState::Current);
+        assert_eq!(of(&["1"]), SchemaState::Behind(2));
+        assert_eq!(of(&[]), SchemaState::Behind(3));
+        assert_eq!(of(&["1", "2", "3", "4"]), SchemaState::Ahead("4".to_owned()));
         assert!(of(&["1", "4"]).not_ahead().is_err_and(|why| why.to_string().contains("newer")));
     }
 }
