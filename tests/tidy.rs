@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test file: a panic is its way to fail")]
 
+#[path = "tidy/items.rs"]
+mod items;
 #[path = "tidy/rules.rs"]
 mod rules;
 #[path = "tidy/source.rs"]
@@ -62,6 +64,11 @@ fn the_islands_do_not_know_each_other() {
 }
 
 #[test]
+fn use_cases_know_few_others() {
+    holds(rules::rooms);
+}
+
+#[test]
 fn every_dependency_stays_where_it_belongs() {
     holds(rules::dependencies);
 }
@@ -91,8 +98,14 @@ fn names_say_what_is_inside() {
 
 #[test]
 fn no_two_types_have_one_name() {
-    let doubled = rules::one_name_one_type(&source::read_all(root(), SKIP));
+    let doubled = items::one_name_one_type(&source::read_all(root(), SKIP));
     assert!(doubled.is_empty(), "\n{}", doubled.join("\n"));
+}
+
+#[test]
+fn nothing_is_offered_that_nothing_uses() {
+    let unused = items::unused(&source::read_all(root(), SKIP));
+    assert!(unused.is_empty(), "\n{}", unused.join("\n"));
 }
 
 #[test]

@@ -24,13 +24,6 @@ pub struct Endpoints {
     pub http: Option<Arc<dyn Http>>,
 }
 
-impl Endpoints {
-    /// The providers themselves.
-    pub fn official() -> Result<Self, ProviderError> {
-        Ok(Self { google_api: parse("https://www.googleapis.com/calendar/v3")?, http: None })
-    }
-}
-
 /// What it takes to open an account.
 #[derive(Clone, Debug)]
 pub struct AccountAccess {

@@ -10,12 +10,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt as _, stream};
 
-use super::{
-    Services,
-    answer_hold::said_about,
-    promises,
-    sync_round::{OpenedAccount, form},
-};
+use super::{Services, answer_hold::said_about, open_account::OpenedAccount, promises};
 use crate::{
     domain::{
         failure::{FailureClass, ProviderError},
@@ -156,8 +151,7 @@ impl Drain<'_> {
     async fn transact(&self, delivery: &mut Delivery, reads: &Reads) -> Result<Ask, StoreError> {
         let mut write = self.services.begin_write(&Scope::Whole).await?;
         let stored = read(&mut write, delivery.queued(), reads).await?;
-        let around =
-            Surroundings { user: &self.opened.user, form: form(Some(self.writer)), world: &self.services.world };
+        let around = Surroundings { user: &self.opened.user, form: self.opened.form(), world: &self.services.world };
         let decided = delivery.decide(stored, around);
         if let Some(promise) = decided.broken {
             promises::broken(promise, self.opened.account.id);

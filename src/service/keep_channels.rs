@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Refusal, Services, sync_round::OpenedAccount};
+use super::{Refusal, Services, open_account::OpenedAccount};
 use crate::{
     domain::{
         account::Account,

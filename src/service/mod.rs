@@ -39,6 +39,7 @@ mod identify_account;
 pub mod keep_channels;
 pub mod note_account;
 pub mod offload;
+pub mod open_account;
 pub mod patch_event;
 pub mod people;
 pub mod planning;

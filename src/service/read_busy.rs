@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Refusal, Services, sync_round::OpenedAccount};
+use super::{Refusal, Services, open_account::OpenedAccount};
 use crate::{
     domain::{
         availability::{Busy, BusySpan},

@@ -142,19 +142,6 @@ impl KeyRing {
         Ok(id)
     }
 
-    /// Takes a key out of the file. The caller has made sure that no row is under it.
-    pub fn retire(&self, id: &str) -> Result<(), VaultError> {
-        let keys = self.fresh()?;
-        let place = keys.iter().position(|key| key.id == id);
-        match place.and_then(|place| keys.get(place)) {
-            None => return Err(VaultError::UnknownKey(id.to_owned())),
-            Some(key) if key.origin == KeyOrigin::Environment => return Err(VaultError::FromEnvironment),
-            Some(_) if place == Some(0) => return Err(VaultError::Current(id.to_owned())),
-            Some(_) => {}
-        }
-        self.rewrite(|keys| keys.retain(|key| key.id != id))
-    }
-
     /// Changes the file under its lock, starting from what it holds then, not from what was read before.
     fn rewrite(&self, change: impl FnOnce(&mut Vec<Key>)) -> Result<(), VaultError> {
         let _lock = self.file.lock()?;

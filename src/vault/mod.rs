@@ -66,9 +66,6 @@ pub enum VaultError {
         /// What for.
         kind: SecretKind,
     },
-    /// The key is the one that seals.
-    #[error("key {0} is the current one: rotate first, then retire it")]
-    Current(String),
     /// The key is the environment's to change.
     #[error("the keys come from TOKEN_ENCRYPTION_KEY: change them there (newest first, comma-separated) and restart")]
     FromEnvironment,

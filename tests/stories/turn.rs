@@ -293,7 +293,7 @@ impl World {
             name: self.names.get(&entry.event_id).copied().unwrap_or(0),
             now: self.setting.world.now(),
         };
-        let reads = request.is_read();
+        let reads = matches!(request, Request::Read { .. } | Request::Find { .. });
         let unclear = if reads { FailureClass::Transient } else { FailureClass::Ambiguous };
         let answer = match fate {
             Fate::Well | Fate::Expired | Fate::Withheld => self.carry_out(account, &request, sender),

@@ -1,7 +1,10 @@
 //! Every rule fails on what it forbids, and lets pass what is allowed.
 
 use super::*;
-use crate::source::blank;
+use crate::{
+    items::{one_name_one_type, unused},
+    source::blank,
+};
 
 fn file(path: &str, text: &str) -> Source {
     Source::new(path, text)
@@ -47,6 +50,36 @@ fn paths_are_told_from_the_root() {
 }
 
 #[test]
+fn a_use_case_that_knows_too_many_is_told() {
+    proves(
+        rooms,
+        "may not know",
+        &[
+            ("src/service/explain.rs", "use super::disconnect_account::DetachReason;"),
+            ("src/service/planning/due.rs", "use crate::service::sync_round::Pulled;"),
+            ("src/service/write/mod.rs", "use super::consent::ConsentError;"),
+            ("src/service/drain_outbox.rs", "use crate::service::sync_round;"),
+        ],
+        &[
+            ("src/service/explain.rs", "use super::{Refusal, Services, answer_hold::said_about, write::WriteTx};"),
+            ("src/service/planning/due.rs", "use super::{plan_day, super::write::WriteTx};"),
+            ("src/service/mod.rs", "use self::planning::pace;"),
+            ("src/web/mod.rs", "use crate::service::planning;"),
+        ],
+    );
+    // Nobody knows, over whatever others, who knows them.
+    for (room, _) in ROOMS {
+        let (mut known, mut next) = (vec![*room], 0);
+        while let Some(here) = known.get(next) {
+            let others = ROOMS.iter().find(|(name, _)| name == here).map_or(&[][..], |(_, others)| *others);
+            assert!(!others.contains(room), "{room} and {here} know each other");
+            known.extend(others.iter().filter(|other| !known.contains(other)).collect::<Vec<_>>());
+            next += 1;
+        }
+    }
+}
+
+#[test]
 fn a_type_name_that_stands_twice_is_told() {
     let doubled = |texts: &[(&str, &str)]| {
         one_name_one_type(&texts.iter().map(|(path, text)| file(path, text)).collect::<Vec<_>>())
@@ -69,6 +102,32 @@ fn a_type_name_that_stands_twice_is_told() {
         ("tests/it/main.rs", "struct Plan;"),
     ] {
         assert_eq!(doubled(&[plan, other]), Vec::<String>::new(), "{other:?}");
+    }
+}
+
+#[test]
+fn what_nothing_uses_is_told() {
+    let told = |texts: &[(&str, &str)]| unused(&texts.iter().map(|(path, text)| file(path, text)).collect::<Vec<_>>());
+    let caller = ("src/app/serve.rs", "fn main() {\n    used();\n}");
+    for text in
+        ["pub fn alone() {}", "    pub(super) async fn alone(&self) {}", "pub(in crate::web) const fn alone() {}"]
+    {
+        let found = told(&[caller, ("src/web/mod.rs", text)]);
+        assert!(
+            found.iter().any(|line| line.contains("`alone`") && line.starts_with("src/web/mod.rs:1")),
+            "{text}: {found:?}"
+        );
+    }
+    let in_tests = ("tests/it/main.rs", "fn f() {\n    alone();\n}");
+    assert_eq!(told(&[caller, in_tests, ("src/web/mod.rs", "pub fn alone() {}")]).len(), 1, "tests do not count");
+    for (path, text) in [
+        ("src/web/mod.rs", "pub fn used() {}"),
+        ("src/web/mod.rs", "fn alone() {}"),
+        ("src/web/mod.rs", "#[cfg(test)]\npub fn alone() {}"),
+        ("src/sandbox/host.rs", "pub fn alone() {}"),
+        ("src/web/mod.rs", "#[cfg(test)]\nmod tests {\n    pub fn alone() {}\n}"),
+    ] {
+        assert_eq!(told(&[caller, (path, text)]), Vec::<String>::new(), "{text}");
     }
 }
 

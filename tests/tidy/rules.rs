@@ -1,8 +1,8 @@
 //! The rules, each from one file to what is wrong with it: a sentence that names the place and what to do.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
-use crate::source::Source;
+use crate::{items::is_test, source::Source};
 
 /// Each layer and the layers it may name, bottom first. `app` and the roots may name everything.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
@@ -147,6 +147,27 @@ const MAY_SLEEP: &[(&str, &str)] = &[
     ("tests/it/peers/midnight.rs", "a process must live a moment to be killed in it"),
     ("tests/it/peers/full_disk.rs", "a process of its own is asked again and again until it answers otherwise"),
 ];
+/// What every use case stands on, each with what it may know itself.
+const SERVICE_BASE: &[(&str, &[&str])] =
+    &[("refusal", &[]), ("promises", &[]), ("write", &["refusal"]), ("open_account", &["refusal"])];
+/// Each use case that knows others.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("account_work", &["note_account", "port"]),
+    ("change_calendar", &["disconnect_account"]),
+    ("connect_account", &["identify_account"]),
+    ("consent", &["identify_account"]),
+    ("drain_outbox", &["answer_hold"]),
+    ("edit_event", &["answer_hold", "check_content"]),
+    ("explain", &["answer_hold"]),
+    ("hear_notifications", &["keep_channels"]),
+    ("patch_event", &["edit_event", "read_events"]),
+    ("people", &["repeat_request"]),
+    ("planning", &["read_events"]),
+    ("read_accounts", &["answer_hold"]),
+    ("sweep", &["consent", "repeat_request"]),
+    ("sync_round", &["drain_outbox"]),
+];
+
 /// Where folders of one machine begin, written so that this file does not hold one itself.
 const MACHINE_FOLDERS: &[&str] = &[
     concat!("/wo", "rk/"),
@@ -169,6 +190,25 @@ pub fn layers(file: &Source) -> Vec<String> {
         let may = allowed.iter().any(|name| *name == target || *name == part);
         let stray = target != *layer && is_layer(&target) && !may;
         stray.then(|| format!("{}:{line}: `{layer}` may not import `{target}`, only {allowed:?}", file.path))
+    };
+    file.paths().into_iter().filter_map(strays).collect()
+}
+
+/// A use case knows those that its line names, and what all of them stand on.
+pub fn rooms(file: &Source) -> Vec<String> {
+    let module = file.module();
+    let ["service", own, ..] = module.as_slice() else { return Vec::new() };
+    let base = SERVICE_BASE.iter().find(|(name, _)| name == own);
+    let named = ROOMS.iter().find(|(name, _)| name == own).map_or(&[][..], |(_, known)| *known);
+    let allowed = |other: &str| match base {
+        Some((_, known)) => known.contains(&other),
+        None => named.contains(&other) || SERVICE_BASE.iter().any(|(name, _)| *name == other),
+    };
+    let strays = |(line, path): (usize, Vec<String>)| {
+        let [layer, other, ..] = path.as_slice() else { return None };
+        let is_room = other.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let stray = layer == "service" && other != own && is_room && !allowed(other);
+        stray.then(|| format!("{}:{line}: `service::{own}` may not know `service::{other}`: see ROOMS", file.path))
     };
     file.paths().into_iter().filter_map(strays).collect()
 }
@@ -289,54 +329,10 @@ pub fn names(file: &Source) -> Vec<String> {
     file.path.split('/').filter(empty).map(told).collect()
 }
 
-/// The types that a file defines outside its tests, each with its line: with a keyword of the language at the beginning of a line, or
-/// with `words!`.
-fn types(file: &Source) -> Vec<(String, usize)> {
-    let tests = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
-    if tests || !file.path.starts_with("src/") || !file.is_rust() {
-        return Vec::new();
-    }
-    let end = file.code.find("#[cfg(test)]\nmod tests {").unwrap_or(file.code.len());
-    let name = |words: &mut dyn Iterator<Item = &str>| {
-        words
-            .next()
-            .map(|word| word.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(word).to_owned())
-    };
-    let mut found = Vec::new();
-    let mut within_words = false;
-    for (at, line) in file.code[..end].lines().enumerate() {
-        let mut words =
-            line.split_whitespace().skip_while(|word| word.starts_with("pub") || *word == "in" || word.ends_with(')'));
-        let defines =
-            !line.starts_with(' ') && matches!(words.next(), Some("struct" | "enum" | "trait" | "type" | "union"));
-        let listed = within_words && line.starts_with("    ") && !line.starts_with("     ") && line.ends_with('{');
-        if defines {
-            found.extend(name(&mut words).map(|name| (name, at + 1)));
-        } else if listed {
-            found.extend(name(&mut line.split_whitespace().filter(|word| *word != "pub")).map(|name| (name, at + 1)));
-        }
-        within_words = line == "words! {" || within_words && line != "}";
-    }
-    found
-}
-
-/// A type has its name for itself: who reads one need not ask which.
-pub fn one_name_one_type(files: &[Source]) -> Vec<String> {
-    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for file in files {
-        for (name, line) in types(file) {
-            all.entry(name).or_default().push(format!("{}:{line}", file.path));
-        }
-    }
-    let doubled = all.into_iter().filter(|(_, places)| places.len() > 1);
-    doubled.map(|(name, places)| format!("`{name}` is more than one type: {}", places.join(", "))).collect()
-}
-
 /// Every module says first what it is for.
 pub fn purpose(file: &Source) -> Vec<String> {
     let ours = file.path.starts_with("src/") && file.is_rust();
-    let tests = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
-    let silent = ours && !tests && !file.text.starts_with("//! ");
+    let silent = ours && !is_test(file) && !file.text.starts_with("//! ");
     let told = || format!("{}: begins without `//!` and a sentence of purpose", file.path);
     silent.then(told).into_iter().collect()
 }

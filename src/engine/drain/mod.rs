@@ -170,14 +170,6 @@ pub enum Request {
     },
 }
 
-impl Request {
-    /// Whether it changes nothing there.
-    #[must_use]
-    pub fn is_read(&self) -> bool {
-        matches!(self, Self::Read { .. } | Self::Find { .. })
-    }
-}
-
 /// What the calendar answered.
 #[derive(Clone, Debug)]
 pub enum Answer {

@@ -138,8 +138,8 @@ impl Caldav {
     }
 
     /// Objects asked for in one multiget.
-    #[must_use]
-    pub fn with_batch(mut self, batch: usize) -> Self {
+    #[cfg(test)]
+    fn with_batch(mut self, batch: usize) -> Self {
         self.room = MultigetSize::new(batch);
         self
     }

@@ -226,12 +226,6 @@ impl GoogleLookAlike {
         due
     }
 
-    /// When the next notification is due.
-    #[must_use]
-    pub fn next_push(&self) -> Option<DateTime<Utc>> {
-        self.pushes.iter().map(|push| push.due).min()
-    }
-
     /// What a delivery came to: 500, 502, 503, 504 and no answer are tried again, later and later.
     pub fn delivered(&mut self, now: DateTime<Utc>, push: Push, status: Option<u16>) {
         let again = matches!(status, None | Some(500 | 502 | 503 | 504)) && push.attempt + 1 < ATTEMPTS_MAX;

@@ -26,7 +26,7 @@ use url::Url;
 
 pub use return_to::ReturnHosts;
 
-use super::Services;
+use super::{Services, write::MayLoseRace};
 use crate::{
     domain::{
         account::{ProviderKind, SealedSecret, SecretKind},
@@ -142,6 +142,12 @@ pub enum ConsentError {
     /// The database failed, or lost a race.
     #[error("Something went wrong on our side. Try again in a few minutes.")]
     Store(#[from] StoreError),
+}
+
+impl MayLoseRace for ConsentError {
+    fn is_lost_race(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Busy))
+    }
 }
 
 impl ConsentError {

@@ -37,5 +37,3 @@ pub mod rules;
 pub mod run_focus;
 pub mod tasks;
 pub mod worked;
-
-pub(in crate::service) use outside::EditedBy;

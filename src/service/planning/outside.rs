@@ -4,7 +4,10 @@ use chrono::Duration;
 use chrono_tz::Tz;
 
 use super::{
-    super::{Services, write::WriteTx},
+    super::{
+        Services,
+        write::{EditedBy, WriteTx},
+    },
     imports::is_import,
     tasks::carried_on,
 };
@@ -26,15 +29,6 @@ use crate::{
     },
     store::{StoreError, Tx},
 };
-
-/// Who changed an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::service) enum EditedBy {
-    /// Its owner, here: what they do stands without a question.
-    Product,
-    /// Somebody, at the provider. `title_visible`: the copies there say the title, so whoever wrote another one had seen it.
-    Provider { title_visible: bool },
-}
 
 /// What changed about a block's event.
 enum OutsideChange<'a> {

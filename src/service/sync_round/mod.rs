@@ -16,21 +16,18 @@
 mod pull;
 mod removal;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use chrono::Duration;
 
 use self::pull::Puller;
-use super::{Refusal, Services, drain_outbox, promises};
+use super::{Refusal, Services, drain_outbox, open_account::OpenedAccount, promises};
 use crate::{
     domain::{
-        account::Account,
         calendar::{Calendar, RemoteCalendar},
-        conflict::HoldState,
         failure::{FailureClass, ProviderError},
-        ids::{AccountId, CalendarId},
-        mapping::Canonical,
-        person::{Scope, User},
+        ids::AccountId,
+        person::Scope,
         promise::Promise,
         round::{Cause, Progress, Round, Tally},
     },
@@ -41,54 +38,13 @@ use crate::{
         pulled::Pulled,
         report::{RoundSummary, RoundTotals},
     },
-    provider::{EventWriter, Provider},
     store::Mode,
 };
-
-/// An account, opened: everything a round needs that does not change while it runs.
-pub struct OpenedAccount {
-    /// The account.
-    pub account: Account,
-    /// Its owner.
-    pub user: User,
-    /// Its calendars.
-    pub calendars: Vec<Calendar>,
-    /// Those of them with deletions that were held when it was opened, and are not carried out or kept yet.
-    pub asked: Vec<(CalendarId, HoldState)>,
-    /// Its provider.
-    pub provider: Arc<dyn Provider>,
-}
 
 /// Called after each page.
 pub type PageProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 impl Services {
-    /// Loads an account and opens its provider.
-    pub async fn open_account(&self, id: AccountId) -> Result<OpenedAccount, Refusal> {
-        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        let account = tx.account(&Scope::Whole, id).await?.ok_or(Refusal::NotFound("account"))?;
-        let user = tx.user(&account.user_id).await?.ok_or(Refusal::NotFound("user"))?;
-        let calendars = tx.calendars_of(id).await?;
-        let mut asked = Vec::new();
-        for state in [HoldState::Held, HoldState::Approved, HoldState::Refused] {
-            asked.extend(
-                tx.holds(&Scope::Whole, Some(id), Some(state)).await?.into_iter().map(|hold| (hold.calendar_id, state)),
-            );
-        }
-        let mut secrets = tx.secrets_of(id).await?;
-        let mut grant = tx.grant_of(id).await?;
-        tx.commit().await?;
-        if let Some(held) = &grant {
-            self.ensure_fresh(id, held).await?;
-            let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-            secrets = tx.secrets_of(id).await?;
-            grant = tx.grant_of(id).await?;
-            tx.commit().await?;
-        }
-        let provider = self.connections.get(&account, &secrets, grant.as_ref(), &self.vault)?;
-        Ok(OpenedAccount { account, user, calendars, asked, provider })
-    }
-
     /// Runs one round and keeps its line in the sync log.
     pub async fn round(
         &self,
@@ -238,7 +194,7 @@ impl RunningRound<'_> {
 
     fn context<'s>(&'s self, calendar: &'s Calendar) -> CalendarContext<'s> {
         let (account, user) = (&self.opened.account, &self.opened.user);
-        CalendarContext::new(account, user, calendar, form(self.opened.provider.writer()), &self.services.world)
+        CalendarContext::new(account, user, calendar, self.opened.form(), &self.services.world)
     }
 
     async fn pull(
@@ -319,9 +275,4 @@ impl RunningRound<'_> {
         }
         Ok(deserted)
     }
-}
-
-/// What a provider makes of content, where it takes any.
-pub(in crate::service) fn form(writer: Option<&dyn EventWriter>) -> Option<&dyn Canonical> {
-    writer.map(|writer| -> &dyn Canonical { writer })
 }

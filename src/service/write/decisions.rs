@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::WriteTx;
+use super::{EditedBy, WriteTx};
 use crate::{
     domain::{account::PrivacyLevel, calendar::Calendar, person::Scope, round::Cause},
     engine::{
@@ -13,7 +13,6 @@ use crate::{
             context::CalendarContext,
         },
     },
-    service::planning::EditedBy,
     store::StoreError,
 };
 

@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 
 pub(in crate::service) use queue::{writable, write_target};
 
-use super::{Services, consent::ConsentError};
+use super::Services;
 use crate::{
     domain::{
         account::{Account, AccountStatus},
@@ -53,6 +53,15 @@ impl Consequence {
             Self::Adopt(_) | Self::Plan | Self::Reopen(_) => None,
         }
     }
+}
+
+/// Who changed an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) enum EditedBy {
+    /// Its owner, here: what they do stands without a question.
+    Product,
+    /// Somebody, at the provider. `title_visible`: the copies there say the title, so whoever wrote another one had seen it.
+    Provider { title_visible: bool },
 }
 
 /// A transaction under way, and what follows once it is durable.
@@ -151,17 +160,11 @@ impl MayLoseRace for StoreError {
     }
 }
 
-macro_rules! may_lose_race {
-    ($($error:ty),+) => {
-        $(impl MayLoseRace for $error {
-            fn is_lost_race(&self) -> bool {
-                matches!(self, Self::Store(StoreError::Busy))
-            }
-        })+
-    };
+impl MayLoseRace for Refusal {
+    fn is_lost_race(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Busy))
+    }
 }
-
-may_lose_race!(Refusal, ConsentError);
 
 impl Services {
     /// Does what follows from a change: now, or once the request's work is durable.

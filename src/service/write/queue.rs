@@ -4,7 +4,7 @@
 
 use chrono_tz::Tz;
 
-use super::WriteTx;
+use super::{EditedBy, WriteTx};
 use crate::{
     domain::{
         calendar::Calendar,
@@ -20,7 +20,7 @@ use crate::{
         recurrence::span,
         sync::plan::Reason,
     },
-    service::{Refusal, planning::EditedBy},
+    service::Refusal,
     store::{StoreError, Tx},
 };
 

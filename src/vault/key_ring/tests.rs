@@ -230,20 +230,6 @@ fn rotations_at_once_forget_no_key() {
 }
 
 #[test]
-fn a_retired_key_is_gone_and_the_current_one_cannot_be_retired() {
-    let folder = folder();
-    let ring = ring(&folder);
-    let row = sealed(&ring, "old");
-    assert!(matches!(ring.retire(&row.key_id), Err(VaultError::Current(_))));
-    let current = ring.rotate().expect("rotated");
-    ring.retire(&row.key_id).expect("retired");
-    assert!(matches!(ring.open(&row), Err(VaultError::UnknownKey(_))));
-    assert!(matches!(ring.retire(&row.key_id), Err(VaultError::UnknownKey(_))));
-    let list = ring.list().expect("list");
-    assert_eq!(list.iter().map(|key| (key.id.as_str(), key.current)).collect::<Vec<_>>(), [(current.as_str(), true)]);
-}
-
-#[test]
 fn a_key_file_that_vanished_stops_sealing_but_not_opening() {
     let folder = folder();
     let ring = ring(&folder);
@@ -268,7 +254,6 @@ fn the_environments_first_key_seals_and_the_files_keys_still_open() {
     assert_eq!(ring.open(&older).expect("opened").expose(), "older");
     assert_eq!(ring.open(&from_file).expect("opened").expose(), "file");
     assert!(matches!(ring.rotate(), Err(VaultError::FromEnvironment)));
-    assert!(matches!(ring.retire(&older.key_id), Err(VaultError::FromEnvironment)));
 }
 
 #[test]
