@@ -3,43 +3,12 @@
 //! - **cursor**: where a calendar's change list was read to; it exists only in [`Next::Done`], so it cannot be saved early.
 //! - **snapshot**: a listing of everything there is; only a *finished* one deletes by absence.
 
-use std::collections::VecDeque;
-
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::{
     ids::{RemoteEventId, Revision, SyncCursor, Uid},
     mapping::RemoteEvent,
 };
-
-/// Where in a pull we are. Lives for one pull, in memory; never stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum PageToken {
-    /// The first page.
-    #[default]
-    Start,
-    /// The provider's own word for the next page.
-    Text(String),
-    /// The provider's own word for the next page, and objects whose other parts are still to come.
-    Carrying {
-        /// The word.
-        page: String,
-        /// Those objects, in the provider's own form.
-        parts: Vec<Bytes>,
-        /// How many objects it is asked for.
-        size: u32,
-    },
-    /// Objects that a listing named and that are still to be read.
-    Pending {
-        /// Delta or snapshot, as the listing was.
-        kind: PageKind,
-        /// The cursor that the listing gave: it becomes [`Next::Done`] once nothing is pending.
-        cursor: Option<SyncCursor>,
-        /// Names and revisions still to be read.
-        objects: VecDeque<(RemoteEventId, Revision)>,
-    },
-}
 
 /// Whether absence means anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +17,16 @@ pub enum PageKind {
     Delta,
     /// Part of everything there is; once finished, what was not named is not there.
     Snapshot,
+}
+
+/// Which events a snapshot shows: absence of another one means nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Covers {
+    /// All there are.
+    #[default]
+    Everything,
+    /// Those that are not over: a publisher shows a window that moves, and what has ended leaves it without being deleted.
+    NotOver,
 }
 
 /// One remote event that is there and cannot be read: reported, skipped, and never taken for deleted.
@@ -70,6 +49,8 @@ pub struct Unreadable {
 pub struct ChangePage {
     /// Whether absence means anything.
     pub kind: PageKind,
+    /// Of which events.
+    pub covers: Covers,
     /// Events that are new or not at the revision we hold.
     pub changed: Vec<RemoteEvent>,
     /// Events that are there as we hold them (snapshots only).
@@ -86,11 +67,29 @@ pub struct ChangePage {
     pub next: Next,
 }
 
+impl ChangePage {
+    /// A page with nothing on it, the last one.
+    #[must_use]
+    pub fn new(kind: PageKind, cursor: Option<SyncCursor>) -> Self {
+        Self {
+            kind,
+            covers: Covers::Everything,
+            changed: Vec::new(),
+            present: Vec::new(),
+            unreadable: Vec::new(),
+            removed: Vec::new(),
+            expected: None,
+            interval_s: None,
+            next: Next::Done(cursor),
+        }
+    }
+}
+
 /// What follows a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Ask again with this.
-    Page(PageToken),
+    /// Another page.
+    More,
     /// That was all. The cursor to keep once every page is committed.
     Done(Option<SyncCursor>),
 }

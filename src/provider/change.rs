@@ -1,11 +1,11 @@
-//! What a pull asks.
+//! How a calendar is read: what a pull asks, and what it is compared with.
 
 use async_trait::async_trait;
 
 use super::error::Result;
 use crate::domain::{
     ids::{RemoteCalendarId, RemoteEventId, Revision, SyncCursor},
-    page::PageToken,
+    page::ChangePage,
 };
 
 /// What we already hold of a calendar, so that a listing need not carry unchanged events.
@@ -31,8 +31,8 @@ impl Known for Nothing {
     }
 }
 
-/// One request for one page.
-#[derive(Clone)]
+/// What is to be read.
+#[derive(Clone, Copy, Debug)]
 pub struct Pull<'a> {
     /// Which calendar.
     pub calendar: &'a RemoteCalendarId,
@@ -40,8 +40,11 @@ pub struct Pull<'a> {
     pub cursor: Option<&'a SyncCursor>,
     /// Compare a complete listing with what we hold, even though there is a cursor.
     pub reconcile: bool,
-    /// What we hold.
-    pub known: &'a dyn Known,
-    /// Which page: [`PageToken::Start`], then what the page before gave.
-    pub page: PageToken,
+}
+
+/// A calendar that is being read, page after page. Where it is lives in here, and for one pull only.
+#[async_trait]
+pub trait Reading: Send {
+    /// The next page; `known` is what we hold by then. After the last page, or an error, the reading is over.
+    async fn next(&mut self, known: &dyn Known) -> Result<ChangePage>;
 }

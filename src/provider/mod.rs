@@ -1,7 +1,7 @@
 //! The provider speaks: one trait per capability, one folder per provider, no provider naming another.
 //!
 //! - **cursor**: where a calendar's change list was read to; it exists only in [`Next::Done`], so it cannot be saved early.
-//! - **page**: one bounded piece of a pull. A pull begins with [`PageToken::Start`].
+//! - **page**: one bounded piece of a pull ([`Reading::next`]).
 //! - **snapshot**: a pull that lists everything there is; only a *finished* snapshot deletes by absence.
 //!
 //! **Invariant:** a provider decides nothing about sync. It prepares requests, reads answers, and classes failures.
@@ -21,11 +21,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use catalogue::ProviderFacts;
-pub use change::{Known, Pull};
+pub use change::{Known, Pull, Reading};
 pub use error::{ProviderError, Result};
 pub use push::ChannelKeeper;
 
-pub use crate::domain::page::{ChangePage, Found, Next, PageKind, PageToken, Unreadable};
+pub use crate::domain::page::{ChangePage, Covers, Found, Next, PageKind, Unreadable};
 use crate::domain::{
     availability::Busy,
     calendar::RemoteCalendar,
@@ -51,8 +51,8 @@ pub trait Provider: Send + Sync {
     /// Somebody asked: what was remembered of the calendars is read again.
     fn forget_listing(&self) {}
 
-    /// One page of changes since the cursor, or of everything.
-    async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage>;
+    /// Begins to read the changes since the cursor, or everything. Nothing is sent before the first page is asked for.
+    fn pull<'a>(&'a self, pull: Pull<'a>) -> Box<dyn Reading + 'a>;
 
     /// The hand that writes; `None`: read-only.
     fn writer(&self) -> Option<&dyn EventWriter> {

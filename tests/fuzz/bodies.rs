@@ -29,7 +29,7 @@ use calwarden::{
     },
     ical::{self, TextLimits, decode, encode},
     provider::{
-        Next, PageToken, Provider, Pull,
+        Next, Provider, Pull,
         caldav::{Caldav, CaldavConfig},
         change::Nothing,
         feed::{Feed, FeedConfig},
@@ -191,11 +191,10 @@ pub fn feed(data: &[u8]) {
 /// The first pages of a pull.
 async fn pulled(account: &dyn Provider, calendar: &str) {
     let calendar = RemoteCalendarId::from(calendar);
-    let mut page = PageToken::Start;
+    let mut reading = account.pull(Pull { calendar: &calendar, cursor: None, reconcile: true });
     for _ in 0..3 {
-        let pull = Pull { calendar: &calendar, cursor: None, reconcile: true, known: &Nothing, page };
-        match account.pull(pull).await.map(|told| told.next) {
-            Ok(Next::Page(next)) => page = next,
+        match reading.next(&Nothing).await {
+            Ok(page) if page.next == Next::More => {}
             _ => return,
         }
     }

@@ -13,7 +13,7 @@ use calwarden::{
         secret::Secret,
     },
     provider::{
-        Next, PageToken, Provider, ProviderError, Pull, Result, Unreadable,
+        Next, Provider, ProviderError, Pull, Result, Unreadable,
         change::Nothing,
         google::{Google, GoogleConfig},
         transport::{Http, OutgoingRequest, Response, client::ClientConfig},
@@ -88,17 +88,16 @@ async fn listed(sizes: Vec<usize>) -> (usize, Vec<Unreadable>, Next, Vec<(u32, b
     let http: Arc<dyn Http> = large.clone();
     let account = Google::new(http, world, config);
     let calendar = RemoteCalendarId::from("testuser@example.test");
-    let (mut found, mut unreadable, mut page) = (0, Vec::new(), PageToken::Start);
-    loop {
-        let pull = Pull { calendar: &calendar, cursor: None, reconcile: true, known: &Nothing, page };
-        let told = account.pull(pull).await.expect("a page");
-        found += told.changed.len();
-        unreadable.extend(told.unreadable);
-        match told.next {
-            Next::Page(next) => page = next,
-            done @ Next::Done(_) => return (found, unreadable, done, large.asked.lock().expect("no panic").clone()),
-        }
+    let (mut found, mut unreadable, mut next) = (0, Vec::new(), Next::More);
+    let mut reading = account.pull(Pull { calendar: &calendar, cursor: None, reconcile: true });
+    while next == Next::More {
+        let page = reading.next(&Nothing).await.expect("a page");
+        found += page.changed.len();
+        unreadable.extend(page.unreadable);
+        next = page.next;
     }
+    let asked = large.asked.lock().expect("no panic").clone();
+    (found, unreadable, next, asked)
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use calwarden::{
         sync::plan::Reason,
     },
     ical::{self, TextLimits},
-    provider::{Next, PageToken, Pull},
+    provider::{Next, Pull},
     sandbox::google::GoogleLookAlike,
     service::Services,
     store::{ConflictFilter, Mode},
@@ -183,21 +183,18 @@ impl Rest {
                 }
             }
             let mut there: BTreeMap<String, String> = BTreeMap::new();
-            let mut page = PageToken::Start;
-            loop {
-                let pull = Pull { calendar: &calendar.remote_id, cursor: None, reconcile: true, known: &Nothing, page };
-                let told = opened.provider.pull(pull).await.expect("a page");
-                for event in told.changed {
+            let pull = Pull { calendar: &calendar.remote_id, cursor: None, reconcile: true };
+            let (mut reading, mut next) = (opened.provider.pull(pull), Next::More);
+            while next == Next::More {
+                let page = reading.next(&Nothing).await.expect("a page");
+                for event in page.changed {
                     self.kept.extend(numbers(&texts(&event.content)));
                     let title = name(&event.content.facts.title, &event.id.0);
                     if there.insert(title.clone(), texts(&event.content)).is_some() {
                         self.broken.push(Promise::OneCopy.broken(format!("{title} twice there")));
                     }
                 }
-                match told.next {
-                    Next::Page(next) => page = next,
-                    Next::Done(_) => break,
-                }
+                next = page.next;
             }
             self.compare(&here, &there);
             self.alive.extend(there.into_keys());

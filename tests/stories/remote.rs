@@ -8,7 +8,7 @@ use calwarden::{
         failure::FailureClass,
         ids::{EventId, RemoteEventId, Revision, SyncCursor, Uid},
         mapping::RemoteEvent,
-        page::{ChangePage, Found, Next, PageKind, PageToken},
+        page::{ChangePage, Found, Next, PageKind},
     },
     engine::drain::{Answer, Request},
 };
@@ -36,6 +36,9 @@ pub struct Object {
     /// Which local event we made it for.
     pub made_for: Option<EventId>,
 }
+
+/// Where a list goes on: after a change, up to another.
+pub type Place = (u64, u64);
 
 /// Who sends.
 #[derive(Clone, Copy, Debug)]
@@ -101,12 +104,12 @@ impl Remote {
         self.horizon = self.seq;
     }
 
-    /// One page of what has changed since the cursor, or of everything.
+    /// One page of what has changed since the cursor, or of everything; `place`: where it begins, then where the next one does.
     pub fn list(
         &self,
         calendar: usize,
         cursor: Option<&SyncCursor>,
-        token: &PageToken,
+        place: &mut Option<Place>,
         now: DateTime<Utc>,
     ) -> Result<ChangePage, FailureClass> {
         let since = match cursor {
@@ -114,33 +117,21 @@ impl Remote {
             None => Some(0),
         };
         let since = since.ok_or(FailureClass::CursorExpired)?;
-        let (from, upto) = match token {
-            PageToken::Text(text) => {
-                let (from, upto) = text.split_once('/').expect("our own token");
-                (from.parse().expect("a place"), upto.parse().expect("a place"))
-            }
-            _ => (since, self.settled(now)),
-        };
+        let (from, upto) = place.unwrap_or_else(|| (since, self.settled(now)));
         let mut wanted: Vec<_> =
             self.objects.iter().filter(|(_, object)| object.calendar == calendar && object.seq > from).collect();
         wanted.retain(|(_, object)| object.shown_from <= now && (cursor.is_some() || !object.gone));
         wanted.sort_by_key(|(_, object)| object.seq);
         let more = wanted.len() > PAGE;
         wanted.truncate(PAGE);
-        let next = match wanted.last() {
-            Some((_, last)) if more => Next::Page(PageToken::Text(format!("{}/{upto}", last.seq))),
-            _ => Next::Done(Some(SyncCursor(format!("{upto}")))),
-        };
+        *place = wanted.last().filter(|_| more).map(|(_, last)| (last.seq, upto));
+        let kind = if cursor.is_some() { PageKind::Delta } else { PageKind::Snapshot };
         let (gone, here): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(_, object)| object.gone);
         Ok(ChangePage {
-            kind: if cursor.is_some() { PageKind::Delta } else { PageKind::Snapshot },
             changed: here.into_iter().map(|(id, object)| event(id, object)).collect(),
-            present: Vec::new(),
-            unreadable: Vec::new(),
             removed: gone.into_iter().map(|(id, _)| id.clone()).collect(),
-            expected: None,
-            interval_s: None,
-            next,
+            next: if more { Next::More } else { Next::Done(Some(SyncCursor(format!("{upto}")))) },
+            ..ChangePage::new(kind, None)
         })
     }
 

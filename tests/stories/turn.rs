@@ -9,7 +9,7 @@ use calwarden::{
         failure::{FailureClass, ProviderError},
         ids::{RemoteEventId, SyncCursor},
         outbox::{OutboxEntry, OutboxState},
-        page::{ChangePage, Next, PageToken, Unreadable},
+        page::{ChangePage, Next, Unreadable},
     },
     engine::{
         drain::{Answer, Ask, Delivery, Ended, EntryChange, Reads, Request, Stored},
@@ -27,7 +27,12 @@ use calwarden::{
     },
 };
 
-use super::{hub::Copy, remote::Sender, steps::Fate, world::World};
+use super::{
+    hub::Copy,
+    remote::{Place, Sender},
+    steps::Fate,
+    world::World,
+};
 
 /// Where an account's round is.
 #[derive(Default)]
@@ -46,7 +51,7 @@ pub enum Stage {
 pub struct Pulling {
     calendar: usize,
     cursor: Option<SyncCursor>,
-    token: PageToken,
+    place: Option<Place>,
     held: KnownCopies,
     unbound: Unbound,
     sweep: Sweep,
@@ -95,12 +100,12 @@ impl World {
         let unbound = Unbound::new(&queued, looks, []);
         let held = KnownCopies::new(self.hub.index(held.id), Vec::new(), queued);
         let sweep = Sweep::over(&held, self.setting.world.now());
-        Stage::Ask(Box::new(Pulling { calendar, cursor, token: PageToken::Start, held, unbound, sweep, pulled }))
+        Stage::Ask(Box::new(Pulling { calendar, cursor, place: None, held, unbound, sweep, pulled }))
     }
 
-    fn ask(&mut self, account: usize, pulling: Box<Pulling>, fate: Fate) -> Stage {
+    fn ask(&mut self, account: usize, mut pulling: Box<Pulling>, fate: Fate) -> Stage {
         let now = self.setting.world.now();
-        match self.remotes[account].list(pulling.calendar, pulling.cursor.as_ref(), &pulling.token, now) {
+        match self.remotes[account].list(pulling.calendar, pulling.cursor.as_ref(), &mut pulling.place, now) {
             Ok(mut page) if fate == Fate::Withheld && !page.changed.is_empty() => {
                 let first = page.changed.remove(0);
                 page.unreadable.push(withheld(first.id));
@@ -117,8 +122,7 @@ impl World {
     fn apply(&mut self, account: usize, mut pulling: Pulling, page: ChangePage) -> Stage {
         let context = self.setting.context(account, pulling.calendar);
         let calendar = context.calendar.id;
-        let next = pulling.sweep.take(page, &pulling.held);
-        let mut batch = pulling.sweep.batch(matches!(next, Next::Done(_)));
+        let (next, mut batch) = pulling.sweep.take(page, &pulling.held);
         let mapped = batch.mapped(&pulling.held).iter().filter_map(|id| self.hub.mapped(calendar, id)).collect();
         let lost = batch.unmapped(&pulling.held).iter().filter_map(|uid| self.hub.lost(calendar, uid)).collect();
         batch.take_unreadable(&pulling.held, self.setting.world.now());
@@ -129,7 +133,7 @@ impl World {
         pulling.held.hold_all(&changes);
         pulling.sweep.add(changes);
         let cursor = match next {
-            Next::Page(token) => return Stage::Ask(Box::new(Pulling { token, ..pulling })),
+            Next::More => return Stage::Ask(Box::new(pulling)),
             Next::Done(cursor) => cursor,
         };
         let moved = pulling.sweep.moved(&pulling.held);
@@ -167,7 +171,7 @@ impl World {
         let calendar = context.calendar.id;
         let mapped: Vec<_> = pulled.removed.iter().filter_map(|id| self.hub.mapped(calendar, id)).collect();
         let moves = self.hub.moves(&self.setting, (account, which), &mapped, gone);
-        Missing::new(&context, (None, pulled), self.hub.holds_in_force(calendar), mapped, &moves, false)
+        Missing::new(&context, (None, pulled), self.hub.holds_in_force(calendar), mapped, &moves)
     }
 
     fn finish(&mut self, account: usize, which: usize, judged: &Judged, gone: &Gone) {

@@ -16,12 +16,9 @@ use crate::{
         notice::{NoticeKind, counted},
         outbox::{OutboxEntry, OutboxState},
     },
-    engine::{
-        recurrence::span,
-        sync::{
-            brake::{HoldReason, Loss},
-            hold::{Answers, Picture, Sorted, follow},
-        },
+    engine::sync::{
+        brake::{HoldReason, Loss},
+        hold::{Answers, Picture, Sorted, follow},
     },
 };
 
@@ -46,8 +43,7 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// Puts the mappings whose remote end is gone beside the holds that are in force. `expires`: a publisher shows a moving window only, so
-    /// an event that has ended and is shown no more has expired, not been deleted, and stays.
+    /// Puts the mappings whose remote end is gone beside the holds that are in force.
     #[must_use]
     pub fn new(
         context: &CalendarContext<'_>,
@@ -55,13 +51,10 @@ impl Missing {
         holds: Vec<Hold>,
         mut mapped: Vec<MappedEvent>,
         moves: &Moves,
-        expires: bool,
     ) -> Self {
         let calendar = context.calendar;
-        if expires {
-            let (now, zone) = (context.world.now(), context.floating_in());
-            mapped.retain(|(_, event)| span(&event.content, zone).1.is_none_or(|end| end >= now));
-        }
+        let (now, zone) = (context.world.now(), context.floating_in());
+        mapped.retain(|(_, event)| pulled.would_show(&event.content, zone, now));
         // What is deleted in a calendar that only takes events stands there again, and is never deleted here; what was carried into
         // another calendar is not lost.
         let free = |event: &Event| {

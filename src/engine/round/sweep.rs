@@ -19,7 +19,7 @@ use crate::{
         mapping::{MappingKey, RemoteEvent},
         notice::counted,
         outbox::{OutboxEntry, WriteOp},
-        page::{ChangePage, Next, PageKind, Unreadable, UnreadableEvent},
+        page::{ChangePage, Covers, Next, PageKind, Unreadable, UnreadableEvent},
         round::Tally,
     },
     engine::sync::{brake::Evidence, matching::Candidates},
@@ -157,6 +157,7 @@ pub struct Sweep {
     removed: BTreeSet<RemoteEventId>,
     renamed: BTreeSet<RemoteEventId>,
     snapshot: bool,
+    covers: Covers,
     handled: u32,
     expected: Option<u32>,
     interval_s: Option<u32>,
@@ -173,9 +174,10 @@ impl Sweep {
         Self { mapped: held.by_remote.len(), began: now, ..Self::default() }
     }
 
-    /// Takes in a page; answers where the next one is.
-    pub fn take(&mut self, page: ChangePage, held: &KnownCopies) -> Next {
-        self.snapshot = page.kind == PageKind::Snapshot;
+    /// Takes in a page; answers what follows it, and what is to be decided now: nothing before there is enough of it, unless it is the
+    /// last page.
+    pub fn take(&mut self, page: ChangePage, held: &KnownCopies) -> (Next, Batch) {
+        (self.snapshot, self.covers) = (page.kind == PageKind::Snapshot, page.covers);
         self.expected = page.expected.or(self.expected);
         self.interval_s = page.interval_s.or(self.interval_s);
         let handled = page.changed.len() + page.unreadable.len() + page.removed.len();
@@ -211,16 +213,12 @@ impl Sweep {
                 self.changed.insert(event.id.clone(), event);
             }
         }
-        page.next
-    }
-
-    /// What is to be decided now: nothing before there is enough of it, unless it is the last.
-    pub fn batch(&mut self, last: bool) -> Batch {
-        if self.changed.len() < BATCH && !last {
-            return Batch::default();
+        let mut batch = Batch::default();
+        if self.changed.len() >= BATCH || page.next != Next::More {
+            batch.changed = std::mem::take(&mut self.changed).into_values().collect();
+            batch.unreadable = std::mem::take(&mut self.unreadable);
         }
-        let changed = std::mem::take(&mut self.changed).into_values().collect();
-        Batch { changed, unreadable: std::mem::take(&mut self.unreadable) }
+        (page.next, batch)
     }
 
     /// Counts what was done with a batch.
@@ -298,6 +296,7 @@ impl Sweep {
             mapped: self.mapped,
             removed,
             evidence,
+            covers: self.covers,
             cursor,
             awaited: self.awaited().map(|why| Awaited { why, complete: self.snapshot }),
             reconciled: self.snapshot && !lagging && self.awaited.is_empty(),
@@ -315,7 +314,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::page::PageToken;
 
     fn at(hour: i64) -> DateTime<Utc> {
         Utc.with_ymd_and_hms(2026, 5, 4, 0, 0, 0).single().unwrap_or_default() + Duration::hours(hour)
@@ -351,14 +349,10 @@ mod tests {
             may_pass: true,
         };
         let page = ChangePage {
-            kind,
-            changed: Vec::new(),
-            present: Vec::new(),
             unreadable: vec![withheld],
             removed: vec!["a".into()],
-            expected: None,
-            interval_s: None,
-            next: Next::Page(PageToken::Start),
+            next: Next::More,
+            ..ChangePage::new(kind, None)
         };
         sweep.take(page, held);
         sweep.finish(Some("new".into()), held)

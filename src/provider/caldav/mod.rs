@@ -46,11 +46,11 @@ use self::{
     convert::SyncMark,
     exchange::Exchange,
     manners::Manners,
-    pull::{DavPuller, MultigetSize},
+    pull::{DavReading, MultigetSize},
     write::Pen,
 };
 use super::{
-    ChangePage, EventWriter, Found, PageToken, Provider, ProviderError, Pull, Result, WriteTarget,
+    EventWriter, Found, Provider, ProviderError, Pull, Reading, Result, WriteTarget,
     catalogue::{self, ConnectedBy, Looks, ProviderFacts},
     transport::{Credential, Http},
 };
@@ -207,24 +207,8 @@ impl Provider for Caldav {
         calendars.iter().filter_map(|id| href::resolve(base, id.as_str())).map(|url| href::place(&url)).collect()
     }
 
-    async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage> {
-        let collection = self.collection(pull.calendar).await?;
-        let mark = self.memory().marks.get(pull.calendar).cloned();
-        let puller = DavPuller {
-            exchange: &self.exchange,
-            collection,
-            limits: &self.limits,
-            known: pull.known,
-            mark,
-            room: &self.room,
-        };
-        match pull.page {
-            PageToken::Start => puller.first(pull.cursor, pull.reconcile).await,
-            PageToken::Pending { kind, cursor, objects } => puller.next(kind, cursor, objects).await,
-            PageToken::Text(_) | PageToken::Carrying { .. } => {
-                Err(ProviderError::new(FailureClass::Refused, "this page is not one of this calendar"))
-            }
-        }
+    fn pull<'a>(&'a self, pull: Pull<'a>) -> Box<dyn Reading + 'a> {
+        Box::new(DavReading::new(self, pull))
     }
 
     fn writer(&self) -> Option<&dyn EventWriter> {

@@ -1,4 +1,4 @@
-//! One page of a pull: the listing on the first, then the objects in batches.
+//! A calendar, read page by page: the listing with the first page, then the objects in batches.
 //!
 //! **Invariant:** a row missing from a multiget, or answered with 404 there, is not a deletion: the object is asked for
 //! by itself first.
@@ -8,10 +8,12 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use async_trait::async_trait;
 use futures_util::{StreamExt, future::try_join_all, stream};
 use url::Url;
 
 use super::{
+    Caldav,
     convert::{self, Converted, SyncMark},
     exchange::{Exchange, MultistatusAnswer},
     href,
@@ -25,7 +27,7 @@ use crate::{
     },
     ical::TextLimits,
     provider::{
-        ChangePage, Known, Next, PageKind, PageToken, Unreadable,
+        ChangePage, Known, Next, PageKind, Pull, Reading, Unreadable,
         error::{ProviderError, Result},
     },
 };
@@ -39,16 +41,30 @@ const FAILING_MAX: usize = 3;
 
 type WantedMembers = (RemoteEventId, Revision);
 
-/// What a pull needs to know of its calendar.
-pub(super) struct DavPuller<'a> {
-    pub exchange: &'a Exchange,
-    pub collection: Url,
-    pub limits: &'a TextLimits,
-    pub known: &'a dyn Known,
-    /// What the calendar said of itself when it was last listed; `None`: it was not.
-    pub mark: Option<SyncMark>,
+/// A calendar that is being read.
+pub(super) struct DavReading<'a> {
+    account: &'a Caldav,
+    pull: Pull<'a>,
+    /// What the listing left to be read; `None`: it was not listed yet.
+    listed: Option<Listed<'a>>,
+}
+
+/// What a listing named and is still to be read.
+struct Listed<'a> {
+    reader: ObjectReader<'a>,
+    kind: PageKind,
+    /// The cursor that the listing gave.
+    cursor: Option<SyncCursor>,
+    objects: VecDeque<WantedMembers>,
+}
+
+/// Reads objects of one calendar.
+struct ObjectReader<'a> {
+    exchange: &'a Exchange,
+    collection: Url,
+    limits: &'a TextLimits,
     /// Objects per multiget.
-    pub room: &'a MultigetSize,
+    room: &'a MultigetSize,
 }
 
 /// How many objects are asked for in one multiget: half as many after an answer that was too large, twice as many after one
@@ -94,72 +110,79 @@ enum Read {
     Vanished(RemoteEventId),
 }
 
-impl DavPuller<'_> {
-    /// The first page: the listing, and the first objects with it.
-    pub(super) async fn first(&self, cursor: Option<&SyncCursor>, reconcile: bool) -> Result<ChangePage> {
-        let lister = Lister { exchange: self.exchange, collection: &self.collection, known: self.known };
+impl<'a> DavReading<'a> {
+    pub(super) fn new(account: &'a Caldav, pull: Pull<'a>) -> Self {
+        Self { account, pull, listed: None }
+    }
+
+    /// Lists the calendar: a page of what needs no reading, and the rest.
+    async fn list(&self, known: &dyn Known) -> Result<(ChangePage, Listed<'a>)> {
+        let Self { account, pull: Pull { calendar, cursor, reconcile }, .. } = *self;
+        let Caldav { exchange, limits, room, .. } = account;
+        let collection = account.collection(calendar).await?;
+        // What the calendar said of itself when it was last listed; `None`: it was not.
+        let mark = account.memory().marks.get(calendar).cloned();
+        let lister = Lister { exchange, collection: &collection, known };
         let listing = match cursor.map(SyncMark::read) {
-            None => lister.everything(self.mark.as_ref()).await?,
+            None => lister.everything(mark.as_ref()).await?,
             Some(None) => {
                 let detail = "the stored cursor is not one of a CalDAV calendar";
                 return Err(ProviderError::new(FailureClass::CursorExpired, detail));
             }
             // A server that keeps a ctag is not asked again whether it does reports.
             Some(Some(held @ (SyncMark::Ctag(_) | SyncMark::None))) if reconcile => {
-                lister.everything(self.mark.as_ref().or(Some(&held))).await?
+                lister.everything(mark.as_ref().or(Some(&held))).await?
             }
-            Some(Some(_)) if reconcile => lister.everything(self.mark.as_ref()).await?,
-            Some(Some(held)) => lister.since(held, self.mark.as_ref()).await?,
+            Some(Some(_)) if reconcile => lister.everything(mark.as_ref()).await?,
+            Some(Some(held)) => lister.since(held, mark.as_ref()).await?,
         };
         let DavListing { kind, pending, present, removed, refused, cursor } = listing;
         let expected = u32::try_from(pending.len() + present.len()).ok();
-        let mut page = self.next(kind, cursor, pending.into()).await?;
-        page.present.extend(present);
-        page.removed.extend(removed);
-        page.unreadable.extend(refused);
-        page.expected = expected;
-        Ok(page)
+        let page =
+            ChangePage { present, removed, unreadable: refused, expected, ..ChangePage::new(kind, cursor.clone()) };
+        let reader = ObjectReader { exchange, collection, limits, room };
+        Ok((page, Listed { reader, kind, cursor, objects: pending.into() }))
     }
+}
 
-    /// The next objects.
-    pub(super) async fn next(
-        &self,
-        kind: PageKind,
-        cursor: Option<SyncCursor>,
-        mut objects: VecDeque<WantedMembers>,
-    ) -> Result<ChangePage> {
-        let batches: Vec<Vec<WantedMembers>> = (0..IN_FLIGHT)
-            .map(|_| objects.drain(..objects.len().min(self.room.now())).collect::<Vec<_>>())
-            .filter(|batch| !batch.is_empty())
-            .collect();
-        let read = try_join_all(batches.into_iter().map(|batch| self.batch(batch))).await?;
-        let next = if objects.is_empty() {
-            Next::Done(cursor)
-        } else {
-            Next::Page(PageToken::Pending { kind, cursor, objects })
+#[async_trait]
+impl Reading for DavReading<'_> {
+    async fn next(&mut self, known: &dyn Known) -> Result<ChangePage> {
+        let (mut page, mut listed) = match self.listed.take() {
+            Some(listed) => (ChangePage::new(listed.kind, listed.cursor.clone()), listed),
+            None => self.list(known).await?,
         };
-        let mut page = ChangePage {
-            kind,
-            changed: Vec::new(),
-            present: Vec::new(),
-            unreadable: Vec::new(),
-            removed: Vec::new(),
-            expected: None,
-            interval_s: None,
-            next,
-        };
-        for read in read.into_iter().flatten() {
+        for read in listed.some().await? {
             match read {
                 Read::Converted(Converted::Event(event)) => page.changed.push(*event),
-                Read::Converted(Converted::NotAnEvent(id)) if kind == PageKind::Snapshot => page.present.push(id),
+                Read::Converted(Converted::NotAnEvent(id)) if page.kind == PageKind::Snapshot => page.present.push(id),
                 Read::Converted(Converted::NotAnEvent(_)) => {}
                 Read::Converted(Converted::Unreadable(unreadable)) => page.unreadable.push(unreadable),
                 Read::Vanished(id) => page.removed.push(id),
             }
         }
+        if !listed.objects.is_empty() {
+            page.next = Next::More;
+            self.listed = Some(listed);
+        }
         Ok(page)
     }
+}
 
+impl Listed<'_> {
+    /// Reads the next objects.
+    async fn some(&mut self) -> Result<Vec<Read>> {
+        let Self { reader, objects, .. } = self;
+        let batches: Vec<Vec<WantedMembers>> = (0..IN_FLIGHT)
+            .map(|_| objects.drain(..objects.len().min(reader.room.now())).collect::<Vec<_>>())
+            .filter(|batch| !batch.is_empty())
+            .collect();
+        let read = try_join_all(batches.into_iter().map(|batch| reader.batch(batch))).await?;
+        Ok(read.into_iter().flatten().collect())
+    }
+}
+
+impl ObjectReader<'_> {
     /// Reads a batch, in smaller ones where the answer would be too large, and at last one by one.
     async fn batch(&self, wanted: Vec<WantedMembers>) -> Result<Vec<Read>> {
         let (mut read, mut missing) = (Vec::with_capacity(wanted.len()), Vec::new());

@@ -15,7 +15,7 @@ use crate::{
         mapping::RemoteEvent,
     },
     ical::FeedUnreadable,
-    provider::{ChangePage, Known, Next, PageKind, Unreadable},
+    provider::{ChangePage, Covers, Known, PageKind, Unreadable},
 };
 
 /// The publisher said that nothing changed: the cursor stays as it is.
@@ -24,16 +24,7 @@ pub(super) fn unchanged(cursor: Option<&SyncCursor>, bookmark: Option<&Bookmark>
 }
 
 fn nothing(cursor: Option<SyncCursor>, interval_s: Option<u32>) -> ChangePage {
-    ChangePage {
-        kind: PageKind::Delta,
-        changed: Vec::new(),
-        present: Vec::new(),
-        unreadable: Vec::new(),
-        removed: Vec::new(),
-        expected: Some(0),
-        interval_s,
-        next: Next::Done(cursor),
-    }
+    ChangePage { expected: Some(0), interval_s, ..ChangePage::new(PageKind::Delta, cursor) }
 }
 
 /// What a calendar is compared with.
@@ -82,6 +73,7 @@ impl Comparison<'_> {
         let total = ids.len() + unreadable.len();
         let mut page = nothing(cursor, bookmark.interval_s);
         page.kind = kind;
+        page.covers = Covers::NotOver;
         page.expected = u32::try_from(total).ok();
         page.unreadable = unreadable;
         for ((event, id), revision) in whole.feed.events.into_iter().zip(ids).zip(revisions) {

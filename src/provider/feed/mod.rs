@@ -28,7 +28,7 @@ use tokio::time::Instant;
 
 use self::{bookmark::Bookmark, classify::FeedAnswer, convert::Comparison, request::Source};
 use super::{
-    ChangePage, PageToken, Provider, ProviderError, Pull, Result,
+    ChangePage, Known, Next, Provider, ProviderError, Pull, Reading, Result,
     catalogue::{ConnectedBy, Looks, ProviderFacts},
     transport::{
         Http,
@@ -135,7 +135,7 @@ impl Feed {
     }
 
     /// The answer that `calendars` has just read, if it answers this pull.
-    fn held_for(&self, pull: &Pull<'_>) -> Option<FeedAnswer> {
+    fn held_for(&self, pull: Pull<'_>) -> Option<FeedAnswer> {
         let held = self.remember(|memory| memory.held.take())?;
         let answers_this = match held.answer {
             FeedAnswer::Unchanged => !pull.reconcile && held.asked_since.as_ref() == pull.cursor,
@@ -175,36 +175,44 @@ impl Provider for Feed {
         vec![self.source.place()]
     }
 
-    async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage> {
-        if pull.calendar.as_str() != CALENDAR {
-            return Err(ProviderError::new(FailureClass::Gone, "a feed has one calendar, `feed`"));
-        }
-        if pull.page != PageToken::Start {
-            return Err(ProviderError::new(FailureClass::Refused, "a feed has one page"));
-        }
-        let bookmark = self.bookmark(pull.cursor);
-        let answer = match self.held_for(&pull) {
-            Some(answer) => answer,
-            None => self.fetch(bookmark.as_ref().filter(|_| !pull.reconcile)).await?,
-        };
-        let page = match (answer, bookmark) {
-            (FeedAnswer::Unchanged, bookmark) => convert::unchanged(pull.cursor, bookmark.as_ref()),
-            (FeedAnswer::Whole(whole), bookmark) => Comparison {
-                before: bookmark.unwrap_or_default(),
-                source: &self.source.fingerprint,
-                known: pull.known,
-                reconcile: pull.reconcile,
-            }
-            .build(*whole),
-        };
-        if let super::Next::Done(cursor) = &page.next {
-            self.remember(|memory| memory.last.clone_from(cursor));
-        }
-        Ok(page)
+    fn pull<'a>(&'a self, pull: Pull<'a>) -> Box<dyn Reading + 'a> {
+        Box::new(FeedReading { feed: self, pull })
     }
 
     fn requests_made(&self) -> u32 {
         self.http.requests_made()
+    }
+}
+
+/// A feed that is being read: it has one page.
+struct FeedReading<'a> {
+    feed: &'a Feed,
+    pull: Pull<'a>,
+}
+
+#[async_trait]
+impl Reading for FeedReading<'_> {
+    async fn next(&mut self, known: &dyn Known) -> Result<ChangePage> {
+        let Self { feed, pull: Pull { calendar, cursor, reconcile } } = *self;
+        if calendar.as_str() != CALENDAR {
+            return Err(ProviderError::new(FailureClass::Gone, "a feed has one calendar, `feed`"));
+        }
+        let bookmark = feed.bookmark(cursor);
+        let answer = match feed.held_for(self.pull) {
+            Some(answer) => answer,
+            None => feed.fetch(bookmark.as_ref().filter(|_| !reconcile)).await?,
+        };
+        let page = match (answer, bookmark) {
+            (FeedAnswer::Unchanged, bookmark) => convert::unchanged(cursor, bookmark.as_ref()),
+            (FeedAnswer::Whole(whole), bookmark) => {
+                let before = bookmark.unwrap_or_default();
+                Comparison { before, source: &feed.source.fingerprint, known, reconcile }.build(*whole)
+            }
+        };
+        if let Next::Done(cursor) = &page.next {
+            feed.remember(|memory| memory.last.clone_from(cursor));
+        }
+        Ok(page)
     }
 }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     domain::ids::{RemoteEventId, Revision},
     provider::{
-        Known, Next, PageKind,
+        Covers, PageKind,
         change::Nothing,
         transport::{OutgoingRequest, Response},
     },
@@ -93,7 +93,7 @@ impl Copy {
 
 async fn pull(feed: &Feed, cursor: Option<&SyncCursor>, known: &dyn Known, reconcile: bool) -> Result<ChangePage> {
     let calendar = RemoteCalendarId::from(CALENDAR);
-    feed.pull(Pull { calendar: &calendar, cursor, reconcile, known, page: PageToken::Start }).await
+    feed.pull(Pull { calendar: &calendar, cursor, reconcile }).next(known).await
 }
 
 fn set_up() -> (Arc<Publisher>, Feed) {
@@ -366,18 +366,16 @@ async fn a_bookmark_of_another_address_is_not_used() {
     let config = FeedConfig { url: Secret::new("https://school.example/other.ics") };
     let other = Feed::new(Arc::clone(&publisher) as Arc<dyn Http>, &config).expect("a feed");
     publisher.then(200, &[("etag", "\"1\"")], SCHOOL);
-    assert_eq!(copy.round(&other).await.kind, PageKind::Snapshot);
+    let page = copy.round(&other).await;
+    assert_eq!((page.kind, page.covers), (PageKind::Snapshot, Covers::NotOver));
     assert_eq!(publisher.last_asked("if-none-match"), None);
 }
 
 #[tokio::test]
-async fn there_is_one_calendar_with_one_page() {
+async fn there_is_one_calendar() {
     let (_, feed) = set_up();
     let other = RemoteCalendarId::from("other");
-    let first = Pull { calendar: &other, cursor: None, reconcile: false, known: &Nothing, page: PageToken::Start };
-    assert_eq!(feed.pull(first.clone()).await.expect_err("no such calendar").class, FailureClass::Gone);
-    let calendar = RemoteCalendarId::from(CALENDAR);
-    let second = Pull { calendar: &calendar, page: PageToken::Text("2".to_owned()), ..first };
-    assert_eq!(feed.pull(second).await.expect_err("no such page").class, FailureClass::Refused);
+    let pull = Pull { calendar: &other, cursor: None, reconcile: false };
+    assert_eq!(feed.pull(pull).next(&Nothing).await.expect_err("no such calendar").class, FailureClass::Gone);
     assert!(!format!("{feed:?}").contains("secret"));
 }

@@ -46,9 +46,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
-use self::{classify::GoogleAction, item::Item};
+use self::{classify::GoogleAction, item::Item, pull::GoogleReading};
 use super::{
-    ChangePage, ChannelKeeper, EventWriter, FreeBusy, Provider, ProviderError, Pull, Result,
+    ChannelKeeper, EventWriter, FreeBusy, Provider, ProviderError, Pull, Reading, Result,
     catalogue::{ConnectedBy, Looks, ProviderFacts},
     transport::{
         Credential, Http, OutgoingRequest, Response,
@@ -198,13 +198,8 @@ impl Provider for Google {
         self.memory().listed = None;
     }
 
-    async fn pull(&self, pull: Pull<'_>) -> Result<ChangePage> {
-        let page = self.pull_page(pull).await;
-        if matches!(&page, Err(error) if matches!(error.class, FailureClass::Gone | FailureClass::Forbidden)) {
-            // The calendar is no longer ours to read: what the list says of it has changed too.
-            self.forget_listing();
-        }
-        page
+    fn pull<'a>(&'a self, pull: Pull<'a>) -> Box<dyn Reading + 'a> {
+        Box::new(GoogleReading::new(self, pull))
     }
 
     fn writer(&self) -> Option<&dyn EventWriter> {

@@ -1,4 +1,4 @@
-//! One page of a pull. Single events go through as they come; parts of series are carried to the last page and put together
+//! A calendar, read page by page. Single events go through as they come; parts of series are carried to the last page and put together
 //! there, for Google lists a master and its exceptions separately and in any order.
 //!
 //! **Invariant:** a change of one part of a series is put into the whole that is held, or into one read anew; it never
@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
@@ -22,7 +23,7 @@ use crate::{
         ids::{RemoteCalendarId, RemoteEventId, Revision, SyncCursor},
     },
     provider::{
-        ChangePage, Known, Next, PageKind, PageToken, Pull, Unreadable,
+        ChangePage, Known, Next, PageKind, Provider as _, Pull, Reading, Unreadable,
         error::{ProviderError, Result},
     },
 };
@@ -32,21 +33,32 @@ const CURSOR: &str = "g1:";
 /// Pages that one series and its exceptions take at most.
 const FAMILY_PAGES_MAX: usize = 1_000;
 
-impl Google {
-    pub(super) async fn pull_page(&self, pull: Pull<'_>) -> Result<ChangePage> {
+/// A calendar that is being read.
+pub(super) struct GoogleReading<'a> {
+    account: &'a Google,
+    pull: Pull<'a>,
+    /// Google's word for the next page; `None`: it is the first.
+    page: Option<String>,
+    /// Objects whose other parts may come on a later page, as Google sent them.
+    parts: Vec<Bytes>,
+    /// How many objects the next page is asked for.
+    size: u32,
+}
+
+impl<'a> GoogleReading<'a> {
+    pub(super) fn new(account: &'a Google, pull: Pull<'a>) -> Self {
+        Self { account, pull, page: None, parts: Vec::new(), size: PAGE_MAX }
+    }
+
+    async fn read(&mut self, known: &dyn Known) -> Result<ChangePage> {
+        let Self { account, pull, page, parts, size } = self;
         let since = if pull.reconcile { None } else { pull.cursor };
         let token = since.map(read_cursor).transpose()?;
-        let (page, mut parts, size) = match &pull.page {
-            PageToken::Start => (None, Vec::new(), PAGE_MAX),
-            PageToken::Carrying { page, parts, size } => (Some(page.clone()), parts.clone(), *size),
-            PageToken::Text(_) | PageToken::Pending { .. } => {
-                return Err(ProviderError::new(FailureClass::Refused, "this page is not one of this calendar"));
-            }
-        };
-        let url = self.at(&["calendars", pull.calendar.as_str(), "events"]);
+        let url = account.at(&["calendars", pull.calendar.as_str(), "events"]);
         let ask = |portion| request::events(url.clone(), token, page.as_deref(), portion);
-        let GooglePage { answer, next_size, outline } = self.page(size, GoogleAction::Listing, ask).await?;
-        let mut draft = Draft::new(if token.is_some() { PageKind::Delta } else { PageKind::Snapshot }, &pull);
+        let GooglePage { answer, next_size, outline } = account.page(*size, GoogleAction::Listing, ask).await?;
+        let kind = if token.is_some() { PageKind::Delta } else { PageKind::Snapshot };
+        let mut draft = Draft { calendar: pull.calendar, known, page: ChangePage::new(kind, None) };
         for item in answer.items() {
             if outline && (item.master().is_some() || !item.cancelled()) {
                 // Whether it is a series does not show: it waits for what else is listed of it.
@@ -64,11 +76,12 @@ impl Google {
             }
         }
         match (answer.text("nextPageToken"), answer.text("nextSyncToken")) {
-            (Some(page), _) => {
-                draft.page.next = Next::Page(PageToken::Carrying { page: page.to_owned(), parts, size: next_size });
+            (Some(following), _) => {
+                (*page, *size) = (Some(following.to_owned()), next_size);
+                draft.page.next = Next::More;
             }
             (None, Some(token)) => {
-                self.put_together(&parts, &mut draft).await?;
+                account.put_together(parts, &mut draft).await?;
                 draft.page.next = Next::Done(Some(SyncCursor(format!("{CURSOR}{token}"))));
             }
             (None, None) => {
@@ -80,7 +93,21 @@ impl Google {
         }
         Ok(draft.page)
     }
+}
 
+#[async_trait]
+impl Reading for GoogleReading<'_> {
+    async fn next(&mut self, known: &dyn Known) -> Result<ChangePage> {
+        let page = self.read(known).await;
+        if matches!(&page, Err(error) if matches!(error.class, FailureClass::Gone | FailureClass::Forbidden)) {
+            // The calendar is no longer ours to read: what the list says of it has changed too.
+            self.account.forget_listing();
+        }
+        page
+    }
+}
+
+impl Google {
     async fn put_together(&self, parts: &[Bytes], draft: &mut Draft<'_>) -> Result<()> {
         let mut families: BTreeMap<String, (Option<Item>, Vec<Item>)> = BTreeMap::new();
         for item in parts.iter().filter_map(|bytes| Item::read(bytes)) {
@@ -221,21 +248,7 @@ struct Draft<'a> {
     page: ChangePage,
 }
 
-impl<'a> Draft<'a> {
-    fn new(kind: PageKind, pull: &Pull<'a>) -> Self {
-        let page = ChangePage {
-            kind,
-            changed: Vec::new(),
-            present: Vec::new(),
-            unreadable: Vec::new(),
-            removed: Vec::new(),
-            expected: None,
-            interval_s: None,
-            next: Next::Done(None),
-        };
-        Self { calendar: pull.calendar, known: pull.known, page }
-    }
-
+impl Draft<'_> {
     fn add(&mut self, whole: &WholeSeries) {
         let id = RemoteEventId::from(whole.master.id());
         if self.known.revision(&id) == Some(&whole.revision()) {

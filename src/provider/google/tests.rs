@@ -18,7 +18,7 @@ use crate::{
         ports::{Clock, Random},
         time::EventTime,
     },
-    provider::{Known, Next, PageKind, PageToken},
+    provider::{ChangePage, Known, Next, PageKind},
 };
 
 fn folder() -> PathBuf {
@@ -85,14 +85,8 @@ fn google(answers: Vec<(u16, Vec<u8>)>) -> Google {
 async fn pulled(answers: Vec<(u16, Vec<u8>)>, cursor: Option<&str>, known: &Held) -> Result<ChangePage> {
     let calendar = RemoteCalendarId::from("testuser@example.test");
     let cursor = cursor.map(|text| SyncCursor(text.to_owned()));
-    let pull = Pull {
-        calendar: &calendar,
-        cursor: cursor.as_ref(),
-        reconcile: cursor.is_none(),
-        known,
-        page: PageToken::Start,
-    };
-    google(answers).pull(pull).await
+    let pull = Pull { calendar: &calendar, cursor: cursor.as_ref(), reconcile: cursor.is_none() };
+    google(answers).pull(pull).next(known).await
 }
 
 /// One captured event, as a list of its own would show it.
@@ -272,16 +266,14 @@ async fn a_series_that_goes_is_not_brought_back_by_its_exceptions_on_a_later_pag
     ] {
         let (mut removed, mut changed) = (Vec::new(), Vec::new());
         let (calendar, cursor) = (RemoteCalendarId::from("testuser@example.test"), SyncCursor("g1:t".to_owned()));
-        let (google, mut token) = (google(pages.into_iter().map(|page| (200, page)).collect()), Some(PageToken::Start));
-        while let Some(page) = token.take() {
-            let pull = Pull { calendar: &calendar, cursor: Some(&cursor), reconcile: false, known: &held, page };
-            let answer = google.pull(pull).await.expect("a page");
-            removed.extend(answer.removed);
-            changed.extend(answer.changed);
-            token = match answer.next {
-                Next::Page(next) => Some(next),
-                Next::Done(_) => None,
-            };
+        let google = google(pages.into_iter().map(|page| (200, page)).collect());
+        let mut reading = google.pull(Pull { calendar: &calendar, cursor: Some(&cursor), reconcile: false });
+        let mut next = Next::More;
+        while next == Next::More {
+            let page = reading.next(&held).await.expect("a page");
+            removed.extend(page.removed);
+            changed.extend(page.changed);
+            next = page.next;
         }
         assert_eq!((removed, changed.len()), (vec![RemoteEventId::from("s")], 0));
     }

@@ -11,9 +11,9 @@ use crate::{
     domain::{
         calendar::RemoteCalendar,
         failure::FailureClass::{self, CursorExpired},
-        ids::{CalendarId, EventId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid},
+        ids::{CalendarId, EventId, RemoteEventId, Revision, SyncCursor, Uid},
         mapping::Remains,
-        page::{Next, PageToken},
+        page::Next,
         person::Scope,
         promise::Promise,
         round::Progress,
@@ -57,20 +57,6 @@ impl Known for Holdings<'_> {
             Ok::<_, StoreError>(held.into_iter().next().and_then(|(mapping, _)| mapping.raw))
         };
         read.await.map_err(|error| ProviderError::new(FailureClass::Transient, format!("our own copy: {error}")))
-    }
-}
-
-/// What all pages of one pull are asked with.
-#[derive(Clone, Copy)]
-struct PullContext<'a> {
-    calendar: &'a RemoteCalendarId,
-    cursor: Option<&'a SyncCursor>,
-    reconcile: bool,
-}
-
-impl<'a> PullContext<'a> {
-    fn page(self, known: &'a dyn Known, page: PageToken) -> Pull<'a> {
-        Pull { calendar: self.calendar, cursor: self.cursor, reconcile: self.reconcile, known, page }
     }
 }
 
@@ -138,16 +124,15 @@ impl Puller<'_> {
     ) -> Result<Pulled, Stopped> {
         let (mut holdings, mut unbound) = self.holdings().await?;
         let mut sweep = Sweep::over(&holdings.held, self.context.world.now());
-        let asked = PullContext { calendar: &remote.id, cursor, reconcile };
-        let mut page = self.provider.pull(asked.page(&holdings, PageToken::Start)).await.map_err(Refusal::Provider)?;
+        let mut reading = self.provider.pull(Pull { calendar: &remote.id, cursor, reconcile });
+        let mut page = reading.next(&holdings).await.map_err(Refusal::Provider)?;
         for _ in 0..PAGES_MAX {
-            let next = sweep.take(page, &holdings.held);
-            let batch = sweep.batch(matches!(next, Next::Done(_)));
+            let (next, batch) = sweep.take(page, &holdings.held);
             let (applied, following) = match next {
                 // The provider reads the next page while this one is decided and committed.
-                Next::Page(token) => {
+                Next::More => {
                     let applying = self.apply(batch, &holdings, &mut unbound);
-                    let (applied, following) = tokio::join!(applying, self.provider.pull(asked.page(&holdings, token)));
+                    let (applied, following) = tokio::join!(applying, reading.next(&holdings));
                     (applied?, Ok(following.map_err(Refusal::Provider)?))
                 }
                 Next::Done(cursor) => (self.apply(batch, &holdings, &mut unbound).await?, Err(cursor)),

@@ -32,7 +32,7 @@ impl RunningRound<'_> {
         let gone: Gone = pulled.iter().flat_map(of).collect();
         let mut missing = Vec::new();
         for (calendar, stamp, result) in pulled {
-            missing.push(self.missing(&calendar, (stamp, result), &gone, doubtful).await?);
+            missing.push(self.missing(&calendar, (stamp, result), &gone).await?);
         }
         let losses: Vec<_> = missing.iter().map(|missing| missing.loss(doubtful)).collect();
         let verdicts = judge(&losses, &self.services.settings.brake);
@@ -48,14 +48,13 @@ impl RunningRound<'_> {
         calendar: &Calendar,
         pulled: (Option<String>, Pulled),
         gone: &Gone,
-        expires: bool,
     ) -> Result<Missing, Refusal> {
         let mut tx = self.services.store.begin(Mode::Read, &Scope::Whole).await?;
         let mapped = tx.mappings_by_remote(calendar.id, &pulled.1.removed).await?;
         let holds = tx.holds_in_force(calendar.id).await?;
         let moves = self.moves(&mut tx, calendar, &mapped, gone).await?;
         tx.commit().await?;
-        Ok(Missing::new(&self.context(calendar), pulled, holds, mapped, &moves, expires))
+        Ok(Missing::new(&self.context(calendar), pulled, holds, mapped, &moves))
     }
 
     /// Commits one calendar's deletions and cursor, as far as nobody has to be asked about them.

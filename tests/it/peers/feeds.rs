@@ -62,6 +62,21 @@ async fn a_feed_is_imported_followed_and_costs_one_conditional_request_when_unch
 }
 
 #[tokio::test]
+async fn what_has_ended_stays_when_the_feed_stops_showing_it() {
+    let past = feed_of(3).replace("DTSTART:2027", "DTSTART:2025").replace("DTEND:2027", "DTEND:2025");
+    let (past, ahead) = (past.replace("END:VCALENDAR\r\n", ""), feed_of(5));
+    let both = past + ahead.split_once("X-WR-CALNAME:School\r\n").expect("events").1;
+    let page = PageServer::start(Page::calendar(both.replacen("@feed", "@past", 3)));
+    let service = Service::start();
+    let account = connect(&service, &page).await;
+    assert_eq!(service.events(false).await.len(), 8);
+    page.set(Page::calendar(feed_of(4)));
+    service.sync(&account).await;
+    let left: Vec<_> = service.events(false).await.iter().map(|event| event["title"].clone()).collect();
+    assert_eq!(left.len(), 7, "the three of the past stay, and of five that are ahead one was deleted: {left:?}");
+}
+
+#[tokio::test]
 async fn one_broken_event_among_a_hundred_is_reported_and_the_others_import() {
     let mut text = feed_of(100);
     text = text.replacen("DTSTART:20271205T010000Z", "DTSTART:whenever", 1);

@@ -215,8 +215,8 @@ async fn calendars_of_several_homes_are_listed_and_far_ones_keep_their_host() {
     assert_eq!(names, ["/17/calendars/home/", "https://p43-caldav.icloud.com/18/calendars/shared/"]);
     let far = RemoteCalendarId::from("https://p43-caldav.icloud.com/18/calendars/shared/");
     let nothing = Held::default();
-    let pull = Pull { calendar: &far, cursor: None, reconcile: false, known: &nothing, page: PageToken::Start };
-    account.pull(pull).await.expect("a page");
+    let pull = Pull { calendar: &far, cursor: None, reconcile: false };
+    account.pull(pull).next(&nothing).await.expect("a page");
     script.finished();
 }
 

@@ -31,7 +31,7 @@ use crate::{
         time::EventTime,
     },
     provider::{
-        ChangePage, Known, Next, PageToken, Provider, Pull, Result,
+        ChangePage, Known, Next, Provider, Pull, Result,
         transport::{Credential, Http, OutgoingRequest, Response},
     },
 };
@@ -187,14 +187,13 @@ fn holding(pairs: &[(&str, &str)]) -> Held {
 async fn pull(account: &Caldav, cursor: Option<&str>, reconcile: bool, known: &Held) -> Result<ChangePage> {
     let cursor = cursor.map(SyncCursor::from);
     let calendar = office();
-    let page = PageToken::Start;
-    account.pull(Pull { calendar: &calendar, cursor: cursor.as_ref(), reconcile, known, page }).await
+    account.pull(Pull { calendar: &calendar, cursor: cursor.as_ref(), reconcile }).next(known).await
 }
 
 fn done(page: &ChangePage) -> Option<&str> {
     match &page.next {
         Next::Done(cursor) => cursor.as_ref().map(SyncCursor::as_str),
-        Next::Page(_) => panic!("the pull goes on"),
+        Next::More => panic!("the pull goes on"),
     }
 }
 

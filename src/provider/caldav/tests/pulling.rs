@@ -370,14 +370,11 @@ async fn a_large_calendar_comes_in_pages_and_the_cursor_with_the_last() {
         answer(&["e"]),
     ]);
     let account = account.with_batch(2);
-    let first = pull(&account, None, false, &Held::default()).await.expect("a page");
-    assert_eq!((first.changed.len(), first.expected), (4, Some(5)));
-    let Next::Page(page) = first.next else { panic!("one page only") };
     let calendar = office();
-    let last = account
-        .pull(Pull { calendar: &calendar, cursor: None, reconcile: false, known: &Nothing, page })
-        .await
-        .expect("a page");
+    let mut reading = account.pull(Pull { calendar: &calendar, cursor: None, reconcile: false });
+    let first = reading.next(&Nothing).await.expect("a page");
+    assert_eq!((first.changed.len(), first.expected, first.next), (4, Some(5), Next::More));
+    let last = reading.next(&Nothing).await.expect("a page");
     assert_eq!(
         (changed(&last), done(&last), last.kind),
         (vec!["/home/ada/office/e.ics"], Some("sync:t"), PageKind::Snapshot)
@@ -400,8 +397,8 @@ async fn names_are_matched_however_they_are_spelt() {
             .holding("<d:href>/home/ada%40example.org/office/a.ics</d:href>"),
     ]);
     let held = holding(&[("/home/ada@example.org/office/held.ics", "\"1\"")]);
-    let pull = Pull { calendar: &calendar, cursor: None, reconcile: false, known: &held, page: PageToken::Start };
-    let page = account.pull(pull).await.expect("a page");
+    let pull = Pull { calendar: &calendar, cursor: None, reconcile: false };
+    let page = account.pull(pull).next(&held).await.expect("a page");
     assert_eq!(changed(&page), ["/home/ada%40example.org/office/a.ics"]);
     assert_eq!(ids(&page.present), ["/home/ada@example.org/office/held.ics"], "under the name we hold");
     script.finished();
