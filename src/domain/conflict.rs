@@ -143,6 +143,61 @@ words! {
     }
 }
 
+words! {
+    /// Why a calendar's deletions are held.
+    HoldReason {
+        /// The account would lose more than the allowed share.
+        ShareOfAccount = "share_of_account",
+        /// The calendar would lose everything.
+        WholeCalendar = "whole_calendar",
+        /// The picture that somebody was asked about has changed while it waited.
+        HeldBefore = "held_before",
+    }
+}
+
+impl HoldReason {
+    /// The words that a hold keeps.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::ShareOfAccount => "more than half of the account's events would be deleted at once",
+            Self::WholeCalendar => "every event of this calendar would be deleted at once",
+            Self::HeldBefore => "a part of them was held before and waits for an answer",
+        }
+    }
+}
+
+words! {
+    /// How the provider reported the deletions: what speaks for an error of its own, and what against it.
+    #[derive(Default)]
+    Evidence {
+        /// It names each of them as deleted: somebody or something deleted them there.
+        Named = "named",
+        /// A complete list no longer has them.
+        #[default]
+        Absent = "absent",
+        /// A list came back, and nothing at all was on it.
+        EmptyList = "empty_list",
+        /// The provider has not listed the calendar itself for a day.
+        NoCalendar = "no_calendar",
+    }
+}
+
+impl Evidence {
+    /// The words that a hold keeps.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Named => "each of them is reported as deleted there, so somebody or some program has deleted them",
+            Self::Absent => "they are missing from a list that is otherwise complete",
+            Self::NoCalendar => {
+                "the calendar itself is no longer listed there, so somebody has deleted it or closed it to you"
+            }
+            Self::EmptyList => "the list came back empty, which is often an error of the server and no deletion",
+        }
+    }
+}
+
 /// One deletion that was stopped: which copy, in which state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "StoredDeletion")]

@@ -20,7 +20,7 @@ use crate::{
         account::{AccountStatus, ProviderKind},
         failure::FailureClass,
         ids::AccountId,
-        notice::NoticeKind,
+        notice::NoticeSubject,
         person::Scope,
         round::{Cause, Outcome},
     },
@@ -184,15 +184,13 @@ impl AccountWork for UseCases {
     }
 
     async fn ask_reconnect(&self, id: AccountId) {
-        let text = "Your calendar account no longer lets us in. Connect it again to go on syncing; changes made \
-                    meanwhile are kept.";
-        log(id, "the request to reconnect", self.services.notify_owner(id, NoticeKind::ReconnectRequired, text).await);
+        let told = self.services.notify_owner(id, NoticeSubject::ReconnectRequired).await;
+        log(id, "the request to reconnect", told);
     }
 
     async fn notify_unwatched(&self, id: AccountId) {
-        let text = "Your calendar provider does not notify us of changes at the moment. We look every few minutes instead, \
-                    and nothing is lost.";
-        log(id, "the notice of missing channels", self.services.notify_owner(id, NoticeKind::Unwatched, text).await);
+        let told = self.services.notify_owner(id, NoticeSubject::Unwatched).await;
+        log(id, "the notice of missing channels", told);
     }
 
     async fn hear(&self, notifications: &[Notification]) -> Result<(), WorkError> {
@@ -224,8 +222,8 @@ impl AccountWork for UseCases {
         let state =
             AccountState { status: AccountStatus::Quarantined, reason, failures: restarts, next_round_at: None };
         log(id, "the quarantine", self.keep(id, state).await);
-        let text = "Syncing this account was stopped because it kept failing. Nothing is lost; we are looking into it.";
-        log(id, "the notice of the quarantine", self.services.notify_owner(id, NoticeKind::Quarantined, text).await);
+        let told = self.services.notify_owner(id, NoticeSubject::Quarantined).await;
+        log(id, "the notice of the quarantine", told);
     }
 
     async fn account_ids(&self) -> Result<Vec<AccountId>, WorkError> {

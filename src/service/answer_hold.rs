@@ -7,7 +7,7 @@ use crate::{
         conflict::{HeldDeletion, HeldFate, Hold, HoldState, Severity},
         ids::HoldId,
         mapping::{Event, Mapping},
-        notice::{Notice, NoticeKind, counted},
+        notice::{Notice, NoticeSubject},
         person::Scope,
         round::Cause,
     },
@@ -18,15 +18,15 @@ use crate::{
 /// Held events that are shown with their hold.
 const HELD_SHOWN: usize = 100;
 
-/// A hold, the first of its events, and in one sentence what comes of it.
+/// A hold and the first of its events.
 #[derive(Clone, Debug)]
 pub struct HoldShown {
     /// The hold.
     pub hold: Hold,
     /// Its events, the first hundred.
     pub events: Vec<Event>,
-    /// What comes of it.
-    pub outcome: String,
+    /// Whether its calendar takes changes from here; `None`: there is no such calendar any more.
+    pub takes_writes: Option<bool>,
 }
 
 impl Services {
@@ -65,8 +65,9 @@ impl Services {
         // What was approved is what happens next; what is kept may be here alone from now on, which its owner should know.
         if let Some(account) = tx.account(&Scope::Whole, hold.account_id).await?.filter(|_| !approve) {
             let owner = (&account.space_id, &account.user_id);
-            let what = (NoticeKind::DeletionsHeld, Severity::Normal);
-            let notice = Notice::new(self.world.new_id(), owner, what, outcome(&hold, &calendar), self.world.now());
+            let kept = hold.count(HeldFate::Kept);
+            let subject = NoticeSubject::DeletionsRefused { kept, written_back: calendar.takes_writes() };
+            let notice = Notice::new(self.world.new_id(), owner, (subject, Severity::Normal), self.world.now());
             tx.put_notice(&Notice { account_id: Some(account.id), ..notice }).await?;
         }
         tx.wake(hold.account_id, Cause::Requested);
@@ -78,8 +79,8 @@ impl Services {
         let ids: Vec<_> = hold.removed.iter().take(HELD_SHOWN).map(|held| held.event_id).collect();
         let events = tx.events_by_ids(&ids).await?;
         let calendar = tx.calendar(&Scope::Whole, hold.calendar_id).await?;
-        let outcome = calendar.map(|calendar| outcome(&hold, &calendar)).unwrap_or_default();
-        Ok(HoldShown { hold, events, outcome })
+        let takes_writes = calendar.as_ref().map(Calendar::takes_writes);
+        Ok(HoldShown { hold, events, takes_writes })
     }
 }
 
@@ -110,39 +111,4 @@ fn ended(state: HoldState) -> String {
         }
     };
     why.to_owned()
-}
-
-/// What comes of a hold, in words for its owner.
-fn outcome(hold: &Hold, calendar: &Calendar) -> String {
-    let (kept, restored) = (hold.count(HeldFate::Kept), hold.count(HeldFate::Restored));
-    let events = |count| counted(count, "event");
-    match hold.state {
-        HoldState::Held => {
-            format!("{} wait for your answer; nothing is deleted until then.", events(hold.removed.len()))
-        }
-        HoldState::Approved => {
-            format!("You approved it: {} are deleted here with the next sync.", events(hold.removed.len()))
-        }
-        HoldState::CarriedOut => format!(
-            "You approved it: {} were deleted here; {} had come back and stayed.",
-            events(hold.count(HeldFate::Deleted)),
-            hold.count(HeldFate::Back)
-        ),
-        HoldState::Refused if calendar.takes_writes() => {
-            format!("You refused it: {} stay, and are written to their calendar again.", events(kept))
-        }
-        HoldState::Refused => format!(
-            "You refused it: {} stay, and are only here now, because their calendar takes no changes from here.",
-            events(kept)
-        ),
-        HoldState::Restored => format!(
-            "You refused it: {} are written to their calendar again; {} had come back there.",
-            events(restored),
-            hold.count(HeldFate::Back)
-        ),
-        HoldState::Superseded => {
-            "What is missing has changed since: events came back, or more is missing and asked about in a newer hold."
-                .to_owned()
-        }
-    }
 }

@@ -7,7 +7,7 @@ use crate::domain::{
     account::AccountStatus,
     conflict::Severity,
     ids::AccountId,
-    notice::{Notice, NoticeKind},
+    notice::{Notice, NoticeSubject},
     person::Scope,
 };
 
@@ -46,11 +46,11 @@ impl Services {
     }
 
     /// Notifies an account's owner of something that they have to do.
-    pub async fn notify_owner(&self, id: AccountId, kind: NoticeKind, text: &str) -> Result<(), Refusal> {
+    pub async fn notify_owner(&self, id: AccountId, subject: NoticeSubject) -> Result<(), Refusal> {
         let mut write = self.begin_write(&Scope::Whole).await?;
         let account = write.account(&Scope::Whole, id).await?.ok_or(Refusal::NotFound("account"))?;
         let owner = (&account.space_id, &account.user_id);
-        let notice = Notice::new(self.world.new_id(), owner, (kind, Severity::High), text, self.world.now());
+        let notice = Notice::new(self.world.new_id(), owner, (subject, Severity::High), self.world.now());
         write.put_notice(&Notice { account_id: Some(id), ..notice }).await?;
         Ok(write.commit().await?)
     }

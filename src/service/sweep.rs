@@ -6,7 +6,7 @@ use super::{Refusal, Services, consent, repeat_request::KEPT_HOURS};
 use crate::{
     domain::{
         conflict::{ConflictStatus, Severity},
-        notice::{Notice, NoticeKind},
+        notice::{Notice, NoticeSubject},
         person::Scope,
     },
     engine::rollover::STALE_ASKED_EVERY,
@@ -66,9 +66,8 @@ impl Services {
         for conflict in tx.conflicts(&Scope::Whole, &filter).await? {
             let Some(account) = tx.account(&Scope::Whole, conflict.account_id).await? else { continue };
             let owner = (&account.space_id, &account.user_id);
-            let text = "An event was changed here and at its calendar. Choose which to keep.";
-            let what = (NoticeKind::ConflictPending, conflict.severity);
-            let notice = Notice::new(self.world.new_id(), owner, what, text, self.world.now());
+            let what = (NoticeSubject::ConflictPending, conflict.severity);
+            let notice = Notice::new(self.world.new_id(), owner, what, self.world.now());
             let (account_id, event_id) = (Some(account.id), Some(conflict.event_id));
             tx.put_notice(&Notice { account_id, event_id, ..notice }).await?;
         }
@@ -81,10 +80,8 @@ impl Services {
         let now = self.world.now();
         let mut tx = self.begin_write(&Scope::Whole).await?;
         for (space, user) in tx.owners_of_stale(now - STALE_ASKED_EVERY, BATCH).await? {
-            let text = "Some tasks were carried from day to day too often, and are not planned any more. Plan them anew, \
-                        shorten them or give them up.";
-            let what = (NoticeKind::TaskStale, Severity::Normal);
-            tx.put_notice(&Notice::new(self.world.new_id(), (&space, &user), what, text, now)).await?;
+            let what = (NoticeSubject::TaskStale, Severity::Normal);
+            tx.put_notice(&Notice::new(self.world.new_id(), (&space, &user), what, now)).await?;
         }
         tx.commit().await?;
         Ok(())

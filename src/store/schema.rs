@@ -234,7 +234,7 @@ table! {
 }
 
 table! {
-    use super::super::types::{Id, Instant};
+    use super::super::types::{Document, Id, Instant};
     use diesel::sql_types::{Nullable, Text};
 
     notices (id) {
@@ -245,7 +245,7 @@ table! {
         event_id -> Nullable<Id>,
         kind -> Text,
         severity -> Text,
-        text -> Text,
+        parameters -> Document,
         created_at -> Instant,
         read_at -> Nullable<Instant>,
     }

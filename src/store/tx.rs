@@ -423,8 +423,8 @@ queries! {
         fn hold(scope: &Scope, id: HoldId) -> Option<Hold>;
     }
     notices {
-        /// Sends a notice to a person. An unread notice of the same person, kind, account and event is refreshed (severity, text,
-        /// time; it keeps its id) instead of doubled.
+        /// Sends a notice to a person. An unread notice of the same person, kind, account and event is refreshed (severity,
+        /// what it says, time; it keeps its id) instead of doubled.
         fn put_notice(notice: &Notice) -> ();
         /// Notices, newest first, older than `after`.
         fn notices(

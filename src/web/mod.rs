@@ -25,6 +25,7 @@ mod request;
 pub mod route;
 pub mod session;
 mod webhooks;
+mod words;
 
 use std::{
     collections::BTreeMap,

@@ -113,7 +113,7 @@ fn three_days_without_a_new_channel_are_polled_through_told_once_and_end_by_them
         // Two minutes without a channel, their jitter, and the story's own steps.
         assert!(slowest <= Duration::from_secs(2 * 60 * 105 / 100 + 10), "{slowest:?}");
         let told = alive.services.notices(&Scope::Whole, Some(&person.user), false, None, 100).await.expect("notices");
-        let told = told.iter().filter(|notice| notice.kind == NoticeKind::Unwatched).count();
+        let told = told.iter().filter(|notice| notice.subject.kind() == NoticeKind::Unwatched.as_str()).count();
         assert_eq!(told, 1);
         control(alive, outside, "DELETE", "faults", &json!({}));
         tokio::time::sleep(Duration::from_hours(2)).await;

@@ -102,7 +102,7 @@ impl AppState<'_> {
 
     pub async fn told(&self, kind: NoticeKind) -> usize {
         let all = self.alive.services.notices(&Scope::Whole, Some(&self.person.user), false, None, 100).await;
-        all.expect("notices").iter().filter(|notice| notice.kind == kind).count()
+        all.expect("notices").iter().filter(|notice| notice.subject.kind() == kind.as_str()).count()
     }
 }
 

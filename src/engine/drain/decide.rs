@@ -14,7 +14,7 @@ use crate::{
         failure::{FailureClass, ProviderError},
         ids::Uid,
         mapping::{Mapping, RemoteEvent},
-        notice::NoticeKind,
+        notice::NoticeSubject,
         outbox::{OutboxEntry, OutboxState, WriteOp},
         promise::Promise,
         round::Tally,
@@ -328,8 +328,7 @@ fn put_aside(entry: &OutboxEntry, why: &str) -> EntryChange {
 /// The same, and its owner is notified.
 fn parked(place: &Place, entry: &OutboxEntry, why: &str, around: Surroundings<'_>) -> Decided {
     let mut changes = Changes::default();
-    let text = format!("A change could not be sent to your calendar: {why}. It is kept; you can try it again.");
-    let context = place.context(around);
-    changes.tell(&context, Some(entry.event_id), NoticeKind::WriteParked, Severity::Normal, text);
+    let subject = NoticeSubject::WriteParked { why: why.to_owned() };
+    changes.tell(&place.context(around), Some(entry.event_id), subject, Severity::Normal);
     Decided::then(put_aside(entry, why), changes, Ask::Over(Ended::Done))
 }

@@ -9,15 +9,15 @@ use super::{changes::Changes, context::CalendarContext, pulled::Pulled};
 use crate::{
     domain::{
         calendar::Calendar,
-        conflict::{HeldDeletion, HeldFate, Hold, HoldState, Severity},
+        conflict::{HeldDeletion, HeldFate, Hold, HoldReason, HoldState, Severity},
         event::EventContent,
         ids::{CalendarId, EventId, RemoteEventId, SyncCursor},
         mapping::{Event, Mapping},
-        notice::{NoticeKind, counted},
+        notice::NoticeSubject,
         outbox::{OutboxEntry, OutboxState},
     },
     engine::sync::{
-        brake::{HoldReason, Loss},
+        brake::Loss,
         hold::{Answers, Picture, Sorted, follow},
     },
 };
@@ -193,12 +193,10 @@ impl Judged {
         if followed.asks {
             let hold = self.hold(context);
             if followed.grows {
-                let text = format!(
-                    "{} would be deleted because {}. Nothing was deleted; please check.",
-                    counted(hold.removed.len(), "event"),
-                    hold.reason
-                );
-                changes.tell(context, None, NoticeKind::DeletionsHeld, Severity::High, text);
+                let events = hold.removed.len();
+                let (reason, evidence) = (self.reason(), pulled.evidence);
+                let subject = NoticeSubject::DeletionsHeld { events, reason, evidence };
+                changes.tell(context, None, subject, Severity::High);
             }
             holds.push(hold);
         }
@@ -208,10 +206,12 @@ impl Judged {
         Closed { holds, released, changes, carried, read }
     }
 
+    fn reason(&self) -> HoldReason {
+        self.stopped.unwrap_or(HoldReason::HeldBefore)
+    }
+
     fn hold(&self, context: &CalendarContext<'_>) -> Hold {
         let Missing { calendar, pulled, .. } = &self.missing;
-        // The picture that somebody was asked about has changed while it waited.
-        let reason = self.stopped.map_or("a part of them was held before and waits for an answer", HoldReason::reason);
         Hold {
             id: context.world.new_id(),
             space_id: calendar.space_id.clone(),
@@ -219,7 +219,7 @@ impl Judged {
             calendar_id: calendar.id,
             removed: self.sorted.wait.clone(),
             mapped: u32::try_from(pulled.mapped).unwrap_or(u32::MAX),
-            reason: format!("{reason}; {}", pulled.evidence.words()),
+            reason: format!("{}; {}", self.reason().words(), pulled.evidence.words()),
             state: HoldState::Held,
             created_at: context.world.now(),
             decided_at: None,

@@ -7,7 +7,7 @@ use crate::{
         event::EventContent,
         ids::{EventId, Uid},
         mapping::{Event, Mapping, RemoteEvent},
-        notice::{Notice, NoticeKind},
+        notice::{Notice, NoticeSubject},
         outbox::WriteOp,
     },
     engine::{
@@ -193,14 +193,12 @@ impl Changes {
             created_at: now,
             resolved_at: dispute.winner.map(|_| now),
         });
-        let (kind, text) = match dispute.winner {
-            Some(Winner::Remote) => (NoticeKind::EditOverwritten, overwritten(dispute.kind)),
-            None => {
-                (NoticeKind::ConflictPending, "An event was changed here and at its calendar. Choose which to keep.")
-            }
+        let subject = match dispute.winner {
+            Some(Winner::Remote) => NoticeSubject::EditOverwritten { conflict: dispute.kind },
+            None => NoticeSubject::ConflictPending,
             Some(Winner::Local) => return,
         };
-        self.tell(context, Some(event.id), kind, severity, text.to_owned());
+        self.tell(context, Some(event.id), subject, severity);
     }
 
     /// Tells the account's owner something.
@@ -208,12 +206,11 @@ impl Changes {
         &mut self,
         context: &CalendarContext<'_>,
         event_id: Option<EventId>,
-        kind: NoticeKind,
+        subject: NoticeSubject,
         severity: Severity,
-        text: String,
     ) {
         let owner = (&context.account.space_id, &context.account.user_id);
-        let notice = Notice::new(context.world.new_id(), owner, (kind, severity), text, context.world.now());
+        let notice = Notice::new(context.world.new_id(), owner, (subject, severity), context.world.now());
         self.notices.push(Notice { account_id: Some(context.account.id), event_id, ..notice });
     }
 }
@@ -228,17 +225,5 @@ fn whose(action: &Action) -> Winner {
         | Action::DeleteLocal
         | Action::Restore { .. }
         | Action::Forget => Winner::Remote,
-    }
-}
-
-fn overwritten(kind: ConflictKind) -> &'static str {
-    match kind {
-        ConflictKind::Edit => {
-            "An event was changed here and at its calendar. The calendar's version was kept; yours is in the conflict history."
-        }
-        ConflictKind::DeletedRemotely => {
-            "An event you changed was deleted at its calendar. It was deleted here too; your version can be restored."
-        }
-        ConflictKind::DeletedLocally => "An event you deleted was changed at its calendar, so it is back.",
     }
 }

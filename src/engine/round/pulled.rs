@@ -6,13 +6,14 @@ use chrono_tz::Tz;
 use super::changes::DryRunLine;
 use crate::{
     domain::{
+        conflict::Evidence,
         event::EventContent,
         ids::{RemoteEventId, SyncCursor},
         mapping::MappingKey,
         page::Covers,
         round::Tally,
     },
-    engine::{recurrence::span, sync::brake::Evidence},
+    engine::recurrence::span,
 };
 
 /// What its provider failed to hand out.

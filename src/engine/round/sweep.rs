@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
+        conflict::Evidence,
         event::EventContent,
         ids::{EventId, RemoteEventId, Revision, SyncCursor, Uid},
         mapping::{MappingKey, RemoteEvent},
@@ -22,7 +23,7 @@ use crate::{
         page::{ChangePage, Covers, Next, PageKind, Unreadable, UnreadableEvent},
         round::Tally,
     },
-    engine::sync::{brake::Evidence, matching::Candidates},
+    engine::sync::matching::Candidates,
 };
 
 /// Changed events are decided and committed in batches of at least this many, so that a page costs no disk flush of its own.

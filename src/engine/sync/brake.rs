@@ -1,5 +1,7 @@
 //! The brake: a round that would erase much is held until a person has looked (S7, I-15).
 
+use crate::domain::conflict::HoldReason;
+
 /// When deletions are held.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BrakeRules {
@@ -26,55 +28,6 @@ pub struct Loss {
     pub deleted: usize,
     /// The publisher may be at fault: a calendar that turns empty is held from its second event on.
     pub doubtful: bool,
-}
-
-/// Why a calendar's deletions are held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HoldReason {
-    /// The account would lose more than the allowed share.
-    ShareOfAccount,
-    /// The calendar would lose everything.
-    WholeCalendar,
-}
-
-impl HoldReason {
-    /// The words a person reads.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::ShareOfAccount => "more than half of the account's events would be deleted at once",
-            Self::WholeCalendar => "every event of this calendar would be deleted at once",
-        }
-    }
-}
-
-/// How the provider reported the deletions: what speaks for an error of its own, and what against it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Evidence {
-    /// It names each of them as deleted: somebody or something deleted them there.
-    Named,
-    /// A complete list no longer has them.
-    #[default]
-    Absent,
-    /// A list came back, and nothing at all was on it.
-    EmptyList,
-    /// The provider has not listed the calendar itself for a day.
-    NoCalendar,
-}
-
-impl Evidence {
-    /// The words a person reads.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Named => "each of them is reported as deleted there, so somebody or some program has deleted them",
-            Self::Absent => "they are missing from a list that is otherwise complete",
-            Self::NoCalendar => {
-                "the calendar itself is no longer listed there, so somebody has deleted it or closed it to you"
-            }
-            Self::EmptyList => "the list came back empty, which is often an error of the server and no deletion",
-        }
-    }
 }
 
 /// Judges all calendars of one round together; answers, in the same order, which are held.

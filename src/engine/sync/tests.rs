@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    brake::{BrakeRules, HoldReason, Loss, judge},
+    brake::{BrakeRules, Loss, judge},
     echo,
     matching::{Candidates, confidence},
     merge::{merge, overlay},
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::{
     account::{ConflictPolicy, PrivacyLevel},
-    conflict::{ConflictKind, Winner},
+    conflict::{ConflictKind, HoldReason, Winner},
     event::{EventContent, Facts, Override},
     time::EventTime,
 };

@@ -18,7 +18,7 @@ use crate::{
         event::{Facts, Transparency},
         ids::UserId,
         mapping::Event,
-        notice::{Notice, NoticeKind},
+        notice::{Notice, NoticeSubject},
         person::Scope,
         task::Task,
         time::{EventTime, Window},
@@ -187,10 +187,9 @@ impl Services {
     }
 
     fn moved_notice(&self, block: &TimeBlock) -> Notice {
-        let text = "A time block was moved in its calendar. Confirm the new time, or move it back.";
         let owner = (&block.space_id, &block.user_id);
-        let what = (NoticeKind::BlockMoved, Severity::Normal);
-        Notice { event_id: block.event_id, ..Notice::new(self.world.new_id(), owner, what, text, self.world.now()) }
+        let what = (NoticeSubject::BlockMoved, Severity::Normal);
+        Notice { event_id: block.event_id, ..Notice::new(self.world.new_id(), owner, what, self.world.now()) }
     }
 }
 

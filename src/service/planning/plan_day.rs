@@ -13,7 +13,7 @@ use crate::{
     domain::{
         conflict::Severity,
         ids::{AccountId, PlanRunId, ProposalId, TaskId, UserId},
-        notice::{Notice, NoticeKind, counted},
+        notice::{Notice, NoticeSubject},
         person::Scope,
         proposal::{BlockChange, Change, ChangeState, PlanCause, Proposal, ProposalState},
     },
@@ -157,10 +157,9 @@ impl Services {
     }
 
     fn offered_notice(&self, proposal: &Proposal) -> Notice {
-        let changes = counted(proposal.changes.len(), "change");
-        let text = format!("A new plan is offered, with {changes} of time blocks. It waits for a yes.");
         let owner = (&proposal.space_id, &proposal.user_id);
-        Notice::new(self.world.new_id(), owner, (NoticeKind::PlanOffered, Severity::Low), text, self.world.now())
+        let subject = NoticeSubject::PlanOffered { changes: proposal.changes.len() };
+        Notice::new(self.world.new_id(), owner, (subject, Severity::Low), self.world.now())
     }
 
     /// Makes the plans that are owed by now; answers when the next one is.

@@ -15,7 +15,7 @@ use crate::{
         conflict::Severity,
         focus::Focus,
         ids::{BlockId, TaskId, UserId},
-        notice::{Notice, NoticeKind},
+        notice::{Notice, NoticeSubject},
         person::{Scope, User},
         proposal::PlanCause,
         task::{Task, TaskStatus},
@@ -343,10 +343,8 @@ impl Services {
     fn overrun_notice(&self, around: &FocusSurroundings, focus: Option<&Focus>, now: DateTime<Utc>) -> Notice {
         let block = focus.and_then(|focus| focus.block_id);
         let block = around.blocks.iter().find(|held| Some(held.id) == block);
-        let text =
-            "The time for this task is up, and something that cannot move comes next. What is left is planned anew.";
         let owner = (&around.task.space_id, &around.user.id);
-        let notice = Notice::new(self.world.new_id(), owner, (NoticeKind::Overrun, Severity::Normal), text, now);
+        let notice = Notice::new(self.world.new_id(), owner, (NoticeSubject::Overrun, Severity::Normal), now);
         Notice { event_id: block.and_then(|block| block.event_id), ..notice }
     }
 }

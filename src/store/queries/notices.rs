@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, read_all, told};
+use super::{Conn, Done, SWEEP_ROWS, told};
 use crate::{
     domain::{
         ids::{NoticeId, UserId},
@@ -15,9 +15,10 @@ use crate::{
 };
 
 pub async fn put_notice(conn: &mut Conn, notice: &Notice) -> Done<()> {
+    let row = NoticeRow::of(notice)?;
     let mut same = notices::table
         .filter(notices::user_id.eq(&notice.user_id))
-        .filter(notices::kind.eq(notice.kind))
+        .filter(notices::kind.eq(&row.kind))
         .filter(notices::read_at.is_null())
         .select(notices::id)
         .into_boxed();
@@ -32,13 +33,13 @@ pub async fn put_notice(conn: &mut Conn, notice: &Notice) -> Done<()> {
     let unread: Option<NoticeId> = same.first(conn).await.optional()?;
     if let Some(unread) = unread {
         let fresh = (
-            notices::severity.eq(notice.severity),
-            notices::text.eq(&notice.text),
-            notices::created_at.eq(Ts::from(notice.created_at)),
+            notices::severity.eq(row.severity),
+            notices::parameters.eq(row.parameters),
+            notices::created_at.eq(row.created_at),
         );
         diesel::update(notices::table.find(unread)).set(fresh).execute(conn).await?;
     } else {
-        diesel::insert_into(notices::table).values(NoticeRow::of(notice)?).execute(conn).await?;
+        diesel::insert_into(notices::table).values(row).execute(conn).await?;
     }
     Ok(())
 }
@@ -63,13 +64,14 @@ pub async fn notices(
     if let Some(after) = after {
         query = query.filter(notices::id.lt(after));
     }
-    read_all(query.load(conn).await?, NoticeRow::read)
+    let rows = query.load(conn).await?;
+    Ok(rows.into_iter().map(NoticeRow::read).collect())
 }
 
 pub async fn notice(conn: &mut Conn, scope: &Scope, id: NoticeId) -> Done<Option<Notice>> {
     let query = notices::table.filter(notices::id.eq(id)).select(NoticeRow::as_select()).into_boxed();
     let row = within!(query, scope, notices::space_id).first(conn).await.optional()?;
-    row.map(NoticeRow::read).transpose()
+    Ok(row.map(NoticeRow::read))
 }
 
 pub async fn read_notice(conn: &mut Conn, scope: &Scope, id: NoticeId, at: DateTime<Utc>) -> Done<bool> {

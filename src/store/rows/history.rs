@@ -1,5 +1,6 @@
 //! What happened, and the notices that people got of it.
 
+use chrono::DateTime;
 use diesel::prelude::*;
 
 use super::{Column, StoreError};
@@ -8,7 +9,7 @@ use crate::{
         account::ConflictPolicy,
         conflict::{AuditLine, Conflict, ConflictKind, ConflictStatus, Hold, HoldState, Severity, Winner},
         ids::{AccountId, AuditId, CalendarId, ConflictId, EventId, HoldId, NoticeId, RoundId, SpaceId, UserId},
-        notice::{Notice, NoticeKind},
+        notice::{Notice, NoticeSubject},
         round::{Cause, Outcome, Round},
     },
     store::{
@@ -71,19 +72,53 @@ row! {
     }
 }
 
-row! {
-    /// A notice.
-    NoticeRow is Notice in notices (id) {
-        id: NoticeId,
-        space_id: SpaceId,
-        user_id: UserId,
-        account_id: Option<AccountId>,
-        event_id: Option<EventId>,
-        kind: NoticeKind,
-        severity: Severity,
-        text: String,
-        created_at: Ts,
-        read_at: Option<Ts>,
+/// A notice. Its kind has a column of its own, for what looks for notices of one kind, and is any word: that of a kind which this
+/// program does not know hides no other notice.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = notices, check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+pub struct NoticeRow {
+    pub id: NoticeId,
+    pub space_id: SpaceId,
+    pub user_id: UserId,
+    pub account_id: Option<AccountId>,
+    pub event_id: Option<EventId>,
+    pub kind: String,
+    pub severity: Severity,
+    pub parameters: Json,
+    pub created_at: Ts,
+    pub read_at: Option<Ts>,
+}
+
+impl NoticeRow {
+    /// The row of a notice.
+    pub fn of(notice: &Notice) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: notice.id,
+            space_id: notice.space_id.clone(),
+            user_id: notice.user_id.clone(),
+            account_id: notice.account_id,
+            event_id: notice.event_id,
+            kind: notice.subject.kind().to_owned(),
+            severity: notice.severity,
+            parameters: Column::of(&notice.subject)?,
+            created_at: Ts::from(notice.created_at),
+            read_at: notice.read_at.map(Ts::from),
+        })
+    }
+
+    /// The notice in a row, whatever its parameters are.
+    pub fn read(self) -> Notice {
+        Notice {
+            id: self.id,
+            space_id: self.space_id,
+            user_id: self.user_id,
+            account_id: self.account_id,
+            event_id: self.event_id,
+            subject: NoticeSubject::from_stored(self.kind, self.parameters.0),
+            severity: self.severity,
+            created_at: self.created_at.0,
+            read_at: self.read_at.map(DateTime::from),
+        }
     }
 }
 

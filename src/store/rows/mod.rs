@@ -25,7 +25,6 @@ use crate::domain::{
         Revision, RolloverId, RoundId, SpaceId, SyncCursor, TaskId, Uid, UserId,
     },
     mapping::Origin,
-    notice::NoticeKind,
     outbox::{OutboxState, WriteIntent, WriteOp},
     proposal::{Fingerprint, PlanCause, ProposalState},
     round::{Cause, Outcome},
@@ -64,7 +63,7 @@ as_it_is! {
     MappingId, NoticeId, OutboxId, PlanRunId, ProposalId, RolloverId, RoundId, TaskId,
     SpaceId, UserId, RemoteCalendarId, RemoteEventId, Revision, SyncCursor, Uid,
     AccountStatus, BlockLock, BlockOrigin, BlockState, Cause, ChannelState, ConflictKind, ConflictPolicy, ConflictStatus,
-    ContextVisibility, Direction, FocusState, HoldState, NoticeKind, Origin, Outcome, OutboxState, PartOfDay, PlanCause, Priority,
+    ContextVisibility, Direction, FocusState, HoldState, Origin, Outcome, OutboxState, PartOfDay, PlanCause, Priority,
     PrivacyLevel, ProposalState, ProviderKind, SecretKind, Severity, TaskStatus, Transparency, Winner, WriteIntent, WriteOp,
 }
 

@@ -16,6 +16,7 @@ use crate::{
         paging::Page,
         request::{ApiRequest, json},
         route::HandlerResult,
+        words,
     },
 };
 
@@ -105,10 +106,10 @@ impl From<Event> for HeldEventView {
 }
 
 impl From<HoldShown> for HoldView {
-    fn from(HoldShown { hold, events, outcome }: HoldShown) -> Self {
+    fn from(HoldShown { hold, events, takes_writes }: HoldShown) -> Self {
         Self {
             fates: FatesView::from(&hold),
-            outcome,
+            outcome: takes_writes.map(|takes| words::of_hold(&hold, takes)).unwrap_or_default(),
             id: hold.id,
             account_id: hold.account_id,
             calendar_id: hold.calendar_id,

@@ -8,12 +8,13 @@ use crate::{
     domain::{
         conflict::Severity,
         ids::{AccountId, EventId, NoticeId, UserId},
-        notice::{Notice, NoticeKind},
+        notice::{Notice, NoticeSubject},
     },
     web::{
         paging::Page,
         request::{ApiRequest, json},
         route::HandlerResult,
+        words,
     },
 };
 
@@ -33,14 +34,22 @@ pub struct NoticeView {
     /// The event it is about.
     #[schema(value_type = Option<uuid::Uuid>)]
     event_id: Option<EventId>,
-    /// What it is about, in one word.
-    #[schema(value_type = String)]
-    kind: NoticeKind,
+    /// What it is about, in one word. More kinds may come.
+    kind: String,
     /// `low`, `normal` or `high`.
     #[schema(value_type = String)]
     severity: Severity,
-    /// In plain words.
+    /// In plain words, in English.
     text: String,
+    /// The same as values, for words of your own. `subject` says which sentence it is; the other fields are what is filled in.
+    /// `edit_overwritten` has `conflict` (`edit`, `deleted_remotely` or `deleted_locally`). `write_parked` has `why`, in the words of
+    /// whoever refused the change. `deletions_held` has `events` (how many), `reason` (`share_of_account`, `whole_calendar` or
+    /// `held_before`) and `evidence` (`named`, `absent`, `empty_list` or `no_calendar`). `deletions_refused` has `kept` (how many
+    /// events) and `written_back` (whether their calendar takes them). `plan_offered` has `changes` (how many). `plain` has
+    /// its `kind` and its `text` alone: it is from before notices were kept as values. `unknown` has its `kind` and what is `stored`,
+    /// a text: it is from another version. All others have `subject` alone. More subjects and fields may come.
+    #[schema(value_type = Object)]
+    parameters: NoticeSubject,
     /// When.
     created_at: DateTime<Utc>,
     /// When it was read.
@@ -54,9 +63,10 @@ impl From<Notice> for NoticeView {
             user_id: notice.user_id,
             account_id: notice.account_id,
             event_id: notice.event_id,
-            kind: notice.kind,
+            kind: notice.subject.kind().to_owned(),
             severity: notice.severity,
-            text: notice.text,
+            text: words::of_notice(&notice.subject),
+            parameters: notice.subject,
             created_at: notice.created_at,
             read_at: notice.read_at,
         }

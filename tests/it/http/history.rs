@@ -5,10 +5,13 @@ use calwarden::{
     domain::{
         account::{Account, ConflictPolicy},
         calendar::Calendar,
-        conflict::{Conflict, ConflictKind, ConflictStatus, HeldDeletion, HeldFate, Hold, HoldState, Severity, Winner},
+        conflict::{
+            Conflict, ConflictKind, ConflictStatus, Evidence, HeldDeletion, HeldFate, Hold, HoldReason, HoldState,
+            Severity, Winner,
+        },
         event::{EventContent, Facts},
         ids::{ConflictId, EventId, HoldId, NoticeId},
-        notice::{Notice, NoticeKind},
+        notice::{Notice, NoticeKind, NoticeSubject},
         person::Scope,
         time::EventTime,
     },
@@ -77,9 +80,8 @@ pub async fn leave(app: &App, account: &Account, calendar: &Calendar, status: Co
         user_id: account.user_id.clone(),
         account_id: Some(account.id),
         event_id: Some(event),
-        kind: NoticeKind::ConflictPending,
+        subject: NoticeSubject::ConflictPending,
         severity: Severity::Low,
-        text: "Both sides changed an event.".into(),
         created_at: world.now(),
         read_at: None,
     };
@@ -165,4 +167,63 @@ async fn held_deletions_wait_for_a_word_and_notices_are_read() {
     assert_eq!(app.send(app.request(Method::POST, &path)).await.ok(), read, "reading it twice changes nothing");
     assert_eq!(count(&app, "/v1/notices?unread=true").await, 0);
     assert_eq!(count(&app, "/v1/notices").await, 1);
+}
+
+#[actix_web::test]
+async fn a_notice_is_told_in_words_and_in_values() {
+    let (app, account, _) = App::with_ada().await;
+    let known = [
+        (
+            NoticeSubject::DeletionsHeld {
+                events: 24,
+                reason: HoldReason::WholeCalendar,
+                evidence: Evidence::EmptyList,
+            },
+            "24 events would be deleted because every event of this calendar would be deleted at once; the list came back empty, \
+             which is often an error of the server and no deletion. Nothing was deleted; please check.",
+            json!({ "subject": "deletions_held", "events": 24, "reason": "whole_calendar", "evidence": "empty_list" }),
+        ),
+        (
+            NoticeSubject::WriteParked { why: "the calendar is full".into() },
+            "A change could not be sent to your calendar: the calendar is full. It is kept; you can try it again.",
+            json!({ "subject": "write_parked", "why": "the calendar is full" }),
+        ),
+        (
+            NoticeSubject::EditOverwritten { conflict: ConflictKind::DeletedLocally },
+            "An event you deleted was changed at its calendar, so it is back.",
+            json!({ "subject": "edit_overwritten", "conflict": "deleted_locally" }),
+        ),
+        (
+            NoticeSubject::PlanOffered { changes: 1 },
+            "A new plan is offered, with 1 change of time blocks. It waits for a yes.",
+            json!({ "subject": "plan_offered", "changes": 1 }),
+        ),
+        (
+            NoticeSubject::BlockMoved,
+            "A time block was moved in its calendar. Confirm the new time, or move it back.",
+            json!({ "subject": "block_moved" }),
+        ),
+        (
+            NoticeSubject::Plain { kind: NoticeKind::Unreadable, text: "Two events are odd.".into() },
+            "Two events are odd.",
+            json!({ "subject": "plain", "kind": "unreadable", "text": "Two events are odd." }),
+        ),
+    ];
+    let world = &app.services().world;
+    let owner = (&account.space_id, &account.user_id);
+    let mut tx = app.services().store.begin(Mode::Write, &Scope::Whole).await.expect("a transaction");
+    for (subject, ..) in &known {
+        let notice = Notice::new(world.new_id(), owner, (subject.clone(), Severity::Low), world.now());
+        tx.put_notice(&notice).await.expect("stored");
+    }
+    tx.commit().await.expect("durable");
+    let told = app.get("/v1/notices?user_id=ada").await.ok();
+    let told = told["data"].as_array().expect("notices");
+    assert_eq!(told.len(), known.len());
+    for (subject, text, parameters) in &known {
+        let notice = told.iter().find(|notice| notice["kind"] == subject.kind()).expect("of each kind");
+        assert_eq!((&notice["text"], &notice["parameters"]), (&json!(text), parameters));
+        let read = app.post(&format!("/v1/notices/{}/read", notice["id"].as_str().expect("an id")), Value::Null).await;
+        assert_eq!(read.ok()["parameters"], *parameters);
+    }
 }

@@ -10,22 +10,21 @@ use calwarden::{
         changed::{ChangePlace, Changed, ChangedKind},
         conflict::HoldState,
         ids::UserId,
+        notice::NoticeSubject,
         person::Scope,
     },
     store::{Store, Tx},
 };
-use diesel::{RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _, sql_types};
+use diesel::{RunQueryDsl as _, SqliteConnection, sql_types};
 use tokio::time::Instant;
 
 use super::{
     Base,
     given::{self, at, id},
     on_every_database,
+    postgres_walls::of_a_plain_owner,
 };
-use crate::support::{
-    postgres::{connect, execute, fresh_database},
-    sqlite::open,
-};
+use crate::support::{postgres::connect, sqlite::open};
 
 /// A kind, an id, its version, and whether it is deleted.
 type Line = (ChangedKind, String, Option<i64>, bool);
@@ -61,7 +60,7 @@ async fn all(base: &Base) -> Vec<Changed> {
 }
 
 /// How many changes there are, asked past the store.
-async fn count(base: &Base) -> usize {
+pub async fn count(base: &Base) -> usize {
     let count: i64 = match &base.config.url {
         Some(url) => {
             let client = connect(url).await;
@@ -96,9 +95,8 @@ async fn what_a_person_can_see_is_told_when_it_appears_changes_and_goes(base: Ba
     let (_, task, mut block) = given::ada_with_work(&base).await;
     let (account, calendar) = (given::account(1, "home", "ada"), given::calendar(2, &given::account(1, "home", "ada")));
     let seen: Vec<_> = all(&base).await.iter().map(line).collect();
-    let user = (ChangedKind::User, "ada".to_owned(), Some(3), false);
     let known = [
-        user,
+        (ChangedKind::User, "ada".to_owned(), Some(3), false),
         said(ChangedKind::Account, 1, Some(1), false),
         said(ChangedKind::Calendar, 2, Some(1), false),
         said(ChangedKind::Event, 3, Some(2), false),
@@ -110,7 +108,7 @@ async fn what_a_person_can_see_is_told_when_it_appears_changes_and_goes(base: Ba
 
     let mut hold = given::hold(5, &calendar);
     let mut conflict = given::conflict(6, &calendar, id(3));
-    let notice = given::notice(8, &account, None);
+    let mut notice = given::notice(8, &account, None);
     let mut rollover = given::rollover(9, "2026-03-09");
     let (proposal, focus) = (given::proposal(10), given::focus(11, &block));
     let told = changed_by(&base, async |tx| {
@@ -137,12 +135,14 @@ async fn what_a_person_can_see_is_told_when_it_appears_changes_and_goes(base: Ba
     );
 
     hold.state = HoldState::Refused;
+    notice.subject = NoticeSubject::WriteParked { why: "it says something else".into() };
     conflict.remote = Some(given::series("theirs"));
     rollover.undone_at = None;
     block.version = 8;
     let told = changed_by(&base, async |tx| {
         tx.put_hold(&hold).await.expect("hold");
         tx.update_conflict(&conflict).await.expect("conflict");
+        tx.put_notice(&notice).await.expect("notice");
         assert!(tx.read_notice(&Scope::Whole, notice.id, at(300)).await.expect("notice"));
         tx.update_rollover(&rollover).await.expect("rollover");
         tx.put_blocks(&[block]).await.expect("block");
@@ -155,6 +155,7 @@ async fn what_a_person_can_see_is_told_when_it_appears_changes_and_goes(base: Ba
             said(ChangedKind::Hold, 5, None, false),
             said(ChangedKind::Conflict, 6, None, false),
             said(ChangedKind::Notice, 8, None, false),
+            said(ChangedKind::Notice, 8, None, false),
             said(ChangedKind::Rollover, 9, None, false),
             said(ChangedKind::Block, 40, Some(8), false),
             said(ChangedKind::Calendar, 2, Some(1), false),
@@ -165,8 +166,7 @@ async fn what_a_person_can_see_is_told_when_it_appears_changes_and_goes(base: Ba
     let told = changed_by(&base, async |tx| {
         assert!(tx.delete_task(task.id).await.expect("task"));
     });
-    let mut told = told.await;
-    told.sort();
+    let told = told.await;
     let gone = [
         said(ChangedKind::Task, 30, Some(6), true),
         said(ChangedKind::Block, 40, Some(8), true),
@@ -292,29 +292,26 @@ async fn nothing_is_told_while_an_earlier_transaction_is_open() {
     assert_eq!(told, [12, 13].map(|number| said(ChangedKind::Event, number, Some(2), false)));
 }
 
-const UP: [&str; 2] = [
-    include_str!("../../../migrations/sqlite/2026-11-30-000030_changes/up.sql"),
-    include_str!("../../../migrations/postgres/2026-11-30-000030_changes/up.sql"),
-];
-const DOWN: [&str; 2] = [
+/// Back to before changes were kept, and on again. What a later migration does to their triggers is undone first.
+const ON_SQLITE: [&str; 4] = [
+    include_str!("../../../migrations/sqlite/2026-11-30-000032_notice_subjects/down.sql"),
     include_str!("../../../migrations/sqlite/2026-11-30-000030_changes/down.sql"),
+    include_str!("../../../migrations/sqlite/2026-11-30-000030_changes/up.sql"),
+    include_str!("../../../migrations/sqlite/2026-11-30-000032_notice_subjects/up.sql"),
+];
+const ON_POSTGRES: [&str; 4] = [
+    include_str!("../../../migrations/postgres/2026-11-30-000032_notice_subjects/down.sql"),
     include_str!("../../../migrations/postgres/2026-11-30-000030_changes/down.sql"),
+    include_str!("../../../migrations/postgres/2026-11-30-000030_changes/up.sql"),
+    include_str!("../../../migrations/postgres/2026-11-30-000032_notice_subjects/up.sql"),
 ];
 
 /// A database from before changes were kept tells everything it holds as new, once it is migrated.
 async fn what_was_there_before_is_told_as_new(base: &Base) {
     given::ada_with_work(base).await;
     let told: Vec<_> = all(base).await.iter().map(line).collect();
-    if let Some(url) = &base.config.url {
-        let client = connect(url).await;
-        for statements in [DOWN[1], UP[1]] {
-            client.batch_execute(&format!("BEGIN; {statements} COMMIT;")).await.expect("migrated");
-        }
-    } else {
-        let mut conn = file(base);
-        for statements in [DOWN[0], UP[0]] {
-            conn.batch_execute(statements).expect("migrated");
-        }
+    for statements in if base.is_postgres() { ON_POSTGRES } else { ON_SQLITE } {
+        base.execute(statements).await;
     }
     let again: Vec<_> = all(base).await.iter().map(line).collect();
     assert_eq!((again.len(), again), (7, told));
@@ -325,12 +322,7 @@ async fn what_sqlite_held_before_is_told_as_new() {
     what_was_there_before_is_told_as_new(&Base::sqlite().await).await;
 }
 
-/// An owner without more rights is held by the walls between spaces too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_postgres_held_before_is_told_as_new_whoever_owns_it() {
-    let url = fresh_database().await;
-    let name = url.rsplit('/').next().expect("a name").to_owned();
-    execute(&url, &format!("CREATE ROLE plain_owner LOGIN; ALTER DATABASE {name} OWNER TO plain_owner")).await;
-    let owned = url.replace("postgres@", "plain_owner@");
-    what_was_there_before_is_told_as_new(&Base::open(Some(owned), calwarden::store::Blocking::Pool).await).await;
+    what_was_there_before_is_told_as_new(&of_a_plain_owner().await).await;
 }

@@ -6,12 +6,13 @@ use calwarden::domain::{
     account::{Account, AccountStatus, ConflictPolicy, PrivacyLevel, ProviderKind, Schedule, SealedSecret, SecretKind},
     calendar::{Calendar, Direction},
     conflict::{
-        AuditLine, Conflict, ConflictKind, ConflictStatus, HeldDeletion, HeldFate, Hold, HoldState, Severity, Winner,
+        AuditLine, Conflict, ConflictKind, ConflictStatus, Evidence, HeldDeletion, HeldFate, Hold, HoldReason,
+        HoldState, Severity, Winner,
     },
     event::{AddedDate, EventContent, EventStatus, Facts, Override, Recurrence, Transparency, Visibility},
     ids::{AccountId, CalendarId, EventId, SpaceId, UserId},
     mapping::{Event, Mapping, Origin},
-    notice::{Notice, NoticeKind},
+    notice::{Notice, NoticeKind, NoticeSubject},
     outbox::{OutboxEntry, OutboxState, WriteIntent, WriteOp},
     person::{Space, User, Weekday, WorkSpan, WorkingHours},
     round::{Cause, Outcome, Round, Tally},
@@ -274,12 +275,31 @@ pub fn notice(number: u64, account: &Account, event: Option<EventId>) -> Notice 
         user_id: account.user_id.clone(),
         account_id: Some(account.id),
         event_id: event,
-        kind: NoticeKind::WriteParked,
+        subject: NoticeSubject::WriteParked { why: "the calendar is full".into() },
         severity: Severity::Normal,
-        text: "A change could not be sent.".into(),
         created_at: at(number.try_into().expect("small")),
         read_at: None,
     }
+}
+
+/// Each thing that a notice can say.
+pub fn subjects() -> Vec<NoticeSubject> {
+    vec![
+        NoticeSubject::ReconnectRequired,
+        NoticeSubject::EditOverwritten { conflict: ConflictKind::DeletedRemotely },
+        NoticeSubject::ConflictPending,
+        NoticeSubject::WriteParked { why: "its \"quota\" is ünder\n{1}".into() },
+        NoticeSubject::DeletionsHeld { events: 24, reason: HoldReason::HeldBefore, evidence: Evidence::EmptyList },
+        NoticeSubject::DeletionsRefused { kept: 1, written_back: true },
+        NoticeSubject::Unwatched,
+        NoticeSubject::BlockMoved,
+        NoticeSubject::Overrun,
+        NoticeSubject::PlanOffered { changes: 3 },
+        NoticeSubject::TaskStale,
+        NoticeSubject::Quarantined,
+        NoticeSubject::Plain { kind: NoticeKind::Unreadable, text: "An event \\ is 'odd', \"they\" said.".into() },
+        NoticeSubject::Unknown { kind: "news".into(), stored: "[]".into() },
+    ]
 }
 
 pub fn audit_line(number: u64, account: &Account) -> AuditLine {

@@ -5,7 +5,7 @@ use calwarden::{
         account::AccountStatus,
         conflict::{Conflict, ConflictStatus, Hold, HoldState, Severity},
         ids::{ConflictId, RoundId},
-        notice::{Notice, NoticeKind},
+        notice::{Notice, NoticeSubject},
         outbox::OutboxState,
         page::UnreadableEvent,
         person::Scope,
@@ -16,6 +16,7 @@ use calwarden::{
 
 use super::{
     Base,
+    changes::count,
     given::{self, at, id},
     on_every_database,
 };
@@ -29,6 +30,8 @@ on_every_database![
     conflicts_are_found_by_what_is_asked,
     holds_in_force_are_told_until_they_have_ended,
     an_unread_notice_is_refreshed_not_doubled,
+    a_notice_says_what_it_said_whatever_that_is,
+    a_notice_of_another_version_hides_none_of_those_around_it,
     notices_come_newest_first,
     the_unreadable_are_replaced,
     the_audit_log_is_told_newest_first,
@@ -133,9 +136,10 @@ async fn holds_in_force_are_told_until_they_have_ended(base: Base) {
 async fn an_unread_notice_is_refreshed_not_doubled(base: Base) {
     let (account, _) = given::ada(&base).await;
     let first = given::notice(10, &account, None);
-    let again = Notice { text: "Again.".into(), severity: Severity::High, ..given::notice(11, &account, None) };
+    let subject = NoticeSubject::WriteParked { why: "it is still full".into() };
+    let again = Notice { subject, severity: Severity::High, ..given::notice(11, &account, None) };
     let of_event = given::notice(12, &account, Some(id(5)));
-    let of_kind = Notice { kind: NoticeKind::Unreadable, ..given::notice(13, &account, None) };
+    let of_kind = Notice { subject: NoticeSubject::Quarantined, ..given::notice(13, &account, None) };
     let of_nothing = Notice { account_id: None, ..given::notice(14, &account, None) };
     let mut tx = base.write().await;
     for notice in [&first, &again, &of_event, &of_kind, &of_nothing] {
@@ -148,6 +152,56 @@ async fn an_unread_notice_is_refreshed_not_doubled(base: Base) {
     assert_eq!(tx.read_notice(WHOLE, first.id, at(51)).await, Ok(false), "it was read before");
     tx.put_notice(&again).await.expect("notice");
     assert_eq!(tx.notices(WHOLE, None, false, None, 9).await.expect("all").len(), 5, "a read one is not refreshed");
+}
+
+async fn a_notice_says_what_it_said_whatever_that_is(base: Base) {
+    let (account, _) = given::ada(&base).await;
+    let mut put = Vec::new();
+    for (number, subject) in (20..).zip(given::subjects()) {
+        put.push(Notice { subject, ..given::notice(number, &account, Some(id(number))) });
+    }
+    let mut tx = base.write().await;
+    for notice in &put {
+        tx.put_notice(notice).await.expect("notice");
+    }
+    for notice in &put {
+        assert_eq!(tx.notice(WHOLE, notice.id).await, Ok(Some(notice.clone())));
+    }
+    put.reverse();
+    assert_eq!(tx.notices(WHOLE, None, false, None, 99).await, Ok(put));
+}
+
+async fn a_notice_of_another_version_hides_none_of_those_around_it(base: Base) {
+    let (account, _) = given::ada(&base).await;
+    let around = [given::notice(10, &account, Some(id(1))), given::notice(14, &account, Some(id(5)))];
+    let mut tx = base.write().await;
+    for notice in &around {
+        tx.put_notice(notice).await.expect("notice");
+    }
+    let mut all = around.to_vec();
+    for (number, kind, stored) in [
+        (11, "write_parked", r#"{"subject":"write_parked"}"#),
+        (12, "news", r#"{ "subject": "news", "of": 1 }"#),
+        (13, "write_parked", "3"),
+    ] {
+        let subject = NoticeSubject::Unknown { kind: kind.to_owned(), stored: stored.to_owned() };
+        all.push(Notice { subject, ..given::notice(number, &account, Some(id(number))) });
+        tx.put_notice(all.last().expect("one")).await.expect("notice");
+    }
+    tx.commit().await.expect("committed");
+    for notice in &all[2..] {
+        let NoticeSubject::Unknown { stored, .. } = &notice.subject else { continue };
+        let recorded = count(&base).await;
+        base.execute(&format!("UPDATE notices SET parameters = '{stored}' WHERE id = '{}'", notice.id)).await;
+        assert_eq!(count(&base).await, recorded + 1, "what it says has changed");
+    }
+    all.sort_by_key(|notice| std::cmp::Reverse(notice.id));
+    let mut tx = base.write().await;
+    assert_eq!(tx.notices(WHOLE, None, false, None, 9).await, Ok(all.clone()));
+    for notice in &all[1..4] {
+        assert_eq!(tx.read_notice(WHOLE, notice.id, at(50)).await, Ok(true));
+        assert_eq!(tx.notice(WHOLE, notice.id).await, Ok(Some(Notice { read_at: Some(at(50)), ..notice.clone() })));
+    }
 }
 
 async fn notices_come_newest_first(base: Base) {

@@ -2,11 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use calwarden::store::{Blocking, SchemaState, StoreConfig, back_up, migrate, schema_state};
+use calwarden::{
+    domain::{
+        notice::{Notice, NoticeKind, NoticeSubject},
+        person::Scope,
+    },
+    store::{Blocking, SchemaState, StoreConfig, back_up, migrate, schema_state},
+};
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types};
 use tokio::task::JoinSet;
 
-use super::Base;
+use super::{
+    Base,
+    changes::count,
+    given::{self, at},
+    postgres_walls::of_a_plain_owner,
+};
 use crate::support::postgres;
 
 /// Table, column, whether it may be empty.
@@ -174,4 +185,48 @@ async fn a_backup_has_what_was_written_last_and_overwrites_nothing() {
     let whole = calwarden::domain::person::Scope::Whole;
     let mut tx = store.begin(calwarden::store::Mode::Read, &whole).await.expect("begun");
     assert!(tx.user(&super::given::user_id("ada")).await.expect("read").is_some());
+}
+
+/// The words of a notice that was told before are what it still says; nothing is recorded as changed.
+async fn a_notice_keeps_its_words(base: Base, down: &str, up: &str) {
+    let (account, _) = given::ada(&base).await;
+    let text = "A change could not be sent: \"it's\" full \\ {gründlich}.".to_owned();
+    let subject = NoticeSubject::Plain { kind: NoticeKind::WriteParked, text };
+    let before = Notice { subject, read_at: Some(at(9)), ..given::notice(10, &account, None) };
+    let since = Notice { subject: NoticeSubject::Overrun, ..given::notice(11, &account, None) };
+    let odd = Notice { subject: NoticeSubject::Quarantined, ..given::notice(12, &account, None) };
+    let mut tx = base.write().await;
+    for notice in [&before, &since, &odd] {
+        tx.put_notice(notice).await.expect("notice");
+    }
+    tx.commit().await.expect("committed");
+    let whole = if base.is_postgres() { "SET LOCAL app.whole = 'on';" } else { "" };
+    base.execute(&format!("{whole} UPDATE notices SET parameters = '[]' WHERE id = '{}'", odd.id)).await;
+    let recorded = count(&base).await;
+    base.execute(down).await;
+    base.execute(up).await;
+    assert_eq!(count(&base).await, recorded);
+    let mut tx = base.write().await;
+    let plain = |kind, text: &str| NoticeSubject::Plain { kind, text: text.to_owned() };
+    let since = Notice { subject: plain(NoticeKind::Overrun, "overrun"), ..since };
+    let odd = Notice { subject: plain(NoticeKind::Quarantined, "quarantined"), ..odd };
+    let all = vec![odd, since.clone(), before];
+    assert_eq!(tx.notices(&Scope::Whole, None, false, None, 9).await, Ok(all));
+    tx.put_notice(&Notice { subject: NoticeSubject::Overrun, ..since }).await.expect("refreshed");
+    tx.commit().await.expect("committed");
+    assert_eq!(count(&base).await, recorded + 1, "what a notice says has changed");
+}
+
+#[tokio::test]
+async fn a_notice_on_sqlite_keeps_its_words() {
+    const DOWN: &str = include_str!("../../../migrations/sqlite/2026-11-30-000032_notice_subjects/down.sql");
+    const UP: &str = include_str!("../../../migrations/sqlite/2026-11-30-000032_notice_subjects/up.sql");
+    a_notice_keeps_its_words(Base::sqlite().await, DOWN, UP).await;
+}
+
+#[tokio::test]
+async fn a_notice_on_postgres_keeps_its_words_whoever_owns_the_database() {
+    const DOWN: &str = include_str!("../../../migrations/postgres/2026-11-30-000032_notice_subjects/down.sql");
+    const UP: &str = include_str!("../../../migrations/postgres/2026-11-30-000032_notice_subjects/up.sql");
+    a_notice_keeps_its_words(of_a_plain_owner().await, DOWN, UP).await;
 }

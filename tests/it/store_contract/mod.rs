@@ -24,9 +24,10 @@ use calwarden::{
     domain::person::Scope,
     store::{Blocking, Mode, Store, StoreConfig, Tx, migrate},
 };
+use diesel::connection::SimpleConnection as _;
 use tempfile::TempDir;
 
-use crate::support::postgres;
+use crate::support::{postgres, sqlite};
 
 /// A database of one test's own.
 struct Base {
@@ -63,6 +64,15 @@ impl Base {
 
     fn is_postgres(&self) -> bool {
         self.config.url.is_some()
+    }
+
+    /// Runs statements past the store, as one transaction.
+    async fn execute(&self, statements: &str) {
+        let whole = format!("BEGIN; {statements}; COMMIT;");
+        match &self.config.url {
+            Some(url) => postgres::execute(url, &whole).await,
+            None => sqlite::open(&self.database().expect("a file")).batch_execute(&whole).expect(statements),
+        }
     }
 
     async fn write(&self) -> Tx {

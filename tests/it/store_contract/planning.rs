@@ -7,7 +7,7 @@ use calwarden::{
         context::{Context, ContextVisibility},
         focus::{Focus, FocusState},
         ids::{EventId, ProposalId, TaskId},
-        notice::{Notice, NoticeKind},
+        notice::{Notice, NoticeSubject},
         person::{Scope, User},
         proposal::{PlanCause, Proposal, ProposalState},
         rollover::Rollover,
@@ -302,8 +302,8 @@ async fn whoever_has_stale_tasks_is_found_until_they_were_asked(base: Base) {
         task.facts.status = TaskStatus::Stale;
         tx.put_tasks(&[task]).await.expect("a task");
     }
-    let what = (NoticeKind::TaskStale, Severity::Normal);
-    tx.put_notice(&Notice::new(id(80), (&space, &ada), what, "Some tasks", at(20))).await.expect("a notice");
+    let what = (NoticeSubject::TaskStale, Severity::Normal);
+    tx.put_notice(&Notice::new(id(80), (&space, &ada), what, at(20))).await.expect("a notice");
     assert_eq!(tx.owners_of_stale(at(19), 9).await, Ok(vec![]));
     assert_eq!(tx.owners_of_stale(at(20), 9).await, Ok(vec![(space, ada)]));
     let carried = given::task(73, None, None);

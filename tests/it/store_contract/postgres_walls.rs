@@ -195,11 +195,8 @@ async fn queued(base: &Base, entry: OutboxEntry) -> OutboxEntry {
     entry
 }
 
-/// An owner without more rights is held by the walls between spaces too.
-#[tokio::test]
-async fn a_copy_that_is_to_be_taken_away_still_is_after_the_migration_whoever_owns_the_database() {
-    const DOWN: &str = include_str!("../../../migrations/postgres/2026-11-30-000031_outbox_intent/down.sql");
-    const UP: &str = include_str!("../../../migrations/postgres/2026-11-30-000031_outbox_intent/up.sql");
+/// A database whose owner has no other rights: the walls between spaces hold them too.
+pub async fn of_a_plain_owner() -> Base {
     let url = postgres::fresh_database().await;
     let name = url.rsplit('/').next().expect("a name").to_owned();
     postgres::execute(
@@ -208,12 +205,19 @@ async fn a_copy_that_is_to_be_taken_away_still_is_after_the_migration_whoever_ow
     )
     .await;
     let as_owner = url.replace("postgres@", &format!("{name}_owner@"));
-    let base = Base::open(Some(as_owner.clone()), calwarden::store::Blocking::Pool).await;
+    Base::open(Some(as_owner), calwarden::store::Blocking::Pool).await
+}
+
+#[tokio::test]
+async fn a_copy_that_is_to_be_taken_away_still_is_after_the_migration_whoever_owns_the_database() {
+    const DOWN: &str = include_str!("../../../migrations/postgres/2026-11-30-000031_outbox_intent/down.sql");
+    const UP: &str = include_str!("../../../migrations/postgres/2026-11-30-000031_outbox_intent/up.sql");
+    let base = of_a_plain_owner().await;
     let (_, calendar, event, _) = given::ada_with_an_event(&base).await;
     let entry = OutboxEntry { reason: "unlinked".into(), ..given::write(20, &calendar, event.id) };
     let entry = queued(&base, entry).await;
     for statements in [DOWN, UP] {
-        postgres::execute(&as_owner, &format!("BEGIN; {statements} COMMIT;")).await;
+        base.execute(statements).await;
     }
     assert!(entry.withdraws());
     assert_eq!(base.write().await.outbox_entry(event.id, calendar.id).await, Ok(Some(entry)));
