@@ -27,7 +27,7 @@ promises! {
     Rest = "I-2": "Rest comes soon after the last fault.",
     NothingLost = "I-3": "Every edit is in the final version or in the history.",
     NoFalseConflict = "I-4": "No version loses to its own ancestor.",
-    NothingInvented = "I-5": "An event says nothing that nobody wrote about it.",
+    NothingInvented = "I-5": "No field of an event holds a value that no one wrote.",
     DeletedStaysDeleted = "I-6": "What was deleted stays deleted, unless somebody wrote what the deleter had not seen.",
     UnknownSurvives = "I-7": "What we do not understand survives our writes.",
     OccurrencesApart = "I-8": "An edit of one occurrence changes no other, and a cut keeps them all.",
@@ -55,7 +55,7 @@ promises! {
     GoesOn = "I-32": "An account goes on, or shows why not.",
     RepeatedOnce = "I-33": "A request that is repeated under its key is done once, whatever stops the process or the database.",
     OneAccount = "I-34": "A user connects an account of a provider once.",
-    Changes = "I-35": "Every change of what a person can see is told once, in the order in which it became durable.",
+    Changes = "I-35": "Every change of what a person can see is recorded once, in the order in which it became durable.",
     Direction = "S2": "Events flow only the ways that their calendar lets them.",
     Privacy = "S4": "A copy says nothing above its privacy level.",
     Absence = "S6": "Absence deletes only where a listing was complete.",
@@ -74,7 +74,7 @@ promises! {
     Proven = "C-1": "A consent or a notification counts only when it proves itself.",
     Apart = "C-2": "A caller sees and changes nothing of what belongs to others.",
     Erased = "C-3": "What is erased with a user is shown to nobody again.",
-    Bounded = "B-1": "What one caller, feed or event makes us do is bounded, and what that leaves out is told.",
+    Bounded = "B-1": "What one caller, feed or event makes us do is bounded, and what that leaves out is named in the answer.",
     NobodyWaits = "B-2": "However slow or many some callers are, the others are answered.",
 }
 

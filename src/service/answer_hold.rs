@@ -33,8 +33,12 @@ impl Services {
     /// Approves or refuses held deletions: exactly those of the hold. Approved, the next round carries them out, and the approval
     /// is used up. Refused, the events stay, and the next round queues what puts them into their calendar again, where that takes
     /// changes from here.
-    pub async fn decide_hold(&self, scope: &Scope, id: HoldId, approve: bool) -> Result<Hold, Refusal> {
-        self.write(scope, async |write| self.put_answer(write, scope, id, approve).await).await
+    pub async fn decide_hold(&self, scope: &Scope, id: HoldId, approve: bool) -> Result<HoldShown, Refusal> {
+        let decide = async |write: &mut WriteTx<'_>| {
+            let hold = self.put_answer(write, scope, id, approve).await?;
+            Ok(self.shown(write, hold).await?)
+        };
+        self.write(scope, decide).await
     }
 
     async fn put_answer(

@@ -8,7 +8,7 @@ use crate::{
         account::Account,
         calendar::Calendar,
         grant::Grant,
-        ids::{AccountId, HoldId, RoundId, UserId},
+        ids::{AccountId, RoundId, UserId},
         outbox::OutboxEntry,
         person::Scope,
         round::Round,
@@ -119,15 +119,6 @@ impl Services {
         }
         tx.commit().await?;
         Ok(holds)
-    }
-
-    /// One of them.
-    pub async fn hold(&self, scope: &Scope, id: HoldId) -> Result<HoldShown, Refusal> {
-        let mut tx = self.store.begin(Mode::Read, scope).await?;
-        let hold = tx.hold(scope, id).await?.ok_or(Refusal::NotFound("hold"))?;
-        let shown = self.shown(&mut tx, hold).await?;
-        tx.commit().await?;
-        Ok(shown)
     }
 
     /// How much there is of what.

@@ -23,7 +23,7 @@ use crate::{
         recurrence::{Bounds, ExpansionBudget, expand},
     },
     ical,
-    store::{Mode, Tx},
+    store::{EventFilter, Mode, Tx},
 };
 
 /// Longest window that is expanded, in days: two years, leap day included.
@@ -202,14 +202,14 @@ impl Services {
         let window = window(wanted, user.time_zone)?;
         let page = if wanted.expand {
             let near = near(window, wanted.after.as_ref().and_then(Mark::at));
-            let mut reader =
-                EventReader::new(&mut tx, scope, &wanted.user_id, wanted.calendar_id, near, user.time_zone);
+            let shown = EventFilter { calendar: wanted.calendar_id, ..EventFilter::new(&wanted.user_id, near) };
+            let mut reader = EventReader::new(&mut tx, scope, shown, user.time_zone);
             self.occurrences(&mut reader, window, wanted).await?
         } else {
             let after = wanted.after.as_ref().and_then(|mark| Some((mark.at()?, mark.1)));
             let limit = wanted.limit.saturating_add(1);
-            let (user, calendar) = (&wanted.user_id, wanted.calendar_id);
-            let found = tx.events_in(scope, user, window.from, window.to, calendar, false, after, limit).await?;
+            let shown = EventFilter { calendar: wanted.calendar_id, ..EventFilter::new(&wanted.user_id, window) };
+            let found = tx.events_in(scope, shown, after, limit).await?;
             let rows = found.into_iter().map(|(at, event)| EventFacts::at(event, at)).collect();
             EventsPage::cut_to(rows, wanted.limit, None)
         };
@@ -298,9 +298,7 @@ pub(super) struct EventBatch {
 pub(super) struct EventReader<'a> {
     tx: &'a mut Tx,
     scope: &'a Scope,
-    user: &'a UserId,
-    calendar: Option<CalendarId>,
-    near: Window,
+    wanted: EventFilter<'a>,
     zone: Tz,
     zones: BTreeMap<CalendarId, Tz>,
     after: Option<(DateTime<Utc>, EventId)>,
@@ -308,15 +306,8 @@ pub(super) struct EventReader<'a> {
 }
 
 impl<'a> EventReader<'a> {
-    pub(super) fn new(
-        tx: &'a mut Tx,
-        scope: &'a Scope,
-        user: &'a UserId,
-        calendar: Option<CalendarId>,
-        near: Window,
-        zone: Tz,
-    ) -> Self {
-        Self { tx, scope, user, calendar, near, zone, zones: BTreeMap::new(), after: None, ended: false }
+    pub(super) fn new(tx: &'a mut Tx, scope: &'a Scope, wanted: EventFilter<'a>, zone: Tz) -> Self {
+        Self { tx, scope, wanted, zone, zones: BTreeMap::new(), after: None, ended: false }
     }
 
     /// The next events; `None`: there are no more.
@@ -324,8 +315,7 @@ impl<'a> EventReader<'a> {
         if self.ended {
             return Ok(None);
         }
-        let (from, to) = (self.near.from, self.near.to);
-        let read = self.tx.events_in(self.scope, self.user, from, to, self.calendar, false, self.after, BATCH).await?;
+        let read = self.tx.events_in(self.scope, self.wanted, self.after, BATCH).await?;
         self.ended = read.len() < usize::try_from(BATCH).unwrap_or(0);
         let Some((last_at, last)) = read.last().map(|(at, event)| (*at, event.id)) else { return Ok(None) };
         self.after = Some((last_at, last));

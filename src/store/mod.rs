@@ -31,7 +31,7 @@ pub use self::{
     error::StoreError,
     lock::InstanceLock,
     migrate::migrate,
-    records::{BusyRead, ConflictFilter, Counts, EventSpan, IdempotencyRow},
+    records::{BusyRead, ConflictFilter, Counts, EventFilter, EventSpan, IdempotencyRow},
     schema_state::{SchemaState, back_up, schema_state},
     tx::{Tx, UnitOfWork},
 };

@@ -9,6 +9,7 @@ use crate::domain::{
     conflict::ConflictStatus,
     ids::{AccountId, ApiKeyId, CalendarId, ConflictId, EventId, UserId},
     outbox::OutboxState,
+    time::Window,
 };
 
 /// Where an event lies in time: its first instant, and its last (exclusive; `None`: a series without end).
@@ -26,6 +27,27 @@ pub struct BusyRead {
     /// Busy time is known until here.
     #[diesel(deserialize_as = Ts)]
     pub until: DateTime<Utc>,
+}
+
+/// Which of a person's events are wanted: those whose span touches a window, series included.
+#[derive(Clone, Copy, Debug)]
+pub struct EventFilter<'a> {
+    /// Whose.
+    pub user: &'a UserId,
+    /// The window.
+    pub within: Window,
+    /// Whose home is this calendar.
+    pub calendar: Option<CalendarId>,
+    /// Deleted ones too.
+    pub include_deleted: bool,
+}
+
+impl<'a> EventFilter<'a> {
+    /// Those that are not deleted.
+    #[must_use]
+    pub fn new(user: &'a UserId, within: Window) -> Self {
+        Self { user, within, calendar: None, include_deleted: false }
+    }
 }
 
 /// Which conflicts are wanted; what is `None` does not matter. Newest first.

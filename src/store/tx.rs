@@ -7,7 +7,7 @@ use diesel_async::{SimpleAsyncConnection, pooled_connection::deadpool::Object};
 use super::{
     error::StoreError,
     postgres,
-    records::{BusyRead, ConflictFilter, EventSpan},
+    records::{BusyRead, ConflictFilter, EventFilter, EventSpan},
     sqlite,
 };
 use crate::domain::{
@@ -135,7 +135,6 @@ macro_rules! queries {
     })+) => {
         impl Tx {$($(
             $(#[$about])*
-            #[allow(clippy::too_many_arguments)]
             pub async fn $name(&mut self, $($arg: $type),*) -> Result<$answer, StoreError> {
                 let done = match self.link()? {
                     Link::Sqlite(conn) => sqlite::queries::$noun::$name(conn, $($arg),*).await,
@@ -302,15 +301,11 @@ queries! {
         fn event(scope: &Scope, id: EventId) -> Option<Event>;
         /// Those of these events that exist, deleted or not, in the order of their ids.
         fn events_by_ids(ids: &[EventId]) -> Vec<Event>;
-        /// A person's events whose span touches `from..to`, series included, by first instant and id; each with its first
-        /// instant, which with the id of the last one is `after` for the next page.
+        /// A person's events by first instant and id; each with its first instant, which with the id of the last one is `after`
+        /// for the next page.
         fn events_in(
             scope: &Scope,
-            user: &UserId,
-            from: DateTime<Utc>,
-            to: DateTime<Utc>,
-            calendar: Option<CalendarId>,
-            include_deleted: bool,
+            wanted: EventFilter<'_>,
             after: Option<(DateTime<Utc>, EventId)>,
             limit: u32,
         ) -> Vec<(DateTime<Utc>, Event)>;

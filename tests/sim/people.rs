@@ -13,7 +13,7 @@ use calwarden::{
         mapping::Event,
         person::Scope,
         promise::Promise,
-        time::EventTime,
+        time::{EventTime, Window},
     },
     engine::series::EditScope,
     service::{
@@ -21,7 +21,7 @@ use calwarden::{
         change_account::AccountChange,
         edit_event::{Edit, NewEvent},
     },
-    store::Mode,
+    store::{EventFilter, Mode},
 };
 use chrono::{Duration, NaiveDate, NaiveDateTime};
 use rand::{Rng, rngs::StdRng};
@@ -329,9 +329,9 @@ fn taken<T>(done: Result<T, Refusal>) -> Option<T> {
 /// Every event of a user, deleted ones included.
 pub async fn local_events(services: &Services, user: &UserId) -> Option<Vec<Event>> {
     let mut tx = services.store.begin(Mode::Read, &Scope::Whole).await.ok()?;
-    let from = "2000-01-01T00:00:00Z".parse().ok()?;
-    let to = "2100-01-01T00:00:00Z".parse().ok()?;
-    let events = tx.events_in(&Scope::Whole, user, from, to, None, true, None, 10_000).await.ok()?;
+    let within = Window { from: "2000-01-01T00:00:00Z".parse().ok()?, to: "2100-01-01T00:00:00Z".parse().ok()? };
+    let all = EventFilter { include_deleted: true, ..EventFilter::new(user, within) };
+    let events = tx.events_in(&Scope::Whole, all, None, 10_000).await.ok()?;
     tx.commit().await.ok()?;
     Some(events.into_iter().map(|(_, event)| event).collect())
 }

@@ -28,7 +28,7 @@ use crate::{
         ticks::work_days,
     },
     service::Refusal,
-    store::{Mode, Tx},
+    store::{EventFilter, Mode, Tx},
 };
 
 /// Stretches that providers call busy that are looked at for one person.
@@ -128,7 +128,7 @@ impl Services {
         let mut tx = self.store.begin(Mode::Read, scope).await?;
         let zone = tx.user(user).await?.ok_or(Refusal::NotFound("user"))?.time_zone;
         let mut busy = BusyTime::new(window, ExpansionBudget::PERSON);
-        let mut reader = EventReader::new(&mut tx, scope, user, None, near(window, None), zone);
+        let mut reader = EventReader::new(&mut tx, scope, EventFilter::new(user, near(window, None)), zone);
         let mut unread = true;
         for _ in 0..BATCHES_MAX {
             let Some(mut batch) = reader.next().await? else {

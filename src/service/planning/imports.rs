@@ -19,7 +19,7 @@ use crate::{
         imported::{ImportedTask, asked},
         replan::DEBOUNCE,
     },
-    store::StoreError,
+    store::{EventFilter, StoreError},
 };
 
 /// How far ahead the events of a calendar become tasks when it begins to make them.
@@ -41,8 +41,9 @@ impl Services {
     ) -> Result<(), StoreError> {
         let now = self.world.now();
         let Some(account) = write.account(&Scope::Whole, calendar.account_id).await? else { return Ok(()) };
-        let (user, only) = (&account.user_id, Some(calendar.id));
-        let found = write.events_in(&Scope::Whole, user, now, now + AHEAD, only, false, None, EVENTS_MAX).await?;
+        let ahead = EventFilter::new(&account.user_id, Window { from: now, to: now + AHEAD });
+        let wanted = EventFilter { calendar: Some(calendar.id), ..ahead };
+        let found = write.events_in(&Scope::Whole, wanted, None, EVENTS_MAX).await?;
         let events: Vec<_> = found.into_iter().map(|(_, event)| event).collect();
         self.make_tasks(write, &events).await
     }

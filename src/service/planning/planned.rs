@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::plan_day::Planned;
+use super::make_plan::Planned;
 use crate::{
     domain::ids::{AccountId, BlockId, TaskId},
     engine::scheduling::Tick,

@@ -3,8 +3,7 @@
 //! - **turn**: one change of day of one user.
 //!
 //! A zone's actor asks only for users with open tasks whose day has not begun, and turns twenty of them in one transaction; where
-//! that fails, each in their own. When a user moves to another zone, the use case that
-//! stores the move turns their day.
+//! that fails, each in their own. When a user moves to another zone, the use case that stores the move turns their day.
 //!
 //! **Invariant:** a turn is one transaction, and its row is unique by user and date: a crash repeats it as a whole or not at all,
 //! and whoever comes second changes nothing.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, batches, read_all, told};
+use super::{Conn, Done, SWEEP_ROWS, batches, read_all, row_count};
 use crate::{
     domain::{
         conflict::AuditLine,
@@ -35,5 +35,5 @@ pub async fn audit_of(conn: &mut Conn, scope: &Scope, account: AccountId, limit:
 pub async fn sweep_audit(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
     let old = audit::table.filter(audit::at.lt(Ts::from(before))).order(audit::at);
     let swept: Vec<AuditId> = old.limit(SWEEP_ROWS).select(audit::id).load(conn).await?;
-    Ok(told(diesel::delete(audit::table.filter(audit::id.eq_any(swept))).execute(conn).await?))
+    Ok(row_count(diesel::delete(audit::table.filter(audit::id.eq_any(swept))).execute(conn).await?))
 }

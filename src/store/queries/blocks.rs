@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{BATCH_ROWS, Conn, Done, batches, read_all, told};
+use super::{BATCH_ROWS, Conn, Done, batches, read_all, row_count};
 use crate::{
     domain::{
         block::{BlockState, TimeBlock},
@@ -109,7 +109,7 @@ pub async fn blocks_by_events(conn: &mut Conn, events: &[EventId]) -> Done<Vec<T
 pub async fn delete_blocks(conn: &mut Conn, ids: &[BlockId]) -> Done<u64> {
     let mut deleted = 0;
     for batch in ids.chunks(BATCH_ROWS) {
-        deleted += told(diesel::delete(blocks::table.filter(blocks::id.eq_any(batch))).execute(conn).await?);
+        deleted += row_count(diesel::delete(blocks::table.filter(blocks::id.eq_any(batch))).execute(conn).await?);
     }
     Ok(deleted)
 }

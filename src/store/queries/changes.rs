@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, told};
+use super::{Conn, Done, SWEEP_ROWS, row_count};
 use crate::{
     domain::{
         changed::{ChangePlace, Changed, ChangedKind},
@@ -41,5 +41,5 @@ fn read((seq, space_id, user_id, kind, id, version, deleted, at): Row) -> Change
 pub async fn sweep_changes(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
     let old = changes::table.filter(changes::at.lt(Ts::from(before))).order(changes::at);
     let swept: Vec<i64> = old.limit(SWEEP_ROWS).select(changes::seq).load(conn).await?;
-    Ok(told(diesel::delete(changes::table.filter(changes::seq.eq_any(swept))).execute(conn).await?))
+    Ok(row_count(diesel::delete(changes::table.filter(changes::seq.eq_any(swept))).execute(conn).await?))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, sql_types::Bool};
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, batches, read_all, stored, told};
+use super::{Conn, Done, SWEEP_ROWS, batches, read_all, row_count, stored};
 use crate::{
     domain::{
         conflict::{Conflict, ConflictStatus},
@@ -94,5 +94,5 @@ pub async fn update_conflict(conn: &mut Conn, conflict: &Conflict) -> Done<()> {
 pub async fn sweep_conflicts(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
     let settled = conflicts::table.filter(conflicts::resolved_at.lt(Ts::from(before))).order(conflicts::resolved_at);
     let swept: Vec<ConflictId> = settled.limit(SWEEP_ROWS).select(conflicts::id).load(conn).await?;
-    Ok(told(diesel::delete(conflicts::table.filter(conflicts::id.eq_any(swept))).execute(conn).await?))
+    Ok(row_count(diesel::delete(conflicts::table.filter(conflicts::id.eq_any(swept))).execute(conn).await?))
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{BATCH_ROWS, Conn, Done, batches, read_all, told};
+use super::{BATCH_ROWS, Conn, Done, batches, read_all, row_count};
 use crate::{
     domain::{
         ids::{CalendarId, EventId, UserId},
@@ -14,7 +14,7 @@ use crate::{
         person::Scope,
     },
     store::{
-        records::EventSpan,
+        records::{EventFilter, EventSpan},
         rows::{EventRow, PlacedEventRow},
         schema::{events, mappings, outbox},
         types::Ts,
@@ -71,23 +71,18 @@ pub async fn events_by_ids(conn: &mut Conn, ids: &[EventId]) -> Done<Vec<Event>>
     Ok(found)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the window, its filters and its page, as one query")]
 pub async fn events_in(
     conn: &mut Conn,
     scope: &Scope,
-    user: &UserId,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    calendar: Option<CalendarId>,
-    include_deleted: bool,
+    wanted: EventFilter<'_>,
     after: Option<(DateTime<Utc>, EventId)>,
     limit: u32,
 ) -> Done<Vec<(DateTime<Utc>, Event)>> {
-    let (from, to) = (Ts::from(from), Ts::from(to));
+    let (from, to) = (Ts::from(wanted.within.from), Ts::from(wanted.within.to));
     // The same rule as `Window::touches`: half-open, and a moment counts at its start.
     let moment = events::ends_at.le(events::starts_at.nullable()).and(events::starts_at.ge(from));
     let query = events::table
-        .filter(events::user_id.eq(user))
+        .filter(events::user_id.eq(wanted.user))
         .filter(events::starts_at.lt(to))
         .filter(events::ends_at.is_null().or(events::ends_at.gt(from)).or(moment))
         .order((events::starts_at, events::id))
@@ -95,10 +90,10 @@ pub async fn events_in(
         .select((events::starts_at, EventRow::as_select()))
         .into_boxed();
     let mut query = within!(query, scope, events::space_id);
-    if let Some(calendar) = calendar {
+    if let Some(calendar) = wanted.calendar {
         query = query.filter(events::calendar_id.eq(calendar));
     }
-    if !include_deleted {
+    if !wanted.include_deleted {
         query = query.filter(events::deleted_at.is_null());
     }
     if let Some((at, id)) = after {
@@ -153,7 +148,7 @@ pub async fn purge_deleted_events(conn: &mut Conn, before: DateTime<Utc>, limit:
 pub async fn delete_events(conn: &mut Conn, ids: &[EventId]) -> Done<u64> {
     let mut deleted = 0;
     for batch in ids.chunks(BATCH_ROWS) {
-        deleted += told(diesel::delete(events::table.filter(events::id.eq_any(batch))).execute(conn).await?);
+        deleted += row_count(diesel::delete(events::table.filter(events::id.eq_any(batch))).execute(conn).await?);
     }
     Ok(deleted)
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, told};
+use super::{Conn, Done, row_count};
 use crate::{
     domain::{
         account::{AccountStatus, ProviderKind},
@@ -93,5 +93,5 @@ pub async fn use_ticket(conn: &mut Conn, ticket_hash: &[u8]) -> Done<Option<Cons
 
 pub async fn sweep_consents(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
     let old = consents::table.filter(consents::created_at.lt(Ts::from(before)));
-    Ok(told(diesel::delete(old).execute(conn).await?))
+    Ok(row_count(diesel::delete(old).execute(conn).await?))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, read_all, told};
+use super::{Conn, Done, SWEEP_ROWS, read_all, row_count};
 use crate::{
     domain::{ids::ApiKeyId, person::ApiKey},
     store::{
@@ -62,7 +62,7 @@ pub async fn blank_idempotency(conn: &mut Conn, status: u16) -> Done<u64> {
         idempotency_keys::headers.eq(Json("[]".to_owned())),
         idempotency_keys::body.eq(Vec::<u8>::new()),
     );
-    Ok(told(diesel::update(anybodys).set(blank).execute(conn).await?))
+    Ok(row_count(diesel::update(anybodys).set(blank).execute(conn).await?))
 }
 
 pub async fn sweep_idempotency(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
@@ -70,5 +70,5 @@ pub async fn sweep_idempotency(conn: &mut Conn, before: DateTime<Utc>) -> Done<u
     let bound = old.order(idempotency_keys::created_at).offset(SWEEP_ROWS).select(idempotency_keys::created_at);
     let bound: Option<Ts> = bound.first(conn).await.optional()?;
     let swept = idempotency_keys::created_at.lt(bound.unwrap_or_else(|| before.into()));
-    Ok(told(diesel::delete(idempotency_keys::table.filter(swept)).execute(conn).await?))
+    Ok(row_count(diesel::delete(idempotency_keys::table.filter(swept)).execute(conn).await?))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{BATCH_ROWS, Conn, Done, batches, read_all, told};
+use super::{BATCH_ROWS, Conn, Done, batches, read_all, row_count};
 use crate::{
     domain::{
         ids::{AccountId, CalendarId, EventId, MappingId, RemoteEventId, Uid},
@@ -39,7 +39,7 @@ pub async fn put_mappings(conn: &mut Conn, written: &[Mapping]) -> Done<()> {
 pub async fn delete_mappings(conn: &mut Conn, ids: &[MappingId]) -> Done<u64> {
     let mut deleted = 0;
     for batch in ids.chunks(BATCH_ROWS) {
-        deleted += told(diesel::delete(mappings::table.filter(mappings::id.eq_any(batch))).execute(conn).await?);
+        deleted += row_count(diesel::delete(mappings::table.filter(mappings::id.eq_any(batch))).execute(conn).await?);
     }
     Ok(deleted)
 }

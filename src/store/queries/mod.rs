@@ -60,6 +60,6 @@ fn stored(rows: usize) -> Done<()> {
 }
 
 /// How many rows a statement touched, as the API counts it.
-fn told(rows: usize) -> u64 {
+fn row_count(rows: usize) -> u64 {
     u64::try_from(rows).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, told};
+use super::{Conn, Done, SWEEP_ROWS, row_count};
 use crate::{
     domain::{
         ids::{NoticeId, UserId},
@@ -83,5 +83,5 @@ pub async fn read_notice(conn: &mut Conn, scope: &Scope, id: NoticeId, at: DateT
 pub async fn sweep_notices(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
     let old = notices::table.filter(notices::created_at.lt(Ts::from(before))).order(notices::created_at);
     let swept: Vec<NoticeId> = old.limit(SWEEP_ROWS).select(notices::id).load(conn).await?;
-    Ok(told(diesel::delete(notices::table.filter(notices::id.eq_any(swept))).execute(conn).await?))
+    Ok(row_count(diesel::delete(notices::table.filter(notices::id.eq_any(swept))).execute(conn).await?))
 }

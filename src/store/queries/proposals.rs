@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, read_all, told};
+use super::{Conn, Done, SWEEP_ROWS, read_all, row_count};
 use crate::{
     domain::{
         ids::{ProposalId, UserId},
@@ -58,5 +58,5 @@ pub async fn proposals_of(
 pub async fn sweep_proposals(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
     let decided = proposals::table.filter(proposals::decided_at.lt(Ts::from(before))).order(proposals::decided_at);
     let swept: Vec<ProposalId> = decided.limit(SWEEP_ROWS).select(proposals::id).load(conn).await?;
-    Ok(told(diesel::delete(proposals::table.filter(proposals::id.eq_any(swept))).execute(conn).await?))
+    Ok(row_count(diesel::delete(proposals::table.filter(proposals::id.eq_any(swept))).execute(conn).await?))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{BATCH_ROWS, Conn, Done, SWEEP_ROWS, read_all, told};
+use super::{BATCH_ROWS, Conn, Done, SWEEP_ROWS, read_all, row_count};
 use crate::{
     domain::{
         ids::{CalendarId, EventId, Uid},
@@ -50,7 +50,7 @@ pub async fn sweep_remains(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> 
     let mut gone = 0;
     for (event, calendar) in swept {
         let row = remains::table.filter(remains::event_id.eq(event)).filter(remains::calendar_id.eq(calendar));
-        gone += told(diesel::delete(row).execute(conn).await?);
+        gone += row_count(diesel::delete(row).execute(conn).await?);
     }
     Ok(gone)
 }

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use diesel::{alias, dsl::exists, prelude::*};
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, read_all, stored, told};
+use super::{Conn, Done, SWEEP_ROWS, read_all, row_count, stored};
 use crate::{
     domain::{
         ids::{RolloverId, UserId},
@@ -92,5 +92,5 @@ pub async fn sweep_rollovers(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64
         .filter(newer.field(rollovers::id).gt(rollovers::id));
     let old = rollovers::table.filter(rollovers::ran_at.lt(Ts::from(before))).filter(exists(later));
     let swept: Vec<RolloverId> = old.limit(SWEEP_ROWS).select(rollovers::id).load(conn).await?;
-    Ok(told(diesel::delete(rollovers::table.filter(rollovers::id.eq_any(swept))).execute(conn).await?))
+    Ok(row_count(diesel::delete(rollovers::table.filter(rollovers::id.eq_any(swept))).execute(conn).await?))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Done, SWEEP_ROWS, read_all, told};
+use super::{Conn, Done, SWEEP_ROWS, read_all, row_count};
 use crate::{
     domain::{
         ids::{AccountId, RoundId},
@@ -48,5 +48,5 @@ pub async fn last_round(conn: &mut Conn, account: AccountId) -> Done<Option<Roun
 pub async fn sweep_rounds(conn: &mut Conn, before: DateTime<Utc>) -> Done<u64> {
     let old = rounds::table.filter(rounds::started_at.lt(Ts::from(before))).order(rounds::started_at);
     let swept: Vec<RoundId> = old.limit(SWEEP_ROWS).select(rounds::id).load(conn).await?;
-    Ok(told(diesel::delete(rounds::table.filter(rounds::id.eq_any(swept))).execute(conn).await?))
+    Ok(row_count(diesel::delete(rounds::table.filter(rounds::id.eq_any(swept))).execute(conn).await?))
 }

@@ -142,6 +142,5 @@ pub async fn refuse(request: ApiRequest) -> HandlerResult {
 
 async fn decided(request: &ApiRequest, go_ahead: bool) -> HandlerResult {
     let id = request.id("id", "hold")?;
-    request.services().decide_hold(request.scope(), id, go_ahead).await?;
-    json(200, &HoldView::from(request.services().hold(request.scope(), id).await?))
+    json(200, &HoldView::from(request.services().decide_hold(request.scope(), id, go_ahead).await?))
 }

@@ -12,7 +12,7 @@ use crate::{
         ids::{AccountId, BlockId, ProposalId, TaskId, UserId},
         proposal::{BlockChange, Change, ChangeState, PlanCause, Proposal, ProposalState},
     },
-    service::planning::plan_day::Planned,
+    service::planning::make_plan::Planned,
     web::{
         etag::etag,
         paging::Page,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     domain::ids::{AccountId, BlockId, TaskId},
     engine::scheduling::{Misfit, SuggestedAction, Tick, UnplacedReason},
-    service::planning::plan_day::Planned,
+    service::planning::make_plan::Planned,
 };
 
 /// Tasks without a place that are listed in one answer; how many there are is shown beside.

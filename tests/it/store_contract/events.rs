@@ -7,7 +7,7 @@ use calwarden::{
         person::Scope,
         time::Window,
     },
-    store::EventSpan,
+    store::{EventFilter, EventSpan},
 };
 
 use super::{
@@ -103,10 +103,10 @@ async fn a_window_holds_what_touches_it(base: Base) {
     assert_eq!(expected.len(), 6, "the table above has six");
     let mut tx = base.read().await;
     let user = given::user_id("ada");
-    let found = tx.events_in(&Scope::Whole, &user, window.from, window.to, None, false, None, 100).await;
+    let found = tx.events_in(&Scope::Whole, EventFilter::new(&user, window), None, 100).await;
     assert_eq!(found, Ok(expected));
     let bob = given::user_id("bob");
-    assert_eq!(tx.events_in(&Scope::Whole, &bob, window.from, window.to, None, false, None, 100).await, Ok(vec![]));
+    assert_eq!(tx.events_in(&Scope::Whole, EventFilter::new(&bob, window), None, 100).await, Ok(vec![]));
 }
 
 async fn pages_of_a_window_hold_every_event_once(base: Base) {
@@ -119,10 +119,10 @@ async fn pages_of_a_window_hold_every_event_once(base: Base) {
     let user = given::user_id("ada");
     let mut seen: Vec<EventId> = Vec::new();
     let mut after = None;
+    let hour = EventFilter::new(&user, Window { from: at(0), to: at(60) });
+    let in_calendar = EventFilter { calendar: Some(calendar.id), ..hour };
     loop {
-        let in_calendar = Some(calendar.id);
-        let page =
-            tx.events_in(&Scope::Whole, &user, at(0), at(60), in_calendar, false, after, 4).await.expect("a page");
+        let page = tx.events_in(&Scope::Whole, in_calendar, after, 4).await.expect("a page");
         let Some((start, last)) = page.last() else { break };
         after = Some((*start, last.id));
         seen.extend(page.into_iter().map(|(_, event)| event.id));
@@ -137,9 +137,10 @@ async fn deleted_events_are_shown_only_when_asked_for(base: Base) {
     put(&base, std::slice::from_ref(&event), &[(at(0), Some(at(10)))]).await;
     let mut tx = base.read().await;
     let user = given::user_id("ada");
-    let with = tx.events_in(&Scope::Whole, &user, at(0), at(60), None, true, None, 9).await;
+    let hour = EventFilter::new(&user, Window { from: at(0), to: at(60) });
+    let with = tx.events_in(&Scope::Whole, EventFilter { include_deleted: true, ..hour }, None, 9).await;
     assert_eq!(with, Ok(vec![(at(0), event)]));
-    assert_eq!(tx.events_in(&Scope::Whole, &user, at(0), at(60), None, false, None, 9).await, Ok(vec![]));
+    assert_eq!(tx.events_in(&Scope::Whole, hour, None, 9).await, Ok(vec![]));
 }
 
 async fn events_without_a_remote_copy_are_found(base: Base) {
