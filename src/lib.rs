@@ -13,5 +13,6 @@ pub mod sandbox;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod transport;
 pub mod vault;
 pub mod web;

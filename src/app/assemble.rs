@@ -9,14 +9,7 @@ use crate::{
     config::{Config, Database},
     domain::{notice::counted, person::Scope, ports::World},
     engine::sync::brake::BrakeRules,
-    provider::{
-        oauth,
-        registry::Endpoints,
-        transport::{
-            client::{ClientConfig, HttpClient},
-            guard::AddressPolicy,
-        },
-    },
+    provider::{oauth, registry::Endpoints},
     service::{
         Services, Settings,
         connections::Connections,
@@ -24,6 +17,10 @@ use crate::{
         planning::compute::{Computing, Pool},
     },
     store::{self, Blocking, Mode, SchemaState, Store, StoreConfig},
+    transport::{
+        client::{ClientConfig, HttpClient},
+        guard::AddressPolicy,
+    },
     vault::{KEY_FILE_NAME, KeyRing},
 };
 

@@ -14,10 +14,6 @@ use super::cli::SandboxArgs;
 use crate::{
     config::Config,
     domain::{account::ProviderKind, person::Scope, ports::World, secret::Secret},
-    provider::transport::{
-        client::{ClientConfig, HttpClient},
-        guard::AddressPolicy,
-    },
     sandbox::{
         Reply, SandboxRequest,
         google::GoogleLookAlike,
@@ -26,6 +22,10 @@ use crate::{
     service::{
         Services,
         consent::{Begin, Connected, ConsentReturn},
+    },
+    transport::{
+        client::{ClientConfig, HttpClient},
+        guard::AddressPolicy,
     },
 };
 

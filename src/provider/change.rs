@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::error::Result;
+use super::Result;
 use crate::domain::{
     ids::{RemoteCalendarId, RemoteEventId, Revision, SyncCursor},
     page::ChangePage,

@@ -9,29 +9,32 @@
 pub mod caldav;
 pub mod catalogue;
 pub mod change;
-pub mod error;
 pub mod feed;
 pub mod google;
 pub mod oauth;
 pub mod push;
 pub mod registry;
-pub mod transport;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use catalogue::ProviderFacts;
 pub use change::{Known, Pull, Reading};
-pub use error::{ProviderError, Result};
 pub use push::ChannelKeeper;
 
-pub use crate::domain::page::{ChangePage, Covers, Found, Next, PageKind, Unreadable};
 use crate::domain::{
     availability::Busy,
     calendar::RemoteCalendar,
     event::EventContent,
     ids::{RemoteCalendarId, RemoteEventId, Revision, Uid},
     mapping::{Canonical, Remains, RemoteEvent},
+};
+pub use crate::{
+    domain::{
+        failure::ProviderError,
+        page::{ChangePage, Covers, Found, Next, PageKind, Unreadable},
+    },
+    transport::error::Result,
 };
 
 /// One remote account, authorised and ready. Object-safe; cheap to hold.

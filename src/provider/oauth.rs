@@ -17,11 +17,11 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{
-    error::{ProviderError, Result},
+use super::{ProviderError, Result};
+use crate::{
+    domain::{failure::FailureClass, secret::Secret},
     transport::{Http, OutgoingRequest},
 };
-use crate::domain::{failure::FailureClass, secret::Secret};
 
 /// How the operator registered us with a provider.
 #[derive(Clone, Debug)]

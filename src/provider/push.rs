@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use super::error::Result;
+use super::Result;
 use crate::domain::{
     ids::{ChannelId, RemoteCalendarId},
     secret::Secret,

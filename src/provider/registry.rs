@@ -11,9 +11,11 @@ use super::{
     feed::{Feed, FeedConfig},
     google::{self, Google, GoogleConfig, scopes},
     push::Notification,
+};
+use crate::{
+    domain::{account::ProviderKind, failure::FailureClass, ports::World, secret::Secret},
     transport::{Credential, Http},
 };
-use crate::domain::{account::ProviderKind, failure::FailureClass, ports::World, secret::Secret};
 
 /// Where the providers with one address for everybody are; look-alikes stand in for tests and for the sandbox.
 #[derive(Clone)]

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::ports::World,
-    provider::transport::{Http, OutgoingRequest},
+    transport::{Http, OutgoingRequest},
 };
 
 /// Longest body of a request, in bytes.

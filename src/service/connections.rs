@@ -15,7 +15,8 @@ use crate::{
         ports::World,
         secret::Secret,
     },
-    provider::{Provider, ProviderError, registry, transport::Http},
+    provider::{Provider, ProviderError, registry},
+    transport::Http,
     vault::{KeyRing, VaultError},
 };
 

@@ -34,11 +34,11 @@ use calwarden::{
         change::Nothing,
         feed::{Feed, FeedConfig},
         google::{Google, GoogleConfig, push},
-        transport::{
-            Http, OutgoingRequest, Response,
-            guard::{AddressPolicy, check_url},
-            retry_after,
-        },
+    },
+    transport::{
+        Http, OutgoingRequest, Response,
+        guard::{AddressPolicy, check_url},
+        retry_after,
     },
     vault::KeyRing,
 };

@@ -16,8 +16,8 @@ use calwarden::{
         Next, Provider, ProviderError, Pull, Result, Unreadable,
         change::Nothing,
         google::{Google, GoogleConfig},
-        transport::{Http, OutgoingRequest, Response, client::ClientConfig},
     },
+    transport::{Http, OutgoingRequest, Response, client::ClientConfig},
 };
 use serde_json::{Value, json};
 

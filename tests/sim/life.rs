@@ -22,15 +22,7 @@ use calwarden::{
         secret::Secret,
     },
     engine::account::{ChannelEnd, RefreshEnd},
-    provider::{
-        google, oauth,
-        push::Notification,
-        registry::Endpoints,
-        transport::{
-            client::{ClientConfig, HttpClient},
-            guard::AddressPolicy,
-        },
-    },
+    provider::{google, oauth, push::Notification, registry::Endpoints},
     sandbox::google::Push,
     service::{
         Services, Settings,
@@ -39,6 +31,10 @@ use calwarden::{
         port::{AccountStart, AccountState, AccountWork, ProgressSink, RoundReport, SweepKind, WorkError},
     },
     store::{self, Blocking, Store, StoreConfig},
+    transport::{
+        client::{ClientConfig, HttpClient},
+        guard::AddressPolicy,
+    },
     vault::KeyRing,
 };
 use chrono::{DateTime, SubsecRound, Utc};

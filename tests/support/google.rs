@@ -5,15 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use calwarden::{
     domain::{failure::FailureClass, ports::World, secret::Secret},
-    provider::{
-        ProviderError, oauth,
-        registry::Endpoints,
-        transport::{Credential, Http, OutgoingRequest, Response},
-    },
+    provider::{ProviderError, oauth, registry::Endpoints},
     sandbox::{
         google::GoogleLookAlike,
         reply::{Reply, SandboxRequest},
     },
+    transport::{Credential, Http, OutgoingRequest, Response},
 };
 use futures_util::future::BoxFuture;
 use serde_json::Value;

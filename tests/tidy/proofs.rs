@@ -142,6 +142,8 @@ fn an_import_upwards_is_told() {
             ("src/engine/mod.rs", "fn f() { crate::web::page() }"),
             ("src/vault/mod.rs", "use super::super::store::Tx;"),
             ("src/vault/mod.rs", "use super::store::Tx;"),
+            ("src/transport/client.rs", "use crate::{domain::failure, provider::Result};"),
+            ("src/store/mod.rs", "use crate::transport::Http;"),
             ("src/config.rs", "use crate::telemetry;"),
             ("src/store/mod.rs", "use crate::config::Config;"),
             ("src/web/mod.rs", "use crate::app::run;"),
@@ -158,17 +160,20 @@ fn an_import_upwards_is_told() {
 #[test]
 fn an_adapter_that_names_another_is_told() {
     let folders: Vec<(String, String)> =
-        ["caldav", "feed", "transport"].iter().map(|name| ("provider".to_owned(), (*name).to_owned())).collect();
+        [("provider", "caldav"), ("provider", "feed"), ("store", "postgres"), ("store", "rows")]
+            .map(|(layer, name)| (layer.to_owned(), name.to_owned()))
+            .into();
     proves(
         |file| islands(file, &folders),
         "may not know",
         &[
             ("src/provider/caldav/wire.rs", "use crate::provider::feed::parse;"),
             ("src/provider/caldav/mod.rs", "use super::feed::parse;"),
-            ("src/provider/transport/mod.rs", "use super::{error::Result, caldav};"),
+            ("src/store/rows/mod.rs", "use super::{postgres, error::Result};"),
         ],
         &[
-            ("src/provider/caldav/mod.rs", "use super::{error::Result, transport::Http};"),
+            ("src/provider/caldav/mod.rs", "use super::{Result, oauth};"),
+            ("src/store/postgres/mod.rs", "use super::{error::Result, rows};"),
             ("src/provider/registry.rs", "use super::{caldav, feed};"),
             ("src/service/mod.rs", "use crate::provider::{caldav, feed};"),
         ],

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     domain::{calendar::RemoteCalendar, failure::FailureClass},
-    provider::error::{ProviderError, Result},
+    provider::{ProviderError, Result},
 };
 
 /// How long short looks stand in for full ones.

@@ -7,10 +7,8 @@ use chrono::{DateTime, Utc};
 use super::wire;
 use crate::{
     domain::failure::FailureClass,
-    provider::{
-        error::ProviderError,
-        transport::{Response, digest, retry_after},
-    },
+    provider::ProviderError,
+    transport::{Response, digest, retry_after},
 };
 
 /// What was being done, for the words and for what a lost answer means.

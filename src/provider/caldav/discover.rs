@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{account::ProviderKind, failure::FailureClass},
-    provider::error::{ProviderError, Result},
+    provider::{ProviderError, Result},
 };
 
 const WELL_KNOWN: &str = "/.well-known/caldav";

@@ -16,12 +16,10 @@ use super::{
 };
 use crate::{
     domain::{account::ProviderKind, failure::FailureClass, ids::Revision, ports::World},
-    provider::{
-        error::{ProviderError, Result},
-        transport::{
-            Credential, Http, OutgoingRequest, Response,
-            digest::{Digest, asks_for_digest},
-        },
+    provider::{ProviderError, Result},
+    transport::{
+        Credential, Http, OutgoingRequest, Response,
+        digest::{Digest, asks_for_digest},
     },
 };
 

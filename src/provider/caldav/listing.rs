@@ -23,11 +23,8 @@ use crate::{
         failure::FailureClass,
         ids::{RemoteEventId, Revision, SyncCursor},
     },
-    provider::{
-        Known, PageKind, Unreadable,
-        error::{ProviderError, Result},
-        transport::Response,
-    },
+    provider::{Known, PageKind, ProviderError, Result, Unreadable},
+    transport::Response,
 };
 
 /// Members of one calendar that we handle at most.

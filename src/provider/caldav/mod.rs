@@ -52,7 +52,6 @@ use self::{
 use super::{
     EventWriter, Found, Provider, ProviderError, Pull, Reading, Result, WriteTarget,
     catalogue::{self, ConnectedBy, Looks, ProviderFacts},
-    transport::{Credential, Http},
 };
 use crate::{
     domain::{
@@ -65,6 +64,7 @@ use crate::{
         ports::World,
     },
     ical::{self, TextLimits},
+    transport::{Credential, Http},
 };
 
 /// Objects per multiget. On Radicale, 4,000 events took three quarters of the time that batches of 100 take; what is gained

@@ -26,10 +26,7 @@ use crate::{
         ids::{RemoteEventId, Revision, SyncCursor},
     },
     ical::TextLimits,
-    provider::{
-        ChangePage, Known, Next, PageKind, Pull, Reading, Unreadable,
-        error::{ProviderError, Result},
-    },
+    provider::{ChangePage, Known, Next, PageKind, ProviderError, Pull, Reading, Result, Unreadable},
 };
 
 /// Multigets in flight at once.

@@ -10,7 +10,7 @@ use quick_xml::escape::escape;
 use url::Url;
 
 use super::href::Etag;
-use crate::{domain::ids::Uid, provider::transport::OutgoingRequest};
+use crate::{domain::ids::Uid, transport::OutgoingRequest};
 
 const XML: &str = "application/xml; charset=utf-8";
 const ICALENDAR: &str = "text/calendar; charset=utf-8";

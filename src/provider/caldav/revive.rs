@@ -9,7 +9,7 @@ use crate::{
         mapping::{Remains, RemoteEvent},
     },
     ical,
-    provider::error::{ProviderError, Result},
+    provider::{ProviderError, Result},
 };
 
 const REVIVING: &str = "making an event again";

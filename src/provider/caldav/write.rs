@@ -20,11 +20,8 @@ use crate::{
         mapping::RemoteEvent,
     },
     ical::{self, TextLimits},
-    provider::{
-        WriteTarget,
-        error::{ProviderError, Result},
-        transport::Response,
-    },
+    provider::{ProviderError, Result, WriteTarget},
+    transport::Response,
 };
 
 const CREATING: &str = "creating an event";

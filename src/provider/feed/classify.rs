@@ -10,10 +10,8 @@ use super::bookmark::Bookmark;
 use crate::{
     domain::failure::FailureClass,
     ical,
-    provider::{
-        error::{ProviderError, Result},
-        transport::{Response, retry_after},
-    },
+    provider::{ProviderError, Result},
+    transport::{Response, retry_after},
 };
 
 /// Shortest and longest time between polls that a publisher may ask for, in seconds.

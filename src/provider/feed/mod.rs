@@ -30,16 +30,18 @@ use self::{bookmark::Bookmark, classify::FeedAnswer, convert::Comparison, reques
 use super::{
     ChangePage, Known, Next, Provider, ProviderError, Pull, Reading, Result,
     catalogue::{ConnectedBy, Looks, ProviderFacts},
+};
+use crate::{
+    domain::{
+        calendar::RemoteCalendar,
+        failure::FailureClass,
+        ids::{RemoteCalendarId, SyncCursor},
+        secret::Secret,
+    },
     transport::{
         Http,
         throttle::{Paced, Throttle},
     },
-};
-use crate::domain::{
-    calendar::RemoteCalendar,
-    failure::FailureClass,
-    ids::{RemoteCalendarId, SyncCursor},
-    secret::Secret,
 };
 
 /// A feed.

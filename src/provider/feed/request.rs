@@ -5,10 +5,8 @@ use url::{Url, form_urlencoded};
 use super::bookmark::{Bookmark, short_hash};
 use crate::{
     domain::{failure::FailureClass, secret::Secret},
-    provider::{
-        error::{ProviderError, Result},
-        transport::{Credential, OutgoingRequest},
-    },
+    provider::{ProviderError, Result},
+    transport::{Credential, OutgoingRequest},
 };
 
 /// Longest address, in bytes.

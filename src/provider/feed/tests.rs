@@ -8,11 +8,8 @@ use url::Url;
 use super::*;
 use crate::{
     domain::ids::{RemoteEventId, Revision},
-    provider::{
-        Covers, PageKind,
-        change::Nothing,
-        transport::{OutgoingRequest, Response},
-    },
+    provider::{Covers, PageKind, change::Nothing},
+    transport::{OutgoingRequest, Response},
 };
 
 const SCHOOL: &str = include_str!("../../../tests/fixtures/feed/school.ics");

@@ -10,7 +10,7 @@ use crate::{
         availability::{Busy, BusySpan},
         ids::RemoteCalendarId,
     },
-    provider::{FreeBusy, error::Result},
+    provider::{FreeBusy, Result},
 };
 
 /// Calendars per question (`calendarExpansionMax`).

@@ -13,10 +13,8 @@ use serde_json::Value;
 use super::item::Item;
 use crate::{
     domain::failure::FailureClass,
-    provider::{
-        error::{ProviderError, Result},
-        transport::{Response, retry_after},
-    },
+    provider::{ProviderError, Result},
+    transport::{Response, retry_after},
 };
 
 /// Usage limits of a user or a calendar last for hours, whatever is asked meanwhile.

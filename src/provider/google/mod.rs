@@ -50,13 +50,13 @@ use self::{classify::GoogleAction, item::Item, pull::GoogleReading};
 use super::{
     ChannelKeeper, EventWriter, FreeBusy, Provider, ProviderError, Pull, Reading, Result,
     catalogue::{ConnectedBy, Looks, ProviderFacts},
+};
+use crate::{
+    domain::{calendar::RemoteCalendar, failure::FailureClass, ids::RemoteCalendarId, ports::World, secret::Secret},
     transport::{
         Credential, Http, OutgoingRequest, Response,
         throttle::{Paced, Throttle},
     },
-};
-use crate::domain::{
-    calendar::RemoteCalendar, failure::FailureClass, ids::RemoteCalendarId, ports::World, secret::Secret,
 };
 
 /// Google Calendar.

@@ -22,7 +22,7 @@ use crate::{
         mapping::RemoteEvent,
         time::EventTime,
     },
-    provider::error::{ProviderError, Result},
+    provider::{ProviderError, Result},
 };
 
 impl Google {

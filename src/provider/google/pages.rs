@@ -9,7 +9,7 @@ use super::{
     item::Item,
     request::Portion,
 };
-use crate::provider::{error::Result, transport::OutgoingRequest};
+use crate::{provider::Result, transport::OutgoingRequest};
 
 /// Objects per page; the most Google gives.
 pub(super) const PAGE_MAX: u32 = 2_500;

@@ -22,10 +22,7 @@ use crate::{
         failure::FailureClass,
         ids::{RemoteCalendarId, RemoteEventId, Revision, SyncCursor},
     },
-    provider::{
-        ChangePage, Known, Next, PageKind, Provider as _, Pull, Reading, Unreadable,
-        error::{ProviderError, Result},
-    },
+    provider::{ChangePage, Known, Next, PageKind, Provider as _, ProviderError, Pull, Reading, Result, Unreadable},
 };
 
 /// The form of our cursors: what follows is Google's token. It changes with the parameters of the list.

@@ -10,7 +10,7 @@ use super::{Google, classify::GoogleAction, request};
 use crate::{
     domain::{failure::FailureClass, ids::ChannelId, secret::Secret},
     provider::{
-        error::{ProviderError, Result},
+        ProviderError, Result,
         push::{ChannelKeeper, Notification, OpenedChannel, Watch},
     },
 };

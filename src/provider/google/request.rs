@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::body;
-use crate::provider::transport::OutgoingRequest;
+use crate::transport::OutgoingRequest;
 
 /// What of each event is asked for where all of it is too much: who it is, and no text.
 const OUTLINE: &str = "kind,nextPageToken,nextSyncToken,items(id,etag,status,iCalUID,recurringEventId)";

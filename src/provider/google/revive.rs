@@ -18,10 +18,7 @@ use crate::{
         ids::{RemoteCalendarId, Uid},
         mapping::{Remains, RemoteEvent},
     },
-    provider::{
-        EventWriter,
-        error::{ProviderError, Result},
-    },
+    provider::{EventWriter, ProviderError, Result},
 };
 
 /// What a caller may say of an event and we do not model.

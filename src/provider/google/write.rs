@@ -22,10 +22,7 @@ use crate::{
         ids::{RemoteCalendarId, RemoteEventId, Uid},
         mapping::{Canonical, Remains, RemoteEvent},
     },
-    provider::{
-        EventWriter, Found, WriteTarget,
-        error::{ProviderError, Result},
-    },
+    provider::{EventWriter, Found, ProviderError, Result, WriteTarget},
 };
 
 impl Canonical for Google {

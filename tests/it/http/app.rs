@@ -30,14 +30,10 @@ use calwarden::{
         round::Cause,
     },
     engine::sync::brake::BrakeRules,
-    provider::{
-        ProviderError, oauth,
-        push::Notification,
-        registry::Endpoints,
-        transport::{Http, OutgoingRequest, Response},
-    },
+    provider::{ProviderError, oauth, push::Notification, registry::Endpoints},
     service::{Services, Settings, Wakes, api_keys, connections::Connections, consent::ReturnHosts},
     store::{self, Blocking, Mode, Store, StoreConfig},
+    transport::{Http, OutgoingRequest, Response},
     vault::KeyRing,
     web::{ActorOrder, Actors, AppState, WebSettings, configure, problem::Problem},
 };

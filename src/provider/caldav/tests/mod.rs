@@ -30,10 +30,8 @@ use crate::{
         secret::Secret,
         time::EventTime,
     },
-    provider::{
-        ChangePage, Known, Next, Provider, Pull, Result,
-        transport::{Credential, Http, OutgoingRequest, Response},
-    },
+    provider::{ChangePage, Known, Next, Provider, Pull, Result},
+    transport::{Credential, Http, OutgoingRequest, Response},
 };
 
 /// One expected request and what it is answered with.

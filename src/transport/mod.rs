@@ -1,11 +1,12 @@
-//! One HTTP exchange as two values, and the port through which it goes.
+//! One HTTP exchange as two values, and the port through which it goes, whatever it is about.
 //!
 //! - **guard**: which addresses may be contacted at all.
 //! - **digest**: how a password is proven without being sent.
-//! - **client**: the real port. **throttle**: the pace of one account.
+//! - **client**: the real port. **unpack**: how much of an answer it takes. **throttle**: the pace of one account.
 
 pub mod client;
 pub mod digest;
+pub mod error;
 pub mod guard;
 pub mod throttle;
 mod unpack;
@@ -16,7 +17,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use url::Url;
 
-use super::error::Result;
+use self::error::Result;
 use crate::domain::secret::Secret;
 
 /// What to send.

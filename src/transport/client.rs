@@ -27,8 +27,8 @@ use super::{
     unpack::Unpacker,
 };
 use crate::{
-    domain::failure::FailureClass,
-    provider::error::{ProviderError, Result},
+    domain::failure::{FailureClass, ProviderError},
+    transport::error::Result,
 };
 
 /// Most redirects that one request follows.

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 
 use crate::{
-    domain::failure::FailureClass,
-    provider::error::{ProviderError, Result, TOO_LARGE, TOO_PACKED},
+    domain::failure::{FailureClass, ProviderError},
+    transport::error::{Result, TOO_LARGE, TOO_PACKED},
 };
 
 /// Most decompressed bytes to one received byte.

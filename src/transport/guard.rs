@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
-use crate::{domain::failure::FailureClass, provider::error::ProviderError};
+use crate::domain::failure::{FailureClass, ProviderError};
 
 /// What the operator allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

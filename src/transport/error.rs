@@ -1,7 +1,6 @@
-//! What went wrong at a provider, by class.
+//! What goes wrong in an exchange, whoever is asked: the refusals of an answer by its size.
 
-use crate::domain::failure::FailureClass;
-pub use crate::domain::failure::ProviderError;
+use crate::domain::failure::{FailureClass, ProviderError};
 
 /// The refusals of an answer by its size, as it is and as it would be unpacked.
 pub(super) const TOO_LARGE: &str = "the answer is larger than this server accepts";
@@ -11,7 +10,7 @@ pub(super) const TOO_PACKED: &str = "the answer decompresses to more than a hund
 pub type Result<T> = std::result::Result<T, ProviderError>;
 
 impl ProviderError {
-    /// The answer is larger than [`body_max`](super::transport::client::ClientConfig::body_max): what was asked for may be asked for
+    /// The answer is larger than [`body_max`](super::client::ClientConfig::body_max): what was asked for may be asked for
     /// in smaller pieces.
     #[must_use]
     pub fn too_large() -> Self {

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::{Http, OutgoingRequest, Response};
-use crate::provider::error::Result;
+use crate::transport::error::Result;
 
 /// What a window looks back on.
 const WINDOW: Duration = Duration::from_mins(1);
