@@ -9,7 +9,7 @@ mod rules;
 #[path = "tidy/source.rs"]
 mod source;
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use calwarden::domain::promise::Promise;
 use source::Source;
@@ -51,16 +51,27 @@ fn the_map_is_short_and_names_what_is_there() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-#[test]
-fn the_islands_do_not_know_each_other() {
+/// Every folder of a layer, with its layer.
+fn folders() -> Vec<(String, String)> {
     let files = source::read_all(&root().join("src"), SKIP);
     let parts = |file: &Source| file.path.split('/').map(str::to_owned).collect::<Vec<_>>();
     let folder = |file: &Source| match parts(file).as_slice() {
         [layer, folder, _, ..] => Some((layer.clone(), folder.clone())),
         _ => None,
     };
-    let folders: Vec<_> = files.iter().filter_map(folder).collect();
+    files.iter().filter_map(folder).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[test]
+fn the_islands_do_not_know_each_other() {
+    let folders = folders();
     holds(|file| rules::islands(file, &folders));
+}
+
+#[test]
+fn what_hosts_the_look_alikes_knows_none_of_them() {
+    let folders = folders();
+    holds(|file| rules::look_alikes(file, &folders));
 }
 
 #[test]

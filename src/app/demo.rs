@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use chrono::{Duration, NaiveTime};
-use serde_json::json;
 
 use super::look_alike::consent_as;
 use crate::{
@@ -15,14 +14,14 @@ use crate::{
         person::{Scope, WorkingHours},
         time::EventTime,
     },
-    sandbox::{SandboxRequest, host::SharedWorld},
+    sandbox::host::SharedWorld,
     service::{Services, consent::Begin, edit_event::NewEvent, people::UserFacts},
 };
 
 /// Who lives there.
 pub const HOUSEHOLD: [(&str, &str); 2] = [("ada", "Ada"), ("sam", "Sam")];
 /// Events of each at the other side: six a day.
-const SEEDED: u32 = 84;
+const SEEDED: u64 = 84;
 /// What the product has of its own: days from today, the hour, and what.
 const OURS: [(i64, u32, &str); 6] = [
     (1, 18, "Plan the summer holiday"),
@@ -41,14 +40,10 @@ pub async fn seed_demo(services: &Arc<Services>, shared: &SharedWorld) -> Result
         let facts = UserFacts { name: name.to_owned(), time_zone: zone, working_hours: WorkingHours::default() };
         services.put_user(&user, facts).await?;
         let email = format!("{id}@example.com");
-        shared.google().add_person(&email, zone.name());
-        let mut seed = SandboxRequest::target("POST", "/control/seed");
-        seed.body = json!({ "email": email, "events": SEEDED }).to_string().into_bytes();
-        shared.google().answer(services.world.now(), &seed);
+        shared.seed(&email, zone.name(), SEEDED);
         let asked =
             Begin { user_id: user.clone(), space_id: None, access: Access::Write, account_id: None, return_to: None };
-        let now = services.world.now();
-        let connected = consent_as(services, &email, asked, |asked| shared.google().answer(now, asked)).await?;
+        let connected = consent_as(services, &email, asked, |asked| shared.answer(asked)).await?;
         let facts = services.account(&Scope::Whole, connected.account).await?;
         let calendar = facts.calendars.iter().find(|calendar| calendar.selected).context("a calendar")?;
         if id == "ada" {

@@ -16,8 +16,8 @@ use crate::{
     domain::{account::ProviderKind, person::Scope, ports::World, secret::Secret},
     sandbox::{
         Reply, SandboxRequest,
-        google::GoogleLookAlike,
         host::{self, SharedWorld},
+        look_alikes,
     },
     service::{
         Services,
@@ -38,7 +38,7 @@ pub(super) fn run(asked: &SandboxArgs, world: World, out: &mut impl Write) -> Re
         writeln!(out, "export {name}={value}")?;
     }
     out.flush()?;
-    let shared = SharedWorld::new(GoogleLookAlike::new(asked.seed), world);
+    let shared = SharedWorld::new(look_alikes(asked.seed), world);
     let http = client()?;
     actix::System::new().block_on(async {
         let server = host::serve(shared, http, listener)?;
@@ -57,14 +57,14 @@ fn client() -> Result<Arc<HttpClient>> {
     Ok(Arc::new(HttpClient::new(ClientConfig { policy, ..ClientConfig::default() })?))
 }
 
-/// The look-alike of Google, in the process of a server.
-pub(super) struct LookAlike {
+/// The look-alikes, in the process of a server.
+pub(super) struct LocalSandbox {
     pub shared: SharedWorld,
     pub listener: TcpListener,
     pub address: SocketAddr,
 }
 
-impl LookAlike {
+impl LocalSandbox {
     /// On a free port, with the configuration pointed at it. Notifications come back to where the server listens.
     pub(super) fn new(config: &mut Config, world: World) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port for the sandbox")?;
@@ -78,7 +78,7 @@ impl LookAlike {
         google.client_secret = Some(Secret::new("sandbox"));
         let own = Url::parse(&format!("http://{}", config.listen))?;
         config.api_base_url.get_or_insert(own);
-        Ok(Self { shared: SharedWorld::new(GoogleLookAlike::new(1), world), listener, address })
+        Ok(Self { shared: SharedWorld::new(look_alikes(1), world), listener, address })
     }
 
     /// Runs it as long as the current arbiter lives.

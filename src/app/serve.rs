@@ -8,7 +8,7 @@ use std::{cell::Cell, io::Write, net::TcpListener, rc::Rc, sync::Arc, time::Dura
 use anyhow::{Context as _, Result, bail};
 use tokio::runtime;
 
-use super::{assemble, demo, look_alike::LookAlike};
+use super::{assemble, demo, look_alike::LocalSandbox};
 use crate::{
     actor::{self, Spawner},
     config::Config,
@@ -29,7 +29,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What runs beside the server.
 pub(super) struct Sandbox {
-    look_alike: LookAlike,
+    local: LocalSandbox,
     /// Whether a household is made there and here.
     household: bool,
 }
@@ -37,9 +37,9 @@ pub(super) struct Sandbox {
 /// Serves with the look-alike of Google in the same process.
 pub(super) fn with_sandbox(config: &Config, world: World, out: &mut impl Write) -> Result<()> {
     let mut config = config.clone();
-    let look_alike = LookAlike::new(&mut config, world.clone())?;
-    writeln!(out, "a sandbox of Google: http://{}/", look_alike.address)?;
-    serve(&config, world, Some(Sandbox { look_alike, household: false }))
+    let local = LocalSandbox::new(&mut config, world.clone())?;
+    writeln!(out, "a sandbox of Google: http://{}/", local.address)?;
+    serve(&config, world, Some(Sandbox { local, household: false }))
 }
 
 /// Serves a household of nobody's, in a folder that is gone afterwards.
@@ -48,10 +48,10 @@ pub(super) fn demo(config: &Config, world: World, out: &mut impl Write) -> Resul
     let mut config = config.clone();
     config.data_dir = folder.path().join("data");
     (config.database_url, config.api_base_url) = (None, None);
-    let look_alike = LookAlike::new(&mut config, world.clone())?;
+    let local = LocalSandbox::new(&mut config, world.clone())?;
     writeln!(out, "http://{}/demo", config.listen)?;
     out.flush()?;
-    serve(&config, world, Some(Sandbox { look_alike, household: true }))
+    serve(&config, world, Some(Sandbox { local, household: true }))
 }
 
 /// Serves until SIGTERM or SIGINT, then lets running rounds end.
@@ -175,8 +175,8 @@ fn connections_max(wanted: u32) -> usize {
 }
 
 fn run_sandbox(app: &AppState, services: Arc<Services>, sandbox: Sandbox) -> Result<()> {
-    let (shared, address) = (sandbox.look_alike.shared.clone(), sandbox.look_alike.address);
-    sandbox.look_alike.start()?;
+    let (shared, address) = (sandbox.local.shared.clone(), sandbox.local.address);
+    sandbox.local.start()?;
     if sandbox.household {
         let users = demo::HOUSEHOLD.iter().filter_map(|(id, _)| id.parse().ok()).collect();
         // It is new: nothing was set before.

@@ -12,7 +12,7 @@ use calwarden::{
         person::{Scope, WorkingHours},
         secret::Secret,
     },
-    sandbox::reply::SandboxRequest,
+    sandbox::{LookAlike as _, SandboxRequest},
     service::{Refusal, change_calendar::CalendarChange, connect_account::Connect, consent::Begin, people::UserFacts},
     store::Mode,
 };

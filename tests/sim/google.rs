@@ -9,10 +9,7 @@ use calwarden::{
         promise::Promise,
     },
     provider::{self, Known, ProviderError},
-    sandbox::{
-        google::GoogleLookAlike,
-        reply::{Reply, SandboxRequest},
-    },
+    sandbox::{LookAlike as _, Reply, SandboxRequest, google::GoogleLookAlike},
 };
 use chrono::{DateTime, Duration, Utc};
 use rand::{Rng, rngs::StdRng};

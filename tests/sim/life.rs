@@ -23,7 +23,7 @@ use calwarden::{
     },
     engine::account::{ChannelEnd, RefreshEnd},
     provider::{google, oauth, push::Notification, registry::Endpoints},
-    sandbox::google::Push,
+    sandbox::{LookAlike as _, Push},
     service::{
         Services, Settings,
         account_work::{PollIntervals, UseCases},

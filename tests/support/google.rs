@@ -6,10 +6,7 @@ use async_trait::async_trait;
 use calwarden::{
     domain::{failure::FailureClass, ports::World, secret::Secret},
     provider::{ProviderError, oauth, registry::Endpoints},
-    sandbox::{
-        google::GoogleLookAlike,
-        reply::{Reply, SandboxRequest},
-    },
+    sandbox::{LookAlike as _, Reply, SandboxRequest, google::GoogleLookAlike},
     transport::{Credential, Http, OutgoingRequest, Response},
 };
 use futures_util::future::BoxFuture;

@@ -181,6 +181,29 @@ fn an_adapter_that_names_another_is_told() {
 }
 
 #[test]
+fn a_host_that_knows_a_look_alike_is_told() {
+    let folders = [("sandbox".to_owned(), "google".to_owned()), ("provider".to_owned(), "feed".to_owned())];
+    let listed = "pub mod google;\nfn all() { vec![google::GoogleLookAlike::new()] }\n";
+    proves(
+        |file| look_alikes(file, &folders),
+        "names `google`",
+        &[
+            ("src/sandbox/host.rs", "use super::{google, reply};"),
+            ("src/sandbox/reply.rs", "let root = \"/google\";"),
+            ("src/sandbox/host.rs", "// As Google has it."),
+            ("src/sandbox/mod.rs", &format!("{listed}pub use google::Push;")),
+        ],
+        &[
+            ("src/sandbox/mod.rs", listed),
+            ("src/sandbox/google/mod.rs", "use super::google::Push;"),
+            ("src/sandbox/host.rs", "use super::reply; fn feed() {}"),
+            ("src/sandbox/README.md", "Google's OAuth"),
+            ("src/app/look_alike.rs", "let google = 1;"),
+        ],
+    );
+}
+
+#[test]
 fn a_dependency_out_of_place_is_told() {
     proves(
         dependencies,

@@ -37,7 +37,7 @@ const EVERY_LAYER: &[&str] = &[
     "telemetry",
 ];
 /// Layers whose folders do not know each other, and their folders that all may know.
-const ISLANDS: &[(&str, &[&str])] = &[("provider", &[]), ("store", &["queries", "rows"])];
+const ISLANDS: &[(&str, &[&str])] = &[("provider", &[]), ("sandbox", &[]), ("store", &["queries", "rows"])];
 /// A dependency and the only layers that may name it.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("actix", &["actor", "web", "app"]),
@@ -151,6 +151,8 @@ const MAY_SLEEP: &[(&str, &str)] = &[
     ("tests/it/peers/midnight.rs", "a process must live a moment to be killed in it"),
     ("tests/it/peers/full_disk.rs", "a process of its own is asked again and again until it answers otherwise"),
 ];
+/// Where each look-alike is put on the list.
+const LOOK_ALIKES: &str = "src/sandbox/mod.rs";
 /// What every use case stands on, each with what it may know itself.
 const SERVICE_BASE: &[(&str, &[&str])] =
     &[("refusal", &[]), ("promises", &[]), ("write", &["refusal"]), ("open_account", &["refusal"])];
@@ -232,6 +234,24 @@ pub fn islands(file: &Source, folders: &[(String, String)]) -> Vec<String> {
         stray.then(|| format!("{}:{line}: `{layer}::{own}` may not know `{layer}::{other}`", file.path))
     };
     file.paths().into_iter().filter_map(strays).collect()
+}
+
+/// What stands beside the look-alikes names none of them, but for the one line that puts each on the list.
+pub fn look_alikes(file: &Source, folders: &[(String, String)]) -> Vec<String> {
+    let beside = file.path.strip_prefix("src/sandbox/").is_some_and(|name| !name.contains('/'));
+    if !beside || !file.is_rust() {
+        return Vec::new();
+    }
+    let listed = usize::from(file.path == LOOK_ALIKES);
+    let of = |(_, name): &(String, String)| {
+        let names = |line: &str| line.to_lowercase().contains(name) && line != format!("pub mod {name};");
+        let lines = file.text.lines().enumerate().filter(|(_, line)| names(line)).skip(listed);
+        let told = |(at, _)| {
+            format!("{}:{}: names `{name}`: only its own folder and one line of {LOOK_ALIKES} do", file.path, at + 1)
+        };
+        lines.map(told).collect::<Vec<_>>()
+    };
+    folders.iter().filter(|(layer, _)| layer == "sandbox").flat_map(of).collect()
 }
 
 /// A transaction that writes is begun by the unit of work alone, which wakes whom the change concerns.

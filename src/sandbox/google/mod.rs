@@ -38,7 +38,6 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-pub use self::watch::Push;
 use self::{
     calendars::{SandboxCalendar, stamp},
     control::Fault,
@@ -46,7 +45,10 @@ use self::{
     oauth::{ConsentCode, StoredGrant, Token},
     watch::SandboxChannel,
 };
-use super::reply::{Reply, SandboxRequest};
+use super::{
+    look_alike::{LookAlike, Push},
+    reply::{Reply, SandboxRequest},
+};
 
 /// Scopes that may change events.
 const MAY_WRITE: &[&str] = &["calendar", "calendar.events", "calendar.events.owned", "calendar.app.created"];
@@ -184,29 +186,6 @@ impl GoogleLookAlike {
         Self { seed, ..Self::default() }
     }
 
-    /// Answers a request. Total: whatever is asked, there is an answer.
-    pub fn answer(&mut self, now: DateTime<Utc>, asked: &SandboxRequest) -> Reply {
-        if matches!(asked.path.as_str(), "/" | "/list") {
-            return self.page(now, asked);
-        }
-        if asked.path == "/control" || asked.path.starts_with("/control/") {
-            return self.control(now, asked).unwrap_or_else(|refusal| refusal.reply());
-        }
-        let name = routes::operation(asked);
-        *self.counts.entry(name.to_owned()).or_default() += 1;
-        let fault = self.draw(name);
-        let mut reply = match &fault {
-            Some(fault) if !fault.applies => fault.reply(),
-            Some(fault) => {
-                let done = self.route(now, asked);
-                if fault.replaces() { fault.reply() } else { done }
-            }
-            None => self.route(now, asked),
-        };
-        reply.delay_ms += self.settings.latency_ms + fault.map_or(0, |fault| fault.delay_ms);
-        reply
-    }
-
     /// Whose token this is, if it is good.
     fn caller(&self, now: DateTime<Utc>, asked: &SandboxRequest) -> Result<TokenHolder, SandboxRefusal> {
         let bearer = asked.header("authorization").and_then(|text| text.strip_prefix("Bearer "));
@@ -275,6 +254,51 @@ impl GoogleLookAlike {
         let digest = Sha256::digest(format!("{}:{}:{what}", self.seed, self.made));
         let half = digest.iter().take(16).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
         format!("{half:032x}")
+    }
+}
+
+impl LookAlike for GoogleLookAlike {
+    fn root(&self) -> &'static str {
+        routes::ROOT
+    }
+
+    fn answer(&mut self, now: DateTime<Utc>, asked: &SandboxRequest) -> Reply {
+        if matches!(asked.path.as_str(), "/" | "/list") {
+            return self.page(now, asked);
+        }
+        if asked.path == "/control" || asked.path.starts_with("/control/") {
+            return self.control(now, asked).unwrap_or_else(|refusal| refusal.reply());
+        }
+        let name = routes::operation(asked);
+        *self.counts.entry(name.to_owned()).or_default() += 1;
+        let fault = self.draw(name);
+        let mut reply = match &fault {
+            Some(fault) if !fault.applies => fault.reply(),
+            Some(fault) => {
+                let done = self.route(now, asked);
+                if fault.replaces() { fault.reply() } else { done }
+            }
+            None => self.route(now, asked),
+        };
+        reply.delay_ms += self.settings.latency_ms + fault.map_or(0, |fault| fault.delay_ms);
+        reply
+    }
+
+    fn seed(&mut self, now: DateTime<Utc>, email: &str, zone: &str, events: u64) {
+        self.add_person(email, zone);
+        // Refused is what there is no room for.
+        let _ = self.seed_events(now, email, email, events);
+    }
+
+    fn take_due(&mut self, now: DateTime<Utc>) -> Vec<Push> {
+        let (due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pushes).into_iter().partition(|push| push.due <= now);
+        self.pushes = later.into();
+        due
+    }
+
+    fn delivered(&mut self, now: DateTime<Utc>, push: Push, status: Option<u16>) {
+        self.try_again(now, push, status);
     }
 }
 

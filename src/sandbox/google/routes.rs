@@ -8,7 +8,7 @@ use super::{GoogleLookAlike, SandboxAnswer, colors, errors::SandboxRefusal, watc
 use crate::sandbox::reply::{Reply, SandboxRequest};
 
 /// Where everything stands besides the origin.
-const ROOT: &str = "/google";
+pub(super) const ROOT: &str = "/google";
 const API: &str = "/calendar/v3/";
 
 /// A path without what stands before Google's own.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{GoogleLookAlike, STORED_MAX};
-use crate::sandbox::reply::SandboxRequest;
+use crate::sandbox::{look_alike::LookAlike as _, reply::SandboxRequest};
 
 const ADA: &str = "ada@example.com";
 

@@ -8,7 +8,10 @@ use super::{
     GoogleLookAlike, MAY_READ, SandboxAnswer, TokenHolder, acl::MAY_READ_RULES, calendar_list::MAY_LIST, checks,
     errors::SandboxRefusal, settings::MAY_READ_SETTINGS, shape,
 };
-use crate::sandbox::reply::{Reply, SandboxRequest};
+use crate::sandbox::{
+    look_alike::Push,
+    reply::{Reply, SandboxRequest},
+};
 
 /// Longest life of a channel, in seconds.
 const TTL_MAX_S: i64 = 2_592_000;
@@ -61,19 +64,6 @@ pub(super) struct SandboxChannel {
     pub resource: String,
     pub expires: DateTime<Utc>,
     pub number: u64,
-}
-
-/// A notification to be delivered: an empty `POST`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Push {
-    /// Where to.
-    pub address: String,
-    /// Its headers.
-    pub headers: Vec<(String, String)>,
-    /// Not before.
-    pub due: DateTime<Utc>,
-    /// How often it was tried.
-    pub attempt: u32,
 }
 
 impl GoogleLookAlike {
@@ -206,7 +196,6 @@ impl GoogleLookAlike {
             ("X-Goog-Channel-Expiration", channel.expires.format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
         ];
         headers.extend(channel.token.clone().map(|token| ("X-Goog-Channel-Token", token)));
-        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let push = Push { address: channel.address.clone(), headers, due, attempt: 0 };
         while self.pushes.len() >= PUSHES_MAX {
             self.pushes.pop_front();
@@ -218,16 +207,8 @@ impl GoogleLookAlike {
         }
     }
 
-    /// Notifications that are due, taken out.
-    pub fn take_due(&mut self, now: DateTime<Utc>) -> Vec<Push> {
-        let (due, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.pushes).into_iter().partition(|push| push.due <= now);
-        self.pushes = later.into();
-        due
-    }
-
-    /// What a delivery came to: 500, 502, 503, 504 and no answer are tried again, later and later.
-    pub fn delivered(&mut self, now: DateTime<Utc>, push: Push, status: Option<u16>) {
+    /// What is tried again: 500, 502, 503, 504 and no answer, later and later.
+    pub(super) fn try_again(&mut self, now: DateTime<Utc>, push: Push, status: Option<u16>) {
         let again = matches!(status, None | Some(500 | 502 | 503 | 504)) && push.attempt + 1 < ATTEMPTS_MAX;
         if again {
             let due = now + Duration::seconds(1 << push.attempt.min(10));
@@ -244,7 +225,7 @@ impl GoogleLookAlike {
             ("X-Goog-Resource-State", "exists"),
             ("X-Goog-Channel-Token", token),
         ];
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let headers = headers.map(|(name, value)| (name, value.to_owned())).into();
         self.pushes.push_back(Push { address: address.to_owned(), headers, due: now, attempt: 0 });
     }
 }

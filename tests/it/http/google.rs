@@ -13,7 +13,7 @@ use calwarden::{
     },
     engine::account::{ChannelEnd, RefreshEnd},
     provider::google::push,
-    sandbox::reply::SandboxRequest,
+    sandbox::{LookAlike as _, Push, SandboxRequest},
     service::hear_notifications::Verdict,
     store::Mode,
     web::ActorOrder,
@@ -835,16 +835,16 @@ async fn busy_time_is_kept_for_selected_calendars_and_goes_with_the_selection() 
 }
 
 /// The notifications that are due, as they come to our door.
-fn notifications(wire: &Wire, app: &App) -> Vec<calwarden::sandbox::google::Push> {
+fn notifications(wire: &Wire, app: &App) -> Vec<Push> {
     app.clock.advance(Duration::seconds(5));
     let now = app.services().world.now();
     wire.google().take_due(now)
 }
 
-async fn deliver(app: &App, push: &calwarden::sandbox::google::Push) -> Reply {
+async fn deliver(app: &App, push: &Push) -> Reply {
     let mut request = actix_web::test::TestRequest::post().uri("/sync/providers/google/webhook");
     for (name, value) in &push.headers {
-        request = request.insert_header((name.as_str(), value.as_str()));
+        request = request.insert_header((*name, value.as_str()));
     }
     app.send(request).await
 }
@@ -863,8 +863,8 @@ async fn notifications_are_proven_kept_and_told_from_forged_ones_by_nobody_outsi
     let token = elsewhere(&wire);
     wire.call("POST", &format!("/calendars/{ADA}/events"), &token, &lunch("Lunch"));
     let changed = notifications(&wire, &app);
-    let channel = changed[0].headers.iter().find(|(name, _)| name == "X-Goog-Channel-ID").expect("an id").1.clone();
-    let resource = changed[0].headers.iter().find(|(name, _)| name == "X-Goog-Resource-ID").expect("an id").1.clone();
+    let channel = changed[0].headers.iter().find(|(name, _)| *name == "X-Goog-Channel-ID").expect("an id").1.clone();
+    let resource = changed[0].headers.iter().find(|(name, _)| *name == "X-Goog-Resource-ID").expect("an id").1.clone();
     let forged = json!({ "address": address, "channel": channel, "resource": resource, "token": "guessed" });
     wire.control("POST", "forge", &forged);
     let forged = notifications(&wire, &app);
