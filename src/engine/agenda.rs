@@ -14,11 +14,10 @@ use std::{
     iter,
 };
 
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, Duration, Timelike, Utc};
 
 use super::{
     day::Days,
-    replan::{fixed, move_cost},
     rest::{CHUNK_MIN, rest},
     scheduling::{
         self, Block, BusyTicks, BusyWith, Cap, MoveReason, Plan, PlanProblem, Previous, TickSpan, merged, without,
@@ -26,7 +25,7 @@ use super::{
     ticks::{Axis, Grid},
 };
 use crate::domain::{
-    block::TimeBlock,
+    block::{BlockLock, BlockState, TimeBlock},
     ids::{BlockId, TaskId},
     proposal::Change,
     task::{Firmness, PartOfDay, Task},
@@ -40,6 +39,13 @@ const SPLIT_COST: u32 = 8;
 const CHUNK_MAX: u32 = 120;
 /// A preferred part of the day is used where it has so many times the work's room.
 const ROOM_FACTOR: u32 = 2;
+
+/// What moving a block costs the plan, in ticks of a task of weight one.
+const MOVE_COST: u32 = 16;
+/// How much more it costs when the block begins within a day.
+const NEAR_FACTOR: u32 = 4;
+/// How much a quiet plan is worth: every move costs so many times as much.
+const STABILITY: u32 = 4;
 
 /// Everything a plan follows from.
 #[derive(Clone, Copy, Debug)]
@@ -109,13 +115,13 @@ pub fn compile(agenda: &Agenda<'_>) -> Compiled {
     let mut tasks: Vec<&Task> = agenda.tasks.iter().filter(|task| task.facts.status.is_open()).collect();
     tasks.sort_by_key(|task| task.id);
     let pinned: BTreeMap<_, _> = tasks.iter().map(|task| (task.id, task.facts.pinned)).collect();
-    let is_fixed = |block: &&TimeBlock| {
+    let stays = |block: &&TimeBlock| {
         let held = pinned.get(&block.task_id).copied().unwrap_or(true);
-        fixed(block, held, agenda.now, rules.freeze_min).is_some()
+        is_fixed(block, held, agenda.now, rules.freeze_min)
     };
     let mut blocks: Vec<_> = agenda.blocks.iter().filter(|block| block.end > agenda.now).collect();
     blocks.sort_by_key(|block| (block.start, block.id));
-    let (held, movable): (Vec<_>, Vec<_>) = blocks.into_iter().partition(is_fixed);
+    let (held, movable): (Vec<_>, Vec<_>) = blocks.into_iter().partition(stays);
 
     let buffer = u32::from(rules.buffer_min);
     let mut busy: Vec<_> = axis
@@ -352,4 +358,20 @@ fn part(prefer: Option<PartOfDay>, span: TickSpan, axis: Axis, days: Days) -> Ve
         }
     };
     merged((span.start..span.end).filter(|at| suits(*at)).map(|at| TickSpan { start: at, end: at + 1 }))
+}
+
+/// Whether a plan leaves a block where it is; then it is busy time. `pinned`: its task is.
+fn is_fixed(block: &TimeBlock, pinned: bool, now: DateTime<Utc>, freeze_min: u16) -> bool {
+    let is_over = matches!(block.state, BlockState::Done | BlockState::Missed) || block.end <= now;
+    let is_chosen = block.state == BlockState::InProgress || block.lock != BlockLock::None;
+    // Somebody may be on their way to it.
+    let is_soon = block.start <= now + Duration::minutes(i64::from(freeze_min));
+    // An offer binds nobody.
+    is_over || is_chosen || (block.state != BlockState::Proposed && (pinned || is_soon))
+}
+
+/// What moving a block costs the plan.
+fn move_cost(start: DateTime<Utc>, now: DateTime<Utc>) -> u32 {
+    let near = if start < now + Duration::hours(24) { NEAR_FACTOR } else { 1 };
+    MOVE_COST * near * STABILITY
 }

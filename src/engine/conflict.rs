@@ -1,6 +1,4 @@
-//! How much a person should care about a disagreement, and what stands once it is settled.
-
-use chrono::{DateTime, Duration, Utc};
+//! What stands once a disagreement is settled.
 
 use super::{
     privacy::project,
@@ -8,25 +6,9 @@ use super::{
 };
 use crate::domain::{
     account::PrivacyLevel,
-    conflict::{Conflict, ConflictKind, Severity, Winner},
+    conflict::{Conflict, ConflictKind, Winner},
     event::EventContent,
 };
-
-/// Severity of a dispute about an event that starts at `start`.
-#[must_use]
-pub fn severity(kind: ConflictKind, fields: &[String], start: DateTime<Utc>, now: DateTime<Utc>) -> Severity {
-    let about_time = fields.iter().any(|field| {
-        let name = field.rsplit('/').next().unwrap_or(field);
-        matches!(name, "time" | "recurrence" | "occurrences" | "occurrence")
-    });
-    let soon = start >= now && start - now <= Duration::hours(24);
-    match kind {
-        ConflictKind::DeletedRemotely | ConflictKind::DeletedLocally => Severity::High,
-        ConflictKind::Edit if about_time && soon => Severity::High,
-        ConflictKind::Edit if about_time => Severity::Normal,
-        ConflictKind::Edit => Severity::Low,
-    }
-}
 
 /// A conflict that waits, described by how our side stands now: what was edited or deleted here since is our version of it.
 pub fn bring_up_to_date(conflict: &mut Conflict, content: &EventContent, deleted: bool) {

@@ -1,4 +1,4 @@
-//! Queued writes: how urgent, how they join, what exactly is to be sent.
+//! Queued writes: what a change owes, how urgent it is, how entries join.
 
 use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
@@ -7,8 +7,7 @@ use super::sync::plan::Reason;
 use crate::domain::{
     account::PrivacyLevel,
     calendar::Calendar,
-    event::EventContent,
-    ids::{Revision, Uid},
+    ids::Uid,
     mapping::{Event, Mapping},
     outbox::{OutboxEntry, OutboxState, WriteIntent, WriteOp},
     ports::World,
@@ -114,64 +113,9 @@ pub fn joined(queued: Option<OutboxEntry>, new: &OutboxEntry) -> OutboxEntry {
     OutboxEntry { id: queued.id, key, sent: queued.sent, created_at, ..new.clone() }
 }
 
-/// A remote copy as we hold it, at draining time.
-#[derive(Clone, Copy, Debug)]
-pub struct Copy<'a> {
-    /// The last agreed content.
-    pub base: &'a EventContent,
-    /// Its version; `None`: unknown.
-    pub revision: Option<&'a Revision>,
-}
-
-/// What is to be sent for one event and calendar, seen from what is stored *now*: the queue only says "look again".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// Make the copy.
-    Create,
-    /// Bring the copy to our content.
-    Update,
-    /// Take the copy away.
-    Delete,
-    /// Learn the copy's version first, then decide again.
-    Read,
-    /// A create was sent and its answer lost, and the event is deleted since: find what it made, if anything.
-    FindThenDelete,
-    /// Nothing is owed any more.
-    Settled,
-}
-
-/// Decides what one queued entry means now. `outbound`: our content as the provider may see it, `None` when deleted;
-/// `attempted`: something was sent for this entry and never settled.
-#[must_use]
-pub fn next_write(outbound: Option<&EventContent>, copy: Option<Copy<'_>>, attempted: bool) -> Write {
-    match (outbound, copy) {
-        (Some(_), None) => Write::Create,
-        (Some(outbound), Some(copy)) if outbound == copy.base && !attempted => Write::Settled,
-        (Some(_) | None, Some(Copy { revision: None, .. })) => Write::Read,
-        // Also when our content is back at the base: what was sent and never answered has been carried out, and this is refused;
-        // or it is still under way, and then the version that this makes is not the one it was meant for.
-        (Some(_), Some(_)) => Write::Update,
-        (None, Some(_)) => Write::Delete,
-        (None, None) if attempted => Write::FindThenDelete,
-        (None, None) => Write::Settled,
-    }
-}
-
-/// How long a request that nobody answered may still be under way.
-const LATE: Duration = Duration::minutes(10);
-
-/// Whether the create that an entry calls back may yet be carried out, though nothing is found of it: what it makes then is to be
-/// found and deleted, not taken for somebody's new event (I-6). `deleted_at`: when the event was deleted, if it was.
-#[must_use]
-pub fn may_still_arrive(entry: &OutboxEntry, deleted_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-    let called_back = deleted_at.or_else(|| entry.withdraws().then_some(entry.created_at));
-    called_back.is_some_and(|at| now - at < LATE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{event::Facts, time::EventTime};
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().expect("an instant")
@@ -191,22 +135,5 @@ mod tests {
         for (op, start, expected) in asked {
             assert_eq!(priority(op, at(start), now), expected, "{op} at {start}");
         }
-    }
-
-    #[test]
-    fn what_is_sent_follows_from_what_is_stored_now() {
-        let time = EventTime::utc(at("2026-11-20T10:00:00Z"));
-        let base = EventContent::single(Facts::new("a", time, time));
-        let edited = EventContent::single(Facts::new("b", time, time));
-        let revision = Revision::from("\"1\"");
-        let copy = |revision| Some(Copy { base: &base, revision });
-        assert_eq!(next_write(Some(&edited), None, false), Write::Create);
-        assert_eq!(next_write(Some(&edited), copy(Some(&revision)), false), Write::Update);
-        assert_eq!(next_write(Some(&base), copy(Some(&revision)), false), Write::Settled);
-        assert_eq!(next_write(Some(&base), copy(Some(&revision)), true), Write::Update);
-        assert_eq!(next_write(Some(&edited), copy(None), false), Write::Read);
-        assert_eq!(next_write(None, copy(Some(&revision)), false), Write::Delete);
-        assert_eq!(next_write(None, None, true), Write::FindThenDelete);
-        assert_eq!(next_write(None, None, false), Write::Settled);
     }
 }

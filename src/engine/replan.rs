@@ -1,6 +1,6 @@
-//! When a new plan is made, and what it may touch.
+//! When a new plan is made, what is done with it, and what a block's event shows.
 //!
-//! Terms. *Taken* is time that was free and is busy now, *freed* the other way round. A block is *fixed* when no plan moves it.
+//! Terms. *Taken* is time that was free and is busy now, *freed* the other way round.
 //!
 //! **Invariant:** what overlaps no block, and frees nothing that somebody waits for, makes no plan: so it moves nothing.
 
@@ -23,13 +23,6 @@ use crate::domain::{
 
 /// How long news are gathered before a plan is made of them.
 pub const DEBOUNCE: Duration = Duration::seconds(2);
-/// What moving a block costs the plan, in ticks of a task of weight one.
-pub const MOVE_COST: u32 = 16;
-/// How much more it costs when the block begins within a day.
-pub const NEAR_FACTOR: u32 = 4;
-/// How much a quiet plan is worth: every move costs so many times as much.
-pub const STABILITY: u32 = 4;
-
 /// Something that happened in a calendar.
 #[derive(Clone, Copy, Debug)]
 pub enum News {
@@ -105,47 +98,6 @@ pub fn edit_matters(before: Option<&Task>, after: Option<&Task>) -> bool {
         (task.facts.priority, task.facts.estimate_min, chunks, when, task.facts.pinned)
     };
     open(after) && (read(old) != read(new) || old.facts.hours != new.facts.hours || old.facts.after != new.facts.after)
-}
-
-/// Why no plan moves a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fixed {
-    /// It is over.
-    Over,
-    /// Work on it has begun.
-    Started,
-    /// The user put it there, or confirmed it.
-    ByUser,
-    /// It was moved at the provider.
-    Outside,
-    /// Its task is pinned.
-    Pinned,
-    /// It begins so soon that somebody may be on their way to it.
-    Frozen,
-}
-
-/// Whether a plan leaves a block where it is; then it is busy time. `pinned`: its task is.
-#[must_use]
-pub fn fixed(block: &TimeBlock, pinned: bool, now: DateTime<Utc>, freeze_min: u16) -> Option<Fixed> {
-    match (block.state, block.lock) {
-        (BlockState::Done | BlockState::Missed, _) => Some(Fixed::Over),
-        (BlockState::InProgress, _) | (_, BlockLock::Started) => Some(Fixed::Started),
-        _ if block.end <= now => Some(Fixed::Over),
-        (_, BlockLock::User) => Some(Fixed::ByUser),
-        (_, BlockLock::External) => Some(Fixed::Outside),
-        // An offer binds nobody.
-        (BlockState::Proposed, BlockLock::None) => None,
-        _ if pinned => Some(Fixed::Pinned),
-        _ if block.start <= now + Duration::minutes(i64::from(freeze_min)) => Some(Fixed::Frozen),
-        _ => None,
-    }
-}
-
-/// What moving a block costs the plan.
-#[must_use]
-pub fn move_cost(start: DateTime<Utc>, now: DateTime<Utc>) -> u32 {
-    let near = if start < now + Duration::hours(24) { NEAR_FACTOR } else { 1 };
-    MOVE_COST * near * STABILITY
 }
 
 /// What is done with a new plan.

@@ -194,12 +194,7 @@ impl AccountWork for UseCases {
     }
 
     async fn hear(&self, notifications: &[Notification]) -> Result<(), WorkError> {
-        let mut done = self.services.hear(notifications).await;
-        for _ in 0..RACES_MAX {
-            let Err(Refusal::Store(StoreError::Busy)) = done else { break };
-            done = self.services.hear(notifications).await;
-        }
-        Ok(done.map(drop)?)
+        Ok(self.services.hear(notifications).await.map(drop)?)
     }
 
     async fn refresh(&self, id: AccountId) -> RefreshEnd {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq;
 
 use super::{Refusal, Services, keep_channels::token_hash};
@@ -17,7 +18,7 @@ use crate::{
         round::Cause,
     },
     provider::push::Notification,
-    store::Mode,
+    store::{Mode, StoreError},
 };
 
 /// What a notification turned out to be: for the log and the metrics, never for its sender.
@@ -81,16 +82,26 @@ impl Services {
             metrics::counter!("calwarden_notifications_total", "verdict" => verdict.as_str()).increment(1);
         }
         if !heard.is_empty() {
-            let mut tx = self.begin_write(&Scope::Whole).await?;
-            for (id, notification) in heard {
-                tx.heard(id, &notification.resource_id, now).await?;
-            }
-            for account in wake {
-                tx.wake(account, Cause::Notified);
-            }
-            tx.commit().await?;
+            again!(self.note_heard(&heard, &wake, now))?;
         }
         Ok(verdicts)
+    }
+
+    /// Notes which channels were heard, and owes these accounts a round.
+    async fn note_heard(
+        &self,
+        heard: &BTreeMap<ChannelId, &Notification>,
+        wake: &[AccountId],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut write = self.begin_write(&Scope::Whole).await?;
+        for (id, notification) in heard {
+            write.heard(*id, &notification.resource_id, now).await?;
+        }
+        for account in wake {
+            write.wake(*account, Cause::Notified);
+        }
+        write.commit().await
     }
 }
 

@@ -193,3 +193,37 @@ fn a_tasks_own_buffer_stands_in_place_of_the_users() {
     world.busy = vec![hours("09:30", "10:00")];
     assert_eq!(world.moves(), [(task_id(1), add("08:00", "08:15")), (task_id(1), add("10:15", "11:00"))]);
 }
+
+#[test]
+fn what_is_begun_locked_pinned_or_about_to_begin_stays_where_it_is() {
+    let now = monday("12:00");
+    let at = |span, lock, state| {
+        let mut one = block(1, 1, span);
+        (one.lock, one.state) = (lock, state);
+        one
+    };
+    let later = hours("15:00", "16:00");
+    for (block, pinned, stays) in [
+        (at(later, BlockLock::None, BlockState::Confirmed), false, false),
+        (at(later, BlockLock::None, BlockState::Tentative), false, false),
+        (at(later, BlockLock::None, BlockState::Confirmed), true, true),
+        (at(later, BlockLock::User, BlockState::Confirmed), false, true),
+        (at(later, BlockLock::External, BlockState::Tentative), false, true),
+        (at(hours("11:30", "13:00"), BlockLock::Started, BlockState::InProgress), false, true),
+        (at(hours("12:30", "13:00"), BlockLock::None, BlockState::Confirmed), false, true),
+        (at(hours("12:31", "13:00"), BlockLock::None, BlockState::Confirmed), false, false),
+        (at(hours("11:30", "13:00"), BlockLock::None, BlockState::Confirmed), false, true),
+        (at(hours("12:30", "13:00"), BlockLock::None, BlockState::Proposed), false, false),
+        (at(hours("09:00", "10:00"), BlockLock::None, BlockState::Confirmed), false, true),
+        (at(hours("09:00", "10:00"), BlockLock::None, BlockState::Done), false, true),
+    ] {
+        assert_eq!(is_fixed(&block, pinned, now, 30), stays, "{block:?}");
+    }
+}
+
+#[test]
+fn a_move_within_a_day_costs_four_times_as_much() {
+    let now = monday("00:00");
+    assert_eq!(move_cost(now + Duration::hours(24), now), 64);
+    assert_eq!(move_cost(now + Duration::minutes(24 * 60 - 1), now), 256);
+}

@@ -12,19 +12,14 @@ use crate::{
         conflict::Severity,
         event::EventContent,
         failure::{FailureClass, ProviderError},
-        ids::Uid,
+        ids::{Revision, Uid},
         mapping::{Mapping, RemoteEvent},
         notice::NoticeSubject,
         outbox::{OutboxEntry, OutboxState, WriteOp},
         promise::Promise,
         round::Tally,
     },
-    engine::{
-        backoff::outbox_wait,
-        outbox::{Copy, Write, next_write},
-        round::changes::Changes,
-        sync::hold::Said,
-    },
+    engine::{backoff::outbox_wait, round::changes::Changes, sync::hold::Said},
 };
 
 /// Why an edit of an event waits whose deletion is held.
@@ -331,4 +326,72 @@ fn parked(place: &Place, entry: &OutboxEntry, why: &str, around: Surroundings<'_
     let subject = NoticeSubject::WriteParked { why: why.to_owned() };
     changes.tell(&place.context(around), Some(entry.event_id), subject, Severity::Normal);
     Decided::then(put_aside(entry, why), changes, Ask::Over(Ended::Done))
+}
+
+/// A remote copy as we hold it, at draining time.
+#[derive(Clone, Copy, Debug)]
+struct Copy<'a> {
+    /// The last agreed content.
+    base: &'a EventContent,
+    /// Its version; `None`: unknown.
+    revision: Option<&'a Revision>,
+}
+
+/// What is to be sent for one event and calendar, seen from what is stored *now*: the queue only says "look again".
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Write {
+    /// Make the copy.
+    Create,
+    /// Bring the copy to our content.
+    Update,
+    /// Take the copy away.
+    Delete,
+    /// Learn the copy's version first, then decide again.
+    Read,
+    /// A create was sent and its answer lost, and the event is deleted since: find what it made, if anything.
+    FindThenDelete,
+    /// Nothing is owed any more.
+    Settled,
+}
+
+/// Decides what one queued entry means now. `outbound`: our content as the provider may see it, `None` when deleted;
+/// `attempted`: something was sent for this entry and never settled.
+fn next_write(outbound: Option<&EventContent>, copy: Option<Copy<'_>>, attempted: bool) -> Write {
+    match (outbound, copy) {
+        (Some(_), None) => Write::Create,
+        (Some(outbound), Some(copy)) if outbound == copy.base && !attempted => Write::Settled,
+        (Some(_) | None, Some(Copy { revision: None, .. })) => Write::Read,
+        // Also when our content is back at the base: what was sent and never answered has been carried out, and this is refused;
+        // or it is still under way, and then the version that this makes is not the one it was meant for.
+        (Some(_), Some(_)) => Write::Update,
+        (None, Some(_)) => Write::Delete,
+        (None, None) if attempted => Write::FindThenDelete,
+        (None, None) => Write::Settled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{event::Facts, time::EventTime},
+        engine::samples::at,
+    };
+
+    #[test]
+    fn what_is_sent_follows_from_what_is_stored_now() {
+        let time = EventTime::utc(at("2026-11-20T10:00:00Z"));
+        let base = EventContent::single(Facts::new("a", time, time));
+        let edited = EventContent::single(Facts::new("b", time, time));
+        let revision = Revision::from("\"1\"");
+        let copy = |revision| Some(Copy { base: &base, revision });
+        assert_eq!(next_write(Some(&edited), None, false), Write::Create);
+        assert_eq!(next_write(Some(&edited), copy(Some(&revision)), false), Write::Update);
+        assert_eq!(next_write(Some(&base), copy(Some(&revision)), false), Write::Settled);
+        assert_eq!(next_write(Some(&base), copy(Some(&revision)), true), Write::Update);
+        assert_eq!(next_write(Some(&edited), copy(None), false), Write::Read);
+        assert_eq!(next_write(None, copy(Some(&revision)), false), Write::Delete);
+        assert_eq!(next_write(None, None, true), Write::FindThenDelete);
+        assert_eq!(next_write(None, None, false), Write::Settled);
+    }
 }

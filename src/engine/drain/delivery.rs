@@ -1,19 +1,16 @@
 //! From one answer to the next thing to ask for.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use super::{Answer, Ask, Ended, Place, Reads, Request};
-use crate::{
-    domain::{
-        event::EventContent,
-        failure::{FailureClass, ProviderError},
-        ids::Revision,
-        mapping::{Event, Mapping, Remains, RemoteEvent},
-        outbox::OutboxEntry,
-        page::Found,
-        round::Tally,
-    },
-    engine::outbox::may_still_arrive,
+use crate::domain::{
+    event::EventContent,
+    failure::{FailureClass, ProviderError},
+    ids::Revision,
+    mapping::{Event, Mapping, Remains, RemoteEvent},
+    outbox::OutboxEntry,
+    page::Found,
+    round::Tally,
 };
 
 /// One queued write on its way.
@@ -328,4 +325,14 @@ impl Delivery {
 /// The caller gave the answer to another request.
 fn not_asked_for() -> ProviderError {
     ProviderError::new(FailureClass::Malformed, "the answer is not of the request that was made")
+}
+
+/// How long a request that nobody answered may still be under way.
+const LATE: Duration = Duration::minutes(10);
+
+/// Whether the create that an entry calls back may yet be carried out, though nothing is found of it: what it makes then is to be
+/// found and deleted, not taken for somebody's new event (I-6). `deleted_at`: when the event was deleted, if it was.
+fn may_still_arrive(entry: &OutboxEntry, deleted_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    let called_back = deleted_at.or_else(|| entry.withdraws().then_some(entry.created_at));
+    called_back.is_some_and(|at| now - at < LATE)
 }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::domain::block::{BlockLock as Lock, BlockState as State};
 use crate::domain::task::{Priority, TaskStatus};
 use crate::engine::samples::{Dice, block, block_id, hours, monday, task, task_id};
 
@@ -81,40 +80,6 @@ fn an_edit_calls_for_a_plan_when_the_planner_reads_what_was_changed() {
     assert!(edit_matters(None, Some(&old)));
     assert!(edit_matters(Some(&old), None));
     assert!(!edit_matters(None, Some(&done)));
-}
-
-#[test]
-fn what_is_begun_locked_pinned_or_about_to_begin_stays_where_it_is() {
-    let now = monday("12:00");
-    let at = |span, lock, state| {
-        let mut one = block(1, 1, span);
-        (one.lock, one.state) = (lock, state);
-        one
-    };
-    let later = hours("15:00", "16:00");
-    for (block, pinned, why) in [
-        (at(later, Lock::None, State::Confirmed), false, None),
-        (at(later, Lock::None, State::Tentative), false, None),
-        (at(later, Lock::None, State::Confirmed), true, Some(Fixed::Pinned)),
-        (at(later, Lock::User, State::Confirmed), false, Some(Fixed::ByUser)),
-        (at(later, Lock::External, State::Tentative), false, Some(Fixed::Outside)),
-        (at(hours("11:30", "13:00"), Lock::Started, State::InProgress), false, Some(Fixed::Started)),
-        (at(hours("12:30", "13:00"), Lock::None, State::Confirmed), false, Some(Fixed::Frozen)),
-        (at(hours("12:31", "13:00"), Lock::None, State::Confirmed), false, None),
-        (at(hours("11:30", "13:00"), Lock::None, State::Confirmed), false, Some(Fixed::Frozen)),
-        (at(hours("12:30", "13:00"), Lock::None, State::Proposed), false, None),
-        (at(hours("09:00", "10:00"), Lock::None, State::Confirmed), false, Some(Fixed::Over)),
-        (at(hours("09:00", "10:00"), Lock::None, State::Done), false, Some(Fixed::Over)),
-    ] {
-        assert_eq!(fixed(&block, pinned, now, 30), why, "{block:?}");
-    }
-}
-
-#[test]
-fn a_move_within_a_day_costs_four_times_as_much() {
-    let now = monday("00:00");
-    assert_eq!(move_cost(now + Duration::hours(24), now), 64);
-    assert_eq!(move_cost(now + Duration::minutes(24 * 60 - 1), now), 256);
 }
 
 #[test]

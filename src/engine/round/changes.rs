@@ -2,29 +2,17 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    context::{CalendarContext, new_mapping},
-    sweep::KnownCopies,
-};
+use super::context::CalendarContext;
 use crate::{
     domain::{
         conflict::{Conflict, ConflictStatus, Winner},
-        event::EventContent,
         ids::{CalendarId, EventId, MappingId, RemoteEventId},
-        mapping::{Event, Mapping, Origin, Remains, RemoteEvent},
+        mapping::{Event, Mapping, Remains},
         notice::Notice,
         outbox::OutboxEntry,
         round::Tally,
     },
-    engine::{
-        privacy,
-        recurrence::span,
-        sync::{
-            echo,
-            matching::{CONFIDENCE_MIN, confidence},
-            plan::{Local, Reason, Remote, link, link_one_way, plan, put_back},
-        },
-    },
+    engine::sync::plan::Reason,
 };
 
 /// One line of a dry run.
@@ -118,157 +106,6 @@ impl Changes {
         self.planned.push(DryRunLine { calendar, remote_id: remote_id.0.clone(), what, reason });
     }
 
-    /// A remote event was read: settles it with the mapping it has, or with the local event that it is taken to be; else it is
-    /// new here, where the calendar's direction lets it in.
-    pub fn meet(
-        &mut self,
-        context: &CalendarContext<'_>,
-        remote: RemoteEvent,
-        mapped: Option<(Mapping, Event)>,
-        counterpart: Option<(Event, Option<Remains>)>,
-        held: &KnownCopies,
-    ) {
-        if let Some((mapping, event)) = mapped {
-            let sent = held.sent(event.id);
-            return self.settle(context, mapping, event, Some(remote), sent);
-        }
-        // Of two that may be the same event, the first is: a calendar has one copy of it.
-        let mapped = |event: &Event| self.mappings.iter().any(|made| made.event_id == event.id);
-        if let Some((event, was)) = counterpart.filter(|(event, _)| !mapped(event)) {
-            let sent = held.sent(event.id);
-            match was.as_ref() {
-                Some(was) if event.deleted_at.is_none() && was.uid == remote.uid => {
-                    return self.link_again(context, event, remote, was, sent);
-                }
-                was if still_alike(context, &event, &remote, held) => {
-                    return self.link(context, event, remote, sent, was);
-                }
-                _ => {}
-            }
-        }
-        if context.accepts_remote {
-            self.import(context, remote);
-        }
-    }
-
-    /// A remote event that is new here.
-    pub fn import(&mut self, context: &CalendarContext<'_>, remote: RemoteEvent) {
-        let now = context.world.now();
-        self.note(context, &remote.id, "import", Reason::NewRemotely);
-        self.tally.created += 1;
-        let event = Event {
-            id: context.world.new_id(),
-            space_id: context.account.space_id.clone(),
-            user_id: context.account.user_id.clone(),
-            calendar_id: Some(context.calendar.id),
-            uid: remote.uid.clone(),
-            content: remote.content.clone(),
-            origin: Origin::Remote,
-            deleted_at: None,
-            created_at: now,
-            updated_at: remote.changed_at.filter(|at| *at <= now).unwrap_or(now),
-            version: 1,
-        };
-        self.mappings.push(new_mapping(context, event.id, remote, false));
-        self.events.push(event);
-    }
-
-    /// A remote event that is taken to be one we hold without a mapping. `sent`: what we sent for it, if a create's answer
-    /// was lost: which of it made the event nobody can tell, so edits count from the first. `was`: what is left of its copy here.
-    pub fn link(
-        &mut self,
-        context: &CalendarContext<'_>,
-        event: Event,
-        remote: RemoteEvent,
-        sent: &[EventContent],
-        was: Option<&Remains>,
-    ) {
-        let ours = !sent.is_empty() && was.is_none_or(|was| was.created_by_us);
-        let mapping = new_mapping(context, event.id, remote.clone(), ours);
-        if let Some(first) = sent.first() {
-            let mapping = Mapping { base: echo::begun(first, &remote.content), ..mapping };
-            self.settle(context, mapping, event, Some(remote), sent);
-            return;
-        }
-        if event.deleted_at.is_some() {
-            self.settle(context, Mapping { created_by_us: true, ..mapping }, event, Some(remote), sent);
-            return;
-        }
-        let outbound = context.outbound_form(&event.content, false);
-        let decision = if context.accepts_remote {
-            link(&event.content, &outbound, &remote.content, context.account.policy)
-        } else {
-            link_one_way(&outbound, &remote.content)
-        };
-        let moves_in = event.calendar_id.is_none().then(|| event.clone());
-        self.carry_out(context, mapping, event, Some(remote), decision);
-        if let Some(event) = moves_in {
-            self.move_in(context, event);
-        }
-    }
-
-    /// A copy that was lost is there again under its own name: from a backup, by somebody's hand, or by a write of ours whose answer was
-    /// lost. What both sides had agreed on before is where their edits begin.
-    fn link_again(
-        &mut self,
-        context: &CalendarContext<'_>,
-        event: Event,
-        remote: RemoteEvent,
-        was: &Remains,
-        sent: &[EventContent],
-    ) {
-        let base = if sent.is_empty() { was.base.clone() } else { echo::begun(&was.base, &remote.content) };
-        let mapping = Mapping { base, ..new_mapping(context, event.id, remote.clone(), was.created_by_us) };
-        self.settle(context, mapping, event, Some(remote), sent);
-    }
-
-    /// A create has found its event there already. `attempt`: its entry as it was before this attempt; `outbound`: what this attempt sent,
-    /// which did not arrive where it was `refused`; `was`: what is left of the copy that had the name.
-    pub fn link_made(
-        &mut self,
-        context: &CalendarContext<'_>,
-        event: Event,
-        remote: RemoteEvent,
-        (attempt, outbound, refused): (&OutboxEntry, &EventContent, bool),
-        was: Option<&Remains>,
-    ) {
-        let mut sent = attempt.sent.clone();
-        if let Some(was) = was.filter(|was| was.uid == attempt.key) {
-            sent.extend((!refused).then(|| outbound.clone()));
-            self.link_again(context, event, remote, was, &sent);
-        } else {
-            sent.push(outbound.clone());
-            self.link(context, event, remote, &sent, was);
-        }
-    }
-
-    /// An event without a home has found it.
-    fn move_in(&mut self, context: &CalendarContext<'_>, event: Event) {
-        let at = self.events.iter().position(|changed| changed.id == event.id);
-        let event = match at {
-            Some(at) => self.events.swap_remove(at),
-            None => Event { version: event.version + 1, ..event },
-        };
-        self.events.push(Event { calendar_id: Some(context.calendar.id), ..event });
-    }
-
-    /// What a queued create has made was deleted there before we had heard of it: it is gone as any other copy is.
-    pub fn lose(&mut self, context: &CalendarContext<'_>, event: Event, entry: &OutboxEntry, was: Option<&Remains>) {
-        let ours = was.is_none_or(|was| was.created_by_us);
-        let made = entry.sent.first().cloned();
-        let made = RemoteEvent {
-            id: RemoteEventId(entry.key.0.clone()),
-            uid: entry.key.clone(),
-            revision: None,
-            content: made.unwrap_or_else(|| context.outbound_form(&event.content, ours)),
-            // Its name stays known, for a backup may give it back.
-            raw: Some(Vec::new()),
-            changed_at: None,
-        };
-        let mapping = new_mapping(context, event.id, made, ours);
-        self.settle(context, mapping, event, None, &[]);
-    }
-
     /// A mapping ends because its copy is gone; what the copy was is kept for when it is made again.
     pub fn forget(&mut self, context: &CalendarContext<'_>, mapping: &Mapping) {
         self.forgotten.push(mapping.id);
@@ -282,68 +119,6 @@ impl Changes {
         self.settled.push(copy);
         self.decided.push((copy.0, copy.1, Winner::Local));
     }
-
-    /// Both sides of a mapping have been seen: decides and notes what follows. `sent`: what was sent and never
-    /// confirmed; when the provider says exactly that, it is our own write come back (S8).
-    pub fn settle(
-        &mut self,
-        context: &CalendarContext<'_>,
-        mut mapping: Mapping,
-        event: Event,
-        remote: Option<RemoteEvent>,
-        sent: &[EventContent],
-    ) {
-        let outbound = context.outbound_form(&event.content, mapping.created_by_us);
-        if let Some(remote) = &remote
-            && sent.contains(&remote.content)
-        {
-            mapping.base.clone_from(&remote.content);
-        } else if let Some(remote) = &remote {
-            for sent in sent {
-                mapping.base = echo::agreed(&mapping.base, sent, &remote.content, &event.content);
-            }
-        }
-        let was = context.shown(&mapping);
-        let local = match event.deleted_at {
-            Some(at) => Local::Gone { full: &event.content, at },
-            None => Local::Here { full: &event.content, outbound: &outbound, was: &was, changed_at: event.updated_at },
-        };
-        let there = match &remote {
-            Some(remote) => Remote::Here { content: &remote.content, changed_at: remote.changed_at },
-            None => Remote::Gone,
-        };
-        // While a reduction may have arrived, what it hides cannot be taken for seen there.
-        let level = context.account.privacy;
-        let reduced = sent.iter().any(|sent| !privacy::exceeds(sent, level))
-            && remote.as_ref().is_none_or(|remote| !privacy::still_shows(&remote.content, &mapping.base, level));
-        let base = if reduced { &*was } else { &mapping.base };
-        let decision = if context.accepts_remote {
-            plan(base, local, there, context.account.policy)
-        } else {
-            put_back(base, local, there, event.calendar_id == Some(context.calendar.id))
-        };
-        self.carry_out(context, mapping, event, remote, decision);
-    }
-}
-
-/// A counterpart that was found by its name or looks may have been edited or deleted since the pull began. What was sent is
-/// known by its key.
-fn still_alike(context: &CalendarContext<'_>, event: &Event, remote: &RemoteEvent, held: &KnownCopies) -> bool {
-    let alike = || confidence(&context.outbound_form(&event.content, false), &remote.content) > CONFIDENCE_MIN;
-    let named = || event.calendar_id.is_none() && event.uid == remote.uid;
-    if !held.sent(event.id).is_empty() {
-        return true;
-    }
-    if event.deleted_at.is_none() && held.is_to_be(event.id, &remote.uid) {
-        return true;
-    }
-    if event.deleted_at.is_none() {
-        return named() || alike();
-    }
-    // It was deleted while its account was away: only what nobody has written since is a copy of that, and what is over is the
-    // calendar's own record.
-    let ahead = span(&event.content, context.floating_in()).1.is_none_or(|end| end > context.world.now());
-    ahead && named() && event.origin == Origin::Local && context.outbound_form(&event.content, false) == remote.content
 }
 
 /// A copy of an event that was deleted and is back: what was edited in it while it was to go was not taken, and is now.

@@ -1,4 +1,6 @@
-//! From a decision to what is written for it.
+//! From what both sides say to what is decided, and what is written for it.
+
+use chrono::{DateTime, Duration, Utc};
 
 use super::{changes::Changes, context::CalendarContext};
 use crate::{
@@ -11,13 +13,57 @@ use crate::{
         outbox::WriteOp,
     },
     engine::{
-        conflict::severity,
         privacy,
-        sync::plan::{Action, Decision, Dispute, Reason},
+        sync::{
+            echo,
+            plan::{Action, Decision, Dispute, Local, Reason, Remote, plan, put_back},
+        },
     },
 };
 
 impl Changes {
+    /// Both sides of a mapping have been seen: decides and notes what follows. `sent`: what was sent and never
+    /// confirmed; when the provider says exactly that, it is our own write come back (S8).
+    pub fn settle(
+        &mut self,
+        context: &CalendarContext<'_>,
+        mut mapping: Mapping,
+        event: Event,
+        remote: Option<RemoteEvent>,
+        sent: &[EventContent],
+    ) {
+        let outbound = context.outbound_form(&event.content, mapping.created_by_us);
+        if let Some(remote) = &remote
+            && sent.contains(&remote.content)
+        {
+            mapping.base.clone_from(&remote.content);
+        } else if let Some(remote) = &remote {
+            for sent in sent {
+                mapping.base = echo::agreed(&mapping.base, sent, &remote.content, &event.content);
+            }
+        }
+        let was = context.shown(&mapping);
+        let local = match event.deleted_at {
+            Some(at) => Local::Gone { full: &event.content, at },
+            None => Local::Here { full: &event.content, outbound: &outbound, was: &was, changed_at: event.updated_at },
+        };
+        let there = match &remote {
+            Some(remote) => Remote::Here { content: &remote.content, changed_at: remote.changed_at },
+            None => Remote::Gone,
+        };
+        // While a reduction may have arrived, what it hides cannot be taken for seen there.
+        let level = context.account.privacy;
+        let reduced = sent.iter().any(|sent| !privacy::exceeds(sent, level))
+            && remote.as_ref().is_none_or(|remote| !privacy::still_shows(&remote.content, &mapping.base, level));
+        let base = if reduced { &*was } else { &mapping.base };
+        let decision = if context.accepts_remote {
+            plan(base, local, there, context.account.policy)
+        } else {
+            put_back(base, local, there, event.calendar_id == Some(context.calendar.id))
+        };
+        self.carry_out(context, mapping, event, remote, decision);
+    }
+
     pub(super) fn carry_out(
         &mut self,
         context: &CalendarContext<'_>,
@@ -225,5 +271,20 @@ fn whose(action: &Action) -> Winner {
         | Action::DeleteLocal
         | Action::Restore { .. }
         | Action::Forget => Winner::Remote,
+    }
+}
+
+/// Severity of a dispute about an event that starts at `start`.
+fn severity(kind: ConflictKind, fields: &[String], start: DateTime<Utc>, now: DateTime<Utc>) -> Severity {
+    let about_time = fields.iter().any(|field| {
+        let name = field.rsplit('/').next().unwrap_or(field);
+        matches!(name, "time" | "recurrence" | "occurrences" | "occurrence")
+    });
+    let soon = start >= now && start - now <= Duration::hours(24);
+    match kind {
+        ConflictKind::DeletedRemotely | ConflictKind::DeletedLocally => Severity::High,
+        ConflictKind::Edit if about_time && soon => Severity::High,
+        ConflictKind::Edit if about_time => Severity::Normal,
+        ConflictKind::Edit => Severity::Low,
     }
 }

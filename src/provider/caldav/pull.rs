@@ -43,11 +43,11 @@ pub(super) struct DavReading<'a> {
     account: &'a Caldav,
     pull: Pull<'a>,
     /// What the listing left to be read; `None`: it was not listed yet.
-    listed: Option<Listed<'a>>,
+    listed: Option<Outstanding<'a>>,
 }
 
 /// What a listing named and is still to be read.
-struct Listed<'a> {
+struct Outstanding<'a> {
     reader: ObjectReader<'a>,
     kind: PageKind,
     /// The cursor that the listing gave.
@@ -113,7 +113,7 @@ impl<'a> DavReading<'a> {
     }
 
     /// Lists the calendar: a page of what needs no reading, and the rest.
-    async fn list(&self, known: &dyn Known) -> Result<(ChangePage, Listed<'a>)> {
+    async fn list(&self, known: &dyn Known) -> Result<(ChangePage, Outstanding<'a>)> {
         let Self { account, pull: Pull { calendar, cursor, reconcile }, .. } = *self;
         let Caldav { exchange, limits, room, .. } = account;
         let collection = account.collection(calendar).await?;
@@ -138,7 +138,7 @@ impl<'a> DavReading<'a> {
         let page =
             ChangePage { present, removed, unreadable: refused, expected, ..ChangePage::new(kind, cursor.clone()) };
         let reader = ObjectReader { exchange, collection, limits, room };
-        Ok((page, Listed { reader, kind, cursor, objects: pending.into() }))
+        Ok((page, Outstanding { reader, kind, cursor, objects: pending.into() }))
     }
 }
 
@@ -166,7 +166,7 @@ impl Reading for DavReading<'_> {
     }
 }
 
-impl Listed<'_> {
+impl Outstanding<'_> {
     /// Reads the next objects.
     async fn some(&mut self) -> Result<Vec<Read>> {
         let Self { reader, objects, .. } = self;

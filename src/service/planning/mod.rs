@@ -3,8 +3,8 @@
 //! - **reflect**: bring a block's event to what the block says.
 //!
 //! Whatever changes a task, moves a block, takes its time or begins a day owes the user a plan, in the transaction that stores it;
-//! what concerns no block owes none ([`crate::engine::replan`]). The planner's actor makes what is owed two seconds later, one user
-//! after the other: gather what is stored, [compile](crate::engine::agenda::compile) it into numbers,
+//! what concerns no block owes none ([`crate::engine::replan`]). The planner's actor makes what is due, a few users
+//! at once (two seconds after an edit; after a change of day, spread over twenty minutes): gather what is stored, [compile](crate::engine::agenda::compile) it into numbers,
 //! [plan](crate::engine::scheduling::plan), and offer the difference as a proposal, or apply it where the user has chosen so. A
 //! proposal remembers a digest of what it was made from: accepted while that is the same, each change is one update of one block's
 //! event, through the same queue as any edit; otherwise it is out of date, says so, and a new plan is owed.

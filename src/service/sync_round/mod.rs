@@ -5,7 +5,8 @@
 //! running it again.
 //!
 //! 1. **List** the calendars; a stamp shows of each whether it has to be read.
-//! 2. **Pull** page after page; each is decided in the transaction that also reads our side, while the next one is asked for.
+//! 2. **Pull** page after page, a batch at a time: it is decided in the transaction that also reads our side, while the next page is
+//!    asked for.
 //! 3. **Brake**: the deletions of all calendars are judged together. A calendar that is not listed for a day counts as emptied.
 //! 4. **Commit** deletions and cursor, a transaction for each calendar. An event that the provider fails to hand out stops no
 //!    other: it is asked for again for a day. An object that moved to another calendar of the account is no loss.

@@ -1,6 +1,6 @@
-//! One calendar's pull: page after page read, decided and committed; deletions and the cursor kept for the end.
+//! One calendar's pull: page after page is read, batch after batch decided and committed; deletions and the cursor are kept for the end.
 //!
-//! **Invariant (S5, I-17):** pages are committed as they come, the cursor only by `finish`, after all of
+//! **Invariant (S5, I-17):** batches are committed as they come, the cursor only by `finish`, after all of
 //! them. A crash anywhere repeats reading, never loses or doubles: what is committed is known by its revision.
 
 use std::collections::BTreeMap;
