@@ -48,14 +48,16 @@ impl WholeSeries {
         serde_json::to_vec(&json!({ "master": self.master.0, "exceptions": exceptions })).unwrap_or_default()
     }
 
-    /// Changes whenever any part does.
+    /// Changes whenever any part does. What is cancelled of a series that is none any more is no part: no read shows it.
     pub(super) fn revision(&self) -> Revision {
         use sha2::{Digest, Sha256};
-        if self.exceptions.is_empty() {
+        let recurs = self.master.recurs();
+        let mut parts = self.exceptions.iter().filter(|(_, item)| recurs || !item.cancelled()).peekable();
+        if parts.peek().is_none() {
             return Revision::from(self.master.etag());
         }
         let mut digest = Sha256::new();
-        for (id, item) in &self.exceptions {
+        for (id, item) in parts {
             digest.update(id);
             digest.update([0]);
             // A cancelled occurrence may come without a version; then that it is cancelled is all there is to know.
