@@ -16,6 +16,7 @@ mod hostile;
 mod http;
 mod peers;
 mod planning;
+mod provider_contract;
 mod rollover_cases;
 mod rrule_cases;
 mod store_contract;

@@ -13,7 +13,7 @@ At the end of its input, which comes however the test ends, it stops the server 
 import contextlib, ctypes, glob, hashlib, imaplib, json, os, pwd, re, shutil, signal, socket, subprocess, sys, time
 
 # The people whom each server knows, all with the same password: one for each check.
-PEOPLE = [f"p{n}" for n in range(40)]
+PEOPLE = [f"p{n}" for n in range(100)]
 # Seconds that a server has until it listens, and until it has ended.
 PATIENCE = 90
 PR_SET_PDEATHSIG = 1

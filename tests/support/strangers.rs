@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{peers::PASSWORD, process::peer_program};
 
 /// People whom each server knows: `p0` and so on, as many as `servers.py` makes.
-const PEOPLE: usize = 40;
+const PEOPLE: usize = 100;
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +62,17 @@ pub struct Habits {
     pub refuses_big: Option<u16>,
     /// It can be made to forget the history behind its sync tokens.
     pub forgets: bool,
+    /// It takes sync tokens that it never gave, where RFC 6578 §3.2 has it refuse them.
+    pub takes_any_token: bool,
+    /// A condition of a `PUT` about whether the object is there (RFC 9110 §13.1) does not count: what is there is written over, what is
+    /// gone is made again.
+    pub puts_blindly: bool,
+    /// What it stores otherwise than it was sent, as the contents of `provider_contract` are called.
+    pub rewrites: &'static [&'static str],
 }
 
-const ANY: Habits = Habits {
+/// None of these freedoms.
+pub const ANY: Habits = Habits {
     name: "",
     home: "/{}/",
     one_person: false,
@@ -75,6 +83,9 @@ const ANY: Habits = Habits {
     points: Points::Kept,
     refuses_big: None,
     forgets: false,
+    takes_any_token: false,
+    puts_blindly: false,
+    rewrites: &[],
 };
 
 impl Kind {
@@ -92,24 +103,36 @@ impl Kind {
                 Habits { name: "xandikos", home: "/ada/calendars/", one_person: true, asks_password: false, ..ANY }
             }
             // PUT with DTSTART alone, with DTEND = DTSTART or with DURATION:PT0S: 403 valid-calendar-data, "DTEND must occur after DTSTART".
-            Self::Cyrus => {
-                Habits { name: "cyrus", home: "/dav/calendars/user/{}/", forgets: true, points: Points::Refused, ..ANY }
-            }
-            // PUT and GET …/per%25cent.ics: 500; …/brackets%5B1%5D.ics: 400.
+            // SUMMARY loses the blanks at its end.
+            Self::Cyrus => Habits {
+                name: "cyrus",
+                home: "/dav/calendars/user/{}/",
+                forgets: true,
+                points: Points::Refused,
+                rewrites: &["blanks around a title"],
+                ..ANY
+            },
+            // PUT and GET …/per%25cent.ics: 500; …/brackets%5B1%5D.ics: 400. A report since data:,120, which is to come: 207.
             Self::Davical => Habits {
                 name: "davical",
                 home: "/caldav.php/{}/",
                 forgets: true,
                 refuses_names: &[("per%25cent", 500), ("brackets%5B1%5D", 400)],
+                takes_any_token: true,
                 ..ANY
             },
             // PUT …/quote'quote.ics: 204, GET: 200, and no PROPFIND or REPORT ever lists it. PUT with DTSTART alone, GET: DURATION:PT1H.
+            // PUT with If-None-Match: * over an object: 204; with If-Match where there is none any more: 201. A time without a zone gets a Z,
+            // and a URL the backslashes of a text.
             Self::Sogo => Habits {
                 name: "sogo",
                 home: "/SOGo/dav/{}/Calendar/",
                 well_known: false,
                 hides_names: &["quote'quote"],
                 points: Points::AnHour,
+                takes_any_token: true,
+                puts_blindly: true,
+                rewrites: &["no zone", "an address with marks"],
                 ..ANY
             },
         }
