@@ -16,11 +16,11 @@ use calwarden::{
     provider::{
         EventWriter, Found, Known, Next, PageKind, Provider, ProviderError, Pull, Result, WriteTarget, catalogue,
         registry::{self, AccountAccess, Endpoints},
-        transport::{
-            Http,
-            client::{ClientConfig, HttpClient},
-            guard::AddressPolicy,
-        },
+    },
+    transport::{
+        Http,
+        client::{ClientConfig, HttpClient},
+        guard::AddressPolicy,
     },
 };
 use chrono::{DateTime, Utc};

@@ -8,12 +8,8 @@ use std::sync::{
 use async_trait::async_trait;
 use calwarden::{
     domain::{account::ProviderKind, mapping::RemoteEvent, secret::Secret},
-    provider::{
-        Result,
-        caldav::ICLOUD_START,
-        registry::AccountAccess,
-        transport::{Http, OutgoingRequest, Response},
-    },
+    provider::{Result, caldav::ICLOUD_START, registry::AccountAccess},
+    transport::{Http, OutgoingRequest, Response},
 };
 use url::Url;
 
