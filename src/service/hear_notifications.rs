@@ -57,9 +57,7 @@ impl Services {
         ids.sort_unstable();
         ids.dedup();
         let now = self.world.now();
-        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
-        let known: BTreeMap<_, _> = tx.channels_by_ids(&ids).await?.into_iter().map(|held| (held.id, held)).collect();
-        tx.commit().await?;
+        let known = again!(self.channels(&ids))?;
         let verdict = |notification: &Notification| match known.get(&notification.channel) {
             None => Verdict::Unknown,
             Some(channel) if !proven(channel, notification) => Verdict::Forged,
@@ -85,6 +83,13 @@ impl Services {
             again!(self.note_heard(&heard, &wake, now))?;
         }
         Ok(verdicts)
+    }
+
+    async fn channels(&self, ids: &[ChannelId]) -> Result<BTreeMap<ChannelId, WatchChannel>, StoreError> {
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
+        let known = tx.channels_by_ids(ids).await?;
+        tx.commit().await?;
+        Ok(known.into_iter().map(|held| (held.id, held)).collect())
     }
 
     /// Notes which channels were heard, and owes these accounts a round.

@@ -4,7 +4,7 @@
 //! **Invariant:** a change of one part of a series is put into the whole that is held, or into one read anew; it never
 //! stands for the whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -38,17 +38,19 @@ pub(super) struct GoogleReading<'a> {
     page: Option<String>,
     /// Objects whose other parts may come on a later page, as Google sent them.
     parts: Vec<Bytes>,
+    /// Changed events that are no series now; parts of the series that one of them was may come on a later page.
+    singles: BTreeSet<String>,
     /// How many objects the next page is asked for.
     size: u32,
 }
 
 impl<'a> GoogleReading<'a> {
     pub(super) fn new(account: &'a Google, pull: Pull<'a>) -> Self {
-        Self { account, pull, page: None, parts: Vec::new(), size: PAGE_MAX }
+        Self { account, pull, page: None, parts: Vec::new(), singles: BTreeSet::new(), size: PAGE_MAX }
     }
 
     async fn read(&mut self, known: &dyn Known) -> Result<ChangePage> {
-        let Self { account, pull, page, parts, size } = self;
+        let Self { account, pull, page, parts, singles, size } = self;
         let since = if pull.reconcile { None } else { pull.cursor };
         let token = since.map(read_cursor).transpose()?;
         let url = account.at(&["calendars", pull.calendar.as_str(), "events"]);
@@ -69,6 +71,9 @@ impl<'a> GoogleReading<'a> {
             } else if item.master().is_some() || item.recurs() {
                 parts.push(part(&item));
             } else {
+                if draft.page.kind == PageKind::Delta {
+                    singles.insert(item.id().to_owned());
+                }
                 draft.add(&WholeSeries::single(item));
             }
         }
@@ -78,7 +83,7 @@ impl<'a> GoogleReading<'a> {
                 draft.page.next = Next::More;
             }
             (None, Some(token)) => {
-                account.put_together(parts, &mut draft).await?;
+                account.put_together(parts, singles, &mut draft).await?;
                 draft.page.next = Next::Done(Some(SyncCursor(format!("{CURSOR}{token}"))));
             }
             (None, None) => {
@@ -105,7 +110,8 @@ impl Reading for GoogleReading<'_> {
 }
 
 impl Google {
-    async fn put_together(&self, parts: &[Bytes], draft: &mut Draft<'_>) -> Result<()> {
+    /// `singles`: changed events that are no series now.
+    async fn put_together(&self, parts: &[Bytes], singles: &BTreeSet<String>, draft: &mut Draft<'_>) -> Result<()> {
         let mut families: BTreeMap<String, (Option<Item>, Vec<Item>)> = BTreeMap::new();
         for item in parts.iter().filter_map(|bytes| Item::read(bytes)) {
             let id = item.master().unwrap_or_else(|| item.id()).to_owned();
@@ -126,6 +132,12 @@ impl Google {
                 // Its own page reports it as removed, and its exceptions went with it.
                 continue;
             }
+            let is_single = master.is_none() && singles.contains(&id);
+            if is_single && exceptions.iter().all(Item::cancelled) {
+                // It is on a page as it is now, and what it was as a series has gone: what is held is older than that.
+                continue;
+            }
+            let master = if is_single { self.read_item(draft.calendar, &id).await? } else { master };
             let held = match draft.page.kind {
                 PageKind::Delta => draft.known.raw(&remote).await?.and_then(|raw| WholeSeries::read(&raw)),
                 PageKind::Snapshot => None,

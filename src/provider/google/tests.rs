@@ -15,6 +15,7 @@ use crate::{
     domain::{
         event::{EventStatus, Transparency},
         ids::{RemoteEventId, Revision, SyncCursor},
+        mapping::RemoteEvent,
         ports::{Clock, Random},
         time::EventTime,
     },
@@ -90,7 +91,7 @@ async fn pulled(answers: Vec<(u16, Vec<u8>)>, cursor: Option<&str>, known: &Held
 }
 
 /// One captured event, as a list of its own would show it.
-async fn event(name: &str) -> crate::domain::mapping::RemoteEvent {
+async fn event(name: &str) -> RemoteEvent {
     let item: Value = serde_json::from_slice(&captured(name)).expect("JSON");
     let list = json!({ "items": [item], "nextSyncToken": "t" }).to_string().into_bytes();
     let page = pulled(vec![(200, list)], None, &Held::default()).await.expect("a page");
@@ -222,7 +223,7 @@ fn an_id_is_base32hex_and_the_same_for_the_same_calendar_and_key() {
 }
 
 /// A weekly series, as it is held once it was read.
-async fn weekly() -> (crate::domain::mapping::RemoteEvent, Held) {
+async fn weekly() -> (RemoteEvent, Held) {
     let master = json!({ "id": "s", "iCalUID": "s@x", "etag": "\"1\"", "status": "confirmed", "summary": "Weekly",
         "start": { "dateTime": "2026-08-03T09:00:00+02:00", "timeZone": "Europe/Amsterdam" },
         "end": { "dateTime": "2026-08-03T09:15:00+02:00", "timeZone": "Europe/Amsterdam" }, "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=6"] });
@@ -252,29 +253,52 @@ async fn an_exception_alone_is_put_into_the_series_that_is_held() {
     assert_eq!(page.removed, [], "the series is not gone with its occurrence");
 }
 
-#[tokio::test]
-async fn a_series_that_goes_is_not_brought_back_by_its_exceptions_on_a_later_page() {
-    let (_, held) = weekly().await;
-    let gone = json!({ "id": "s", "status": "cancelled" });
+/// What became of the series that is held, and its one occurrence that went with it: on one page and on two, in either order. Each
+/// time, what is removed and what is changed.
+async fn listed_with_what_went_with_it(held: &Held, series: &Value) -> Vec<(Vec<RemoteEventId>, Vec<RemoteEvent>)> {
     let went_with_it = json!({ "id": "s_20260810T070000Z", "recurringEventId": "s", "status": "cancelled",
         "originalStartTime": { "dateTime": "2026-08-10T09:00:00+02:00", "timeZone": "Europe/Amsterdam" } });
-    let page = |items: Vec<&Value>, end: &str| json!({ "items": items, end: "x" }).to_string().into_bytes();
+    let page = |items: Vec<&Value>, end: &str| (200, json!({ "items": items, end: "x" }).to_string().into_bytes());
+    let mut found = Vec::new();
     for pages in [
-        vec![page(vec![&gone], "nextPageToken"), page(vec![&went_with_it], "nextSyncToken")],
-        vec![page(vec![&went_with_it], "nextPageToken"), page(vec![&gone], "nextSyncToken")],
-        vec![page(vec![&gone, &went_with_it], "nextSyncToken")],
+        vec![page(vec![series], "nextPageToken"), page(vec![&went_with_it], "nextSyncToken")],
+        vec![page(vec![&went_with_it], "nextPageToken"), page(vec![series], "nextSyncToken")],
+        vec![page(vec![series, &went_with_it], "nextSyncToken")],
     ] {
         let (mut removed, mut changed) = (Vec::new(), Vec::new());
         let (calendar, cursor) = (RemoteCalendarId::from("testuser@example.test"), SyncCursor("g1:t".to_owned()));
-        let google = google(pages.into_iter().map(|page| (200, page)).collect());
+        let google = google(pages);
         let mut reading = google.pull(Pull { calendar: &calendar, cursor: Some(&cursor), reconcile: false });
         let mut next = Next::More;
         while next == Next::More {
-            let page = reading.next(&held).await.expect("a page");
+            let page = reading.next(held).await.expect("a page");
             removed.extend(page.removed);
             changed.extend(page.changed);
             next = page.next;
         }
-        assert_eq!((removed, changed.len()), (vec![RemoteEventId::from("s")], 0));
+        found.push((removed, changed));
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_series_that_goes_is_not_brought_back_by_its_exceptions_on_a_later_page() {
+    let (_, held) = weekly().await;
+    let gone = json!({ "id": "s", "status": "cancelled" });
+    for found in listed_with_what_went_with_it(&held, &gone).await {
+        assert_eq!(found, (vec![RemoteEventId::from("s")], Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn a_series_that_became_a_single_event_is_not_made_one_again_by_its_exceptions() {
+    let (_, held) = weekly().await;
+    let single = json!({ "id": "s", "iCalUID": "s@x", "etag": "\"2\"", "status": "confirmed", "summary": "Once",
+        "start": { "dateTime": "2026-08-03T09:00:00+02:00", "timeZone": "Europe/Amsterdam" },
+        "end": { "dateTime": "2026-08-03T09:15:00+02:00", "timeZone": "Europe/Amsterdam" } });
+    for (removed, changed) in listed_with_what_went_with_it(&held, &single).await {
+        let said: Vec<_> = changed.iter().map(|event| (event.content.facts.title.as_str(), &event.content)).collect();
+        let [("Once", content)] = said.as_slice() else { panic!("{said:?}") };
+        assert!(removed.is_empty() && content.recurrence.is_empty() && content.overrides.is_empty());
     }
 }
