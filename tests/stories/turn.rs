@@ -123,8 +123,9 @@ impl World {
         let context = self.setting.context(account, pulling.calendar);
         let calendar = context.calendar.id;
         let (next, mut batch) = pulling.sweep.take(page, &pulling.held);
-        let mapped = batch.mapped(&pulling.held).iter().filter_map(|id| self.hub.mapped(calendar, id)).collect();
-        let lost = batch.unmapped(&pulling.held).iter().filter_map(|uid| self.hub.lost(calendar, uid)).collect();
+        let mapped: Vec<_> =
+            batch.mapped(&pulling.held).iter().filter_map(|id| self.hub.mapped(calendar, id)).collect();
+        let lost = batch.unmapped(&mapped).iter().filter_map(|uid| self.hub.lost(calendar, uid)).collect();
         batch.take_unreadable(&pulling.held, self.setting.world.now());
         let matched = batch.matched(mapped, lost, &mut pulling.unbound);
         let ours = self.hub.counterparts(calendar, matched.counterparts());

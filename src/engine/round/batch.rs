@@ -1,6 +1,6 @@
 //! A batch of changed events: which of ours each of them is, and what follows from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -73,10 +73,12 @@ impl Batch {
         self.changed.iter().filter(|event| known.has(&event.id)).map(|event| event.id.clone()).collect()
     }
 
-    /// `UID`s of what has no mapping: what the calendar had and lost under these names is read first, too.
+    /// `UID`s of what has no mapping: what the calendar had and lost under these names is read next. `mapped`: the mappings as they are
+    /// now; a person may have settled a conflict since the pull began, which ends one.
     #[must_use]
-    pub fn unmapped(&self, known: &KnownCopies) -> Vec<Uid> {
-        self.changed.iter().filter(|event| !known.has(&event.id)).map(|event| event.uid.clone()).collect()
+    pub fn unmapped(&self, mapped: &[(Mapping, Event)]) -> Vec<Uid> {
+        let mapped: BTreeSet<_> = mapped.iter().map(|(mapping, _)| &mapping.remote_id).collect();
+        self.changed.iter().filter(|event| !mapped.contains(&event.id)).map(|event| event.uid.clone()).collect()
     }
 
     /// Takes out what could not be read, as it is remembered.

@@ -220,7 +220,7 @@ impl Puller<'_> {
         let (known, calendar) = (&holdings.held, self.context.calendar.id);
         let mut write = self.begin().await?;
         let mapped = write.mappings_by_remote(calendar, &batch.mapped(known)).await?;
-        let lost = self.lost(&mut write, &batch.unmapped(known)).await?;
+        let lost = self.lost(&mut write, &batch.unmapped(&mapped)).await?;
         let unreadable = batch.take_unreadable(known, self.context.world.now());
         let matched = batch.matched(mapped, lost, unbound);
         let ours = self.counterparts(&mut write, &matched.counterparts()).await?;
