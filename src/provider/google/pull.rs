@@ -110,7 +110,7 @@ impl Reading for GoogleReading<'_> {
 }
 
 impl Google {
-    /// `singles`: changed events that are no series now.
+    /// Puts the parts of each series together, with what is held of it. `singles`: changed events that are no series now.
     async fn put_together(&self, parts: &[Bytes], singles: &BTreeSet<String>, draft: &mut Draft<'_>) -> Result<()> {
         let mut families: BTreeMap<String, (Option<Item>, Vec<Item>)> = BTreeMap::new();
         for item in parts.iter().filter_map(|bytes| Item::read(bytes)) {
@@ -138,6 +138,10 @@ impl Google {
                 continue;
             }
             let master = if is_single { self.read_item(draft.calendar, &id).await? } else { master };
+            if is_single && master.is_none() {
+                // It has gone since, which the next list says.
+                continue;
+            }
             let held = match draft.page.kind {
                 PageKind::Delta => draft.known.raw(&remote).await?.and_then(|raw| WholeSeries::read(&raw)),
                 PageKind::Snapshot => None,
