@@ -54,7 +54,7 @@ pub enum NoticeSubject {
     ConflictPending,
     /// A change could not be sent, and waits until somebody has it tried again.
     WriteParked {
-        /// Why, in the words of whoever refused it.
+        /// The reason, as the provider or the queue gives it.
         why: String,
     },
     /// Deletions wait for an answer.
@@ -196,6 +196,7 @@ mod tests {
     fn one_is_not_many() {
         assert_eq!([0, 1, 2].map(|count| counted(count, "event")), ["0 events", "1 event", "2 events"]);
     }
+
     #[test]
     fn what_another_version_has_stored_is_kept_as_it_is() {
         let of_kind = |kind: &str, stored: &str| NoticeSubject::from_stored(kind.to_owned(), stored.to_owned());

@@ -1,7 +1,7 @@
 //! Look-alikes behind one port: HTTP in, notifications out.
 //!
-//! A request is for the look-alike whose root its path is below, else for the first: clients look for it at the origin that
-//! are told an origin and no path.
+//! A request is for the look-alike whose root its path is below, else for the first: some clients can be
+//! given an origin alone, without a path.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! What a look-alike is to whoever puts it behind a port.
+//! The interface between a look-alike and the server that hosts it.
 
 use chrono::{DateTime, Utc};
 
@@ -6,7 +6,7 @@ use super::reply::{Reply, SandboxRequest};
 
 /// A provider as its clients see it.
 pub trait LookAlike: Send {
-    /// The path that everything of it stands below: `/` and its name.
+    /// The prefix of all its paths: `/` and its name.
     fn root(&self) -> &'static str;
 
     /// Answers a request. Total: whatever is asked, there is an answer.

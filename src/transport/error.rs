@@ -1,4 +1,4 @@
-//! What goes wrong in an exchange, whoever is asked: the refusals of an answer by its size.
+//! Failures of an exchange that no provider's protocol decides about: an answer that is too large.
 
 use crate::domain::failure::{FailureClass, ProviderError};
 

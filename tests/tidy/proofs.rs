@@ -62,7 +62,7 @@ fn a_use_case_that_knows_too_many_is_told() {
         ],
         &[
             ("src/service/explain.rs", "use super::{Refusal, Services, answer_hold::said_about, write::WriteTx};"),
-            ("src/service/planning/due.rs", "use super::{plan_day, super::write::WriteTx};"),
+            ("src/service/planning/due.rs", "use super::{make_plan, super::write::WriteTx};"),
             ("src/service/mod.rs", "use self::planning::pace;"),
             ("src/web/mod.rs", "use crate::service::planning;"),
         ],

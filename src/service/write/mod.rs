@@ -60,7 +60,7 @@ impl Consequence {
 pub(in crate::service) enum EditedBy {
     /// Its owner, here: what they do stands without a question.
     Product,
-    /// Somebody, at the provider. `title_visible`: the copies there say the title, so whoever wrote another one had seen it.
+    /// A person or a program, at the provider. `title_visible`: copies there show the title, so another title was written on purpose.
     Provider { title_visible: bool },
 }
 
