@@ -15,7 +15,7 @@ use super::{
     AppState,
     actors::ActorOrder,
     body,
-    etag::{IfMatch, etag, if_match},
+    etag::{etag, if_match},
     paging::{self, LIMIT_DEFAULT, LIMIT_MAX},
     problem::{Problem, ProblemCode, internal},
     route::Route,
@@ -211,7 +211,7 @@ impl ApiRequest {
 
     /// `If-Match`.
     #[must_use]
-    pub fn if_match(&self) -> IfMatch {
+    pub fn if_match(&self) -> Option<i64> {
         if_match(self.request.headers().get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default()))
     }
 

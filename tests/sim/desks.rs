@@ -288,7 +288,7 @@ impl Sitting<'_> {
         let stays = context.visibility == ContextVisibility::Shared && rng.random_range(0..5) != 0;
         let facts = self.mapped(if stays { ContextVisibility::Shared } else { ContextVisibility::Private }, rng);
         let said = format!("context {} {facts:?}", context.id);
-        let done = self.services().change_context(&Scope::Whole, context.id, None, facts).await;
+        let done = self.services().change_context(&Scope::Whole, context.id, None, |_| facts.clone()).await;
         self.taken("another mapping", done).map(|_| said)
     }
 
@@ -315,7 +315,7 @@ impl Sitting<'_> {
             }
         }
         let said = format!("task {} becomes {} in {:?}", held.facts.title, facts.title, facts.context_id);
-        let done = self.services().change_task(&Scope::Whole, held.id, Some(held.version), facts).await;
+        let done = self.services().change_task(&Scope::Whole, held.id, Some(held.version), |_| facts.clone()).await;
         self.taken("a changed task", done).map(|_| said)
     }
 
@@ -335,7 +335,7 @@ impl Sitting<'_> {
             _ => TaskStatus::Done,
         };
         let facts = TaskFacts { status, ..held.facts.clone() };
-        let done = self.services().change_task(&Scope::Whole, held.id, None, facts).await;
+        let done = self.services().change_task(&Scope::Whole, held.id, None, |_| facts.clone()).await;
         self.taken("a closed task", done).map(|_| format!("task {} {status}", held.facts.title))
     }
 

@@ -83,20 +83,25 @@ impl Services {
         .await
     }
 
-    /// Changes one. What is published moves, appears or disappears with it.
+    /// Changes one: `edit` gives what it says from what it said. What is published moves, appears or disappears with it.
     pub async fn change_context(
         &self,
         scope: &Scope,
         id: ContextId,
         expected_version: Option<i64>,
-        facts: ContextFacts,
+        edit: impl Fn(ContextFacts) -> ContextFacts,
     ) -> Result<Context, Refusal> {
-        check(&facts)?;
         self.write(scope, async |write| {
             let mut context = write.context(scope, id).await?.ok_or(Refusal::NotFound("context"))?;
             if expected_version.is_some_and(|expected| expected != context.version) {
                 return Err(Refusal::Stale);
             }
+            let facts = edit(ContextFacts {
+                name: context.name.clone(),
+                visibility: context.visibility,
+                calendar_id: context.calendar_id,
+            });
+            check(&facts)?;
             self.check_target(write, scope, facts.calendar_id).await?;
             let before = context.publishes_to();
             facts.name.trim().clone_into(&mut context.name);

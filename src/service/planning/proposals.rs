@@ -64,6 +64,7 @@ impl Services {
         only: Option<&BTreeSet<BlockId>>,
     ) -> Result<Proposal, Refusal> {
         let mut proposal = self.proposal(scope, id).await?;
+        all_in(&proposal, only)?;
         if proposal.state == ProposalState::Accepted && only.is_none() {
             return Ok(proposal);
         }
@@ -132,6 +133,7 @@ impl Services {
         let mut write = self.begin_write(scope).await?;
         let held = write.proposal(scope, id).await?.filter(|held| held.version == proposal.version);
         let mut proposal = held.ok_or(Refusal::Stale)?;
+        all_in(&proposal, only)?;
         if !gathered.is_current(&mut write).await? {
             return Err(Refusal::Stale);
         }
@@ -247,5 +249,16 @@ impl Services {
             self.reflect(write, task, &mut own, Some(&slack)).await?;
         }
         Ok(())
+    }
+}
+
+/// Refuses blocks that the proposal does not change.
+fn all_in(proposal: &Proposal, only: Option<&BTreeSet<BlockId>>) -> Result<(), Refusal> {
+    let changed: BTreeSet<BlockId> = proposal.changes.iter().map(|change| change.block_id).collect();
+    match only.into_iter().flatten().find(|block| !changed.contains(block)) {
+        Some(other) => {
+            Err(Refusal::Invalid { field: "blocks", why: format!("the proposal has nothing for block {other}") })
+        }
+        None => Ok(()),
     }
 }

@@ -98,21 +98,22 @@ impl Services {
         .await
     }
 
-    /// Changes one. Its blocks' events say the same at once; where they are is for the next plan.
+    /// Changes one: `edit` gives what it says from what it said. Its blocks' events say the same at once; where they are is for the next plan.
     pub async fn change_task(
         &self,
         scope: &Scope,
         id: TaskId,
         expected_version: Option<i64>,
-        facts: TaskFacts,
+        edit: impl Fn(TaskFacts) -> TaskFacts,
     ) -> Result<Task, Refusal> {
         self.write(scope, async |write| {
             let task = write.task(scope, id).await?.ok_or(Refusal::NotFound("task"))?;
-            check(&facts, task.facts.status)?;
             if expected_version.is_some_and(|expected| expected != task.version) {
                 return Err(Refusal::Stale);
             }
-            self.carry_facts(write, scope, task, facts.clone()).await
+            let facts = edit(task.facts.clone());
+            check(&facts, task.facts.status)?;
+            self.carry_facts(write, scope, task, facts).await
         })
         .await
     }

@@ -295,7 +295,7 @@ pub async fn schedule(request: ApiRequest) -> HandlerResult {
 
 async fn changed(request: &ApiRequest, change: AccountChange) -> HandlerResult {
     let id = request.id("id", "account")?;
-    let (expected, actor) = (request.if_match().version(), request.caller.actor());
+    let (expected, actor) = (request.if_match(), request.caller.actor());
     request.services().change_account(request.scope(), &actor, id, expected, change).await?;
     account_view(request, 200, id).await
 }

@@ -170,7 +170,7 @@ pub async fn get(request: ApiRequest) -> HandlerResult {
 pub async fn patch(request: ApiRequest) -> HandlerResult {
     let id = request.id("id", "block")?;
     let body: BlockPatch = request.body()?;
-    let expected = request.if_match().version();
+    let expected = request.if_match();
     let block = match (body.start, body.end, body.lock) {
         (Some(start), Some(end), None) => {
             let Window { from, to } = SpanView { start, end }.read()?;
@@ -196,6 +196,6 @@ pub async fn delete(request: ApiRequest) -> HandlerResult {
 /// `POST /v1/blocks/{id}/confirm`
 pub async fn confirm(request: ApiRequest) -> HandlerResult {
     let id = request.id("id", "block")?;
-    let block = request.services().confirm_block(request.scope(), id, request.if_match().version()).await?;
+    let block = request.services().confirm_block(request.scope(), id, request.if_match()).await?;
     versioned(200, block.version, &TimeBlockView::from(block))
 }

@@ -102,7 +102,7 @@ pub async fn patch(request: ApiRequest) -> HandlerResult {
     let id = request.id("id", "calendar")?;
     let body: CalendarPatch = request.body()?;
     let change = CalendarChange { selected: body.selected, direction: body.direction, makes_tasks: body.makes_tasks };
-    let calendar = request.services().change_calendar(request.scope(), id, request.if_match().version(), change).await;
+    let calendar = request.services().change_calendar(request.scope(), id, request.if_match(), change).await;
     let calendar = calendar.map_err(Problem::from)?;
     versioned(200, calendar.version, &CalendarView::from(calendar))
 }

@@ -124,15 +124,12 @@ pub async fn get(request: ApiRequest) -> HandlerResult {
 pub async fn patch(request: ApiRequest) -> HandlerResult {
     let id = request.id("id", "context")?;
     let body: ContextPatch = request.body()?;
-    let held = request.services().context(request.scope(), id).await?;
-    request.if_match().admit(held.version)?;
-    let facts = ContextFacts {
-        name: body.name.unwrap_or(held.name),
+    let edit = |held: ContextFacts| ContextFacts {
+        name: body.name.clone().unwrap_or(held.name),
         visibility: body.visibility.unwrap_or(held.visibility),
         calendar_id: body.calendar_id.unwrap_or(held.calendar_id),
     };
-    // What was left out was filled in from this version, so no other one may be overwritten with it.
-    let changed = request.services().change_context(request.scope(), id, Some(held.version), facts).await?;
+    let changed = request.services().change_context(request.scope(), id, request.if_match(), edit).await?;
     versioned(200, changed.version, &ContextView::from(changed))
 }
 

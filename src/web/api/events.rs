@@ -395,7 +395,7 @@ pub async fn patch(request: ApiRequest) -> HandlerResult {
         url: body.url,
     };
     let patch = PatchEvent { facts, recurrence: body.recurrence, recurrence_id, scope };
-    let event = request.services().patch_event(request.scope(), id, request.if_match().version(), patch).await?;
+    let event = request.services().patch_event(request.scope(), id, request.if_match(), patch).await?;
     versioned(200, event.version, &EventView::from(EventFacts::whole(event, chrono_tz::Tz::UTC)))
 }
 
@@ -403,7 +403,7 @@ pub async fn patch(request: ApiRequest) -> HandlerResult {
 pub async fn delete(request: ApiRequest) -> HandlerResult {
     let id = request.id("id", "event")?;
     let (scope, recurrence_id) = reach(&request)?;
-    request.services().remove_event(request.scope(), id, request.if_match().version(), recurrence_id, scope).await?;
+    request.services().remove_event(request.scope(), id, request.if_match(), recurrence_id, scope).await?;
     Ok(nothing())
 }
 

@@ -129,5 +129,5 @@ pub async fn put(request: ApiRequest) -> HandlerResult {
         Some((field, why)) => Problem::invalid(field, why),
         None => Problem::invalid("body", why),
     })?;
-    rules_view(request.services().set_planning_rules(request.scope(), &id, request.if_match().version(), rules).await?)
+    rules_view(request.services().set_planning_rules(request.scope(), &id, request.if_match(), rules).await?)
 }

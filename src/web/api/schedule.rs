@@ -184,21 +184,15 @@ pub async fn get(request: ApiRequest) -> HandlerResult {
 }
 
 /// The proposal in the path, and the blocks of it that the body names.
-async fn chosen(request: &ApiRequest) -> Result<(ProposalId, Option<BTreeSet<BlockId>>), Problem> {
+fn chosen(request: &ApiRequest) -> Result<(ProposalId, Option<BTreeSet<BlockId>>), Problem> {
     let id = request.id("id", "proposal")?;
     let body: ChoiceBody = if request.has_body() { request.body()? } else { ChoiceBody::default() };
-    if let Some(blocks) = &body.blocks {
-        let held = request.services().proposal(request.scope(), id).await?;
-        if let Some(other) = blocks.iter().find(|block| held.changes.iter().all(|held| held.block_id != **block)) {
-            return Err(Problem::invalid("blocks", format!("the proposal has nothing for block {other}")));
-        }
-    }
     Ok((id, body.blocks))
 }
 
 /// `POST /v1/proposals/{id}/accept`
 pub async fn accept(request: ApiRequest) -> HandlerResult {
-    let (id, only) = chosen(&request).await?;
+    let (id, only) = chosen(&request)?;
     proposal_view(request.services().accept_proposal(request.scope(), id, only.as_ref()).await?)
 }
 
@@ -209,6 +203,6 @@ pub async fn reject(request: ApiRequest) -> HandlerResult {
 
 /// `POST /v1/proposals/{id}/put-back`
 pub async fn put_back(request: ApiRequest) -> HandlerResult {
-    let (id, only) = chosen(&request).await?;
+    let (id, only) = chosen(&request)?;
     proposal_view(request.services().put_back(request.scope(), id, only.as_ref()).await?)
 }

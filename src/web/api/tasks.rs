@@ -372,29 +372,29 @@ impl TaskBody {
 }
 
 impl TaskPatch {
-    /// What a task says once this has been changed in it.
-    fn over(self, held: TaskFacts) -> Result<TaskFacts, Problem> {
+    /// What becomes of what a task says.
+    fn read(self) -> Result<impl Fn(TaskFacts) -> TaskFacts, Problem> {
         let due = self.due.map(|due| due.as_ref().map(DueBody::read).transpose()).transpose()?;
         let not_before =
             self.not_before.map(|time| time.map(|time| time.read("not_before")).transpose()).transpose()?;
         let repeats = self.repeats.map(|repeats| repeats.map(RepeatsBody::read));
-        Ok(TaskFacts {
+        Ok(move |held: TaskFacts| TaskFacts {
             context_id: self.context_id.unwrap_or(held.context_id),
-            title: self.title.unwrap_or(held.title),
-            description: self.description.unwrap_or(held.description),
-            project: self.project.unwrap_or(held.project),
+            title: self.title.clone().unwrap_or(held.title),
+            description: self.description.clone().unwrap_or(held.description),
+            project: self.project.clone().unwrap_or(held.project),
             priority: self.priority.unwrap_or(held.priority),
             estimate_min: self.estimate_min.unwrap_or(held.estimate_min),
             due: due.unwrap_or(held.due),
             not_before: not_before.unwrap_or(held.not_before),
-            hours: self.hours.unwrap_or(held.hours),
+            hours: self.hours.clone().unwrap_or(held.hours),
             min_chunk_min: self.min_chunk_min.unwrap_or(held.min_chunk_min),
             max_chunk_min: self.max_chunk_min.unwrap_or(held.max_chunk_min),
             splittable: self.splittable.unwrap_or(held.splittable),
-            after: self.after.unwrap_or(held.after),
+            after: self.after.clone().unwrap_or(held.after),
             prefer: self.prefer.unwrap_or(held.prefer),
             buffer_after_min: self.buffer_after_min.unwrap_or(held.buffer_after_min),
-            repeats: repeats.unwrap_or(held.repeats),
+            repeats: repeats.clone().unwrap_or(held.repeats),
             status: self.status.unwrap_or(held.status),
             pinned: self.pinned.unwrap_or(held.pinned),
         })
@@ -434,11 +434,8 @@ pub async fn get(request: ApiRequest) -> HandlerResult {
 pub async fn patch(request: ApiRequest) -> HandlerResult {
     let id = request.id("id", "task")?;
     let body: TaskPatch = request.body()?;
-    let held = request.services().task(request.scope(), id).await?;
-    request.if_match().admit(held.version)?;
-    // What was left out is filled in from this version, so no other one may be overwritten with it.
-    let version = held.version;
-    let changed = request.services().change_task(request.scope(), id, Some(version), body.over(held.facts)?).await?;
+    let expected = request.if_match();
+    let changed = request.services().change_task(request.scope(), id, expected, body.read()?).await?;
     versioned(200, changed.version, &TaskView::from(changed))
 }
 

@@ -107,7 +107,7 @@ pub async fn put(request: ApiRequest) -> HandlerResult {
     });
     let working_hours = WorkingHours(hours.collect::<Result<_, _>>()?);
     let facts = UserFacts { name: named(&body.name)?, time_zone, working_hours };
-    let user = request.services().put_user_if(&id, request.if_match().version(), facts).await?;
+    let user = request.services().put_user_if(&id, request.if_match(), facts).await?;
     versioned(200, user.version, &UserView::from(user))
 }
 

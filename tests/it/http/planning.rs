@@ -15,6 +15,7 @@ use calwarden::{
     store::Mode,
 };
 use chrono::{Duration, NaiveDate, NaiveTime};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::app::{App, Reply};
@@ -109,6 +110,21 @@ async fn a_context_is_made_listed_changed_and_deleted() {
     assert_eq!(field(&app.patch(&path, json!({"visibility": "open"})).await), (422, "visibility".into()));
     assert_eq!(app.delete(&path).await.status, 204);
     assert_eq!(app.get(&path).await.status, 404);
+}
+
+/// Who names no version does not mind which one: nobody is told that somebody else was quicker, and no change is lost.
+#[actix_web::test]
+async fn patches_of_one_task_at_once_all_stand() {
+    let (app, _, _) = App::with_ada().await;
+    let made = app.post("/v1/tasks", json!({"user_id": "ada", "title": "Report", "estimate_min": 90})).await.ok();
+    let path = format!("/v1/tasks/{}", id::<TaskId>(&made));
+    let patches = [json!({"title": "Annual report"}), json!({"priority": "high"}), json!({"project": "Board"})];
+    let replies = join_all(patches.iter().cycle().take(12).map(|patch| app.patch(&path, patch.clone()))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200), "each is taken");
+    let held = app.get(&path).await.ok();
+    let says =
+        ["title", "priority", "project", "etag"].map(|field| held[field].as_str().unwrap_or_default().to_owned());
+    assert_eq!(says, ["Annual report", "high", "Board", "\"v13\""]);
 }
 
 #[actix_web::test]
