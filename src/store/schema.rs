@@ -264,6 +264,7 @@ table! {
         raw -> Binary,
         created_by_us -> Bool,
         kept_at -> Instant,
+        taken_out -> Bool,
     }
 }
 

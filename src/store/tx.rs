@@ -345,8 +345,8 @@ queries! {
         fn put_remains(left: &[Remains]) -> ();
         /// What is left of an event's copy in a calendar.
         fn remains_of(event: EventId, calendar: CalendarId) -> Option<Remains>;
-        /// Forgets what is left of a copy.
-        fn delete_remains(event: EventId, calendar: CalendarId) -> ();
+        /// Notes whether its owner took the copy out of the calendar: what was taken out is not found until it is asked for again.
+        fn mark_remains(event: EventId, calendar: CalendarId, taken_out: bool) -> ();
         /// What is left of copies in a calendar that had one of these `UID`s.
         fn remains_by_uid(calendar: CalendarId, uids: &[Uid]) -> Vec<Remains>;
         /// Forgets what was left before an instant: some thousands at most, so ask again until none went.

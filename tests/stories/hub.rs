@@ -179,6 +179,8 @@ pub struct Hub {
     pub holds: Vec<Hold>,
     /// What is left of copies that are gone.
     pub remains: BTreeMap<Copy, Remains>,
+    /// Of copies that their owner took out, until they are asked for again.
+    pub remains_taken_out: BTreeMap<Copy, Remains>,
     /// What somebody wants gone.
     pub taken_out: BTreeSet<Copy>,
 }
@@ -471,6 +473,7 @@ impl Hub {
         let key = Uid(setting.world.new_id::<uuid::Uuid>().to_string());
         let entry = setting.context(account, which).owed(event, WriteOp::Create, key, Reason::NewLocally);
         self.join(&entry);
+        self.remains.extend(self.remains_taken_out.remove(&copy).map(|left| (copy, left)));
     }
 
     pub fn index(&self, calendar: CalendarId) -> Vec<MappingKey> {

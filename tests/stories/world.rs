@@ -324,7 +324,9 @@ impl World {
             }
             _ => {}
         }
-        self.hub.remains.remove(&copy);
+        if let Some(remains) = self.hub.remains.remove(&copy) {
+            self.hub.remains_taken_out.insert(copy, remains);
+        }
         self.hub.taken_out.insert(copy);
     }
 

@@ -110,6 +110,8 @@ impl WriteTx<'_> {
             // Servers refuse one UID in two calendars of a user, so a copy has a name of its own.
             let key = self.fresh_key();
             self.owe(event, calendar, (WriteOp::Create, key), zone).await?;
+            // The copy that was taken out may be there again by now, from a backup.
+            self.tx.mark_remains(event.id, calendar.id, false).await?;
         }
         self.wake(calendar.account_id, Cause::LocalEdit);
         Ok(())
@@ -137,8 +139,8 @@ impl WriteTx<'_> {
             _ => {}
         }
         self.wake(calendar.account_id, Cause::LocalEdit);
-        // Should a backup give it back, it is somebody's new event and no copy.
-        self.tx.delete_remains(event.id, calendar.id).await
+        // Should a backup give it back, it is somebody's new event and no copy, unless it is asked for here again.
+        self.tx.mark_remains(event.id, calendar.id, true).await
     }
 }
 

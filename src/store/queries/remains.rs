@@ -17,20 +17,22 @@ pub async fn put_remains(conn: &mut Conn, left: &[Remains]) -> Done<()> {
     // One by one: each may be a large document, and an event is seldom left by more than one copy.
     for remains in left {
         let row = RemainsRow::of(remains)?;
-        let insert = diesel::insert_into(remains::table).values(&row);
-        insert.on_conflict((remains::event_id, remains::calendar_id)).do_update().set(&row).execute(conn).await?;
+        let row = (&row, remains::taken_out.eq(false));
+        let insert = diesel::insert_into(remains::table).values(row);
+        insert.on_conflict((remains::event_id, remains::calendar_id)).do_update().set(row).execute(conn).await?;
     }
     Ok(())
 }
 
 pub async fn remains_of(conn: &mut Conn, event: EventId, calendar: CalendarId) -> Done<Option<Remains>> {
-    let query = remains::table.filter(remains::event_id.eq(event)).filter(remains::calendar_id.eq(calendar));
-    query.select(RemainsRow::as_select()).first(conn).await.optional()?.map(RemainsRow::read).transpose()
+    let copy = remains::table.filter(remains::event_id.eq(event)).filter(remains::calendar_id.eq(calendar));
+    let query = copy.filter(remains::taken_out.eq(false)).select(RemainsRow::as_select());
+    query.first(conn).await.optional()?.map(RemainsRow::read).transpose()
 }
 
-pub async fn delete_remains(conn: &mut Conn, event: EventId, calendar: CalendarId) -> Done<()> {
+pub async fn mark_remains(conn: &mut Conn, event: EventId, calendar: CalendarId, taken_out: bool) -> Done<()> {
     let row = remains::table.filter(remains::event_id.eq(event)).filter(remains::calendar_id.eq(calendar));
-    diesel::delete(row).execute(conn).await?;
+    diesel::update(row).set(remains::taken_out.eq(taken_out)).execute(conn).await?;
     Ok(())
 }
 
@@ -38,6 +40,7 @@ pub async fn remains_by_uid(conn: &mut Conn, calendar: CalendarId, uids: &[Uid])
     let mut found = Vec::new();
     for batch in uids.chunks(BATCH_ROWS) {
         let query = remains::table.filter(remains::calendar_id.eq(calendar)).filter(remains::uid.eq_any(batch));
+        let query = query.filter(remains::taken_out.eq(false));
         let rows = query.order(remains::kept_at).select(RemainsRow::as_select()).load(conn).await?;
         found.extend(read_all(rows, RemainsRow::read)?);
     }

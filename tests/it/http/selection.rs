@@ -165,6 +165,23 @@ async fn a_copy_in_a_calendar_that_is_selected_again_is_the_copy_it_was() {
 }
 
 #[actix_web::test]
+async fn a_copy_that_is_asked_for_again_before_a_backup_gives_the_lost_one_back_is_there_once() {
+    let (app, wire, id) = connected("write").await;
+    let Picnic { family, path, there, token } = picnic(&app, &wire, id).await;
+    let copy = format!("{there}/{}", first(&wire, &there, &token));
+    wire.call("DELETE", &copy, &token, &Value::Null);
+    rounds(&app, id).await;
+    assert_eq!((held(&wire, &there, &token).len(), titles(&app).await.len()), (0, 1));
+    app.delete(&format!("{path}/links?calendar_id={family}")).await;
+    rounds(&app, id).await;
+    app.post(&format!("{path}/links"), json!({ "calendar_id": family })).await.ok();
+    wire.call("PATCH", &copy, &token, &json!({ "status": "confirmed" }));
+    rounds(&app, id).await;
+    rounds(&app, id).await;
+    assert_eq!((held(&wire, &there, &token).len(), titles(&app).await), (1, vec!["Picnic".to_owned()]));
+}
+
+#[actix_web::test]
 async fn an_imported_event_that_has_a_copy_elsewhere_is_here_once_when_its_calendar_is_selected_again() {
     let (app, wire, id) = connected("write").await;
     let home = primary(&app, id).await["id"].clone();

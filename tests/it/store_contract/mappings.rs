@@ -3,7 +3,7 @@
 use calwarden::{
     domain::{
         ids::RemoteEventId,
-        mapping::{Mapping, MappingKey},
+        mapping::{Mapping, MappingKey, Remains},
     },
     store::StoreError,
 };
@@ -22,6 +22,7 @@ on_every_database![
     an_event_is_mapped_once_per_calendar,
     a_mapping_goes_with_its_event,
     mappings_in_other_calendars_are_found,
+    what_is_left_of_a_copy_that_was_taken_out_is_found_once_it_is_asked_for_again,
 ];
 
 async fn a_mapping_comes_back_as_it_was(base: Base) {
@@ -112,4 +113,23 @@ async fn mappings_in_other_calendars_are_found(base: Base) {
     assert_eq!(tx.other_mappings(&[event.id], second.id, true).await, Ok(vec![mapping.clone()]));
     assert_eq!(tx.other_mappings(&[event.id], calendar.id, false).await, Ok(vec![]), "it is selected");
     assert_eq!(tx.mappings_of_event(event.id).await, Ok(vec![mapping, elsewhere]));
+}
+
+async fn what_is_left_of_a_copy_that_was_taken_out_is_found_once_it_is_asked_for_again(base: Base) {
+    let (_, calendar, event, mapping) = given::ada_with_an_event(&base).await;
+    let left = Remains::of(&mapping, given::at(1)).expect("its bytes are known");
+    let mut tx = base.write().await;
+    for (taken_out, found) in [(None, true), (Some(true), false), (Some(false), true), (Some(true), false)] {
+        match taken_out {
+            Some(taken_out) => tx.mark_remains(event.id, calendar.id, taken_out).await.expect("marked"),
+            None => tx.put_remains(std::slice::from_ref(&left)).await.expect("kept"),
+        }
+        let wanted = found.then(|| left.clone());
+        assert_eq!(tx.remains_of(event.id, calendar.id).await, Ok(wanted.clone()), "{taken_out:?}");
+        let by_name = tx.remains_by_uid(calendar.id, std::slice::from_ref(&left.uid)).await.expect("read");
+        assert_eq!(by_name, Vec::from_iter(wanted), "{taken_out:?}");
+    }
+    // Lost once more, it is a copy again.
+    tx.put_remains(std::slice::from_ref(&left)).await.expect("kept");
+    assert_eq!(tx.remains_of(event.id, calendar.id).await, Ok(Some(left)));
 }
