@@ -1,4 +1,4 @@
-//! The API in this process: SQLite in a folder of its own, a clock that stands still, servers that say what they are told to.
+//! The API in this process: SQLite in a folder of its own, or PostgreSQL where `CALWARDEN_HTTP_ON_POSTGRES` is set, a clock that stands still, servers that say what they are told to.
 
 use std::{
     cell::Cell,
@@ -42,7 +42,10 @@ use rand::{RngCore, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::google::{self, Port, Wire};
+use crate::support::{
+    google::{self, Port, Wire},
+    postgres::fresh_database,
+};
 
 /// When the tests take place.
 pub const NOW: &str = "2026-03-02T08:00:00Z";
@@ -160,6 +163,8 @@ pub struct App {
     call: Box<dyn Fn(TestRequest) -> Called>,
     made: Cell<u32>,
     folder: TempDir,
+    /// Where its PostgreSQL database is, if it is on one.
+    pub url: Option<String>,
 }
 
 /// An answer.
@@ -247,12 +252,21 @@ impl App {
     }
 
     async fn before(url: Option<String>, outside: impl FnOnce(&World) -> Outside) -> Self {
+        let url = match url {
+            None if std::env::var_os("CALWARDEN_HTTP_ON_POSTGRES").is_some() => Some(fresh_database().await),
+            url => url,
+        };
         let folder = tempfile::tempdir().expect("a folder");
         let now: DateTime<Utc> = NOW.parse().expect("a time");
         let clock = Arc::new(TestClock(AtomicI64::new(now.timestamp_micros())));
         let random = Arc::new(Seeded(Mutex::new(StdRng::seed_from_u64(7))));
         let world = World { clock: Arc::clone(&clock) as Arc<dyn Clock>, random };
-        let config = StoreConfig { url, data_dir: folder.path().to_owned(), readers: 2, blocking: Blocking::Inline };
+        let config = StoreConfig {
+            url: url.clone(),
+            data_dir: folder.path().to_owned(),
+            readers: 2,
+            blocking: Blocking::Inline,
+        };
         store::migrate(&config).await.expect("migrated");
         let store = Store::open(config).await.expect("a store");
         let vault = Arc::new(KeyRing::load(folder.path(), None, world.clone()).expect("keys"));
@@ -274,7 +288,7 @@ impl App {
             })
         };
         let mut app =
-            Self { state, clock, actors, key: String::new(), call: Box::new(call), made: Cell::new(0), folder };
+            Self { state, clock, actors, key: String::new(), call: Box::new(call), made: Cell::new(0), folder, url };
         app.key = app.make_key(KeyScope::ALL, None).await;
         app
     }

@@ -17,7 +17,7 @@ use super::{
     app::{App, Reply, hour},
     tenancy::{Things, guarded},
 };
-use crate::support::sqlite;
+use crate::support::{postgres, sqlite};
 
 async fn keyed(app: &App, key: &str, body: &Value) -> Reply {
     app.send(app.request(Method::POST, "/v1/events").insert_header(("Idempotency-Key", key)).set_json(body)).await
@@ -75,45 +75,61 @@ async fn a_refused_request_may_be_corrected_under_its_key() {
 }
 
 /// Lets the database refuse the answer, as a full disk does.
-fn no_room_for_answers(app: &App, refused: bool) {
-    let mut conn = sqlite::open(&app.database());
-    conn.batch_execute(if refused {
-        "CREATE TRIGGER no_room BEFORE INSERT ON idempotency_keys BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
-    } else {
-        "DROP TRIGGER no_room"
-    })
-    .expect("done");
+async fn no_room_for_answers(app: &App, refused: bool) {
+    match (&app.url, refused) {
+        (Some(url), true) => {
+            let full = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN RAISE EXCEPTION 'no space left on device'; END $$;
+                CREATE TRIGGER no_room BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION no_room()";
+            postgres::execute(url, full).await;
+        }
+        (Some(url), false) => postgres::execute(url, "DROP FUNCTION no_room() CASCADE").await,
+        (None, _) => {
+            let full = "CREATE TRIGGER no_room BEFORE INSERT ON idempotency_keys
+                BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END";
+            let statement = if refused { full } else { "DROP TRIGGER no_room" };
+            sqlite::open(&app.database()).batch_execute(statement).expect(statement);
+        }
+    }
 }
 
-/// Everything that anybody may have made, in whatever table.
-fn everything(app: &App) -> String {
+/// A line for each row of a query that gives one text.
+async fn lines(app: &App, query: &str) -> Vec<String> {
     use diesel::{QueryableByName, RunQueryDsl as _, sql_query, sql_types::Text};
     #[derive(QueryableByName)]
     struct Line {
         #[diesel(sql_type = Text)]
         text: String,
     }
-    let mut conn = sqlite::open(&app.database());
-    let tables = "SELECT name AS text FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY name";
-    let tables: Vec<Line> = sql_query(tables).load(&mut conn).expect("the tables");
-    let mut all = String::new();
-    for table in tables {
-        let count = format!("SELECT '{0} ' || count(*) AS text FROM {0}", table.text);
-        let found: Vec<Line> = sql_query(count).load(&mut conn).expect("its rows");
-        all.extend(found.into_iter().map(|line| line.text + "\n"));
+    if let Some(url) = &app.url {
+        let rows = postgres::connect(url).await.query(query, &[]).await.expect(query);
+        return rows.iter().map(|row| row.get(0)).collect();
     }
-    all
+    let found: Vec<Line> = sql_query(query).load(&mut sqlite::open(&app.database())).expect(query);
+    found.into_iter().map(|line| line.text).collect()
+}
+
+/// Everything that anybody may have made, in whatever table.
+async fn everything(app: &App) -> String {
+    let tables = match app.url {
+        Some(_) => "SELECT tablename::text AS text FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename",
+        None => "SELECT name AS text FROM sqlite_master WHERE type = 'table' ORDER BY name",
+    };
+    let tables = lines(app, tables).await;
+    let counts = tables.iter().filter(|table| !table.starts_with("__"));
+    let counts: Vec<_> = counts.map(|table| format!("SELECT '{table} ' || count(*) AS text FROM {table}")).collect();
+    lines(app, &(counts.join(" UNION ALL ") + " ORDER BY text")).await.join("\n")
 }
 
 #[actix_web::test]
 async fn work_whose_answer_cannot_be_kept_did_not_happen() {
     let (app, _, calendar) = App::with_ada().await;
     let body = hour(&calendar, "Dentist", "2026-03-03T10:00:00", "2026-03-03T11:00:00");
-    no_room_for_answers(&app, true);
+    no_room_for_answers(&app, true).await;
     assert_eq!(keyed(&app, "k", &body).await.refused().0, 503);
     assert_eq!(events(&app).await, 0, "neither the event nor its answer");
     assert!(app.actors.wakes.lock().expect("no panic").is_empty(), "nobody was woken for it");
-    no_room_for_answers(&app, false);
+    no_room_for_answers(&app, false).await;
     let first = keyed(&app, "k", &body).await;
     assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, ""));
     assert_eq!(app.actors.wakes.lock().expect("no panic").len(), 1, "and now its account was");
@@ -130,26 +146,26 @@ async fn every_route_that_takes_a_key_keeps_its_answer_with_its_work_and_does_it
         let things = Things::make().await;
         let app = &things.app;
         let ask = || things.request(&route, Some(&app.key)).insert_header(("Idempotency-Key", "k"));
-        let before = everything(app);
-        no_room_for_answers(app, true);
+        let before = everything(app).await;
+        no_room_for_answers(app, true).await;
         let unkept = app.send(ask()).await;
-        no_room_for_answers(app, false);
+        no_room_for_answers(app, false).await;
         if unkept.status.as_u16() == 422 {
             continue;
         }
         assert_eq!(unkept.status, 503, "{place}: {}", unkept.text);
-        assert_eq!(everything(app), before, "{place}: nothing of the work is there without its answer");
+        assert_eq!(everything(app).await, before, "{place}: nothing of the work is there without its answer");
         let orders = app.actors.orders.lock().expect("no panic").len();
         let first = app.send(ask()).await;
         assert_eq!(first.status, route.status, "{place}: {}", first.text);
-        let (done, told) = (everything(app), app.actors.orders.lock().expect("no panic").len());
+        let (done, told) = (everything(app).await, app.actors.orders.lock().expect("no panic").len());
         let again = app.send(ask()).await;
         assert_eq!((again.status, &again.text), (first.status, &first.text), "{place}");
         assert_eq!(again.header("idempotency-replayed"), "true", "{place}");
         for name in ["etag", "content-type", "location"] {
             assert_eq!(again.header(name), first.header(name), "{place}: {name}");
         }
-        assert_eq!(everything(app), done, "{place}: done once");
+        assert_eq!(everything(app).await, done, "{place}: done once");
         assert_eq!(app.actors.orders.lock().expect("no panic").len(), told, "{place}: ordered once");
         assert!(told >= orders, "{place}");
     }
@@ -170,7 +186,7 @@ async fn of_two_at_once_one_is_done() {
 #[actix_web::test]
 async fn a_key_on_a_route_that_changes_nothing_or_is_open_to_strangers_is_passed_over() {
     let (app, _, _) = App::with_ada().await;
-    let kept = || everything(&app).lines().find(|line| line.starts_with("idempotency_keys ")).expect("it").to_owned();
+    let kept = async || lines(&app, "SELECT 'kept ' || count(*) AS text FROM idempotency_keys").await;
     for n in 0..3 {
         let told = TestRequest::post()
             .uri("/sync/providers/google/webhook")
@@ -181,7 +197,7 @@ async fn a_key_on_a_route_that_changes_nothing_or_is_open_to_strangers_is_passed
         let asked = app.request(Method::POST, "/v1/availability/query").set_json(asked);
         app.send(asked.insert_header(("Idempotency-Key", format!("k{n}")))).await.ok();
     }
-    assert_eq!(kept(), "idempotency_keys 0");
+    assert_eq!(kept().await, ["kept 0"]);
     let taking = routes().into_iter().filter(Route::honours_key);
     assert!(taking.into_iter().all(|route| route.path.starts_with("/v1/")));
 }
