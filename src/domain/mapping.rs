@@ -133,6 +133,8 @@ pub struct Remains {
     pub raw: Vec<u8>,
     /// We had made it; otherwise its owner had, and it is theirs still when it is made again.
     pub created_by_us: bool,
+    /// Its owner took it out of the calendar: it is no copy of theirs until they ask for one there again.
+    pub taken_out: bool,
     /// When it was found to be gone.
     pub kept_at: DateTime<Utc>,
 }
@@ -149,6 +151,7 @@ impl Remains {
             base: mapping.base.clone(),
             raw: mapping.raw.clone()?,
             created_by_us: mapping.created_by_us,
+            taken_out: false,
             kept_at: now,
         })
     }

@@ -263,8 +263,8 @@ table! {
         base -> Document,
         raw -> Binary,
         created_by_us -> Bool,
-        kept_at -> Instant,
         taken_out -> Bool,
+        kept_at -> Instant,
     }
 }
 

@@ -179,8 +179,6 @@ pub struct Hub {
     pub holds: Vec<Hold>,
     /// What is left of copies that are gone.
     pub remains: BTreeMap<Copy, Remains>,
-    /// Of copies that their owner took out, until they are asked for again.
-    pub remains_taken_out: BTreeMap<Copy, Remains>,
     /// What somebody wants gone.
     pub taken_out: BTreeSet<Copy>,
 }
@@ -318,7 +316,7 @@ impl Hub {
     pub fn counterparts(&self, calendar: CalendarId, ids: Vec<EventId>) -> BTreeMap<EventId, Counterpart> {
         let free = ids.into_iter().filter(|id| !self.mappings.contains_key(&(*id, calendar)));
         let found = free.filter_map(|id| {
-            let remains = self.remains.get(&(id, calendar)).cloned();
+            let remains = self.left_of((id, calendar)).cloned();
             Some((id, Counterpart { event: self.events.get(&id)?.clone(), remains }))
         });
         found.collect()
@@ -330,9 +328,14 @@ impl Hub {
         mapped.any(|held| held.calendar_id == copy.1 && held.remote_id == *remote && held.event_id != copy.0)
     }
 
+    /// What is left of a copy that its owner has not taken out.
+    pub fn left_of(&self, copy: Copy) -> Option<&Remains> {
+        self.remains.get(&copy).filter(|left| !left.taken_out)
+    }
+
     /// A copy that a calendar had under this name and lost, of an event that has none there now.
     pub fn lost(&self, calendar: CalendarId, uid: &Uid) -> Option<Remains> {
-        let here = self.remains.values().filter(|was| was.calendar_id == calendar && was.uid == *uid);
+        let here = self.remains.values().filter(|was| was.calendar_id == calendar && was.uid == *uid && !was.taken_out);
         let free = here.filter(|was| !self.mappings.contains_key(&(was.event_id, calendar)));
         free.max_by_key(|was| was.kept_at).cloned()
     }
@@ -473,7 +476,9 @@ impl Hub {
         let key = Uid(setting.world.new_id::<uuid::Uuid>().to_string());
         let entry = setting.context(account, which).owed(event, WriteOp::Create, key, Reason::NewLocally);
         self.join(&entry);
-        self.remains.extend(self.remains_taken_out.remove(&copy).map(|left| (copy, left)));
+        if let Some(left) = self.remains.get_mut(&copy) {
+            left.taken_out = false;
+        }
     }
 
     pub fn index(&self, calendar: CalendarId) -> Vec<MappingKey> {

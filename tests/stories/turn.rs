@@ -260,7 +260,7 @@ impl World {
             mapping: mapping.filter(|_| reads.copy).cloned(),
             account: Some(self.setting.accounts[account].clone()),
             calendar: Some(self.setting.calendars[account][which].clone()),
-            remains: self.hub.remains.get(&copy).filter(|_| reads.past).cloned(),
+            remains: self.hub.left_of(copy).filter(|_| reads.past).cloned(),
             disputed: reads.past && self.hub.pending(copy),
             said: held.map_or(Said::Nothing, |held| Answers::of(&self.hub.holds_in_force(copy.1)).about(&held)),
             is_anothers: reads.object.as_ref().is_some_and(|object| self.hub.is_anothers(copy, object)),

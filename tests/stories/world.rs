@@ -324,8 +324,8 @@ impl World {
             }
             _ => {}
         }
-        if let Some(remains) = self.hub.remains.remove(&copy) {
-            self.hub.remains_taken_out.insert(copy, remains);
+        if let Some(left) = self.hub.remains.get_mut(&copy) {
+            left.taken_out = true;
         }
         self.hub.taken_out.insert(copy);
     }

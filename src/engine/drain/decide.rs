@@ -205,7 +205,7 @@ impl Delivery {
         let (Some(place), Some(event), Some(mapping)) = (&self.place, event, mapping) else { return decided };
         let (context, lives) = (place.context(around), event.deleted_at.is_none());
         if remote.is_none() && entry.as_ref().is_some_and(OutboxEntry::withdraws) {
-            decided.changes.withdrawn(&mapping);
+            decided.changes.withdrawn(&context, &mapping);
         } else if said == Said::Kept && lives {
             decided.changes.keep(&context, mapping, event);
         } else if matches!(said, Said::Asked | Said::Approved) && lives {

@@ -113,7 +113,9 @@ impl Changes {
     }
 
     /// A copy that was to be taken away has gone: there is nothing to decide about it.
-    pub fn withdrawn(&mut self, mapping: &Mapping) {
+    pub fn withdrawn(&mut self, context: &CalendarContext<'_>, mapping: &Mapping) {
+        let left = Remains::of(mapping, context.world.now());
+        self.remains.extend(left.map(|left| Remains { taken_out: true, ..left }));
         let copy = (mapping.event_id, mapping.calendar_id);
         self.forgotten.push(mapping.id);
         self.settled.push(copy);

@@ -173,7 +173,7 @@ impl Judged {
             let entry = queued.get(&event.id);
             let sent = entry.map_or(&[][..], |entry| &entry.sent);
             if entry.is_some_and(OutboxEntry::withdraws) {
-                changes.withdrawn(&mapping);
+                changes.withdrawn(context, &mapping);
             } else if let Some(found) = moves.remove(&event.id) {
                 carried.push(Carried { gone: (mapping, event), found, sent: sent.to_vec() });
             } else {

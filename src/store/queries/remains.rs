@@ -17,9 +17,8 @@ pub async fn put_remains(conn: &mut Conn, left: &[Remains]) -> Done<()> {
     // One by one: each may be a large document, and an event is seldom left by more than one copy.
     for remains in left {
         let row = RemainsRow::of(remains)?;
-        let row = (&row, remains::taken_out.eq(false));
-        let insert = diesel::insert_into(remains::table).values(row);
-        insert.on_conflict((remains::event_id, remains::calendar_id)).do_update().set(row).execute(conn).await?;
+        let insert = diesel::insert_into(remains::table).values(&row);
+        insert.on_conflict((remains::event_id, remains::calendar_id)).do_update().set(&row).execute(conn).await?;
     }
     Ok(())
 }

@@ -98,6 +98,7 @@ row! {
         base: Json,
         raw: Vec<u8>,
         created_by_us: bool,
+        taken_out: bool,
         kept_at: Ts,
     }
 }

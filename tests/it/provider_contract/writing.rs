@@ -208,6 +208,7 @@ pub async fn what_was_deleted_is_made_again_with_what_it_had(subject: &Subject) 
             base: was.content.clone(),
             raw: was.raw.clone().expect("its bytes"),
             created_by_us: false,
+            taken_out: false,
             kept_at: world().now(),
         };
         let content = retitled(&was, "Made again");

@@ -129,7 +129,10 @@ async fn what_is_left_of_a_copy_that_was_taken_out_is_found_once_it_is_asked_for
         let by_name = tx.remains_by_uid(calendar.id, std::slice::from_ref(&left.uid)).await.expect("read");
         assert_eq!(by_name, Vec::from_iter(wanted), "{taken_out:?}");
     }
-    // Lost once more, it is a copy again.
-    tx.put_remains(std::slice::from_ref(&left)).await.expect("kept");
-    assert_eq!(tx.remains_of(event.id, calendar.id).await, Ok(Some(left)));
+    // Lost once more, it is a copy again; taken out of where it was, it is none.
+    for taken_out in [false, true] {
+        let left = Remains { taken_out, ..left.clone() };
+        tx.put_remains(std::slice::from_ref(&left)).await.expect("kept");
+        assert_eq!(tx.remains_of(event.id, calendar.id).await, Ok((!taken_out).then_some(left)));
+    }
 }

@@ -26,6 +26,7 @@ fn left() -> Remains {
         base,
         raw: raw.into_bytes(),
         created_by_us: false,
+        taken_out: false,
         kept_at: DateTime::UNIX_EPOCH,
     }
 }
