@@ -38,7 +38,7 @@ impl Services {
             let hold = self.put_answer(write, scope, id, approve).await?;
             Ok(self.shown(write, hold).await?)
         };
-        self.write(scope, decide).await
+        self.write(decide).await
     }
 
     async fn put_answer(

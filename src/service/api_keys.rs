@@ -44,7 +44,7 @@ impl Services {
         expires_at: Option<DateTime<Utc>>,
     ) -> Result<(ApiKey, Secret), Refusal> {
         let (key, secret) = mint(&self.world, name, scopes, expires_at);
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         tx.insert_api_key(&key).await?;
         tx.commit().await?;
         Ok((key, secret))
@@ -76,7 +76,7 @@ impl Services {
 
     /// Revokes a key; it works no more from the next request on.
     pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), Refusal> {
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         let revoked = tx.revoke_api_key(id, self.world.now()).await?;
         tx.commit().await?;
         if revoked { Ok(()) } else { Err(Refusal::NotFound("API key that still works")) }

@@ -40,7 +40,7 @@ pub struct AccountChange {
 impl Services {
     /// Pauses an account, or lets it go on (out of a quarantine too). The caller notifies its actor.
     pub async fn pause_account(&self, scope: &Scope, actor: &str, id: AccountId, pause: bool) -> Result<(), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let account = write.connected_account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
             let (status, action) = if pause {
                 (AccountStatus::Paused, "account.paused")
@@ -55,7 +55,7 @@ impl Services {
 
     /// Owes an account a round, whatever happens to this process, and wakes it.
     pub async fn request_round(&self, scope: &Scope, id: AccountId) -> Result<(), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             write.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
             write.wake(id, Cause::Requested);
             Ok(())
@@ -73,7 +73,7 @@ impl Services {
         change: AccountChange,
     ) -> Result<Account, Refusal> {
         check(id, &change)?;
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let account = write.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
             if expected_version.is_some_and(|expected| expected != account.version) {
                 return Err(Refusal::Stale);

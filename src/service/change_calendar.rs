@@ -61,7 +61,7 @@ impl Services {
         expected_version: Option<i64>,
         change: CalendarChange,
     ) -> Result<Calendar, Refusal> {
-        let mut write = self.begin_write(scope).await?;
+        let mut write = self.begin_write().await?;
         let before = write.calendar(scope, id).await?.ok_or(Refusal::NotFound("calendar"))?;
         if expected_version.is_some_and(|expected| expected != before.version) {
             return Err(Refusal::Stale);

@@ -74,7 +74,7 @@ impl Services {
             sealed.push(self.vault.seal(account.id, kind, &secret)?);
         }
         let connected = async || -> Result<(), Refusal> {
-            let mut tx = self.begin_write(scope).await?;
+            let mut tx = self.begin_write().await?;
             tx.insert_account(&account).await?;
             self.identify(&mut tx, &account, &names).await?;
             tx.put_secrets(&sealed).await?;
@@ -107,7 +107,7 @@ impl Services {
         fresh: &Connect,
         names: &[String],
     ) -> Result<Account, Refusal> {
-        let mut tx = self.begin_write(scope).await?;
+        let mut tx = self.begin_write().await?;
         let mut account = tx.connected_account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
         tx.release_identities(id).await?;
         self.identify(&mut tx, &account, names).await?;

@@ -38,7 +38,7 @@ impl Services {
         id: AccountId,
         delete_copies: bool,
     ) -> Result<(), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let mut account = write.account(scope, id).await?.ok_or(Refusal::NotFound("account"))?;
             account.status = AccountStatus::Disconnecting;
             account.delete_copies = delete_copies;
@@ -63,7 +63,7 @@ impl Services {
 
     /// Everything stored about an account goes, and what was shown there is shown nowhere.
     async fn forget_account(&self, id: AccountId) -> Result<(), Refusal> {
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         let mut contexts = Vec::new();
         for calendar in write.calendars_of(id).await? {
             contexts.extend(self.contexts_shown_in(&mut write, &calendar).await?);

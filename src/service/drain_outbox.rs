@@ -149,7 +149,7 @@ impl Drain<'_> {
     }
 
     async fn transact(&self, delivery: &mut Delivery, reads: &Reads) -> Result<Ask, StoreError> {
-        let mut write = self.services.begin_write(&Scope::Whole).await?;
+        let mut write = self.services.begin_write().await?;
         let stored = read(&mut write, delivery.queued(), reads).await?;
         let around = Surroundings { user: &self.opened.user, form: self.opened.form(), world: &self.services.world };
         let decided = delivery.decide(stored, around);

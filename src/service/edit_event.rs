@@ -50,7 +50,7 @@ impl Services {
     /// Makes an event and queues its remote copy.
     pub async fn create_event(&self, scope: &Scope, new: NewEvent) -> Result<Event, Refusal> {
         check(&new.content)?;
-        self.write(scope, async |write| self.make_event(write, scope, new.clone()).await).await
+        self.write(async |write| self.make_event(write, scope, new.clone()).await).await
     }
 
     async fn make_event(&self, write: &mut WriteTx<'_>, scope: &Scope, new: NewEvent) -> Result<Event, Refusal> {
@@ -91,7 +91,7 @@ impl Services {
         expected_version: Option<i64>,
         edit: Edit,
     ) -> Result<Event, Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let (event, user) = self.editable(write, scope, id, expected_version).await?;
             self.carry_edit(write, event, edit.clone(), user.time_zone).await
         })
@@ -146,7 +146,7 @@ impl Services {
         expected_version: Option<i64>,
         occurrence: Option<(EventTime, EditScope)>,
     ) -> Result<(), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let (event, user) = self.editable(write, scope, id, expected_version).await?;
             self.carry_deletion(write, event, occurrence, user.time_zone).await
         })
@@ -179,7 +179,7 @@ impl Services {
 
     /// Gives an event a copy in one more calendar.
     pub async fn link_event(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<(), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let event = write.event(scope, id).await?.filter(|event| event.deleted_at.is_none());
             let event = event.ok_or(Refusal::NotFound("event"))?;
             let user = write.user(&event.user_id).await?.ok_or(Refusal::NotFound("user"))?;
@@ -191,7 +191,7 @@ impl Services {
 
     /// Takes an event's copy out of a calendar that is not its home.
     pub async fn unlink_event(&self, scope: &Scope, id: EventId, calendar: CalendarId) -> Result<(), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let event = write.event(scope, id).await?.ok_or(Refusal::NotFound("event"))?;
             let calendar = write.calendar(scope, calendar).await?.ok_or(Refusal::NotFound("calendar"))?;
             if event.calendar_id == Some(calendar.id) {

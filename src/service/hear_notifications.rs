@@ -99,7 +99,7 @@ impl Services {
         wake: &[AccountId],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         for (id, notification) in heard {
             write.heard(*id, &notification.resource_id, now).await?;
         }

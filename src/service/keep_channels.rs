@@ -126,7 +126,7 @@ impl Services {
     }
 
     async fn put_channel(&self, channel: &WatchChannel) -> Result<(), Refusal> {
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         tx.put_channel(channel).await?;
         tx.commit().await?;
         Ok(())
@@ -144,7 +144,7 @@ impl Services {
         };
         match closed {
             Ok(()) => {
-                let mut tx = self.begin_write(&Scope::Whole).await?;
+                let mut tx = self.begin_write().await?;
                 tx.delete_channel(channel.id).await?;
                 tx.commit().await?;
             }

@@ -34,7 +34,7 @@ impl Services {
     }
 
     async fn note_account_once(&self, id: AccountId, note: &AccountNote) -> Result<(), Refusal> {
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         let account = write.account(&Scope::Whole, id).await?.ok_or(Refusal::NotFound("account"))?;
         if account.status == AccountStatus::Disconnecting {
             return Ok(());
@@ -47,7 +47,7 @@ impl Services {
 
     /// Notifies an account's owner of something that they have to do.
     pub async fn notify_owner(&self, id: AccountId, subject: NoticeSubject) -> Result<(), Refusal> {
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         let account = write.account(&Scope::Whole, id).await?.ok_or(Refusal::NotFound("account"))?;
         let owner = (&account.space_id, &account.user_id);
         let notice = Notice::new(self.world.new_id(), owner, (subject, Severity::High), self.world.now());

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::{Refusal, Services, repeat_request::EMPTIED};
+use super::{Refusal, Services, repeat_request::EMPTIED, write::WriteTx};
 use crate::{
     domain::{
         conflict::AuditLine,
@@ -40,7 +40,7 @@ impl Services {
         facts: UserFacts,
     ) -> Result<User, Refusal> {
         let now = self.world.now();
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         let held = tx.user(id).await?;
         if expected_version.is_some_and(|expected| held.as_ref().is_none_or(|user| user.version != expected)) {
             return Err(Refusal::Stale);
@@ -94,36 +94,38 @@ impl Services {
     /// Forgets a user with everything kept about them; answers which accounts have lost their ground.
     pub async fn delete_user(&self, scope: &Scope, actor: &str, id: &UserId) -> Result<Vec<AccountId>, Refusal> {
         let user = self.user(scope, id).await?;
-        let mut tx = self.begin_write(&Scope::Whole).await?;
-        let mut gone = Vec::new();
-        loop {
-            let page = tx.accounts(&Scope::Whole, Some(id), gone.last().copied(), ACCOUNTS_BATCH).await?;
-            if page.is_empty() {
-                break;
+        let work = async |write: &mut WriteTx<'_>| {
+            let mut gone = Vec::new();
+            loop {
+                let page = write.accounts(&Scope::Whole, Some(id), gone.last().copied(), ACCOUNTS_BATCH).await?;
+                if page.is_empty() {
+                    break;
+                }
+                gone.extend(page.iter().map(|account| account.id));
             }
-            gone.extend(page.iter().map(|account| account.id));
-        }
-        if !tx.delete_user(id).await? {
-            return Err(Refusal::NotFound("user"));
-        }
-        // Kept answers about this user went along; others may speak of them too.
-        tx.blank_idempotency(EMPTIED).await?;
-        // The space may have other members; the name in it was the user's.
-        if let Some(space) = tx.space(&user.home_space).await? {
-            tx.put_space(&Space { name: String::new(), ..space }).await?;
-        }
-        tx.audit(&[AuditLine {
-            id: self.world.new_id(),
-            space_id: Some(user.home_space),
-            account_id: None,
-            actor: actor.to_owned(),
-            action: "user.deleted".to_owned(),
-            subject: id.to_string(),
-            detail: serde_json::json!({ "accounts": gone.len() }),
-            at: self.world.now(),
-        }])
-        .await?;
-        tx.commit().await?;
+            if !write.delete_user(id).await? {
+                return Err(Refusal::NotFound("user"));
+            }
+            // Kept answers about this user went along; others may speak of them too.
+            write.blank_idempotency(EMPTIED).await?;
+            // The space may have other members; the name in it was the user's.
+            if let Some(space) = write.space(&user.home_space).await? {
+                write.put_space(&Space { name: String::new(), ..space }).await?;
+            }
+            let line = AuditLine {
+                id: self.world.new_id(),
+                space_id: Some(user.home_space.clone()),
+                account_id: None,
+                actor: actor.to_owned(),
+                action: "user.deleted".to_owned(),
+                subject: id.to_string(),
+                detail: serde_json::json!({ "accounts": gone.len() }),
+                at: self.world.now(),
+            };
+            write.audit(&[line]).await?;
+            Ok(gone)
+        };
+        let gone: Vec<AccountId> = self.write(work).await?;
         for account in &gone {
             self.connections.forget(*account);
         }
@@ -132,33 +134,36 @@ impl Services {
 
     /// Makes a space or renames it.
     pub async fn put_space(&self, id: &SpaceId, name: &str) -> Result<Space, Refusal> {
-        let mut tx = self.begin_write(&Scope::Whole).await?;
-        let created_at = tx.space(id).await?.map_or_else(|| self.world.now(), |held| held.created_at);
-        let space = Space { id: id.clone(), name: name.to_owned(), created_at };
-        tx.put_space(&space).await?;
-        tx.commit().await?;
-        Ok(space)
+        self.write(async |write| {
+            let created_at = write.space(id).await?.map_or_else(|| self.world.now(), |held| held.created_at);
+            let space = Space { id: id.clone(), name: name.to_owned(), created_at };
+            write.put_space(&space).await?;
+            Ok(space)
+        })
+        .await
     }
 
     /// Puts a user into a space, or changes their role there.
     pub async fn put_member(&self, space: &SpaceId, user: &UserId, role: &str) -> Result<(), Refusal> {
-        let mut tx = self.begin_write(&Scope::Whole).await?;
-        tx.space(space).await?.ok_or(Refusal::NotFound("space"))?;
-        tx.user(user).await?.ok_or(Refusal::NotFound("user"))?;
-        tx.put_member(space, user, role).await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(async |write| {
+            write.space(space).await?.ok_or(Refusal::NotFound("space"))?;
+            write.user(user).await?.ok_or(Refusal::NotFound("user"))?;
+            write.put_member(space, user, role).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Takes a user out of a space that is not their own.
     pub async fn remove_member(&self, space: &SpaceId, user: &UserId) -> Result<(), Refusal> {
-        let mut tx = self.begin_write(&Scope::Whole).await?;
-        let own = tx.user(user).await?.is_some_and(|user| user.home_space == *space);
-        if own || !tx.remove_member(space, user).await? {
-            return Err(Refusal::NotFound("membership that can end"));
-        }
-        tx.commit().await?;
-        Ok(())
+        self.write(async |write| {
+            let own = write.user(user).await?.is_some_and(|user| user.home_space == *space);
+            if own || !write.remove_member(space, user).await? {
+                return Err(Refusal::NotFound("membership that can end"));
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Whether this user is in a space that the caller sees.

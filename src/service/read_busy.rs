@@ -46,7 +46,7 @@ impl Services {
             }
             Err(error) => return Err(Refusal::Provider(error)),
         };
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         for (calendar, busy) in due.iter().zip(answers) {
             match busy {
                 Busy::Known(spans) => tx.replace_busy(calendar.id, &spans, now, until).await?,

@@ -37,7 +37,7 @@ impl Services {
 
     /// Notes that a notice was read; reading it twice changes nothing.
     pub async fn read_notice(&self, scope: &Scope, id: NoticeId) -> Result<Notice, Refusal> {
-        let mut tx = self.begin_write(scope).await?;
+        let mut tx = self.begin_write().await?;
         tx.read_notice(scope, id, self.world.now()).await?;
         let notice = tx.notice(scope, id).await?.ok_or(Refusal::NotFound("notice"))?;
         tx.commit().await?;

@@ -73,7 +73,7 @@ impl Services {
         let sealed = self.seal_tokens(id, &fresh.access_token, fresh.refresh_token.as_ref())?;
         let scopes = fresh.scopes.map_or_else(|| grant.scopes.clone(), |scopes| scopes.join(" "));
         let grant = Grant { access_expires_at: fresh.expires_at, scopes, ..grant };
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         tx.put_secrets(&sealed).await?;
         tx.put_grant(&grant).await?;
         tx.commit().await?;

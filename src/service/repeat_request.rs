@@ -123,7 +123,7 @@ impl Services {
     ) -> Result<bool, Refusal> {
         let now = self.world.now();
         let services = self.within(work);
-        let mut tx = services.begin_write(&Scope::Whole).await?;
+        let mut tx = services.begin_write().await?;
         let row = IdempotencyRow {
             api_key_id: asked.api_key,
             key: asked.key.clone(),

@@ -22,7 +22,7 @@ use crate::{
 impl Services {
     /// Settles a pending conflict: that side's version stands, the other stays in the history.
     pub async fn resolve(&self, scope: &Scope, id: ConflictId, winner: Winner) -> Result<Conflict, Refusal> {
-        self.write(scope, async |write| self.settle_conflict(write, scope, id, winner).await).await
+        self.write(async |write| self.settle_conflict(write, scope, id, winner).await).await
     }
 
     async fn settle_conflict(
@@ -67,7 +67,7 @@ impl Services {
     /// Brings the losing version back, here and at the provider. What it takes the place of is kept as the loser, so that a
     /// restore can be undone in the same way.
     pub async fn restore(&self, scope: &Scope, id: ConflictId) -> Result<Conflict, Refusal> {
-        self.write(scope, async |write| self.restore_loser(write, scope, id).await).await
+        self.write(async |write| self.restore_loser(write, scope, id).await).await
     }
 
     async fn restore_loser(&self, tx: &mut WriteTx<'_>, scope: &Scope, id: ConflictId) -> Result<Conflict, Refusal> {
@@ -130,7 +130,7 @@ impl Services {
 
     /// Puts a parked write back into the queue.
     pub async fn retry_write(&self, scope: &Scope, account: AccountId, id: OutboxId) -> Result<(), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let queue = write.outbox_of(scope, account, super::RETRY_LOOKUP_MAX).await?;
             let found = queue.into_iter().find(|entry| entry.id == id);
             let mut entry = found.ok_or(Refusal::NotFound("queued write"))?;

@@ -9,7 +9,7 @@ use crate::{
 impl Services {
     /// Brings a deleted event back. What its copy at home had and we do not model is there again with it.
     pub async fn restore_event(&self, scope: &Scope, id: EventId) -> Result<Event, Refusal> {
-        self.write(scope, async |write| self.bring_event_back(write, scope, id).await).await
+        self.write(async |write| self.bring_event_back(write, scope, id).await).await
     }
 
     async fn bring_event_back(&self, write: &mut WriteTx<'_>, scope: &Scope, id: EventId) -> Result<Event, Refusal> {

@@ -26,7 +26,7 @@ impl Services {
         let now = self.world.now();
         let ago = |days: u32| now - Duration::days(i64::from(days));
         let kept = &self.settings;
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         // Each call forgets some thousands at most; what is left waits for the next sweep.
         tx.sweep_rounds(ago(kept.rounds_kept_days)).await?;
         tx.sweep_conflicts(ago(kept.conflicts_kept_days)).await?;
@@ -39,7 +39,7 @@ impl Services {
         tx.sweep_idempotency(now - Duration::hours(KEPT_HOURS)).await?;
         tx.commit().await?;
         for _ in 0..BATCHES_MAX {
-            let mut tx = self.begin_write(&Scope::Whole).await?;
+            let mut tx = self.begin_write().await?;
             let gone = tx.sweep_changes(ago(CHANGES_KEPT_DAYS)).await?;
             tx.commit().await?;
             if gone == 0 {
@@ -47,7 +47,7 @@ impl Services {
             }
         }
         for _ in 0..BATCHES_MAX {
-            let mut tx = self.begin_write(&Scope::Whole).await?;
+            let mut tx = self.begin_write().await?;
             let gone = tx.purge_deleted_events(ago(kept.deleted_kept_days), BATCH).await?;
             tx.commit().await?;
             if gone == 0 {
@@ -62,7 +62,7 @@ impl Services {
     pub async fn remind_of_conflicts(&self) -> Result<(), Refusal> {
         let filter =
             ConflictFilter { status: Some(ConflictStatus::Pending), limit: BATCH, ..ConflictFilter::default() };
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         for conflict in tx.conflicts(&Scope::Whole, &filter).await? {
             let Some(account) = tx.account(&Scope::Whole, conflict.account_id).await? else { continue };
             let owner = (&account.space_id, &account.user_id);
@@ -78,7 +78,7 @@ impl Services {
     /// Asks the owners of tasks that were carried too often what is to become of them, every few days.
     pub async fn ask_about_stale(&self) -> Result<(), Refusal> {
         let now = self.world.now();
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         for (space, user) in tx.owners_of_stale(now - STALE_ASKED_EVERY, BATCH).await? {
             let what = (NoticeSubject::TaskStale, Severity::Normal);
             tx.put_notice(&Notice::new(self.world.new_id(), (&space, &user), what, now)).await?;
@@ -99,7 +99,7 @@ impl Services {
             if old.is_empty() {
                 break;
             }
-            let mut tx = self.begin_write(&Scope::Whole).await?;
+            let mut tx = self.begin_write().await?;
             for sealed in &old {
                 let secret = self.vault.open(sealed)?;
                 let fresh = self.vault.seal(sealed.account_id, sealed.kind, &secret)?;

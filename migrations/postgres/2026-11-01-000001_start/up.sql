@@ -296,7 +296,9 @@ END
 $$;
 DO $$
 BEGIN
-    IF NOT pg_has_role(current_user, 'calwarden_app', 'MEMBER') THEN
+    -- From PostgreSQL 16 on, who makes a role is a member that may not become it, until it is granted.
+    IF NOT pg_has_role(current_user, 'calwarden_app',
+        CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END) THEN
         EXECUTE format('GRANT calwarden_app TO %I', current_user);
     END IF;
 EXCEPTION WHEN undefined_object OR insufficient_privilege OR unique_violation THEN

@@ -1,5 +1,7 @@
 -- Which instance of a repeating task a row is, apart from how the task repeats, which somebody may change or take away.
 ALTER TABLE tasks ADD COLUMN series json;
+-- Who owns the tables without more rights sees no row of theirs otherwise.
+SELECT set_config('app.whole', 'on', true);
 UPDATE tasks SET
     series = json_build_object('id', repeats ->> 'series', 'first', repeats ->> 'first', 'date', repeats ->> 'date'),
     repeats = json_build_object('rule', repeats ->> 'rule', 'missed', repeats ->> 'missed')

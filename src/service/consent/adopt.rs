@@ -92,7 +92,7 @@ impl Services {
     ) -> Result<Connected, ConsentError> {
         let Given { grant, listed, .. } = given;
         // Where another consent has just made the account, a reader may not see it yet.
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         let account = tx.connected_account(&Scope::Whole, id).await?.ok_or(ConsentError::Unknown)?;
         let (held, calendars) = (tx.grant_of(id).await?, tx.calendars_of(id).await?);
         tx.commit().await?;
@@ -154,7 +154,7 @@ impl Services {
             scopes: granted.join(" "),
             access_expires_at: grant.expires_at,
         };
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         tx.insert_account(&account).await?;
         if let Some(held) = self.claim(&mut tx, &account, names).await? {
             return Ok(Err(held));
@@ -180,7 +180,7 @@ impl Services {
         // A renewal under way must not overwrite the new tokens with those of the old grant.
         let lock = self.connections.renewal(id);
         let _alone = lock.lock().await;
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         // Meanwhile its owner may have disconnected it.
         let mut account = tx.connected_account(&Scope::Whole, id).await?.ok_or(ConsentError::Unknown)?;
         let (held, calendars) = (tx.grant_of(id).await?, tx.calendars_of(id).await?);

@@ -204,7 +204,7 @@ impl Services {
             let refused = |why| Refusal::Invalid { field: "return_to", why };
             self.settings.return_to.check(wanted).map_err(refused)?;
         }
-        let mut tx = self.begin_write(scope).await?;
+        let mut tx = self.begin_write().await?;
         let user = tx.user(&asked.user_id).await?.ok_or(Refusal::NotFound("user"))?;
         let space = asked.space_id.unwrap_or_else(|| user.home_space.clone());
         if !scope.admits(&space) || !tx.spaces_of(&user.id).await?.contains(&space) {
@@ -276,7 +276,7 @@ impl Services {
 
     async fn try_exchange_ticket(&self, ticket: &str) -> Result<Begun, ConsentError> {
         let app = self.app().ok_or(ConsentError::Unknown)?;
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         let found = tx.use_ticket(&hash(ticket)).await?.filter(|consent| self.is_fresh(consent));
         tx.commit().await?;
         found.map(|consent| begun(app, consent, ticket)).ok_or(ConsentError::Unknown)
@@ -338,7 +338,7 @@ impl Services {
         if !bool::from(state.expose().as_bytes().ct_eq(back.state.as_bytes())) {
             return Err(ConsentError::Unknown);
         }
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         let consent = tx.take_consent(&hash(&back.state)).await?;
         tx.commit().await?;
         let good = |consent: &Consent| {

@@ -75,7 +75,7 @@ impl Services {
     /// Puts a block where a person wants it: confirmed, and theirs.
     pub async fn create_block(&self, scope: &Scope, task: TaskId, span: Window) -> Result<TimeBlock, Refusal> {
         let span = checked(span)?;
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let task = write.task(scope, task).await?.ok_or(Refusal::NotFound("task"))?;
             if !task.facts.status.is_open() {
                 let why = "the task is closed; open it again".to_owned();
@@ -172,7 +172,7 @@ impl Services {
         expected_version: Option<i64>,
         change: impl Fn(&mut TimeBlock) -> Result<(), Refusal>,
     ) -> Result<TimeBlock, Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let mut block = write.block(scope, id).await?.ok_or(Refusal::NotFound("block"))?;
             if expected_version.is_some_and(|expected| expected != block.version) {
                 return Err(Refusal::Stale);
@@ -191,7 +191,7 @@ impl Services {
 
     /// Takes a block away, and its event with it; the task stays.
     pub async fn delete_block(&self, scope: &Scope, id: BlockId) -> Result<(), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let block = write.block(scope, id).await?.ok_or(Refusal::NotFound("block"))?;
             self.withdraw_block(write, &block).await?;
             Ok(write.owe_plan(&block.user_id, PlanCause::TaskEdited, self.world.now()).await?)

@@ -62,7 +62,7 @@ impl Services {
     /// Makes one.
     pub async fn create_context(&self, scope: &Scope, user: &UserId, facts: ContextFacts) -> Result<Context, Refusal> {
         check(&facts)?;
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let user = person(write, scope, user).await?;
             self.check_target(write, scope, facts.calendar_id).await?;
             let now = self.world.now();
@@ -91,7 +91,7 @@ impl Services {
         expected_version: Option<i64>,
         edit: impl Fn(ContextFacts) -> ContextFacts,
     ) -> Result<Context, Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let mut context = write.context(scope, id).await?.ok_or(Refusal::NotFound("context"))?;
             if expected_version.is_some_and(|expected| expected != context.version) {
                 return Err(Refusal::Stale);
@@ -120,7 +120,7 @@ impl Services {
 
     /// Deletes one. Its tasks stay, and what it published is taken back.
     pub async fn delete_context(&self, scope: &Scope, id: ContextId) -> Result<(), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let context = write.context(scope, id).await?.ok_or(Refusal::NotFound("context"))?;
             let private = Context { visibility: ContextVisibility::Private, ..context };
             write.put_context(&private).await?;

@@ -82,7 +82,8 @@ async fn planned_tasks(tx: &mut Tx, user: &UserId) -> Result<Vec<Task>, StoreErr
 impl Services {
     pub(super) async fn gather(&self, scope: &Scope, user: &UserId) -> Result<Gathered, Refusal> {
         let now = self.world.now();
-        let mut tx = self.store.begin(Mode::Read, scope).await?;
+        // A person's tasks and events may stand in spaces that this caller does not see; a plan knows all of them.
+        let mut tx = self.store.begin(Mode::Read, &Scope::Whole).await?;
         let user = person(&mut tx, scope, user).await?;
         let (rules, rules_version) = tx.planning_rules(&user.id).await?.unwrap_or_default();
         let tasks = planned_tasks(&mut tx, &user.id).await?;

@@ -127,7 +127,7 @@ impl Services {
         proposal: Option<Proposal>,
         handling: Handling,
     ) -> Result<Option<Proposal>, Refusal> {
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         if !gathered.is_current(&mut write).await? {
             return Err(Refusal::Stale);
         }
@@ -198,7 +198,7 @@ impl Services {
     }
 
     async fn put_off(&self, user: &UserId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         write.put_off_plan(user, at).await?;
         write.commit().await
     }
@@ -210,7 +210,7 @@ impl Services {
         wishes: i64,
         owed: Option<(PlanCause, DateTime<Utc>)>,
     ) -> Result<(), StoreError> {
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         write.settle_plan(user, wishes).await?;
         if let Some((cause, at)) = owed {
             write.owe_plan(user, cause, at).await?;

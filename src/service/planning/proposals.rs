@@ -69,7 +69,7 @@ impl Services {
             return Ok(proposal);
         }
         let gathered = self.gather(scope, &proposal.user_id).await?;
-        let mut write = self.begin_write(scope).await?;
+        let mut write = self.begin_write().await?;
         let held = write.proposal(scope, id).await?.ok_or(Refusal::NotFound("proposal"))?;
         if held.version != proposal.version || !gathered.is_current(&mut write).await? {
             return Err(Refusal::Stale);
@@ -96,7 +96,7 @@ impl Services {
 
     /// Refuses a proposal; the plan in force stays.
     pub async fn reject_proposal(&self, scope: &Scope, id: ProposalId) -> Result<Proposal, Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let mut proposal = write.proposal(scope, id).await?.ok_or(Refusal::NotFound("proposal"))?;
             if proposal.state != ProposalState::Open {
                 return Err(Refusal::Invalid { field: "state", why: "it is no longer open".to_owned() });
@@ -130,7 +130,7 @@ impl Services {
     ) -> Result<Proposal, Refusal> {
         let proposal = self.proposal(scope, id).await?;
         let gathered = self.gather(scope, &proposal.user_id).await?;
-        let mut write = self.begin_write(scope).await?;
+        let mut write = self.begin_write().await?;
         let held = write.proposal(scope, id).await?.filter(|held| held.version == proposal.version);
         let mut proposal = held.ok_or(Refusal::Stale)?;
         all_in(&proposal, only)?;

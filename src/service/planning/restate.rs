@@ -48,7 +48,7 @@ impl Services {
                 again!(self.restate_blocks(task, &blocks))?;
             }
         }
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         write.put_zone_rules(zone, IANA_TZDB_VERSION).await?;
         Ok(write.commit().await?)
     }
@@ -56,7 +56,7 @@ impl Services {
     /// Restates some blocks of one task, whose events go with them.
     async fn restate_blocks(&self, task: TaskId, ids: &[BlockId]) -> Result<(), Refusal> {
         let now = self.world.now();
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         let Some(task) = write.task(&Scope::Whole, task).await? else { return Ok(()) };
         let mut blocks: Vec<TimeBlock> = write.blocks_of_task(task.id).await?;
         blocks.retain(|block| ids.contains(&block.id) && block.state.is_live() && !is_import(&task, block));

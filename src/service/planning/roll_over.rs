@@ -73,7 +73,7 @@ impl Services {
             let begun = tx.last_rollover_day(zone).await?;
             tx.commit().await?;
             if begun != Some(today) {
-                let mut write = self.begin_write(&Scope::Whole).await?;
+                let mut write = self.begin_write().await?;
                 write.begin_rollover_run(zone, today, now).await?;
                 write.commit().await?;
             }
@@ -105,7 +105,7 @@ impl Services {
 
     /// Turns the day of each of these users for whom a new one has begun; answers when the next one begins for any of them.
     async fn roll_users(&self, users: &[User], now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Refusal> {
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         let mut next = None;
         for user in users {
             let rules = rules_of(&mut write, &user.id).await?;
@@ -299,7 +299,7 @@ impl Services {
 
     /// Takes a change of day back, as far as nothing was done with its tasks since.
     pub async fn undo_rollover(&self, scope: &Scope, id: RolloverId) -> Result<(Rollover, Vec<Undone>), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let rollover = write.rollover(scope, id).await?.ok_or(Refusal::NotFound("rollover"))?;
             self.carry_undoing(write, rollover).await
         })

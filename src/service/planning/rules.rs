@@ -28,7 +28,7 @@ impl Services {
     ) -> Result<(PlanningRules, i64), Refusal> {
         rules.check().map_err(|why| Refusal::Invalid { field: "planning", why })?;
         let version = self
-            .write(scope, async |write| {
+            .write(async |write| {
                 let user = person(write, scope, user).await?;
                 let (_, version) = write.planning_rules(&user.id).await?.unwrap_or_default();
                 if expected_version.is_some_and(|expected| expected != version) {

@@ -162,7 +162,7 @@ impl Services {
 
     async fn try_judge_past_blocks(&self, user: &UserId) -> Result<Option<DateTime<Utc>>, Refusal> {
         let now = self.world.now();
-        let mut write = self.begin_write(&Scope::Whole).await?;
+        let mut write = self.begin_write().await?;
         let rules = rules_of(&mut write, user).await?;
         let session = write.open_focus(user).await?.and_then(|focus| focus.block_id);
         let (mut next, mut missed) = (None, false);
@@ -210,7 +210,7 @@ impl Services {
     ) -> Result<(), Refusal> {
         let now = self.world.now();
         let around = self.around(scope, user, task).await?;
-        let mut write = self.begin_write(scope).await?;
+        let mut write = self.begin_write().await?;
         let open = write.open_focus(user).await?;
         let (focus, effects) =
             around.with_context(open.as_ref(), now, |context| step(open.clone(), input, context, now));

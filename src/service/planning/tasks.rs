@@ -85,7 +85,7 @@ impl Services {
     /// Makes one.
     pub async fn create_task(&self, scope: &Scope, user: &UserId, facts: TaskFacts) -> Result<Task, Refusal> {
         check(&facts, TaskStatus::Open)?;
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let user = person(write, scope, user).await?;
             let now = self.world.now();
             let mut task =
@@ -106,7 +106,7 @@ impl Services {
         expected_version: Option<i64>,
         edit: impl Fn(TaskFacts) -> TaskFacts,
     ) -> Result<Task, Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let task = write.task(scope, id).await?.ok_or(Refusal::NotFound("task"))?;
             if expected_version.is_some_and(|expected| expected != task.version) {
                 return Err(Refusal::Stale);
@@ -146,7 +146,7 @@ impl Services {
 
     /// Deletes one, with its blocks and their events. What was worked is forgotten with it; to keep that, close it instead.
     pub async fn delete_task(&self, scope: &Scope, id: TaskId) -> Result<(), Refusal> {
-        self.write(scope, async |write| {
+        self.write(async |write| {
             let task = write.task(scope, id).await?.ok_or(Refusal::NotFound("task"))?;
             for block in write.blocks_of_task(id).await? {
                 self.withdraw_block(write, &block).await?;

@@ -83,7 +83,7 @@ impl Services {
         log.outcome = Some(report.outcome);
         log.tally = report.tally;
         log.note.clone_from(&report.note);
-        let mut tx = self.begin_write(&Scope::Whole).await?;
+        let mut tx = self.begin_write().await?;
         tx.insert_round(&log).await?;
         report.next_outbox_at = tx.next_outbox_at(id).await?;
         tx.commit().await?;
@@ -220,7 +220,7 @@ impl RunningRound<'_> {
             return Err(Refusal::Provider(error));
         }
         if !self.dry {
-            let mut tx = self.services.begin_write(&Scope::Whole).await?;
+            let mut tx = self.services.begin_write().await?;
             tx.set_calendar_error(calendar.id, &error.detail).await?;
             tx.commit().await?;
         }
@@ -234,7 +234,7 @@ impl RunningRound<'_> {
         if self.follow_list(&mut self.opened.calendars.clone(), listed).is_empty() {
             return Ok(());
         }
-        let mut write = self.services.begin_write(&Scope::Whole).await?;
+        let mut write = self.services.begin_write().await?;
         let mut held = write.calendars_of(self.opened.account.id).await?;
         // Whether a calendar that takes no writes was gone, by its id.
         let closed: BTreeMap<_, _> =

@@ -238,7 +238,7 @@ impl Puller<'_> {
 
     /// A transaction in which calendar and account still are what their owner had chosen when the pull began.
     async fn begin(&self) -> Result<WriteTx<'_>, Stopped> {
-        let mut write = self.services.begin_write(&Scope::Whole).await?;
+        let mut write = self.services.begin_write().await?;
         if claim(&mut write, &self.context).await? { Ok(write) } else { Err(Stopped::SettingsChanged) }
     }
 

@@ -61,7 +61,7 @@ impl RunningRound<'_> {
     async fn finish(&mut self, judged: Judged, gone: &Gone) -> Result<(), Refusal> {
         let calendar = &judged.missing.calendar;
         let context = self.context(calendar);
-        let mut write = self.services.begin_write(&Scope::Whole).await?;
+        let mut write = self.services.begin_write().await?;
         if !claim(&mut write, &context).await? || !judged.is_current(&write.holds_in_force(calendar.id).await?) {
             // What was read is of another choice, or of another answer; whoever chose or answered has woken the account.
             return Ok(());

@@ -194,26 +194,26 @@ impl Services {
     /// and the planner.
     pub(in crate::service) async fn write<T, E: MayLoseRace>(
         &self,
-        scope: &Scope,
         work: impl AsyncFn(&mut WriteTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        again!(self.write_once(scope, &work))
+        again!(self.write_once(&work))
     }
 
     async fn write_once<T, E: MayLoseRace>(
         &self,
-        scope: &Scope,
         work: &impl AsyncFn(&mut WriteTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut write = self.begin_write(scope).await?;
+        let mut write = self.begin_write().await?;
         let done = work(&mut write).await?;
         write.commit().await?;
         Ok(done)
     }
 
-    /// Begins a transaction that its caller commits, and repeats where it lost a race.
-    pub(in crate::service) async fn begin_write(&self, scope: &Scope) -> Result<WriteTx<'_>, StoreError> {
-        let tx = self.store.begin(Mode::Write, scope).await?;
+    /// Begins a transaction that its caller commits, and repeats where it lost a race. It sees every space: a change of a calendar that
+    /// people share has consequences in those that only some of them see, such as copies and time blocks. What a caller may change is
+    /// found under the caller's scope.
+    pub(in crate::service) async fn begin_write(&self) -> Result<WriteTx<'_>, StoreError> {
+        let tx = self.store.begin(Mode::Write, &Scope::Whole).await?;
         Ok(WriteTx { services: self, tx, follows: Vec::new() })
     }
 }

@@ -147,7 +147,8 @@ pub fn seen(scope: &Scope) -> String {
 /// Whether the migrations could make the role and give it to us.
 async fn has_app_role(conn: &mut Conn) -> Result<bool, StoreError> {
     use diesel::{dsl::sql, sql_types::Bool};
-    let given =
-        "EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'calwarden_app' AND pg_has_role(current_user, oid, 'MEMBER'))";
+    // From PostgreSQL 16 on, not every member may become a role.
+    let given = "EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'calwarden_app' AND pg_has_role(current_user, oid,
+                 CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END))";
     Ok(diesel_async::RunQueryDsl::get_result(diesel::select(sql::<Bool>(given)), conn).await?)
 }

@@ -19,5 +19,6 @@ mod planning;
 mod privacy;
 mod selection;
 mod series;
+mod shared_spaces;
 mod tenancy;
 mod zone_rules;

@@ -14,7 +14,7 @@ use crate::support::{
     service::Service,
     wire::{Request, Wire},
 };
-use calwarden::{domain::person::Scope, store::Mode};
+use calwarden::{app::world, domain::person::Scope, store::Mode};
 
 /// Tasks that come faster than they can be planned.
 const TASKS: usize = 20;
@@ -120,7 +120,7 @@ pub async fn begins(service: &Service, task: &str) -> (Value, DateTime<Utc>) {
 pub async fn runs_over(service: &Service, block: &Value, now: DateTime<Utc>) -> (Value, DateTime<Utc>) {
     let path = format!("/v1/blocks/{}", id(block));
     // However long it took to come here: a block that was over before the work began is not lengthened.
-    let over = (now.max(Utc::now()) + Duration::seconds(2)).trunc_subsecs(0);
+    let over = (now.max(world::system().now()) + Duration::seconds(2)).trunc_subsecs(0);
     service.ok("PATCH", &path, Some(json!({"start": now - Duration::minutes(30), "end": over}))).await;
     let longer = service.until(&path, |block| instant(&block["end"]) > over).await;
     assert_eq!(instant(&longer["end"]), over + Duration::minutes(15));
