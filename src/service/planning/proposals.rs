@@ -64,7 +64,7 @@ impl Services {
         only: Option<&BTreeSet<BlockId>>,
     ) -> Result<Proposal, Refusal> {
         let mut proposal = self.proposal(scope, id).await?;
-        all_in(&proposal, only)?;
+        check_choice(&proposal, only)?;
         if proposal.state == ProposalState::Accepted && only.is_none() {
             return Ok(proposal);
         }
@@ -133,7 +133,7 @@ impl Services {
         let mut write = self.begin_write().await?;
         let held = write.proposal(scope, id).await?.filter(|held| held.version == proposal.version);
         let mut proposal = held.ok_or(Refusal::Stale)?;
-        all_in(&proposal, only)?;
+        check_choice(&proposal, only)?;
         if !gathered.is_current(&mut write).await? {
             return Err(Refusal::Stale);
         }
@@ -252,8 +252,8 @@ impl Services {
     }
 }
 
-/// Refuses blocks that the proposal does not change.
-fn all_in(proposal: &Proposal, only: Option<&BTreeSet<BlockId>>) -> Result<(), Refusal> {
+/// Refuses a choice that names a block which the proposal does not change.
+fn check_choice(proposal: &Proposal, only: Option<&BTreeSet<BlockId>>) -> Result<(), Refusal> {
     let changed: BTreeSet<BlockId> = proposal.changes.iter().map(|change| change.block_id).collect();
     match only.into_iter().flatten().find(|block| !changed.contains(block)) {
         Some(other) => {

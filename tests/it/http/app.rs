@@ -1,4 +1,5 @@
-//! The API in this process: SQLite in a folder of its own, or PostgreSQL where `CALWARDEN_HTTP_ON_POSTGRES` is set, a clock that stands still, servers that say what they are told to.
+//! The API in this process, with a clock that stands still and scripted servers. Its database is SQLite in a folder of its own;
+//! PostgreSQL where a test or `CALWARDEN_HTTP_ON_POSTGRES` asks for it.
 
 use std::{
     cell::Cell,

@@ -12,27 +12,9 @@ use serde_json::{Value, json};
 use super::{
     app::{App, hour},
     google::{connected_on, elsewhere, primary, round},
-    history,
+    history, on_both_databases,
 };
 use crate::support::postgres::fresh_database;
-
-/// Runs each of these on both databases.
-macro_rules! on_both_databases {
-    ($($promise:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[actix_web::test]
-            async fn $promise() {
-                super::$promise(None).await;
-            })+
-        }
-        mod postgres {
-            $(#[actix_web::test]
-            async fn $promise() {
-                super::$promise(Some(super::fresh_database().await)).await;
-            })+
-        }
-    };
-}
 
 on_both_databases!(
     an_edit_that_lands_on_a_block_has_a_plan_at_once,

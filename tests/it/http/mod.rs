@@ -22,3 +22,22 @@ mod series;
 mod shared_spaces;
 mod tenancy;
 mod zone_rules;
+
+/// Runs each of these on both databases.
+macro_rules! on_both_databases {
+    ($($promise:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[actix_web::test]
+            async fn $promise() {
+                super::$promise(None).await;
+            })+
+        }
+        mod postgres {
+            $(#[actix_web::test]
+            async fn $promise() {
+                super::$promise(Some(crate::support::postgres::fresh_database().await)).await;
+            })+
+        }
+    };
+}
+use on_both_databases;

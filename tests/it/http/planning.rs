@@ -112,7 +112,7 @@ async fn a_context_is_made_listed_changed_and_deleted() {
     assert_eq!(app.get(&path).await.status, 404);
 }
 
-/// Who names no version does not mind which one: nobody is told that somebody else was quicker, and no change is lost.
+/// Without `If-Match`, concurrent patches of different fields all succeed, and each of them is stored.
 #[actix_web::test]
 async fn patches_of_one_task_at_once_all_stand() {
     let (app, _, _) = App::with_ada().await;

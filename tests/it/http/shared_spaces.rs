@@ -7,8 +7,12 @@ use calwarden::{
 };
 use serde_json::{Value, json};
 
-use super::app::{App, hour};
-use crate::support::postgres::fresh_database;
+use super::{
+    app::{App, hour},
+    on_both_databases,
+};
+
+on_both_databases!(who_sees_one_space_harms_nothing_in_another);
 
 /// What one person does in a calendar that several share has consequences where that person sees nothing.
 async fn who_sees_one_space_harms_nothing_in_another(url: Option<String>) {
@@ -48,16 +52,6 @@ async fn who_sees_one_space_harms_nothing_in_another(url: Option<String>) {
         (&json!("Meeting, later"), &json!(home.id)),
         "it lives where its copy is"
     );
-}
-
-#[actix_web::test]
-async fn who_sees_one_space_harms_nothing_in_another_on_sqlite() {
-    who_sees_one_space_harms_nothing_in_another(None).await;
-}
-
-#[actix_web::test]
-async fn who_sees_one_space_harms_nothing_in_another_on_postgres() {
-    who_sees_one_space_harms_nothing_in_another(Some(fresh_database().await)).await;
 }
 
 /// Takes what is queued for these calendars for sent and agreed.
